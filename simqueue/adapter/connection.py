@@ -1,0 +1,2 @@
+from contextvars import ContextVar
+AMBIENT: ContextVar = ContextVar("x",default=None)

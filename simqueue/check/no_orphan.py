@@ -1,0 +1,40 @@
+"""no-orphan: a worker that ended of itself holds no job."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from simqueue.model.events import Entry, WorkerExited, WorkerReady
+from simqueue.model.ids import ManagerId
+from simqueue.store import Tables
+
+
+class NoOrphan:
+    """When a worker's ``run()`` returns, no row is left picked in its name.
+
+    Such a job runs nowhere, and nobody else takes it before its heartbeat is stale. It is not a
+    violation when the worker was killed or ended with an error: then the row is what recovery is for.
+    """
+
+    name: ClassVar[str] = "no-orphan"
+    reason: ClassVar[str] = "a worker that shut down gracefully has finished or given back what it picked"
+    sees: ClassVar[tuple[type, ...]] = (WorkerReady, WorkerExited)
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
+        self._managers: dict[str, ManagerId] = {}
+
+    def see(self, entry: Entry) -> str | None:
+        """Remember each worker's manager; look at what it holds when it returns."""
+        event = entry.event
+        if isinstance(event, WorkerReady):
+            self._managers[entry.worker] = event.manager
+            return None
+        manager = self._managers.pop(entry.worker, None)
+        if manager is None or not isinstance(event, WorkerExited) or event.error is not None:
+            return None
+        held = sorted(self._tables.jobs.held_by(manager))
+        if not held:
+            return None
+        jobs = ", ".join(str(job) for job in held[:10])
+        return f"{entry.worker} shut down and left {len(held)} job(s) picked that it never ran: {jobs}"

@@ -1,0 +1,12 @@
+"""The one door for everything a run leaves open.
+
+``door``     ``Choices``: asks a source, keeps what was picked
+``sources``  where a pick comes from: the seed, a trace, or calm weather
+``delays``   the ladder from a picked integer to a duration
+"""
+
+from simqueue.choices.delays import ladder
+from simqueue.choices.door import Choices, Draws, Stream
+from simqueue.choices.sources import Calm, Recording, Seeded, Source, SplitMix
+
+__all__ = ["Calm", "Choices", "Draws", "Recording", "Seeded", "Source", "SplitMix", "Stream", "ladder"]

@@ -1,0 +1,174 @@
+"""Where a pick comes from: the seed, a trace, or calm weather."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Protocol
+
+_MASK = (1 << 64) - 1
+_MEAN_GAPS = (None, 100, 20, 4, 0)
+"""How many calm picks lie between two that are not, on average; None: all are calm."""
+
+NEVER = 1 << 62
+"""A gap that no run outlives."""
+
+
+class Deviations(Protocol):
+    """What departs from calm, for one key: most picks do not, so they come with the gaps between."""
+
+    def gap(self) -> int:
+        """Return how many calm picks come next."""
+        ...
+
+    def after_gap(self, n: int) -> int:
+        """Return the pick that follows, one of ``0 .. n-1``."""
+        ...
+
+
+class Values(Protocol):
+    """Picks that are all alike, for one key."""
+
+    def next(self, n: int) -> int:
+        """Return one of ``0 .. n-1``."""
+        ...
+
+
+class Source(Protocol):
+    """Opens the sequence of picks of a key; each key's sequence is independent of the others'."""
+
+    def deviations(self, key: str) -> Deviations:
+        """Begin the deviations of ``key``."""
+        ...
+
+    def values(self, key: str) -> Values:
+        """Begin the values of ``key``."""
+        ...
+
+
+class Calm:
+    """Always 0: plain asyncio in first-in-first-out order with constant latency."""
+
+    def deviations(self, key: str) -> Deviations:
+        """Return deviations of which none ever comes."""
+        return _RecordedDeviations({})
+
+    def values(self, key: str) -> Values:
+        """Return zeros."""
+        return _RecordedValues({})
+
+
+class Recording:
+    """The picks of a trace, key by key; what it does not hold is calm.
+
+    A value that no longer fits, since the code now offers fewer options, becomes the last option.
+    """
+
+    def __init__(self, recorded: Mapping[str, Mapping[int, int]]) -> None:
+        self._recorded = recorded
+
+    def deviations(self, key: str) -> Deviations:
+        """Begin the recorded deviations of ``key``."""
+        return _RecordedDeviations(self._recorded.get(key, {}))
+
+    def values(self, key: str) -> Values:
+        """Begin the recorded values of ``key``."""
+        return _RecordedValues(self._recorded.get(key, {}))
+
+
+class _RecordedDeviations:
+    __slots__ = ("_left", "_position", "_value")
+
+    def __init__(self, recorded: Mapping[int, int]) -> None:
+        self._left = iter(sorted(recorded.items()))
+        self._position = self._value = 0
+
+    def gap(self) -> int:
+        position, self._value = next(self._left, (NEVER, 0))
+        gap, self._position = position - self._position, position + 1
+        return gap
+
+    def after_gap(self, n: int) -> int:
+        return min(self._value, n - 1)
+
+
+class _RecordedValues:
+    __slots__ = ("_position", "_recorded")
+
+    def __init__(self, recorded: Mapping[int, int]) -> None:
+        self._recorded = recorded
+        self._position = -1
+
+    def next(self, n: int) -> int:
+        self._position += 1
+        return min(self._recorded.get(self._position, 0), n - 1)
+
+
+class Seeded:
+    """Random picks, each key from its own generator, so that a new key disturbs no other.
+
+    How often a kind of choice (the key's last word) leaves calm is itself drawn from the seed, in
+    the manner of swarm testing: some runs reorder steps and never delay a message, others do
+    nothing else.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._gaps: dict[str, int | None] = {}
+
+    def deviations(self, key: str) -> Deviations:
+        """Begin the deviations of ``key``; equal seeds and keys give equal sequences."""
+        kind = key.rpartition(" ")[2]
+        if kind not in self._gaps:
+            which = SplitMix(_digest(self._seed, f"temper {kind}")).below(len(_MEAN_GAPS))
+            self._gaps[kind] = _MEAN_GAPS[which]
+        return _RandomDeviations(_digest(self._seed, key), self._gaps[kind])
+
+    def values(self, key: str) -> Values:
+        """Begin the values of ``key``; equal seeds and keys give equal sequences."""
+        return _RandomValues(_digest(self._seed, key))
+
+
+def _digest(seed: int, key: str) -> int:
+    return int.from_bytes(blake2b(f"{seed} {key}".encode(), digest_size=8).digest(), "little")
+
+
+class SplitMix:
+    """Steele, Lea and Flood's SplitMix64: a small generator that is cheap to start, one per key."""
+
+    __slots__ = ("_state",)
+
+    def __init__(self, state: int) -> None:
+        self._state = state
+
+    def bits(self) -> int:
+        """Return 64 random bits."""
+        self._state = s = (self._state + 0x9E3779B97F4A7C15) & _MASK
+        s = ((s ^ (s >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+        s = ((s ^ (s >> 27)) * 0x94D049BB133111EB) & _MASK
+        return s ^ (s >> 31)
+
+    def below(self, n: int) -> int:
+        """Return one of ``0 .. n-1``, for ``n`` up to 2**64."""
+        return (self.bits() * n) >> 64
+
+
+class _RandomDeviations(SplitMix):
+    __slots__ = ("_widest",)
+
+    def __init__(self, state: int, mean_gap: int | None) -> None:
+        super().__init__(state)
+        self._widest = 0 if mean_gap is None else 2 * mean_gap + 1
+
+    def gap(self) -> int:
+        return self.below(self._widest) if self._widest else NEVER
+
+    def after_gap(self, n: int) -> int:
+        return self.below(n)
+
+
+class _RandomValues(SplitMix):
+    __slots__ = ()
+
+    def next(self, n: int) -> int:
+        return self.below(n)

@@ -1,0 +1,48 @@
+"""The command line: read options, call one function, print one report.
+
+``app``       all commands, and how errors become exit statuses
+``run``       one run
+``fuzz``      a campaign
+``replay``    a trace again
+``audit``     a seed under other circumstances
+``reading``   what needs no run: a trace's story, two traces' difference, the table of entropy
+``live``      events on the terminal while they happen
+``options``   what several commands take
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+_PINNED_BY = "SIMQUEUE_PINNED"
+_UNPINNED = ("_record",)
+"""Commands that run under whatever PYTHONHASHSEED they are given."""
+
+
+def main() -> None:
+    """Run the command line under a pinned PYTHONHASHSEED; never returns."""
+    pin_hash_seed()
+    from simqueue.cli.app import app
+
+    app(prog_name="simqueue")
+
+
+def pin_hash_seed() -> None:
+    """Start this process again with PYTHONHASHSEED=0, unless that is how it was started.
+
+    The order of a set of strings follows from it, and cannot be changed later.
+    """
+    if not sys.flags.hash_randomization or sys.argv[1:2] in ([name] for name in _UNPINNED):
+        return
+    me = str(os.getpid())  # kept by execv, and not shared with a process started from here
+    if os.environ.get(_PINNED_BY) == me:
+        print(  # noqa: T201
+            "simqueue: PYTHONHASHSEED=0 has no effect here (python -I or -E?): runs of code that "
+            "depends on the order of sets of strings will not repeat",
+            file=sys.stderr,
+        )
+        return
+    sys.stdout.flush()
+    environment = {**os.environ, "PYTHONHASHSEED": "0", _PINNED_BY: me}
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606

@@ -1,0 +1,73 @@
+"""All commands, and how errors become exit statuses."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from simqueue.cli.audit import audit_command, record_command
+from simqueue.cli.fuzz import fuzz_command
+from simqueue.cli.reading import diff_command, entropy_command, show_command
+from simqueue.cli.replay import replay_command
+from simqueue.cli.run import run_command
+from simqueue.errors import UsageError
+
+BAD_INPUT = 2
+
+
+class Commands(TyperGroup):
+    """Runs a command; what the user can mend becomes one line on stderr and exit status 2."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  as the base class has it
+        """Run the command that ``ctx`` names."""
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            typer.echo(f"simqueue: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(BAD_INPUT) from None
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Find, replay and explain the timing bugs of PgQueuer applications.",
+)
+app.command("run")(run_command)
+app.command("fuzz")(fuzz_command)
+app.command("replay")(replay_command)
+app.command("show")(show_command)
+app.command("diff")(diff_command)
+app.command("audit")(audit_command)
+app.command("entropy")(entropy_command)
+app.command("_record", hidden=True)(record_command)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  as typer calls it
+    if not wanted:
+        return
+    from importlib.metadata import PackageNotFoundError, version
+
+    for package in ("simqueue", "pgqueuer"):
+        try:
+            typer.echo(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            typer.echo(f"{package} (not installed)")
+    raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the versions and exit."
+        ),
+    ] = False,
+) -> None:
+    """Find, replay and explain the timing bugs of PgQueuer applications."""

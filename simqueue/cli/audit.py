@@ -1,0 +1,58 @@
+"""``simqueue audit``: a seed under other circumstances."""
+
+from __future__ import annotations
+
+import platform
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simqueue.cli.options import SeedOption, TargetArgument
+
+if TYPE_CHECKING:
+    from simqueue.search.audit import Circumstance
+
+
+def audit_command(target: TargetArgument, seed: SeedOption = 0) -> None:
+    """Look for whatever decides on its own.
+
+    The seed is run twice here, the second time with a disturbed heap, and in fresh processes under
+    other values of PYTHONHASHSEED. Exit status: 0 all runs are the same, 1 two differ.
+
+    \b
+    Example:
+      simqueue audit scenarios/lost_update.py --seed 7
+    """  # noqa: D301  the backspace keeps lines apart
+    from simqueue.search.audit import audit
+    from simqueue.search.target import load_target
+
+    audited = audit(load_target(target), seed=seed, on_progress=_show)
+    events, python = len(audited.trace.events), platform.python_version()
+    if audited.same:
+        typer.echo(f"the same in all: {events} events, digest {audited.trace.digest}, {python}")
+    raise typer.Exit(0 if audited.same else 1)
+
+
+def _show(circumstance: Circumstance) -> None:
+    found = circumstance.difference
+    if found is None:
+        typer.echo(f"same    {circumstance.name}")
+        return
+    typer.echo(
+        f"DIFFER  {circumstance.name}: at event {found.number} (by {found.actor})\n"
+        f"        the first run has {found.one}\n"
+        f"        this one has      {found.other}"
+    )
+
+
+def record_command(
+    target: Annotated[str, typer.Argument()],
+    seed: Annotated[int, typer.Argument()],
+    file: Annotated[str, typer.Argument()],
+) -> None:
+    """Run one seed under the PYTHONHASHSEED of the environment, and write its trace."""
+    from simqueue.search.target import load_target
+    from simqueue.sim.run import run
+
+    found = load_target(target)
+    run(found.scenario, seed=seed, target=found.name).trace.save(file)

@@ -1,0 +1,200 @@
+"""``simqueue fuzz``: a campaign."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simqueue.cli.options import (
+    SEED_MAX,
+    FaultsOption,
+    SeedOption,
+    StrategyOption,
+    check_strategy,
+    config_with,
+    duration,
+)
+
+if TYPE_CHECKING:
+    from simqueue.model.config import Config
+    from simqueue.search.campaign import Campaign, Strategy
+    from simqueue.search.target import Target
+
+_RUNS = 100
+_FAILED, _INCONCLUSIVE, _INTERRUPTED = 1, 4, 130
+_STORY_TAIL = 12
+_REFRESH_S = 0.1
+
+Progress = Callable[["Campaign"], None]
+
+
+def fuzz_command(
+    targets: Annotated[
+        list[str],
+        typer.Argument(metavar="TARGET...", help="As for run, or a directory."),
+    ],
+    runs: Annotated[
+        int | None,
+        typer.Option(
+            "--runs", min=1, max=SEED_MAX, help="Seeds per target; 100, or no end with --time."
+        ),
+    ] = None,
+    seed: SeedOption = 0,
+    processes: Annotated[
+        int, typer.Option("--processes", min=1, help="How many runs at a time.")
+    ] = 1,
+    time_limit: Annotated[
+        str | None, typer.Option("--time", metavar="60s", help="Begin no run after this much time.")
+    ] = None,
+    strategy: StrategyOption = "random",
+    faults: FaultsOption = "none",
+    traces: Annotated[
+        str, typer.Option("--traces", metavar="DIR", help="Where failures are saved.")
+    ] = ".simqueue/failures",
+) -> None:
+    """Run many seeds; save the first failure of each kind, and print how to replay it.
+
+    Exit status: 0 all passed, 1 a failure was found, 4 inconclusive.
+
+    \b
+    Examples:
+      simqueue fuzz scenarios/ --runs 200
+      simqueue fuzz tests/flaky.py:refunds --time 5m --processes 2
+    """  # noqa: D301  the backspace keeps lines apart
+    check_strategy(strategy)
+    limit = None if time_limit is None else duration(time_limit)
+    config = config_with(faults)
+    from simqueue.search.failures import check_directory
+    from simqueue.search.target import load_targets
+
+    check_directory(traces)
+    found = {target.name: target for text in targets for target in load_targets(text)}
+    plan = _Plan(runs, seed, limit, processes, strategy, config)
+    statuses = set()
+    for number, target in enumerate(found.values()):
+        campaign, interrupted = _play(target, plan, time_share=len(found) - number)
+        statuses.add(_report(target, campaign, traces))
+        if interrupted:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(_INTERRUPTED)
+    # A failure weighs more than a campaign that proves nothing.
+    raise typer.Exit(next(status for status in (_FAILED, _INCONCLUSIVE, 0) if status in statuses))
+
+
+class _Plan:
+    """What to spend on all targets together."""
+
+    def __init__(
+        self,
+        runs: int | None,
+        seed: int,
+        limit: timedelta | None,
+        processes: int,
+        strategy: str,
+        config: Config,
+    ) -> None:
+        endless = SEED_MAX - seed
+        self.runs = runs or (_RUNS if limit is None else endless)
+        self.total = self.runs if runs or limit is None else None
+        self.seed, self.processes, self.config = seed, processes, config
+        self.strategy: Strategy = "calm" if strategy == "calm" else "random"
+        self._ends = None if limit is None else time.perf_counter() + limit.total_seconds()
+
+    def time_left(self, shares: int) -> timedelta | None:
+        """Return an equal share of the time that is left."""
+        if self._ends is None:
+            return None
+        return timedelta(seconds=max(0.0, self._ends - time.perf_counter()) / shares)
+
+
+def _play(target: Target, plan: _Plan, time_share: int) -> tuple[Campaign, bool]:
+    """Return the campaign, and whether Ctrl-C cut it short."""
+    from simqueue.search.campaign import Campaign, fuzz
+
+    so_far = [Campaign(0, 0, (), (), (), 0.0)]
+
+    with _bar(target.name, plan.total) as show:
+
+        def on_progress(campaign: Campaign) -> None:
+            so_far[0] = campaign
+            show(campaign)
+
+        try:
+            campaign = fuzz(
+                target.scenario,
+                runs=plan.runs,
+                seed=plan.seed,
+                config=plan.config,
+                processes=plan.processes,
+                target=target.name,
+                time_limit=plan.time_left(time_share),
+                strategy=plan.strategy,
+                on_progress=on_progress,
+            )
+        except KeyboardInterrupt:
+            return so_far[0], True
+    return campaign, False
+
+
+@contextmanager
+def _bar(name: str, total: int | None) -> Iterator[Progress]:
+    """Show a progress bar on a terminal, and nothing when the output goes elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[found]} found, {task.fields[speed]:.0f}/s"),
+        TimeElapsedColumn(),
+    )
+    # Without the refreshing thread: a campaign forks, and threads do not survive that.
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
+        task = progress.add_task(name, total=total, found=0, speed=0.0)
+        shown = [0.0]
+
+        def show(campaign: Campaign) -> None:
+            if campaign.elapsed - shown[0] < _REFRESH_S:
+                return
+            shown[0] = campaign.elapsed
+            done = campaign.runs + len(campaign.lost)
+            found, speed = len(campaign.failures), campaign.seeds_per_second
+            progress.update(task, completed=done, found=found, speed=speed, refresh=True)
+
+        yield show
+
+
+def _report(target: Target, campaign: Campaign, traces: str) -> int:
+    """Print what came of a target, save its failures, return the exit status it deserves."""
+    from simqueue.report.story import render_story
+    from simqueue.search.failures import keep
+
+    failed = campaign.runs - campaign.passed
+    kinds = len(campaign.failures)
+    for found in campaign.failures:
+        path = keep(found.trace, traces)
+        again = f"simqueue replay {shlex.quote(str(path))}"
+        typer.echo(render_story(found.trace, again=again, tail=_STORY_TAIL))
+    typer.echo(
+        f"{target.name}: {campaign.runs} runs, {failed} failed in {kinds} "
+        f"way{'' if kinds == 1 else 's'}, {campaign.seeds_per_second:.0f} seeds/s"
+    )
+    for found in campaign.failures:
+        typer.echo(f"  {found.count} x {found.signature} (first seed {found.seed})")
+    for seed in campaign.lost:
+        typer.echo(f"  seed {seed} is lost: the process that ran it was killed", err=True)
+    if failed:
+        return _FAILED
+    return _INCONCLUSIVE if campaign.lost or campaign.inconclusive or not campaign.runs else 0

@@ -1,0 +1,50 @@
+"""Events on the terminal while they happen, through structlog."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simqueue.model.events import AnyEvent, Entry
+
+
+def printer() -> Callable[[int, Entry], None]:
+    """Return a watcher that prints each event: when, what, who, its number and its cause."""
+    import structlog
+
+    from simqueue.report.words import moment, words
+
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stdout),
+        processors=[structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), sort_keys=False)],
+        wrapper_class=structlog.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+    def show(number: int, entry: Entry) -> None:
+        fields: dict[str, Any] = {"worker": entry.worker, "number": number}
+        if entry.cause is not None:
+            fields["cause"] = entry.cause
+        level = _level(entry.event)
+        at = f"{moment(entry.at):>13}"
+        logger.info(words(entry.event), timestamp=at, level=level, **fields)
+
+    return show
+
+
+def _level(event: AnyEvent) -> str:
+    from simqueue.model import events as e
+
+    match event:
+        case e.LogLine(_, level):
+            return level
+        case e.InvariantBroken() | e.TaskFailed():
+            return "error"
+        case e.HandlerRaised() | e.StatementFailed() | e.WorkerCrashed():
+            return "warning"
+        case e.JobsBeat() | e.SchedulesBeat() | e.StatementSent() | e.StatementReplied():
+            return "debug"
+        case _:
+            return "info"

@@ -1,0 +1,76 @@
+"""``simqueue run``: one run."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simqueue.cli.options import (
+    FaultsOption,
+    SeedOption,
+    StrategyOption,
+    TargetArgument,
+    VerboseOption,
+    check_strategy,
+    config_with,
+)
+
+if TYPE_CHECKING:
+    from simqueue.sim.run import Run
+
+
+def run_command(
+    target: TargetArgument,
+    seed: SeedOption = 0,
+    trace: Annotated[
+        str | None, typer.Option("--trace", metavar="FILE", help="Where to write the run's trace.")
+    ] = None,
+    strategy: StrategyOption = "random",
+    faults: FaultsOption = "none",
+    verbose: VerboseOption = False,
+) -> None:
+    """Run a scenario once. Exit status: 0 it passed, 1 it failed.
+
+    \b
+    Example:
+      simqueue run scenarios/lost_update.py --seed 7 --trace run.json
+    """  # noqa: D301  the backspace keeps lines apart
+    check_strategy(strategy)
+    config = config_with(faults)
+    from simqueue.cli.live import printer
+    from simqueue.search.target import load_target
+    from simqueue.sim.run import run
+
+    found = load_target(target)
+    played = run(
+        found.scenario,
+        seed=seed,
+        config=config,
+        choices={} if strategy == "calm" else None,
+        target=found.name,
+        watch=printer() if verbose else None,
+    )
+    if trace is not None:
+        played.trace.save(trace)
+        again = f"simqueue replay {shlex.quote(trace)}"
+    else:
+        again = f"simqueue run {shlex.quote(found.name)} --seed {seed}"
+        again += " --strategy calm" * (strategy == "calm")
+    _report(played, again)
+    raise typer.Exit(0 if played.passed else 1)
+
+
+def _report(played: Run, again: str) -> None:
+    from simqueue.report.story import render_headline, render_story
+
+    if not played.passed:
+        typer.echo(render_story(played.trace, again=again), nl=False)
+        return
+    simulated = played.simulated.total_seconds()
+    typer.echo(render_headline(played.trace))
+    typer.echo(
+        f"{simulated:.6f} s simulated in {played.elapsed:.2f} s, {len(played.events)} events, "
+        f"digest {played.digest}"
+    )

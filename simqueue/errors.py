@@ -1,0 +1,125 @@
+"""What simqueue raises, one class per next thing to do.
+
+SimqueueError
+├── UsageError            fix the call, the command line or the file that was named
+│   ├── TargetError       name a scenario that exists
+│   └── TraceFormatError  bring a whole, undamaged trace of a format this release reads
+├── RefusedError          use the virtual counterpart of what the code reached for
+├── DivergenceError       the code changed, or something decided on its own: record again, or audit
+├── SettleTimeoutError    look at the jobs that are left
+├── InvariantError        look at what the database was told
+└── PostgresError         what the simulated server answered; carries a SQLSTATE
+    └── UniqueViolationError
+"""
+
+from __future__ import annotations
+
+
+class SimqueueError(Exception):
+    """Base class of everything that simqueue raises on purpose."""
+
+
+class UsageError(SimqueueError):
+    """A call, an option or a file cannot be used as it stands; the text says what to do."""
+
+
+class TargetError(UsageError):
+    """A scenario cannot be found or is not a scenario."""
+
+    def __init__(self, target: str, problem: str) -> None:
+        super().__init__(target, problem)  # the args, so that it pickles between processes
+        self.target, self.problem = target, problem
+
+    def __str__(self) -> str:
+        return f"{self.target}: {self.problem}"
+
+
+class TraceFormatError(UsageError):
+    """A file is not a trace that this release can replay."""
+
+    def __init__(self, path: str, problem: str) -> None:
+        super().__init__(path, problem)
+        self.path, self.problem = path, problem
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+
+class RefusedError(SimqueueError):
+    """Simulated code reached for something that no seed could repeat."""
+
+    def __init__(self, what: str, where: str, instead: str) -> None:
+        super().__init__(what, where, instead)
+        self.what, self.where, self.instead = what, where, instead
+
+    def __str__(self) -> str:
+        return f"{self.what} is refused inside a simulation (at {self.where}): {self.instead}"
+
+
+class DivergenceError(SimqueueError):
+    """A run that was to repeat a trace did something else."""
+
+    def __init__(self, number: int, recorded: str, happened: str, actor: str) -> None:
+        super().__init__(number, recorded, happened, actor)
+        self.number, self.recorded, self.happened, self.actor = number, recorded, happened, actor
+
+    def __str__(self) -> str:
+        return (
+            f"diverged at event {self.number} (by {self.actor}): the trace has {self.recorded}, "
+            f"this run has {self.happened}. If the code changed, record again; if it did not, "
+            "`simqueue audit` names what decided on its own."
+        )
+
+
+class SettleTimeoutError(SimqueueError):
+    """Jobs were still queued or picked when ``sim.settled`` gave up."""
+
+    def __init__(self, timeout_s: float, remaining: str) -> None:
+        super().__init__(timeout_s, remaining)
+        self.timeout_s, self.remaining = timeout_s, remaining
+
+    def __str__(self) -> str:
+        return f"not settled after {self.timeout_s:g} s: {self.remaining}"
+
+
+class InvariantError(SimqueueError):
+    """Something that must hold at every moment did not."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(name, message)
+        self.name, self.message = name, message
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"
+
+
+class PostgresError(SimqueueError):
+    """An error of the simulated server, shaped as asyncpg shapes one.
+
+    ``sqlstate`` is the five-character code, ``constraint_name`` names a violated constraint.
+    ``leaves`` are the events that stay although the statement failed: ids drawn from a sequence.
+    """
+
+    def __init__(
+        self,
+        sqlstate: str,
+        message: str,
+        constraint_name: str | None = None,
+        leaves: tuple[object, ...] = (),
+    ) -> None:
+        super().__init__(sqlstate, message, constraint_name, leaves)
+        self.sqlstate, self.message, self.constraint_name = sqlstate, message, constraint_name
+        self.leaves = leaves
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class UniqueViolationError(PostgresError):
+    """A row would have broken a unique index (SQLSTATE 23505); the statement changed nothing."""
+
+    @classmethod
+    def of(cls, index: str, leaves: tuple[object, ...] = ()) -> UniqueViolationError:
+        """Name the violated ``index`` in the server's words."""
+        message = f'duplicate key value violates unique constraint "{index}"'
+        return cls("23505", message, index, leaves)

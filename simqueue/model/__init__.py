@@ -1,0 +1,9 @@
+"""Frozen records: what is written down about a run, and nothing that is alive.
+
+``ids``      the identifiers and units every other module speaks in
+``rows``     one row of each of the four tables
+``events``   every state transition, as one tagged union
+``config``   what a run is allowed to do
+``trace``    a whole run in one document, with its failure
+``tracefile``  that document as a file: written, read, checked
+"""

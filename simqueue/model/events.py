@@ -1,0 +1,414 @@
+"""Every state transition of a run, as one tagged union.
+
+The first group changes tables, and the tables are its fold: replaying these events through
+``store.apply`` gives every table at every moment, without user code. The second group says what
+the world around the database did. An event holds what happened; the ``Entry`` around it holds
+when, on whose behalf, and because of which earlier entry.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from simqueue.model.ids import (
+    Duration,
+    EntryNumber,
+    Instant,
+    JobId,
+    ManagerId,
+    Operation,
+    ScheduleId,
+    StatementId,
+    Status,
+)
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
+    """Base of all events; the tag is the class name in snake case."""
+
+
+def _tag(name: str) -> str:
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
+# --- the queue table ------------------------------------------------------------------------
+
+
+class JobEnqueued(Event, frozen=True, tag=_tag):
+    """A job was inserted as ``queued`` and logged so."""
+
+    job_id: JobId
+    entrypoint: str
+    priority: int
+    execute_after: Instant
+    payload: bytes | None = None
+    dedupe_key: str | None = None
+    headers: str | None = None
+
+
+class JobDeduplicated(Event, frozen=True, tag=_tag):
+    """An enqueue met a live job with its dedupe key and inserted nothing; ``burned`` is the id it drew."""
+
+    burned: JobId
+    job_id: JobId
+    dedupe_key: str
+
+
+class JobReprioritized(Event, frozen=True, tag=_tag):
+    """An enqueue with ``on_conflict="update_priority"`` set a live job's priority; ``burned`` as above."""
+
+    burned: JobId
+    job_id: JobId
+    priority: int
+
+
+class IdsBurned(Event, frozen=True, tag=_tag):
+    """A sequence moved without a row to show for it; sequences do not roll back."""
+
+    sequence: Literal["queue", "schedules"]
+    count: int
+
+
+class JobPicked(Event, frozen=True, tag=_tag):
+    """A manager claimed a job. ``previous`` is whoever held it, when the claim took over a stale row."""
+
+    job_id: JobId
+    manager: ManagerId
+    slot: int | None = None
+    previous: ManagerId | None = None
+    stale: bool = False
+
+
+class JobLogged(Event, frozen=True, tag=_tag):
+    """A job reached ``status`` and left the queue, or stays in it when ``status`` is ``failed``."""
+
+    job_id: JobId
+    status: Status
+    entrypoint: str
+    priority: int
+    traceback: str | None = None
+
+
+class JobRetried(Event, frozen=True, tag=_tag):
+    """A job went back to ``queued`` with one attempt more."""
+
+    job_id: JobId
+    execute_after: Instant
+    traceback: str | None = None
+
+
+class JobRequeued(Event, frozen=True, tag=_tag):
+    """A held (``failed``) job went back to ``queued`` with its attempts forgotten."""
+
+    job_id: JobId
+
+
+class JobDeleted(Event, frozen=True, tag=_tag):
+    """A job was cleared by its entrypoint and logged ``deleted``."""
+
+    job_id: JobId
+
+
+class QueueTruncated(Event, frozen=True, tag=_tag):
+    """The queue table was truncated; nothing is logged, sequences go on."""
+
+
+class JobsBeat(Event, frozen=True, tag=_tag):
+    """These jobs' heartbeats were set to now; ids without a row are left out."""
+
+    job_ids: tuple[JobId, ...]
+
+
+# --- log and statistics ---------------------------------------------------------------------
+
+
+class LogsAggregated(Event, frozen=True, tag=_tag):
+    """All ``count`` log rows not yet aggregated were folded into the statistics table."""
+
+    count: int
+
+
+class LogCleared(Event, frozen=True, tag=_tag):
+    """Log rows of these entrypoints were deleted; None: the table was truncated."""
+
+    entrypoints: tuple[str, ...] | None = None
+
+
+class StatisticsCleared(Event, frozen=True, tag=_tag):
+    """Statistics of these entrypoints were deleted; None: the table was truncated."""
+
+    entrypoints: tuple[str, ...] | None = None
+
+
+# --- schedules ------------------------------------------------------------------------------
+
+
+class ScheduleInserted(Event, frozen=True, tag=_tag):
+    """A schedule was registered for the first time."""
+
+    schedule_id: ScheduleId
+    expression: str
+    entrypoint: str
+    next_run: Instant
+
+
+class SchedulePicked(Event, frozen=True, tag=_tag):
+    """A scheduler claimed a due schedule. ``due`` is the tick it was claimed for, ``next_run`` the next."""
+
+    schedule_id: ScheduleId
+    due: Instant
+    next_run: Instant
+    stale: bool = False
+
+
+class ScheduleReleased(Event, frozen=True, tag=_tag):
+    """A schedule went back to ``queued`` and its ``last_run`` is now."""
+
+    schedule_id: ScheduleId
+
+
+class SchedulesBeat(Event, frozen=True, tag=_tag):
+    """These schedules' heartbeats were set to now; ids without a row are left out."""
+
+    schedule_ids: tuple[ScheduleId, ...]
+
+
+class ScheduleDeleted(Event, frozen=True, tag=_tag):
+    """A schedule was deleted."""
+
+    schedule_id: ScheduleId
+
+
+class SchedulesTruncated(Event, frozen=True, tag=_tag):
+    """The schedules table was truncated."""
+
+
+class DatabaseDropped(Event, frozen=True, tag=_tag):
+    """``uninstall``: every table is empty and every sequence starts again."""
+
+
+# --- notifications, as the server sends them -------------------------------------------------
+
+
+class TableChanged(Event, frozen=True, tag=_tag):
+    """The trigger on the queue table sent its notification, once for the statement."""
+
+    operation: Operation
+
+
+class NotificationSent(Event, frozen=True, tag=_tag):
+    """``pg_notify`` was called with this payload."""
+
+    channel: str
+    payload: str
+
+
+StoreEvent = (
+    JobEnqueued
+    | JobDeduplicated
+    | JobReprioritized
+    | IdsBurned
+    | JobPicked
+    | JobLogged
+    | JobRetried
+    | JobRequeued
+    | JobDeleted
+    | QueueTruncated
+    | JobsBeat
+    | LogsAggregated
+    | LogCleared
+    | StatisticsCleared
+    | ScheduleInserted
+    | SchedulePicked
+    | ScheduleReleased
+    | SchedulesBeat
+    | ScheduleDeleted
+    | SchedulesTruncated
+    | DatabaseDropped
+    | TableChanged
+    | NotificationSent
+)
+"""What a statement can decide; ``store.apply`` takes each of these."""
+
+
+# --- statements and connections --------------------------------------------------------------
+
+
+class StatementSent(Event, frozen=True, tag=_tag):
+    """A client handed a statement to its connection."""
+
+    statement: StatementId
+    connection: str
+    name: str
+
+
+class StatementCommitted(Event, frozen=True, tag=_tag):
+    """The server committed it; the events it decided follow."""
+
+    statement: StatementId
+
+
+class StatementFailed(Event, frozen=True, tag=_tag):
+    """The server rejected it; nothing it decided was applied, except ids it had drawn."""
+
+    statement: StatementId
+    sqlstate: str
+    message: str
+
+
+class StatementReplied(Event, frozen=True, tag=_tag):
+    """The reply reached the client."""
+
+    statement: StatementId
+
+
+class Listening(Event, frozen=True, tag=_tag):
+    """A connection listens on a channel from now on, or no longer does."""
+
+    connection: str
+    channel: str
+    on: bool = True
+
+
+class NotificationDelivered(Event, frozen=True, tag=_tag):
+    """A notification reached a client; ``sent`` is the entry that sent it."""
+
+    connection: str
+    sent: EntryNumber
+
+
+class NotificationDropped(Event, frozen=True, tag=_tag):
+    """A notification found its connection gone."""
+
+    connection: str
+    sent: EntryNumber
+
+
+# --- workers, handlers, the scenario ----------------------------------------------------------
+
+
+class WorkerStarted(Event, frozen=True, tag=_tag):
+    """A simulated process started; ``incarnation`` counts from 1."""
+
+    incarnation: int
+
+
+class WorkerReady(Event, frozen=True, tag=_tag):
+    """The worker's registration code ran and its managers are about to; ``manager`` marks its picks."""
+
+    manager: ManagerId
+
+
+class WorkerStopping(Event, frozen=True, tag=_tag):
+    """The worker got SIGTERM: its shutdown event is set."""
+
+
+class WorkerExited(Event, frozen=True, tag=_tag):
+    """The worker's ``run()`` ended, with the error that ended it or none."""
+
+    error: str | None = None
+
+
+class WorkerCrashed(Event, frozen=True, tag=_tag):
+    """The worker got SIGKILL: nothing of it runs any more, no ``finally`` either."""
+
+
+class HandlerStarted(Event, frozen=True, tag=_tag):
+    """A handler began to run a job (``job_id``) or a schedule (``schedule_id``)."""
+
+    entrypoint: str
+    job_id: JobId | None = None
+    schedule_id: ScheduleId | None = None
+
+
+class HandlerFinished(Event, frozen=True, tag=_tag):
+    """The handler returned."""
+
+    entrypoint: str
+    job_id: JobId | None = None
+    schedule_id: ScheduleId | None = None
+
+
+class HandlerRaised(Event, frozen=True, tag=_tag):
+    """The handler raised, or was cancelled (``CancelledError``)."""
+
+    entrypoint: str
+    error: str
+    job_id: JobId | None = None
+    schedule_id: ScheduleId | None = None
+
+
+class LogLine(Event, frozen=True, tag=_tag):
+    """A line of stdlib logging or of ``sim.log``, as it was rendered."""
+
+    logger: str
+    level: str
+    message: str
+
+
+class TaskFailed(Event, frozen=True, tag=_tag):
+    """The loop's exception handler was called: an error nobody awaited."""
+
+    message: str
+    error: str
+
+
+class ScenarioChose(Event, frozen=True, tag=_tag):
+    """The scenario drew from ``sim.choice``, ``sim.chance`` or ``sim.random``."""
+
+    name: str
+    value: str
+
+
+class LoopBlocked(Event, frozen=True, tag=_tag):
+    """A step blocked its process's loop (``time.sleep``) for this long."""
+
+    duration: Duration
+
+
+class InvariantBroken(Event, frozen=True, tag=_tag):
+    """A check found that something which must always hold does not."""
+
+    name: str
+    message: str
+
+
+WorldEvent = (
+    StatementSent
+    | StatementCommitted
+    | StatementFailed
+    | StatementReplied
+    | Listening
+    | NotificationDelivered
+    | NotificationDropped
+    | WorkerStarted
+    | WorkerReady
+    | WorkerStopping
+    | WorkerExited
+    | WorkerCrashed
+    | HandlerStarted
+    | HandlerFinished
+    | HandlerRaised
+    | LogLine
+    | TaskFailed
+    | ScenarioChose
+    | LoopBlocked
+    | InvariantBroken
+)
+
+AnyEvent = StoreEvent | WorldEvent
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of the event log.
+
+    ``at`` is virtual time, ``worker`` the simulated process on whose behalf it happened,
+    ``cause`` the number of the earlier entry that led to it, where one is known.
+    """
+
+    at: Instant
+    worker: str
+    event: AnyEvent
+    cause: EntryNumber | None = None

@@ -1,0 +1,25 @@
+"""How a run failed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+FailureKind = Literal["exception", "invariant", "deadlock", "livelock", "timeout"]
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why a run did not pass.
+
+    ``where`` is the user's frame, ``file.py:12 in handler``, or the invariant's name.
+    ``signature`` is what stays the same when the same bug happens in another schedule: the kind,
+    the exception's type or the invariant, and the function and source line it came from, but no
+    line number, time, or id.
+    """
+
+    kind: FailureKind
+    message: str
+    where: str
+    signature: str
+    traceback: str = ""

@@ -1,0 +1,171 @@
+"""A trace file: one JSON document, written whole or not at all, and checked when it is read."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from simqueue.errors import TraceFormatError, UsageError
+from simqueue.model.trace import TRACE_VERSION, Recorded, Trace
+
+FORMAT = "simqueue-trace"
+_AGAIN = "take another copy, or record the run again"
+_MANY_EVENTS_TO_A_DOCUMENT = b'"events":['
+
+
+class _Header(msgspec.Struct):
+    """As much of a document as tells what wrote it; any JSON object fits."""
+
+    format: object = None
+    version: object = None
+    simqueue: object = None
+
+
+def encode(trace: Trace) -> bytes:
+    """Return the document: keys in the struct's order, an event to a line, a newline at the end.
+
+    Equal traces give equal bytes.
+    """
+    plain = msgspec.structs.replace(trace, choices=_in_order(trace.choices), events=())
+    frame = msgspec.json.encode(plain)
+    # The choices before it are quoted JSON, which cannot hold the bare bytes of this key.
+    head, key, tail = frame.partition(_MANY_EVENTS_TO_A_DOCUMENT)
+    events = b",\n".join(map(msgspec.json.Encoder().encode, trace.events))
+    return b"".join((head, key, b"\n" if events else b"", events, tail, b"\n"))
+
+
+def _in_order(choices: Recorded) -> Recorded:
+    return {key: dict(sorted(picks.items())) for key, picks in sorted(choices.items())}
+
+
+def decode(document: bytes, origin: str = "<bytes>") -> Trace:
+    """Return the trace in a document; ``origin`` names it in errors.
+
+    Raises:
+        TraceFormatError: it is damaged, something else, or of a later format.
+    """
+    _check_header(document, origin)
+    try:
+        trace = msgspec.json.decode(document, type=Trace)
+    except msgspec.ValidationError as error:
+        raise TraceFormatError(origin, f"is not a valid trace: {error}; {_AGAIN}") from None
+    if checksum(trace) != trace.checksum:
+        problem = f"is damaged: its checksum is {trace.checksum or 'missing'}, its content's is "
+        raise TraceFormatError(origin, f"{problem}{checksum(trace)}; {_AGAIN}")
+    return trace
+
+
+def _check_header(document: bytes, origin: str) -> None:
+    try:
+        header = msgspec.json.decode(document, type=_Header)
+    except msgspec.ValidationError:
+        _refuse_foreign(origin)
+    except (ValueError, RecursionError) as error:
+        _refuse_unreadable(document, origin, error)
+    if header.format != FORMAT:
+        _refuse_foreign(origin)
+    if isinstance(header.version, int) and header.version > TRACE_VERSION:
+        problem = (
+            f"was written by simqueue {header.simqueue} in trace format {header.version}; this "
+            f"release reads formats up to {TRACE_VERSION}: upgrade simqueue"
+        )
+        raise TraceFormatError(origin, problem)
+
+
+def _refuse_foreign(origin: str) -> NoReturn:
+    problem = f'is not a trace (a JSON object whose "format" is "{FORMAT}"); name a file that '
+    raise TraceFormatError(origin, f"{problem}`simqueue run --trace` or `simqueue fuzz` wrote")
+
+
+def _refuse_unreadable(document: bytes, origin: str, error: Exception) -> NoReturn:
+    if not document.strip():
+        raise TraceFormatError(origin, f"is empty; {_AGAIN}")
+    if "truncated" in str(error):
+        problem = f"breaks off in the middle, after {len(document)} bytes"
+        raise TraceFormatError(origin, f"{problem}; {_AGAIN}")
+    raise TraceFormatError(origin, f"is not JSON ({error}); name a trace file")
+
+
+def checksum(trace: Trace) -> str:
+    """Return 32 hexadecimal digits that cover every field but ``checksum`` itself."""
+    unsealed = msgspec.structs.replace(trace, checksum="")
+    return blake2b(encode(unsealed), digest_size=16).hexdigest()
+
+
+def seal(trace: Trace) -> Trace:
+    """Return the trace with the checksum that belongs to it."""
+    return msgspec.structs.replace(trace, checksum=checksum(trace))
+
+
+def load(path: str | os.PathLike[str]) -> Trace:
+    """Read a trace file.
+
+    Raises:
+        TraceFormatError: there is none, or it cannot be used; one line says why and what to do.
+    """
+    origin = os.fspath(path)
+    try:
+        document = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise TraceFormatError(origin, "there is no such file; name a trace file") from None
+    except IsADirectoryError:
+        raise TraceFormatError(origin, "is a directory; name a trace file in it") from None
+    except (OSError, ValueError) as error:
+        raise TraceFormatError(origin, f"cannot be read ({_reason(error)})") from None
+    return decode(document, origin)
+
+
+def save(trace: Trace, path: str | os.PathLike[str]) -> None:
+    """Write a trace file, sealed, whole or not at all, with the directories it lies in.
+
+    Raises:
+        UsageError: the file cannot be written there.
+    """
+    target = Path(os.path.realpath(path))
+    document = encode(seal(trace))
+    try:
+        _refuse_device(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _replace(target, document)
+    except (OSError, ValueError) as error:
+        where = os.fspath(path)
+        raise UsageError(f"{where}: cannot be written ({_reason(error)}); name another") from None
+
+
+def _refuse_device(target: Path) -> None:
+    # Replacing /dev/null by a file would succeed for root, and hurt everybody.
+    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
+        raise ValueError("it exists and is not a regular file")
+
+
+def _replace(target: Path, document: bytes) -> None:
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(document)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()
+
+
+def schema() -> bytes:
+    """Return the JSON Schema of the format, as in ``trace.schema.json`` beside this module."""
+    described = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"simqueue trace, format {TRACE_VERSION}",
+        **msgspec.json.schema(Trace),
+    }
+    return msgspec.json.format(msgspec.json.encode(described, order="sorted"), indent=2) + b"\n"

@@ -1,0 +1,261 @@
+"""The pytest plugin: a marked test is a scenario, run with many seeds or as a trace has it.
+
+Whatever is slow to import is imported when the first marked test runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import shlex
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from simqueue.model.config import Config
+    from simqueue.model.trace import Trace
+    from simqueue.sim.run import Scenario
+
+MARKER = "simqueue"
+FIXTURE = "sim"
+_RUNS = 100
+_TARGET = "pytest:"
+_OPTIONS = frozenset({"runs", "seed", "config"})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options."""
+    group = parser.getgroup("simqueue", "simulated PgQueuer runs")
+    group.addoption(
+        "--simqueue-runs",
+        type=int,
+        metavar="N",
+        help="seeds per marked test, instead of what its marker says",
+    )
+    group.addoption(
+        "--simqueue-seed",
+        type=int,
+        metavar="N",
+        help="the first of them, instead of what the marker says",
+    )
+    group.addoption(
+        "--simqueue-replay", metavar="FILE", help="run one test as this trace of it has it"
+    )
+    group.addoption(
+        "--simqueue-traces",
+        metavar="DIR",
+        default=".simqueue/failures",
+        help="where failed runs are saved (default: %(default)s)",
+    )
+    group.addoption("--simqueue-exact", action="store_true", help="end a replay where it diverges")
+    # How `simqueue replay` hears what became of a test.
+    group.addoption("--simqueue-verdict", metavar="FILE", help="write a replay's verdict there")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known; read the trace that is to be replayed."""
+    config.addinivalue_line(
+        "markers",
+        f"{MARKER}(runs=..., seed=..., config=...): run this `async def test(sim)` in simulated "
+        "worlds, once per seed.",
+    )
+    _check_number(config, "--simqueue-runs", 1)
+    _check_number(config, "--simqueue-seed", 0)
+    path = config.getoption("--simqueue-replay")
+    config.stash[_TRACE] = None if path is None else _load(path)
+
+
+def _check_number(config: pytest.Config, option: str, least: int) -> None:
+    number = config.getoption(option)
+    if number is not None and number < least:
+        raise pytest.UsageError(f"{option} must be {least} or more, not {number}")
+
+
+_TRACE = pytest.StashKey["Trace | None"]()
+
+
+def _load(path: str) -> Trace:
+    from simqueue.errors import TraceFormatError
+    from simqueue.model.trace import Trace
+
+    try:
+        trace = Trace.load(path)
+    except TraceFormatError as error:
+        raise pytest.UsageError(f"--simqueue-replay: {error}") from None
+    if not trace.target.startswith(_TARGET):
+        what = f"is of {trace.target or 'a scenario'}, which is no test"
+        raise pytest.UsageError(
+            f"--simqueue-replay: {path} {what}; run `simqueue replay {shlex.quote(path)}`"
+        )
+    return trace
+
+
+@pytest.fixture
+def sim(request: pytest.FixtureRequest) -> None:
+    """The simulation that a marked test runs in; each seed has its own, made when the test runs."""
+    if request.node.get_closest_marker(MARKER) is None:
+        pytest.fail(f"`{FIXTURE}` is for tests marked @pytest.mark.{MARKER}", pytrace=False)
+
+
+# --- collection -----------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_pycollect_makeitem() -> Generator[None, Any, Any]:
+    """Give marked tests a function that runs them, before plugins for asyncio claim them."""
+    made = yield
+    for item in made if isinstance(made, list) else [made]:
+        if isinstance(item, pytest.Function):
+            marker = item.get_closest_marker(MARKER)
+            if marker is not None:
+                _check(item, marker)
+                item.obj = _player(item, item.obj)
+    return made
+
+
+def _check(item: pytest.Function, marker: pytest.Mark) -> None:
+    """Raise for a marked test that cannot be run."""
+    unknown = [*map(repr, marker.args), *sorted(set(marker.kwargs) - _OPTIONS)]
+    runs = marker.kwargs.get("runs", 1)
+    if not inspect.iscoroutinefunction(item.obj):
+        problem = f"is marked {MARKER}, so it must be an `async def`"
+    elif FIXTURE not in inspect.signature(item.obj).parameters:
+        problem = f"is marked {MARKER}, so it must take `{FIXTURE}`, the simulation it runs in"
+    elif unknown:
+        problem = f"its marker takes runs=, seed= and config=, not {', '.join(unknown)}"
+    elif not isinstance(runs, int) or runs < 1:
+        problem = f"its marker's runs must be a whole number of 1 or more, not {runs!r}"
+    else:
+        return
+    raise pytest.Collector.CollectError(f"{item.nodeid}: {problem}")
+
+
+def _player(item: pytest.Function, test: Callable[..., Any]) -> Callable[..., None]:
+    @functools.wraps(test)
+    def play(**fixtures: Any) -> None:  # noqa: ANN401  whatever the test asked for
+        _play(item, test, fixtures)
+
+    return play
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With a trace to replay, leave only the test it is of."""
+    trace = config.stash[_TRACE]
+    if trace is None:
+        return
+    wanted = [item for item in items if trace.target == _TARGET + item.nodeid]
+    if not wanted:
+        node = trace.target.removeprefix(_TARGET)
+        raise pytest.UsageError(
+            f"--simqueue-replay: the trace is of {node}, which was not collected"
+        )
+    config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
+    items[:] = wanted
+
+
+# --- running --------------------------------------------------------------------------------------
+
+
+def _play(item: pytest.Function, test: Callable[..., Any], fixtures: Mapping[str, Any]) -> None:
+    skips = _Skips(functools.partial(test, **{k: v for k, v in fixtures.items() if k != FIXTURE}))
+    trace = item.config.stash[_TRACE]
+    if trace is None:
+        _play_seeds(item, skips)
+    else:
+        _play_trace(item, skips, trace)
+
+
+@dataclass(slots=True)
+class _Skips:
+    """A test as a scenario. What pytest's own exceptions say is kept until the run is over."""
+
+    test: Callable[..., Any]
+    said: BaseException | None = None
+
+    async def __call__(self, sim: object) -> None:
+        """Run the test in a simulation."""
+        try:
+            await self.test(**{FIXTURE: sim})
+        except (pytest.skip.Exception, pytest.xfail.Exception) as error:
+            self.said = error
+        except pytest.fail.Exception as error:
+            # It is no Exception, and a run takes those for attempts to leave the process.
+            raise AssertionError(error.msg).with_traceback(error.__traceback__) from None
+
+    def speak(self) -> None:
+        """Raise what the test said to pytest."""
+        if self.said is not None:
+            raise self.said
+
+
+def _play_seeds(item: pytest.Function, scenario: _Skips) -> None:
+    from simqueue.sim.run import run
+
+    runs, seed, config = _settings(item)
+    for number in range(seed, seed + runs):
+        played = run(scenario, seed=number, config=config, target=_TARGET + item.nodeid)
+        scenario.speak()
+        if not played.passed:
+            _fail(played.trace, item, f"after {number - seed} that passed" if number > seed else "")
+
+
+def _settings(item: pytest.Function) -> tuple[int, int, Config]:
+    """Return the number of runs, the first seed and the configuration."""
+    from simqueue.model.config import Config
+
+    marker = item.get_closest_marker(MARKER)
+    said: Mapping[str, Any] = {} if marker is None else marker.kwargs
+    runs, seed = item.config.getoption("--simqueue-runs"), item.config.getoption("--simqueue-seed")
+    runs = said.get("runs", _RUNS) if runs is None else runs
+    seed = said.get("seed", 0) if seed is None else seed
+    return runs, seed, said.get("config") or Config()
+
+
+def _fail(trace: Trace, item: pytest.Function, note: str) -> None:
+    from simqueue.report.story import render_story
+    from simqueue.search.failures import keep
+
+    path = keep(trace, item.config.getoption("--simqueue-traces"))
+    again = f"pytest {shlex.quote(item.nodeid)} --simqueue-replay {shlex.quote(str(path))}"
+    headline = _headline(trace, note)
+    pytest.fail(f"{headline}\n\n{render_story(trace, again=again)}", pytrace=False)
+
+
+def _headline(trace: Trace, note: str) -> str:
+    failure = trace.outcome.failure
+    said = "" if failure is None else f"{failure.kind}: {failure.message.splitlines()[0]}"
+    return f"seed {trace.seed}{f' ({note})' if note else ''}: {said}"
+
+
+# --- replaying ------------------------------------------------------------------------------------
+
+
+def _play_trace(item: pytest.Function, scenario: Scenario, trace: Trace) -> None:
+    from simqueue.errors import DivergenceError
+    from simqueue.report.story import render_story
+    from simqueue.search.replay import replay
+
+    try:
+        replayed = replay(trace, scenario=scenario, exact=item.config.getoption("--simqueue-exact"))
+    except DivergenceError as error:
+        _say(item, "diverged", str(error))
+        pytest.fail(str(error), pytrace=False)
+    if replayed.run.passed:
+        _say(item, "passed", str(replayed))
+        item.add_report_section("call", "simqueue", str(replayed))
+        return
+    _say(item, "different" if replayed.verdict == "different" else "same", str(replayed))
+    pytest.fail(f"{replayed}\n\n{render_story(replayed.run.trace)}", pytrace=False)
+
+
+def _say(item: pytest.Function, verdict: str, sentence: str) -> None:
+    """Leave the verdict where `simqueue replay` looks for it."""
+    path = item.config.getoption("--simqueue-verdict")
+    if path is not None:
+        from pathlib import Path
+
+        Path(path).write_text(f"{verdict}: {sentence}\n", encoding="utf-8")

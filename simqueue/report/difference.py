@@ -1,0 +1,96 @@
+"""Where two runs part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simqueue.model.events import Entry
+from simqueue.model.failure import Failure
+from simqueue.model.trace import Trace
+from simqueue.report.lines import render_line
+from simqueue.report.words import happened
+
+THE_END = "the end of the run"
+CONTEXT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first thing that two runs do not share.
+
+    ``number`` is the event's, or how many events there are when all of them agree. ``one`` and
+    ``other`` say what each run had there, ``actor`` which worker did it.
+    """
+
+    number: int
+    one: str
+    other: str
+    actor: str
+
+
+def difference_at(number: int, one: Entry | None, other: Entry | None) -> Difference | None:
+    """Compare what two runs have at one place of their logs, None being their end."""
+    if one == other:
+        return None
+    said, said_other = _said(one), _said(other)
+    if said == said_other:  # they differ in a field that the words leave out
+        said, said_other = repr(one), repr(other)
+    return Difference(number, said, said_other, _actor(other) or _actor(one))
+
+
+def _actor(entry: Entry | None) -> str:
+    return "" if entry is None else entry.worker
+
+
+def _said(entry: Entry | None) -> str:
+    return THE_END if entry is None else happened(entry.at, entry.worker, entry.event)
+
+
+def first_difference(one: Trace, other: Trace) -> Difference | None:
+    """Compare two runs event by event, then by outcome, then by digest."""
+    longest = max(len(one.events), len(other.events))
+    for number in range(longest):
+        found = difference_at(number, _at(one.events, number), _at(other.events, number))
+        if found is not None:
+            return found
+    return unseen_difference(one, other)
+
+
+def _at(events: Sequence[Entry], number: int) -> Entry | None:
+    return events[number] if number < len(events) else None
+
+
+def unseen_difference(one: Trace, other: Trace) -> Difference | None:
+    """Compare what no event shows: outcome, drawn randomness, clock readings, number of steps."""
+    number = len(one.events)
+    ended, ended_other = _ended(one.outcome.failure), _ended(other.outcome.failure)
+    if ended != ended_other:
+        return Difference(number, ended, ended_other, "the run")
+    if one.digest == other.digest:
+        return None
+    steps, steps_other = one.outcome.steps, other.outcome.steps
+    if steps != steps_other:
+        return Difference(number, f"{steps} steps", f"{steps_other} steps", "the run")
+    what = "drawn randomness and clock readings with the digest"
+    return Difference(number, f"{what} {one.digest}", f"{what} {other.digest}", "the run")
+
+
+def _ended(failure: Failure | None) -> str:
+    return "a passed run" if failure is None else f"a failure, signed {failure.signature}"
+
+
+def render_difference(one: Trace, other: Trace, names: tuple[str, str]) -> str:
+    """Say where two runs part, after the events they share before that."""
+    found = first_difference(one, other)
+    if found is None:
+        return f"The runs are the same: {len(one.events)} events, digest {one.digest}\n"
+    start = max(0, found.number - CONTEXT)
+    shared = [render_line(start + i, e) for i, e in enumerate(one.events[start : found.number])]
+    width = max(map(len, names))
+    parted = [
+        f"They part at event {found.number} (by {found.actor}):",
+        f"  {names[0]:<{width}}  has {found.one}",
+        f"  {names[1]:<{width}}  has {found.other}",
+    ]
+    return "\n".join([*shared, *parted]) + "\n"

@@ -1,0 +1,133 @@
+"""A run's story: how it ended, what it deviated in, and what happened to those involved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from simqueue.model import events as e
+from simqueue.model.failure import Failure
+from simqueue.model.trace import Trace
+from simqueue.report.lines import Numbered, concerns, render_line, render_lines
+from simqueue.report.words import moment
+
+TAIL = 40
+_INVOLVED_MAX = 3
+_EVENTS_OF_EACH = 12
+_NAMED = re.compile(r"\b(job|schedule)s?:? (\d+)")
+_FRAME = re.compile(r'  File "')
+_NOT_THE_USERS = re.compile(r'  File "(?:<|(?:\./)?simqueue/|python/|site-packages/|prefix/)')
+
+
+def render_story(
+    trace: Trace, *, job: int | None = None, again: str | None = None, tail: int = TAIL
+) -> str:
+    """Tell what happened in a run.
+
+    Args:
+        trace: of the run.
+        job: tell everything about this job instead of the end of the log.
+        again: the command that makes the run happen once more; the story's last line.
+        tail: how many lines of the end of the log are told.
+    """
+    parts = [_header(trace), _outcome(trace), _deviations(trace)]
+    if job is not None:
+        parts.append(_history(trace, "job", job, None))
+    else:
+        parts += _involved(trace)
+        parts.append(_tail(trace, tail))
+    if again is not None:
+        parts.append(f"Again: {again}")
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def render_headline(trace: Trace) -> str:
+    """Say in one line what ran, from which seed, and how it ended."""
+    failure = trace.outcome.failure
+    named = f"{trace.target or 'a scenario'}, seed {trace.seed}"
+    if failure is None:
+        return f"passed: {named}"
+    return f"FAILED: {named}: {failure.kind}: {failure.message.splitlines()[0]}"
+
+
+def _header(trace: Trace) -> str:
+    versions = f"simqueue {trace.simqueue}, pgqueuer {trace.pgqueuer}, Python {trace.python}"
+    return f"{trace.target or 'a scenario'}, seed {trace.seed}\n{versions}"
+
+
+def _outcome(trace: Trace) -> str:
+    outcome, failure = trace.outcome, trace.outcome.failure
+    time = f"{moment(outcome.simulated)} simulated"
+    size = f"{time}, {outcome.steps} steps, {len(trace.events)} events"
+    if failure is None:
+        return f"Passed: {size}"
+    lines = [f"Failed: {failure.kind}: {failure.message}", f"at {failure.where}", f"({size})"]
+    return "\n".join([*lines, *_user_frames(failure)])
+
+
+def _user_frames(failure: Failure) -> Iterator[str]:
+    """Yield the traceback's lines without the frames of simqueue, pgqueuer and the library."""
+    ours = False
+    for line in failure.traceback.splitlines():
+        if _FRAME.match(line):
+            ours = _NOT_THE_USERS.match(line) is not None
+        elif not line.startswith("    "):
+            ours = False
+        if not ours:
+            yield line
+
+
+def _deviations(trace: Trace) -> str:
+    """Count the choices that were not 0 by kind, the key's last word."""
+    counts: dict[str, int] = {}
+    for key, picks in trace.choices.items():
+        kind = key.rpartition(" ")[2]
+        counts[kind] = counts.get(kind, 0) + len(picks)
+    total = sum(counts.values())
+    if not total:
+        return "Deviations from calm: none"
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
+    return f"Deviations from calm: {total} ({kinds})"
+
+
+def _involved(trace: Trace) -> Iterator[str]:
+    failure = trace.outcome.failure
+    if failure is None:
+        return
+    found = dict.fromkeys(_NAMED.findall(failure.message)) or _last_in_trouble(trace)
+    for noun, number in list(found)[:_INVOLVED_MAX]:
+        yield _history(trace, noun, int(number), _EVENTS_OF_EACH)
+
+
+def _last_in_trouble(trace: Trace) -> dict[tuple[str, str], None]:
+    for entry in reversed(trace.events):
+        event = entry.event
+        if isinstance(event, e.HandlerRaised):
+            if event.job_id is not None:
+                return {("job", str(event.job_id)): None}
+            return {("schedule", str(event.schedule_id)): None}
+    return {}
+
+
+def _history(trace: Trace, noun: str, number: int, last: int | None) -> str:
+    entries = [
+        numbered
+        for numbered in enumerate(trace.events)
+        if concerns(numbered[1].event, **{noun: number})
+    ]
+    if not entries:
+        return f"No event names {noun} {number}."
+    return "\n".join([f"What happened to {noun} {number}:", *_told(entries, last)])
+
+
+def _told(entries: list[Numbered], last: int | None) -> list[str]:
+    if last is not None:
+        return render_lines(entries, last=last)
+    return [render_line(number, entry) for number, entry in entries]
+
+
+def _tail(trace: Trace, tail: int) -> str:
+    if not trace.events:
+        return "Nothing happened."
+    lines = render_lines(enumerate(trace.events), last=tail)
+    return "\n".join(["The last that happened:", *lines])

@@ -1,0 +1,234 @@
+"""Words: one sentence in queue words for each event, its subject being the entry's worker."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from simqueue.model import events as e
+from simqueue.model.ids import MICROSECONDS, Instant
+
+_PAYLOAD_SHOWN = 40
+
+
+def moment(at: int) -> str:
+    """Return virtual time as ``+12.345678s``."""
+    sign = "-" if at < 0 else "+"
+    seconds, rest = divmod(abs(at), MICROSECONDS)
+    return f"{sign}{seconds}.{rest:06}s"
+
+
+def words(event: e.AnyEvent) -> str:
+    """Say what happened, without saying who did it or when."""
+    if isinstance(event, e.StoreEvent):
+        return _of_store(event)
+    return _of_world(event)
+
+
+def payload_words(payload: bytes | None) -> str:
+    """Return a payload as a short literal."""
+    if payload is None:
+        return "no payload"
+    shown = repr(payload[:_PAYLOAD_SHOWN])
+    return shown if len(payload) <= _PAYLOAD_SHOWN else f"{shown}... ({len(payload)} bytes)"
+
+
+def _of_store(event: e.StoreEvent) -> str:  # noqa: PLR0911  a case per event
+    match event:
+        case e.ScheduleInserted() | e.SchedulePicked() | e.ScheduleReleased() | e.SchedulesBeat():
+            return _of_schedules(event)
+        case e.ScheduleDeleted() | e.SchedulesTruncated():
+            return _of_schedules(event)
+        case e.LogsAggregated(count):
+            return f"aggregates {count} log row(s)"
+        case e.LogCleared(entrypoints):
+            return f"clears the log {_of_entrypoints(entrypoints)}"
+        case e.StatisticsCleared(entrypoints):
+            return f"clears the statistics {_of_entrypoints(entrypoints)}"
+        case e.DatabaseDropped():
+            return "drops the database"
+        case e.TableChanged(operation):
+            return f"makes the trigger notify of {operation}"
+        case e.NotificationSent(channel, payload):
+            return f"notifies {channel}: {payload}"
+        case _:
+            return _of_queue(event)
+
+
+QueueEvent = (
+    e.JobEnqueued
+    | e.JobDeduplicated
+    | e.JobReprioritized
+    | e.IdsBurned
+    | e.JobPicked
+    | e.JobLogged
+    | e.JobRetried
+    | e.JobRequeued
+    | e.JobDeleted
+    | e.QueueTruncated
+    | e.JobsBeat
+)
+
+
+def _of_queue(event: QueueEvent) -> str:  # noqa: C901, PLR0911  a case per event
+    match event:
+        case e.JobEnqueued():
+            return _of_enqueued(event)
+        case e.JobDeduplicated(_, job_id, key):
+            return f"enqueues nothing: job {job_id} has the dedupe key {key!r}"
+        case e.JobReprioritized(_, job_id, priority):
+            return f"sets job {job_id} to priority {priority}"
+        case e.IdsBurned(sequence, count):
+            return f"draws {count} id(s) of the {sequence} sequence for nothing"
+        case e.JobPicked():
+            return _of_picked(event)
+        case e.JobLogged(job_id, status, entrypoint):
+            return f"logs job {job_id} ({entrypoint}) {status}"
+        case e.JobRetried(job_id, due):
+            return f"puts job {job_id} back to retry from {moment(due)}"
+        case e.JobRequeued(job_id):
+            return f"re-queues held job {job_id}"
+        case e.JobDeleted(job_id):
+            return f"clears job {job_id}"
+        case e.QueueTruncated():
+            return "truncates the queue"
+        case e.JobsBeat(job_ids):
+            return f"beats for {_numbered('job', job_ids)}"
+        case _:
+            assert_never(event)
+
+
+def _of_enqueued(event: e.JobEnqueued) -> str:
+    said = f"enqueues job {event.job_id} ({event.entrypoint}): {payload_words(event.payload)}"
+    if event.priority:
+        said += f", priority {event.priority}"
+    if event.dedupe_key is not None:
+        said += f", dedupe key {event.dedupe_key!r}"
+    return said
+
+
+def _of_picked(event: e.JobPicked) -> str:
+    slot = "" if event.slot is None else f" into slot {event.slot}"
+    if not event.stale:
+        return f"picks job {event.job_id}{slot}"
+    holder = "nobody" if event.previous is None else f"manager {event.previous}"
+    return f"takes over stale job {event.job_id}{slot} from {holder}"
+
+
+ScheduleEvent = (
+    e.ScheduleInserted
+    | e.SchedulePicked
+    | e.ScheduleReleased
+    | e.SchedulesBeat
+    | e.ScheduleDeleted
+    | e.SchedulesTruncated
+)
+
+
+def _of_schedules(event: ScheduleEvent) -> str:
+    match event:
+        case e.ScheduleInserted(schedule_id, expression, entrypoint, next_run):
+            named = f"schedule {schedule_id} ({entrypoint}, {expression})"
+            return f"registers {named}, first due {moment(next_run)}"
+        case e.SchedulePicked(schedule_id, due, next_run, stale):
+            verb = "takes over stale" if stale else "picks"
+            tick = f"for its tick at {moment(due)}, the next is {moment(next_run)}"
+            return f"{verb} schedule {schedule_id} {tick}"
+        case e.ScheduleReleased(schedule_id):
+            return f"gives schedule {schedule_id} back"
+        case e.SchedulesBeat(schedule_ids):
+            return f"beats for {_numbered('schedule', schedule_ids)}"
+        case e.ScheduleDeleted(schedule_id):
+            return f"deletes schedule {schedule_id}"
+        case e.SchedulesTruncated():
+            return "truncates the schedules"
+        case _:
+            assert_never(event)
+
+
+def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a case per event
+    match event:
+        case e.StatementSent(statement, connection, name):
+            return f"sends statement {statement} ({name}) over {connection}"
+        case e.StatementCommitted(statement):
+            return f"has statement {statement} committed"
+        case e.StatementFailed(statement, sqlstate, message):
+            return f"has statement {statement} rejected: {sqlstate} {message}"
+        case e.StatementReplied(statement):
+            return f"gets the reply to statement {statement}"
+        case e.Listening(connection, channel, on):
+            return f"{'listens' if on else 'stops listening'} to {channel} over {connection}"
+        case e.NotificationDelivered(connection, sent):
+            return f"hears notification {_sender(sent)} over {connection}"
+        case e.NotificationDropped(connection, sent):
+            return f"misses notification {_sender(sent)}: {connection} is gone"
+        case e.LogLine(logger, level, message):
+            return f"says {logger} {level}: {message}"
+        case e.TaskFailed(message, error):
+            return f"has an error that nobody awaited: {error or message}"
+        case e.ScenarioChose(name, value):
+            return f"chooses {name} = {value}"
+        case e.LoopBlocked(duration):
+            return f"blocks its loop for {duration / MICROSECONDS:g} s"
+        case e.InvariantBroken(name, message):
+            return f"breaks {name}: {message}"
+        case _:
+            return _of_workers(event)
+
+
+WorkerEvent = (
+    e.WorkerStarted
+    | e.WorkerReady
+    | e.WorkerStopping
+    | e.WorkerExited
+    | e.WorkerCrashed
+    | e.HandlerStarted
+    | e.HandlerFinished
+    | e.HandlerRaised
+)
+
+
+def _of_workers(event: WorkerEvent) -> str:  # noqa: PLR0911  a case per event
+    match event:
+        case e.WorkerStarted(incarnation):
+            return "starts" if incarnation == 1 else f"starts again (incarnation {incarnation})"
+        case e.WorkerReady(manager):
+            return f"is ready as manager {manager}"
+        case e.WorkerStopping():
+            return "is told to stop"
+        case e.WorkerExited(error):
+            return "ends" if error is None else f"ends with {error}"
+        case e.WorkerCrashed():
+            return "is killed"
+        case e.HandlerStarted():
+            return f"starts to run {_task(event)}"
+        case e.HandlerFinished():
+            return f"finishes {_task(event)}"
+        case e.HandlerRaised(_, error):
+            return f"fails in {_task(event)}: {error}"
+        case _:
+            assert_never(event)
+
+
+def _task(event: e.HandlerStarted | e.HandlerFinished | e.HandlerRaised) -> str:
+    if event.job_id is not None:
+        return f"job {event.job_id} ({event.entrypoint})"
+    return f"schedule {event.schedule_id} ({event.entrypoint})"
+
+
+def _numbered(noun: str, ids: tuple[int, ...]) -> str:
+    if not ids:
+        return f"no {noun} that exists"
+    return f"{noun} {', '.join(map(str, ids))}"
+
+
+def _of_entrypoints(entrypoints: tuple[str, ...] | None) -> str:
+    return "of everything" if entrypoints is None else f"of {', '.join(entrypoints) or 'nothing'}"
+
+
+def _sender(sent: int) -> str:
+    return f"#{sent}"
+
+
+def happened(at: Instant, worker: str, event: e.AnyEvent) -> str:
+    """Return the whole sentence, ``+0.000200s a picks job 3``."""
+    return f"{moment(at)} {worker} {words(event)}"

@@ -1,0 +1,10 @@
+"""Many runs: campaigns over seeds, replays, audits.
+
+``target``    a scenario by its name on the command line
+``campaign``  many seeds of one scenario, in one process or several
+``workers``   the processes of a campaign
+``failures``  where found failures are kept
+``replay``    a trace played again, and the verdict
+``audit``     one seed under other circumstances
+``history``   the tables as they stood after an event
+"""

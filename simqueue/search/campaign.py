@@ -1,0 +1,159 @@
+"""A campaign: many seeds of one scenario, and one trace of each way in which they fail."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Literal
+
+from simqueue.errors import UsageError
+from simqueue.model.config import Config
+from simqueue.model.trace import Recorded, Trace
+from simqueue.search.workers import Result, results_here, results_of_processes
+from simqueue.sim.run import Scenario, run
+
+Strategy = Literal["random", "calm"]
+"""Where choices come from: the seed, or all are 0 and the seed decides randomness alone."""
+
+SEED_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One way in which a scenario fails: how many seeds show it, and the first one's run."""
+
+    signature: str
+    seed: int
+    count: int
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """What came of running many seeds.
+
+    ``failures`` are ordered by their first seed. ``lost`` are seeds whose process was killed while
+    it ran them. ``inconclusive`` names what no run reached though one should have. ``elapsed`` is
+    real seconds.
+    """
+
+    runs: int
+    passed: int
+    failures: tuple[Found, ...]
+    lost: tuple[int, ...]
+    inconclusive: tuple[str, ...]
+    elapsed: float
+
+    @property
+    def seeds_per_second(self) -> float:
+        """Runs per real second."""
+        return self.runs / self.elapsed if self.elapsed else 0.0
+
+
+def fuzz(
+    scenario: Scenario,
+    *,
+    runs: int = 100,
+    seed: int = 0,
+    config: Config = Config(),  # noqa: B008  frozen
+    processes: int = 1,
+    target: str = "",
+    time_limit: timedelta | None = None,
+    strategy: Strategy = "random",
+    on_progress: Callable[[Campaign], None] | None = None,
+) -> Campaign:
+    """Run the seeds ``seed .. seed + runs - 1``.
+
+    The result is the same whatever ``processes`` is, unless time runs out.
+
+    Args:
+        scenario: an async function of one ``Simulation``.
+        runs: how many seeds to run.
+        seed: the first of them.
+        config: what each run is allowed to do.
+        processes: how many to run at a time, each in a process forked from this one.
+        target: what traces call the scenario.
+        time_limit: begin no more runs after this much real time.
+        strategy: where the choices come from.
+        on_progress: called after each run with the campaign so far.
+
+    Raises:
+        TargetError: ``scenario`` is not an async function.
+        UsageError: a number makes no sense.
+    """
+    _check_numbers(runs, seed, processes)
+    choices: Recorded | None = {} if strategy == "calm" else None
+
+    def play(number: int) -> Trace:
+        return run(scenario, seed=number, config=config, choices=choices, target=target).trace
+
+    tally = _Tally(started=time.perf_counter())
+    seeds = range(seed, seed + runs)
+    alone = processes == 1
+    with closing(
+        results_here(play, seeds) if alone else results_of_processes(play, seeds, processes)
+    ) as results:
+        for result in results:
+            tally.add(result)
+            if on_progress is not None:
+                on_progress(tally.campaign())
+            if time_limit is not None and tally.elapsed() >= time_limit.total_seconds():
+                break
+    return tally.campaign()
+
+
+def _check_numbers(runs: int, seed: int, processes: int) -> None:
+    if runs < 1:
+        raise UsageError(f"runs must be 1 or more, not {runs}")
+    if processes < 1:
+        raise UsageError(f"processes must be 1 or more, not {processes}")
+    if not 0 <= seed <= SEED_MAX - runs + 1:
+        raise UsageError(
+            f"seeds must lie between 0 and {SEED_MAX}; {runs} of them from {seed} do not"
+        )
+
+
+@dataclass(slots=True)
+class _Tally:
+    """A campaign while it runs; results may come in any order."""
+
+    started: float
+    passed: int = 0
+    lost: list[int] = field(default_factory=list)
+    found: dict[str, Found] = field(default_factory=dict)
+
+    def add(self, result: Result) -> None:
+        """Count one result."""
+        if result.lost:
+            self.lost.append(result.seed)
+        elif result.signature is None:
+            self.passed += 1
+        else:
+            self._add_failure(result.signature, result)
+
+    def _add_failure(self, signature: str, result: Result) -> None:
+        known = self.found.get(signature)
+        count = 1 if known is None else known.count + 1
+        if result.trace is not None and (known is None or result.seed < known.seed):
+            self.found[signature] = Found(signature, result.seed, count, result.trace)
+        elif known is not None:
+            self.found[signature] = replace(known, count=count)
+
+    def elapsed(self) -> float:
+        """Return the real seconds since the campaign began."""
+        return time.perf_counter() - self.started
+
+    def campaign(self) -> Campaign:
+        """Return what came of it so far."""
+        failures = tuple(sorted(self.found.values(), key=lambda found: found.seed))
+        return Campaign(
+            runs=self.passed + sum(found.count for found in failures),
+            passed=self.passed,
+            failures=failures,
+            lost=tuple(sorted(self.lost)),
+            inconclusive=(),
+            elapsed=self.elapsed(),
+        )

@@ -1,0 +1,186 @@
+"""A target: a scenario by its name on the command line and in traces."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import linecache
+import os
+import sys
+import sysconfig
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from simqueue.errors import TargetError
+from simqueue.sim.run import Scenario
+
+FUNCTION = "scenario"
+PYTEST = "pytest:"
+"""What the target of a trace made by the pytest plugin begins with; its node id follows."""
+
+_PACKAGES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A scenario and its ``name``: ``path/file.py:function``, relative to the current directory."""
+
+    name: str
+    scenario: Scenario
+
+
+def load_target(text: str) -> Target:
+    """Find the scenario that ``path/file.py[:function]`` or ``package.module[:function]`` names.
+
+    Raises:
+        TargetError: there is none, or it is not a scenario, or its module cannot be imported.
+    """
+    if Path(text).is_dir():
+        raise TargetError(text, "is a directory; name one file in it")
+    where, _, function = text.partition(":")
+    if text.startswith(PYTEST):
+        raise TargetError(text, "is a test; run it with pytest")
+    if where.endswith(".py") or os.sep in where:
+        path = Path(where)
+        return _named(_load_file(path, text), function or FUNCTION, _relative(path))
+    return _named(_load_module(where, text), function or FUNCTION, where)
+
+
+def load_targets(text: str) -> list[Target]:
+    """Find the scenario that ``text`` names, or those of each file of a directory, by file name.
+
+    Raises:
+        TargetError: as ``load_target``, or no file of the directory has a scenario.
+    """
+    if not Path(text).is_dir():
+        return [load_target(text)]
+    found = []
+    for path in sorted(Path(text).glob("[!_.]*.py")):
+        module = _load_file(path, str(path))
+        if hasattr(module, FUNCTION):
+            found.append(_named(module, FUNCTION, _relative(path)))
+    if not found:
+        raise TargetError(text, f"no *.py in this directory has an `async def {FUNCTION}(sim)`")
+    return found
+
+
+def _relative(path: Path) -> str:
+    return Path(os.path.relpath(path)).as_posix()
+
+
+def _named(module: ModuleType, function: str, where: str) -> Target:
+    name = f"{where}:{function}"
+    scenario = getattr(module, function, None)
+    if scenario is None:
+        offered = [key for key, value in vars(module).items() if _is_scenario(value, module)]
+        hint = f"; it has: {', '.join(offered)}" if offered else ""
+        raise TargetError(name, f"{where} has no function {function!r}{hint}")
+    _check(scenario, name)
+    return Target(name, scenario)
+
+
+def _is_scenario(value: object, module: ModuleType) -> bool:
+    return inspect.iscoroutinefunction(value) and value.__module__ == module.__name__
+
+
+def _check(scenario: object, name: str) -> None:
+    call = getattr(scenario, "__call__", None)  # noqa: B004  an object with an async __call__ will do
+    if not (inspect.iscoroutinefunction(scenario) or inspect.iscoroutinefunction(call)):
+        raise TargetError(name, "is not an `async def` function of one Simulation")
+    try:
+        inspect.signature(scenario).bind(None)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise TargetError(name, f"must take one argument, the Simulation: {error}") from None
+
+
+# --- modules ----------------------------------------------------------------------------------
+
+
+def _load_module(name: str, text: str) -> ModuleType:
+    if str(Path.cwd()) not in sys.path and "" not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    if not _exists(name.partition(".")[0]):
+        raise TargetError(text, f"there is no module or file {name!r}; name a file as path/file.py")
+    return _imported(lambda: importlib.import_module(name), text)
+
+
+def _exists(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ValueError:  # an empty name, or one that is no file, such as __main__
+        return False
+
+
+def _load_file(path: Path, text: str) -> ModuleType:
+    path = path.resolve()
+    if not path.is_file():
+        raise TargetError(
+            text, "there is no such file; paths are relative to the current directory"
+        )
+    _make_importable(path.parent)
+    linecache.checkcache(str(path))
+    module = ModuleType(_module_name(path))
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module
+
+    def load() -> ModuleType:
+        # Not through the import system: its bytecode cache takes a file that was changed twice
+        # within a second for the first version.
+        code = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+        exec(code, module.__dict__)  # noqa: S102  the user's own scenario
+        return module
+
+    return _imported(load, text)
+
+
+def _make_importable(directory: Path) -> None:
+    """Let files of ``directory`` import each other, also after files named alike elsewhere."""
+    if str(directory) in sys.path:
+        sys.path.remove(str(directory))
+    sys.path.insert(0, str(directory))
+    for neighbour in directory.glob("*.py"):
+        loaded = getattr(sys.modules.get(neighbour.stem), "__file__", None)
+        if loaded and Path(loaded).parent != directory and not _is_installed(loaded):
+            del sys.modules[neighbour.stem]
+
+
+def _module_name(path: Path) -> str:
+    """Return the file's stem, unless a module of the library or of a package goes by that name."""
+    loaded = getattr(sys.modules.get(path.stem), "__file__", None)
+    if path.stem in sys.stdlib_module_names or (loaded and _is_installed(loaded)):
+        return f"{path.stem}_scenario"
+    return path.stem
+
+
+def _is_installed(file: str) -> bool:
+    return file.startswith(tuple(root + os.sep for root in _PACKAGES))
+
+
+def _imported(load: Callable[[], ModuleType], text: str) -> ModuleType:
+    try:
+        return load()
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a module may also exit
+        raise TargetError(text, f"cannot be imported: {_blamed(error)}") from error
+
+
+def _blamed(error: BaseException) -> str:
+    """Name the line that failed, and the error."""
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    if isinstance(error, SyntaxError):
+        return f"{_relative(Path(error.filename or '?'))}:{error.lineno}: {said}"
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if not frame.filename.startswith("<frozen") and not _is_ours(frame.filename)
+    ]
+    return f"{_relative(Path(frames[-1].filename))}:{frames[-1].lineno}: {said}" if frames else said
+
+
+def _is_ours(file: str) -> bool:
+    return Path(file) == Path(__file__) or Path(file).parent == Path(importlib.__file__).parent

@@ -1,0 +1,171 @@
+"""A client's connection: statements that take time, one after the other, and notifications."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import TypeVar
+
+from simqueue.choices import Choices, Stream
+from simqueue.errors import PostgresError
+from simqueue.model.events import (
+    NotificationDelivered,
+    NotificationDropped,
+    StatementReplied,
+    StatementSent,
+)
+from simqueue.model.ids import EntryNumber, StatementId
+from simqueue.sim.process import Process
+from simqueue.sim.server import Server
+from simqueue.store import Statement, Tables
+
+T = TypeVar("T")
+
+CAUSE: ContextVar[EntryNumber | None] = ContextVar("simqueue_cause", default=None)
+"""The event that what runs now is a consequence of: the start of the handler it runs in."""
+
+
+class Network:
+    """How long messages take between clients and the server."""
+
+    __slots__ = ("choices", "delays", "hop")
+
+    def __init__(self, choices: Choices, hop_us: int, delays: tuple[int, ...]) -> None:
+        self.choices, self.hop, self.delays = choices, hop_us, delays
+
+    def delay(self, stream: Stream) -> int:
+        """Pick how many microseconds one message takes."""
+        return self.hop + self.delays[stream.deviate(len(self.delays))]
+
+
+class SimulatedConnection:
+    """One session of the simulated server, as asyncpg's driver uses one: a statement at a time.
+
+    What arrives, replies and notifications alike, arrives in the order it was sent, since one
+    TCP stream carries both.
+    """
+
+    def __init__(self, name: str, server: Server, network: Network, process: Process) -> None:
+        self.name, self.process = name, process
+        self.on_notify: Callable[[str, str], None] = lambda channel, payload: None
+        self._server, self._network = server, network
+        self._turn = asyncio.Lock()
+        self._arrived = 0
+        self._in_flight: deque[EntryNumber] = deque()
+        self._streams: dict[tuple[str, str], tuple[Stream, Stream]] = {}
+        self._notify = network.choices.stream(f"{name} notify")
+
+    async def run(self, statement: Statement[T]) -> T:
+        """Send a statement when the connection is free, and wait for the reply."""
+        return await self._exchange(statement.name, lambda number, cause: self._server.execute(
+            statement, number, self.process.worker, cause
+        ))  # fmt: skip
+
+    async def listen(self, channel: str) -> None:
+        """Ask for the notifications of ``channel``."""
+        await self._exchange("listen", lambda *_: self._server.listen(self, channel))
+
+    async def unlisten(self, channel: str) -> None:
+        """Ask for no more notifications of ``channel``."""
+        await self._exchange("unlisten", lambda *_: self._server.unlisten(self, channel))
+
+    async def _exchange(self, name: str, work: Callable[[StatementId, EntryNumber], T]) -> T:
+        await self._turn.acquire()
+        server = self._server
+        if self.process.floor > server.scheduler.now:
+            await asyncio.sleep(0)  # The step blocked its loop: go on when the world is there too.
+        number = server.number()
+        sent = server.recorder.append(
+            self.process.worker, StatementSent(number, self.name, name), CAUSE.get()
+        )
+        request, reply = self._hops(name)
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        due = server.scheduler.now + self._network.delay(request)
+        server.scheduler.post(
+            server.process, due, self._receive, work, number, sent, reply, answer
+        )
+        return await answer
+
+    def _hops(self, name: str) -> tuple[Stream, Stream]:
+        """Return the choices of the way there and back: of this worker, task and statement."""
+        task = asyncio.current_task()
+        asker = "" if task is None else task.get_name().partition("#")[0]
+        streams = self._streams.get((asker, name))
+        if streams is None:
+            key = f"{self.name} {asker} {name}"
+            stream = self._network.choices.stream
+            streams = stream(f"{key} request"), stream(f"{key} reply")
+            self._streams[asker, name] = streams
+        return streams
+
+    def _receive(
+        self,
+        work: Callable[[StatementId, EntryNumber], T],
+        number: StatementId,
+        sent: EntryNumber,
+        reply: Stream,
+        answer: asyncio.Future[T],
+    ) -> None:
+        """Do the work at the server, and send the reply on its way."""
+        result: T | None = None
+        error: PostgresError | None = None
+        try:
+            result = work(number, sent)
+        except PostgresError as caught:
+            error = caught
+        due = self._next_arrival(reply)
+        self._server.scheduler.post(self.process, due, self._reply, number, sent, answer, result, error)
+
+    def _reply(
+        self,
+        number: StatementId,
+        sent: EntryNumber,
+        answer: asyncio.Future[T],
+        result: T,
+        error: PostgresError | None,
+    ) -> None:
+        self._server.recorder.append(self.process.worker, StatementReplied(number), sent)
+        # Also when the caller was cancelled meanwhile: only now is the connection free again.
+        self._turn.release()
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(result)
+        else:
+            answer.set_exception(error)
+
+    def _next_arrival(self, stream: Stream) -> int:
+        due = self._server.scheduler.now + self._network.delay(stream)
+        self._arrived = max(due, self._arrived)
+        return self._arrived
+
+    # --- notifications ---
+
+    def notify(self, sent: EntryNumber, channel: str, payload: str) -> None:
+        """Send a notification to this connection's client."""
+        self._in_flight.append(sent)
+        due = self._next_arrival(self._notify)
+        self._server.scheduler.post(self.process, due, self._deliver, channel, payload)
+
+    def _deliver(self, channel: str, payload: str) -> None:
+        sent = self._in_flight.popleft()
+        self._server.recorder.append(
+            self.process.worker, NotificationDelivered(self.name, sent), sent
+        )
+        self.on_notify(channel, payload)
+
+    def close(self) -> None:
+        """Drop the connection, its client being gone, and with it what was on the way to it."""
+        self._server.disconnect(self)
+        for sent in self._in_flight:
+            self._server.recorder.append(
+                self.process.worker, NotificationDropped(self.name, sent), sent
+            )
+        self._in_flight.clear()
+
+    @property
+    def tables(self) -> Tables:
+        """The server's tables, for whoever inspects a finished run."""
+        return self._server.tables

@@ -1,0 +1,65 @@
+"""Failures: from an exception or an ending to what is written down about it."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from typing import Any
+
+from simqueue.errors import SettleTimeoutError, SimqueueError
+from simqueue.model.failure import Failure, FailureKind
+from simqueue.sim.observers import described
+from simqueue.sim.places import culprit, place, source_line, waiting_function, waiting_place
+from simqueue.sim.tidy import Tidier
+
+_TASKS_NAMED = 12
+
+
+class FailedRun(SimqueueError):  # noqa: N818  what ``Run.check`` raises
+    """A run failed; ``failure`` says how."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+    def __str__(self) -> str:
+        return f"{self.failure.kind}: {self.failure.message}\nat {self.failure.where}"
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Describe an exception that ended the scenario or a worker; of a group with one member, that one."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    kind: FailureKind = "timeout" if isinstance(error, SettleTimeoutError) else "exception"
+    found = culprit(error)
+    where = "an unknown place" if found is None else place(*found)
+    line = "" if found is None else source_line(*found)
+    name = where.partition(" in ")[2]
+    text = "".join(traceback.format_exception(error))
+    return Failure(
+        kind=kind,
+        message=described(error),
+        where=where,
+        signature=f"{kind}:{type(error).__name__}:{name}:{line}",
+        traceback=Tidier()(text),
+    )
+
+
+def ending(kind: FailureKind, message: str, tasks: list[asyncio.Task[Any]]) -> Failure:
+    """Describe a deadlock, a livelock or a run that reached its limit, naming who waits for what."""
+    waits = [f"{_home(task)}: task {task.get_name()} {waiting_place(task)}" for task in tasks]
+    shown = waits[:_TASKS_NAMED]
+    if len(waits) > len(shown):
+        shown.append(f"and {len(waits) - len(shown)} more tasks")
+    functions = sorted({waiting_function(task) for task in tasks})
+    return Failure(
+        kind=kind,
+        message=message + "".join(f"\n  {line}" for line in shown),
+        where=shown[0] if shown else "no task is left",
+        signature=f"{kind}:{','.join(functions)}",
+    )
+
+
+def _home(task: asyncio.Task[Any]) -> str:
+    home = getattr(task, "home", None)
+    return "?" if home is None else str(home.name)

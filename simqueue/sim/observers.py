@@ -1,0 +1,163 @@
+"""Observers: what handlers do and what is logged, as events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from pgqueuer.core.executors import AbstractEntrypointExecutor, AbstractScheduleExecutor
+
+from simqueue.model.events import (
+    AnyEvent,
+    HandlerFinished,
+    HandlerRaised,
+    HandlerStarted,
+    LogLine,
+)
+from simqueue.model.ids import EntryNumber, JobId, ScheduleId
+from simqueue.sim.connection import CAUSE
+from simqueue.sim.recorder import Recorder
+from simqueue.sim.tidy import Tidier
+
+if TYPE_CHECKING:
+    from pgqueuer import PgQueuer
+    from pgqueuer.domain import models
+
+
+class ObservedEntrypoint(AbstractEntrypointExecutor):
+    """Runs another executor, and writes down when a job's handler starts and how it ends."""
+
+    def __init__(self, inner: AbstractEntrypointExecutor, recorder: Recorder, picks: Picks) -> None:
+        super().__init__(inner.parameters)
+        self.inner, self._recorder, self._picks = inner, recorder, picks
+
+    async def execute(self, job: models.Job, context: models.Context) -> None:
+        """Run the job's handler under observation."""
+        job_id = JobId(int(job.id))
+        async with _observed(
+            self._recorder, self._picks.get(job_id), str(job.entrypoint), job_id=job_id
+        ):
+            await self.inner.execute(job, context)
+
+
+class ObservedSchedule(AbstractScheduleExecutor):
+    """Runs another executor, and writes down when a schedule's handler starts and how it ends."""
+
+    def __init__(self, inner: AbstractScheduleExecutor, recorder: Recorder) -> None:
+        super().__init__(inner.parameters)
+        self.inner, self._recorder = inner, recorder
+
+    async def execute(self, schedule: models.Schedule, context: models.ScheduleContext) -> None:
+        """Run the schedule's handler under observation."""
+        schedule_id = ScheduleId(int(schedule.id))
+        async with _observed(
+            self._recorder, None, str(schedule.entrypoint), schedule_id=schedule_id
+        ):
+            await self.inner.execute(schedule, context)
+
+    def get_next(self) -> datetime:
+        """Return the inner executor's answer."""
+        return self.inner.get_next()
+
+    def next_in(self) -> timedelta:
+        """Return the inner executor's answer."""
+        return self.inner.next_in()
+
+
+Picks = dict[JobId, EntryNumber]
+"""The entry of each job's latest pick."""
+
+
+@asynccontextmanager
+async def _observed(
+    recorder: Recorder, cause: EntryNumber | None, entrypoint: str, **ids: Any  # noqa: ANN401
+) -> AsyncIterator[None]:
+    started = EntryNumber(len(recorder.entries))
+    recorder.say(HandlerStarted(entrypoint, **ids), cause)
+    token = CAUSE.set(started)
+    try:
+        yield
+    except BaseException as error:
+        recorder.say(HandlerRaised(entrypoint, described(error), **ids), started)
+        raise
+    else:
+        recorder.say(HandlerFinished(entrypoint, **ids), started)
+    finally:
+        CAUSE.reset(token)
+
+
+def observe(pq: PgQueuer, recorder: Recorder, picks: Picks) -> None:
+    """Put an observer around each executor registered so far."""
+    jobs = pq.qm.entrypoint_registry
+    for name in list(jobs):
+        jobs[name] = ObservedEntrypoint(jobs[name], recorder, picks)
+    schedules = pq.sm.registry
+    for key in list(schedules):
+        schedules[key] = ObservedSchedule(schedules[key], recorder)
+
+
+def described(error: BaseException) -> str:
+    """Return ``Type: message`` without addresses or directories."""
+    text = str(error)
+    return Tidier()(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+
+
+class LogHandler(logging.Handler):
+    """Turns records of the standard library's logging into events of the process that logs."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        super().__init__()
+        self._recorder = recorder
+        self._tidy = Tidier()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Append the record's rendered message, and the error it carries."""
+        message = record.getMessage()
+        if record.exc_info and record.exc_info[1] is not None:
+            message = f"{message} [{described(record.exc_info[1])}]"
+        self._recorder.say(LogLine(record.name, record.levelname.lower(), self._tidy(message)))
+
+
+class _Lines:
+    """What structlog writes to: each line becomes an event."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._tidy = Tidier()
+
+    def __getattr__(self, level: str) -> Callable[[str], None]:
+        def write(message: str) -> None:
+            self._recorder.say(LogLine("scenario", level, self._tidy(message)))
+
+        return write
+
+
+def logger_for(recorder: Recorder) -> structlog.typing.FilteringBoundLogger:
+    """Return a structlog logger whose lines are events, ``event key=value ...``."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.wrap_logger(
+        _Lines(recorder),
+        processors=[
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"], drop_missing=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
+        cache_logger_on_first_use=False,
+    )
+    return logger
+
+
+def on_unhandled(recorder: Recorder, say: Callable[[AnyEvent], None]) -> Callable[..., None]:
+    """Return a loop exception handler that writes down errors nobody awaited."""
+    from simqueue.model.events import TaskFailed
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        text = "" if error is None else described(error)
+        say(TaskFailed(Tidier()(str(context.get("message", ""))), text))
+
+    return handle

@@ -1,0 +1,44 @@
+"""A simulated operating-system process: its own loop position, clock and tasks."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextvars import Context, ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from simqueue.choices import Stream
+from simqueue.sim.handles import Handle
+
+HOME: ContextVar[Process] = ContextVar("simqueue_process")
+"""The process a context belongs to: tasks inherit it from the task that created them."""
+
+
+@dataclass(slots=True, eq=False)
+class Process:
+    """What runs one after the other, in the order it became ready, as on one asyncio loop.
+
+    ``floor`` is how far the process's own time is ahead of the world's: a step that blocked the
+    loop until then. ``queued`` says that it is in the scheduler's list of runnable processes.
+    ``order`` and ``lag`` are its choices: who goes first when it could go next,
+    and how late it notices a timer.
+    """
+
+    name: str
+    context: Context
+    order: Stream
+    lag: Stream
+    pid: int
+    owner: Process | None = None
+    ready: deque[Handle] = field(default_factory=deque)
+    floor: int = 0
+    queued: bool = False
+    alive: bool = True
+    lanes: list[Process] = field(default_factory=list)
+    remains: list[Any] = field(default_factory=list)
+    """Tasks of a killed process: kept, since collecting them would run their ``finally`` blocks."""
+
+    @property
+    def worker(self) -> str:
+        """Name of the simulated process proper, also for one of its threads."""
+        return self.owner.name if self.owner else self.name

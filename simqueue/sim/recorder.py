@@ -1,0 +1,77 @@
+"""The recorder: the event log of one run while it grows, and the run's digest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+
+import msgspec
+
+from simqueue.model.events import AnyEvent, Entry
+from simqueue.model.ids import EntryNumber, Instant
+from simqueue.sim.process import Process
+from simqueue.sim.scheduler import Scheduler
+
+Watch = Callable[[int, Entry], None]
+
+
+class Recorder:
+    """Appends events in the order of virtual time and shows each to whoever watches."""
+
+    __slots__ = ("_scheduler", "_sealed", "_watchers", "entries", "readings")
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._sealed = False
+        self._watchers: list[Watch] = []
+        self.entries: list[Entry] = []
+        self.readings = 0
+        """A running mix of every clock reading the simulated code took."""
+
+    def watch(self, watcher: Watch) -> None:
+        """Call ``watcher(number, entry)`` for each entry from now on, after it was appended."""
+        self._watchers.append(watcher)
+
+    def seal(self) -> None:
+        """Ignore what happens from now on: the run is over and only being taken down."""
+        self._sealed = True
+
+    def note_reading(self, value: int) -> None:
+        """Mix one clock reading into the digest."""
+        self.readings = (self.readings * 1_000_003 ^ value) & 0xFFFFFFFFFFFFFFFF
+
+    def append(self, worker: str, event: AnyEvent, cause: EntryNumber | None = None) -> EntryNumber:
+        """Append an event that happens now in the world's time; return its number."""
+        number = EntryNumber(len(self.entries))
+        if self._sealed:
+            return number
+        entry = Entry(Instant(self._scheduler.now), worker, event, cause)
+        self.entries.append(entry)
+        for watcher in self._watchers:
+            watcher(number, entry)
+        return number
+
+    def say(self, event: AnyEvent, cause: EntryNumber | None = None) -> None:
+        """Append an event of the running process, at the process's own time.
+
+        A process that blocked its loop is ahead of the world; what it does then is appended when
+        the world gets there, and never if the process is killed before.
+        """
+        process = self._scheduler.current
+        if process.floor > self._scheduler.now:
+            self._scheduler.post(process, process.floor, self._later, process, event, cause)
+        else:
+            self.append(process.worker, event, cause)
+
+    def _later(self, process: Process, event: AnyEvent, cause: EntryNumber | None) -> None:
+        self.append(process.worker, event, cause)
+
+
+def digest(entries: tuple[Entry, ...], *rest: object) -> str:
+    """Return 32 hexadecimal digits that cover every event and whatever else decided the run."""
+    state = blake2b(digest_size=16)
+    encoder = msgspec.msgpack.Encoder()
+    for entry in entries:
+        state.update(encoder.encode(entry))
+    state.update(encoder.encode(rest))
+    return state.hexdigest()

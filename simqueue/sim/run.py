@@ -1,0 +1,233 @@
+"""One run: a scenario played once, from a seed or from a trace's choices."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import platform
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError, version
+from time import perf_counter
+from typing import Any
+
+from simqueue.choices import Choices, Recording, Seeded
+from simqueue.errors import TargetError
+from simqueue.model.config import Config
+from simqueue.model.events import Entry
+from simqueue.model.failure import Failure
+from simqueue.model.ids import Duration
+from simqueue.model.trace import TRACE_VERSION, Outcome, Recorded, Trace
+from simqueue.model.tracefile import seal
+from simqueue.sim.failing import FailedRun, ending, failure_of
+from simqueue.sim.observers import LogHandler, described
+from simqueue.sim.patches import patched
+from simqueue.sim.recorder import Watch, digest
+from simqueue.sim.scheduler import Deadlock, Livelock, TimeLimit
+from simqueue.sim.simulation import Simulation
+from simqueue.sim.takedown import take_down
+from simqueue.sim.world import World
+
+Scenario = Callable[[Simulation], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What became of one run.
+
+    ``simulated`` is virtual time, ``elapsed`` real seconds. Two runs are the same run when their
+    ``digest`` is the same.
+    """
+
+    trace: Trace
+    elapsed: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing went wrong."""
+        return self.trace.outcome.passed
+
+    @property
+    def failure(self) -> Failure | None:
+        """What went wrong."""
+        return self.trace.outcome.failure
+
+    @property
+    def digest(self) -> str:
+        """32 hexadecimal digits over everything that happened."""
+        return self.trace.digest
+
+    @property
+    def events(self) -> tuple[Entry, ...]:
+        """The event log."""
+        return self.trace.events
+
+    @property
+    def simulated(self) -> timedelta:
+        """Virtual time the run took."""
+        return timedelta(microseconds=self.trace.outcome.simulated)
+
+    def check(self) -> None:
+        """Raise ``FailedRun`` if the run failed."""
+        if self.failure is not None:
+            raise FailedRun(self.failure)
+
+
+def run(
+    scenario: Scenario,
+    *,
+    seed: int = 0,
+    config: Config = Config(),  # noqa: B008  frozen
+    choices: Recorded | None = None,
+    target: str = "",
+    watch: Watch | None = None,
+) -> Run:
+    """Play a scenario once.
+
+    Args:
+        scenario: an async function of one ``Simulation``.
+        seed: decides whatever ``choices`` does not.
+        config: what the run is allowed to do.
+        choices: picks of a trace to repeat, those it lacks being calm; None draws them from the
+            seed, ``{}`` is the calm run.
+        target: what the trace calls the scenario.
+        watch: called with each event's number and entry; what it raises ends the run and is raised.
+
+    Raises:
+        TargetError: ``scenario`` is not an async function.
+        UsageError: ``config`` makes no sense.
+    """
+    _check_scenario(scenario)
+    started = perf_counter()
+    door = Choices(Seeded(seed) if choices is None else Recording(choices))
+    world = World(config, door)
+    if watch is not None:
+        world.recorder.watch(_guarded(world, watch))
+    with ExitStack() as stack:
+        randomness = stack.enter_context(patched(world, seed))
+        stack.enter_context(_logging(world))
+        try:
+            _play(world, scenario)
+            state = randomness.state()
+        finally:
+            take_down(world)
+    if world.aborted is not None:
+        raise world.aborted
+    trace = _trace(world, seed, target, state)
+    return Run(trace, perf_counter() - started)
+
+
+def _guarded(world: World, watch: Watch) -> Watch:
+    """Let what ``watch`` raises end the run from outside, where no handler can catch it."""
+
+    def guarded(number: int, entry: Entry) -> None:
+        if world.aborted is None:
+            try:
+                watch(number, entry)
+            except BaseException as error:  # noqa: BLE001  raised again by run()
+                world.aborted = error
+                world.scheduler.stopped = True
+
+    return guarded
+
+
+def _check_scenario(scenario: object) -> None:
+    call = getattr(scenario, "__call__", None)  # noqa: B004  an object with an async __call__ will do
+    if not inspect.iscoroutinefunction(scenario) and not inspect.iscoroutinefunction(call):
+        name = getattr(scenario, "__qualname__", repr(scenario))
+        raise TargetError(name, "a scenario is an `async def` function of one Simulation")
+
+
+def _play(world: World, scenario: Scenario) -> None:
+    process = world.spawn("scenario", lambda: world.connect("scenario", process))
+    loop, scheduler = world.loop, world.scheduler
+
+    def begin() -> None:
+        sim = Simulation(world, process)
+        task = loop.create_task(_main(scenario, sim), name="scenario", context=process.context.copy())
+        task.add_done_callback(finished)
+
+    def finished(task: asyncio.Task[None]) -> None:
+        scheduler.stopped = True
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, SystemExit):
+            world.fail(failure_of(error))
+
+    scheduler.post(process, 0, begin)
+    try:
+        loop.run_world()
+    except Deadlock:
+        message = "nothing can ever run again; these tasks wait"
+        world.fail(ending("deadlock", message, loop.unfinished()))
+    except Livelock:
+        message = (
+            f"{scheduler.steps_per_instant_max} steps ran at "
+            f"+{scheduler.now / 1_000_000:.6f}s without time passing; process "
+            f"{scheduler.current.name} ran last, and these tasks are not done"
+        )
+        world.fail(ending("livelock", message, loop.unfinished()))
+    except TimeLimit:
+        message = f"the run reached its limit of {world.config.limit} virtual time; these tasks wait"
+        world.fail(ending("timeout", message, loop.unfinished()))
+    except SystemExit as error:
+        world.fail(failure_of(error))
+
+
+async def _main(scenario: Scenario, sim: Simulation) -> None:
+    await scenario(sim)
+
+
+@contextmanager
+def _logging(world: World) -> Iterator[None]:
+    """Let the standard library's logging enter the event log, at the configured level for pgqueuer."""
+    root, pgqueuer = logging.getLogger(), logging.getLogger("pgqueuer")
+    handler = LogHandler(world.recorder)
+    level = pgqueuer.level
+    root.addHandler(handler)
+    pgqueuer.setLevel(world.config.log_level)
+    try:
+        yield
+    finally:
+        pgqueuer.setLevel(level)
+        root.removeHandler(handler)
+
+
+def _trace(world: World, seed: int, target: str, randomness: Any) -> Trace:  # noqa: ANN401
+    outcome = Outcome(
+        passed=world.failure is None,
+        steps=world.scheduler.steps,
+        simulated=Duration(world.scheduler.now),
+        failure=world.failure,
+    )
+    entries = tuple(world.recorder.entries)
+    judged = None if world.failure is None else (world.failure.kind, world.failure.signature)
+    return seal(
+        Trace(
+            format="simqueue-trace",
+            version=TRACE_VERSION,
+            simqueue=_version("simqueue"),
+            pgqueuer=_version("pgqueuer"),
+            python=platform.python_version(),
+            target=target,
+            seed=seed,
+            config=world.config,
+            choices=world.choices.recorded(),
+            events=entries,
+            outcome=outcome,
+            digest=digest(
+                entries, outcome.steps, outcome.simulated, judged, world.recorder.readings, randomness
+            ),
+            checksum="",
+        )
+    )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "0.0.0"

@@ -1,0 +1,240 @@
+"""The world's scheduler: which process takes its next step, and when time moves."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from contextvars import Context
+from typing import Any
+
+from simqueue.choices import Choices, ladder
+from simqueue.sim.handles import Handle, Timer
+from simqueue.sim.process import HOME, Process
+
+_STEPS_BETWEEN_CLEANINGS = 16_384
+
+
+class Livelock(Exception):  # noqa: N818  an ending, not an error of the code that meets it
+    """More steps than allowed ran without virtual time passing."""
+
+
+class Deadlock(Exception):  # noqa: N818
+    """Nothing is ready and no timer is pending."""
+
+
+class TimeLimit(Exception):  # noqa: N818
+    """Virtual time reached the limit of the run."""
+
+
+class Scheduler:
+    """Ready queues, timers and the one virtual clock.
+
+    Within a process steps run in the order they became ready, as asyncio promises; which process
+    goes next is a choice, 0 being the one whose step has waited longest, so that a run of zeros is
+    one first-in-first-out queue. Time moves only when no process can run.
+    """
+
+    __slots__ = (
+        "_attention", "_cleaning", "_collect", "_heap", "_instant_began", "_lags", "_sequence", "choices", "current",
+        "limit", "now", "processes", "runnable", "steps", "steps_per_instant_max", "stopped",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        choices: Choices,
+        *,
+        limit_us: int,
+        lag_max_us: int,
+        steps_per_instant_max: int,
+        collect: Callable[[], object],
+    ) -> None:
+        self.choices = choices
+        self.limit = limit_us
+        self.steps_per_instant_max = steps_per_instant_max
+        self.now = 0
+        self.steps = 0
+        self.stopped = False
+        self.processes: list[Process] = []
+        self.runnable: list[Process] = []
+        self._lags = ladder(lag_max_us)
+        self._collect = collect
+        self._heap: list[tuple[int, int, Process, Timer]] = []
+        self._sequence = 0
+        self._instant_began = 0
+        self._cleaning = _STEPS_BETWEEN_CLEANINGS
+        self._attention = min(self._cleaning, steps_per_instant_max + 1)
+        self.current = self.spawn("world")
+
+    def spawn(self, name: str, owner: Process | None = None) -> Process:
+        """Add a process, or a thread of ``owner``, whose tasks will carry it in their context."""
+        context = Context() if owner is None else owner.context.copy()
+        process = Process(
+            name,
+            context,
+            self.choices.stream(f"{name} order"),
+            self.choices.stream(f"{name} lag"),
+            1000 + len(self.processes) if owner is None else owner.pid,
+            owner,
+        )
+        context.run(HOME.set, process)
+        if owner is None:
+            self.processes.append(process)
+        else:
+            owner.lanes.append(process)
+        return process
+
+    def retire(self, lane: Process) -> None:
+        """Forget a thread that has nothing left to do."""
+        lane.alive = False
+        if lane.owner is not None:
+            lane.owner.lanes.remove(lane)
+
+    def kill(self, process: Process) -> None:
+        """Drop everything the process and its threads would still do."""
+        for victim in (process, *process.lanes):
+            victim.alive = False
+            victim.remains.extend(victim.ready)
+            victim.ready = type(victim.ready)()
+            self._unqueue(victim)
+
+    def local_now(self) -> int:
+        """Return virtual microseconds as the running process sees them."""
+        floor = self.current.floor
+        return floor if floor > self.now else self.now
+
+    # --- what is to run ---
+
+    def soon(self, process: Process, callback: Callable[..., object], args: tuple[Any, ...],
+             context: Context) -> Handle:  # fmt: skip
+        """Append a step to the process's ready queue."""
+        self._sequence = sequence = self._sequence + 1
+        handle = Handle(callback, args, context, sequence)
+        if process.queued:
+            process.ready.append(handle)
+        else:
+            self._enqueue(process, handle)
+        return handle
+
+    def at(self, process: Process, due: int, callback: Callable[..., object],
+           args: tuple[Any, ...], context: Context) -> Timer:  # fmt: skip
+        """Append a step to the process's ready queue when the world's time is ``due``."""
+        self._sequence = sequence = self._sequence + 1
+        timer = Timer(due, callback, args, context, sequence)
+        heapq.heappush(self._heap, (due, sequence, process, timer))
+        return timer
+
+    def post(self, process: Process, due: int, callback: Callable[..., object], *args: Any) -> Timer:  # noqa: ANN401
+        """Deliver a message: like ``at``, in the process's own context, never noticed late."""
+        return self.at(process, due, callback, args, process.context)
+
+    def _enqueue(self, process: Process, handle: Handle) -> None:
+        if not process.alive:
+            process.remains.append(handle)
+            return
+        process.ready.append(handle)
+        if not process.queued and process.floor <= self.now:
+            process.queued = True
+            self.runnable.append(process)
+
+    # --- running ---
+
+    def run(self) -> None:
+        """Run until ``stopped``; raise ``Deadlock``, ``Livelock`` or ``TimeLimit``."""
+        runnable = self.runnable
+        while not self.stopped:
+            if not runnable:
+                self._advance()
+                continue
+            process = runnable[0] if len(runnable) == 1 else self._choose()
+            ready = process.ready
+            handle = ready.popleft()
+            if not ready:
+                process.queued = False
+                runnable.remove(process)
+            if handle._cancelled:  # noqa: SLF001  as asyncio's own loop reads it
+                continue
+            self.current = process
+            self.steps = steps = self.steps + 1
+            if steps >= self._attention:
+                self._attend()
+            handle._context.run(handle._callback, *handle._args)  # noqa: SLF001
+            if process.floor > self.now:
+                self._block(process)
+
+    def _attend(self) -> None:
+        """Do what is due at certain steps, which are the same in every run of the same choices."""
+        if self.steps - self._instant_began > self.steps_per_instant_max:
+            raise Livelock
+        if self.steps >= self._cleaning:
+            self._cleaning += _STEPS_BETWEEN_CLEANINGS
+            self._clean()
+        self._attention = min(self._cleaning, self._instant_began + self.steps_per_instant_max + 1)
+
+    def _clean(self) -> None:
+        """Collect garbage, so that finalizers run here and nowhere else; drop cancelled timers."""
+        self._collect()
+        if len(self._heap) > _STEPS_BETWEEN_CLEANINGS // 8:
+            self._heap = [item for item in self._heap if not item[3]._cancelled]  # noqa: SLF001
+            heapq.heapify(self._heap)
+
+    def _choose(self) -> Process:
+        """Pick who goes next: calm is the process whose step became ready first."""
+        runnable = self.runnable
+        first = runnable[0]
+        earliest = first.ready[0].sequence
+        for process in runnable:
+            sequence = process.ready[0].sequence
+            if sequence < earliest:
+                first, earliest = process, sequence
+        order = first.order
+        if order.quiet:
+            order.quiet -= 1
+            return first
+        which = order.deviate(len(runnable))
+        return sorted(runnable, key=_waiting_since)[which] if which else first
+
+    def _block(self, process: Process) -> None:
+        """Keep a process from running until its own time is the world's."""
+        self._unqueue(process)
+        self.post(process, process.floor, _wake_up)
+
+    def _unqueue(self, process: Process) -> None:
+        if process.queued:
+            process.queued = False
+            self.runnable.remove(process)
+
+    def _advance(self) -> None:
+        heap = self._heap
+        while heap and (heap[0][3]._cancelled or not heap[0][2].alive):  # noqa: SLF001
+            heapq.heappop(heap)
+        if not heap:
+            raise Deadlock
+        now = heap[0][0]
+        if now > self.limit:
+            raise TimeLimit
+        if now > self.now:
+            self.now = now
+            self._instant_began = self.steps
+            self._attention = min(self._cleaning, self.steps + self.steps_per_instant_max + 1)
+        while heap and heap[0][0] <= now:
+            _, _, process, timer = heapq.heappop(heap)
+            if not timer._cancelled:  # noqa: SLF001
+                self._due(process, timer)
+
+    def _due(self, process: Process, timer: Timer) -> None:
+        # An idle loop is woken by a timer of its own: the machine may be busy elsewhere.
+        if not process.ready and process.floor <= self.now and process.alive:
+            if timer._context is not process.context:  # noqa: SLF001
+                late = self._lags[process.lag.deviate(len(self._lags))]
+                if late:
+                    process.floor = self.now + late
+                    self._block(process)
+        self._enqueue(process, timer)
+
+
+def _waiting_since(process: Process) -> int:
+    return process.ready[0].sequence
+
+
+def _wake_up() -> None:
+    """Do nothing: that it runs is what lets a process go on that was blocked."""

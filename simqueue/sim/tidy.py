@@ -1,0 +1,38 @@
+"""Text as every machine would write it: without addresses and without this machine's directories."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import sysconfig
+
+_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
+
+
+def _roots() -> tuple[tuple[str, str], ...]:
+    """Return directories and what stands for them, the longest first, so that the closest one wins."""
+    named = {sysconfig.get_path(name): "site-packages" for name in ("purelib", "platlib")}
+    named[sysconfig.get_path("stdlib")] = "python"
+    named[os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))] = "simqueue"
+    named[sys.prefix] = "prefix"
+    named[os.getcwd()] = "."
+    return tuple(sorted(named.items(), key=lambda item: -len(item[0])))
+
+
+class Tidier:
+    """Takes out of text what would differ between two processes or two machines."""
+
+    __slots__ = ("_roots",)
+
+    def __init__(self) -> None:
+        self._roots = _roots()
+
+    def __call__(self, text: str) -> str:
+        """Return ``text`` with addresses as ``0x…`` and known directories shortened."""
+        if "0x" in text:
+            text = _ADDRESS.sub("0x…", text)
+        if os.sep in text:
+            for root, short in self._roots:
+                text = text.replace(root, short)
+        return text

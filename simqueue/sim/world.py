@@ -1,0 +1,158 @@
+"""The world of one run: who there is, and how they reach each other."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from simqueue.adapter.connection import AMBIENT
+from simqueue.adapter.database import names_in_force
+from simqueue.check import Panel
+from simqueue.choices import Choices, ladder
+from simqueue.errors import UsageError
+from simqueue.model.config import Config
+from simqueue.model.events import AnyEvent, Entry, InvariantBroken, JobPicked, LoopBlocked
+from simqueue.model.failure import Failure
+from simqueue.model.ids import Duration, EntryNumber
+from simqueue.sim.connection import Network, SimulatedConnection
+from simqueue.sim.failing import failure_of
+from simqueue.sim.loop import SimulatedLoop
+from simqueue.sim.observers import Picks, on_unhandled
+from simqueue.sim.process import Process
+from simqueue.sim.recorder import Recorder
+from simqueue.sim.scheduler import Scheduler
+from simqueue.sim.server import Server
+
+if TYPE_CHECKING:
+    from simqueue.sim.worker import Worker
+
+_US = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def epoch_us(config: Config) -> int:
+    """Return the Unix microseconds of a run's first instant; raise ``UsageError`` if it is no whole minute."""
+    if config.start.tzinfo is None or (config.start - _EPOCH) % timedelta(minutes=1):
+        raise UsageError(f"Config.start must be a whole minute with a time zone, not {config.start}")
+    return (config.start - _EPOCH) // _US
+
+
+@dataclass(eq=False)
+class World:
+    """Everything alive in one run. Built for it, taken down after it."""
+
+    config: Config
+    choices: Choices
+    failure: Failure | None = None
+    aborted: BaseException | None = None
+    workers: dict[str, Worker] = field(default_factory=dict)
+    picks: Picks = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        config = self.config
+        self.epoch_us = epoch_us(config)
+        self.scheduler = Scheduler(
+            self.choices,
+            limit_us=config.limit // _US,
+            lag_max_us=config.lag_max // _US,
+            steps_per_instant_max=config.steps_per_instant_max,
+            collect=gc.collect,
+        )
+        self.recorder = Recorder(self.scheduler)
+        self.recorder.watch(self._remember)
+        self.loop = SimulatedLoop(
+            self.scheduler, self.choices, thread_us_max=config.hop_max // _US
+        )
+        self.loop.set_exception_handler(on_unhandled(self.recorder, self.recorder.say))
+        self.server = Server(self.scheduler, self.recorder, names_in_force(self.epoch_us))
+        self.panel = Panel(self.server.tables, without=config.without)
+        self.recorder.watch(self._judge)
+        self.network = Network(self.choices, config.hop // _US, ladder(config.hop_max // _US))
+        self.supervisor = self.scheduler.spawn("supervisor")
+
+    # --- who there is ---
+
+    def spawn(self, name: str, connect: Callable[[], SimulatedConnection]) -> Process:
+        """Add a process in which a driver made without a connection opens one with ``connect``."""
+        process = self.scheduler.spawn(name)
+        process.context.run(AMBIENT.set, connect)
+        return process
+
+    def connect(self, name: str, process: Process) -> SimulatedConnection:
+        """Open a session of the server for a process."""
+        return SimulatedConnection(name, self.server, self.network, process)
+
+    def kill(self, process: Process) -> None:
+        """Stop a process between two steps, keeping its tasks so that no ``finally`` runs."""
+        for task in self.loop.unfinished():
+            if getattr(task, "home", None) is process:
+                silence(task)
+                process.remains.append(task)
+        self.scheduler.kill(process)
+
+    def restart_delay(self, name: str) -> int:
+        """Pick how many microseconds a supervisor takes to start a process again."""
+        stream = self.choices.stream(f"{name} restart")
+        return 1_000_000 + 10 * self.network.delays[stream.deviate(len(self.network.delays))]
+
+    # --- how it can end ---
+
+    def fail(self, failure: Failure) -> None:
+        """End the run with a failure; the first one counts."""
+        if self.failure is None:
+            self.failure = failure
+        self.scheduler.stopped = True
+
+    def worker_failed(self, worker: Worker, error: BaseException) -> None:
+        """End the run since a worker that nobody restarts ended with an error."""
+        self.fail(failure_of(error))
+
+    def _remember(self, number: int, entry: Entry) -> None:
+        if isinstance(entry.event, JobPicked):
+            self.picks[entry.event.job_id] = EntryNumber(number)
+
+    def _judge(self, number: int, entry: Entry) -> None:
+        broken = self.panel.see(entry)
+        if broken is None or self.failure is not None:
+            return
+        name, message = broken
+        self.fail(Failure("invariant", message, where=name, signature=f"invariant:{name}"))
+        self.recorder.append(entry.worker, InvariantBroken(name, message), EntryNumber(number))
+
+    # --- what the patches ask ---
+
+    def now_us(self) -> int:
+        """Return virtual microseconds as the running process sees them."""
+        return self.scheduler.local_now()
+
+    def wall_ns(self) -> int:
+        """Return Unix nanoseconds as the running process's wall clock shows them."""
+        return (self.epoch_us + self.scheduler.local_now()) * 1_000
+
+    def sleep(self, seconds: float) -> None:
+        """Block the running process's loop: its own time goes on at once, the world's does not."""
+        scheduler = self.scheduler
+        duration = Duration(max(0, round(seconds * 1_000_000)))
+        self.say(LoopBlocked(duration))
+        scheduler.current.floor = scheduler.local_now() + duration
+
+    def pid(self) -> int:
+        """Return the running process's id."""
+        return self.scheduler.current.pid
+
+    def note_reading(self, value: int) -> None:
+        """Let a clock reading enter the digest."""
+        self.recorder.note_reading(value)
+
+    def say(self, event: AnyEvent) -> None:
+        """Append an event of the running process."""
+        self.recorder.say(event)
+
+
+def silence(task: asyncio.Task[Any]) -> None:
+    """Keep a task that will never finish from complaining about it."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001

@@ -1,0 +1,130 @@
+"""The simulated database, pure and synchronous: tables, and what statements do to them.
+
+``statement``    what the server decides and what it answers; ``executing`` does it at one instant
+``enqueueing``, ``dequeueing``, ``finishing``, ``scheduling``
+                 ``decide_*``: read tables, return events, change nothing
+``applying``     ``apply``: takes an event, changes tables; ``fold``: a whole event log
+``tables``       the four tables: ``jobs``, ``log``, ``statistics``, ``schedules``; ``keys``: their order
+``reads``        ``select_*``: what queries answer
+``notifying``    the trigger's notification as text
+``snapshot``     all rows as one value
+``names``        what the database's objects are called
+"""
+
+from simqueue.store.applying import apply, fold
+from simqueue.store.dequeueing import decide_dequeue
+from simqueue.store.enqueueing import NewJob, decide_enqueue, enqueued_ids
+from simqueue.store.executing import execute
+from simqueue.store.finishing import (
+    decide_aggregate,
+    decide_clear_log,
+    decide_clear_queue,
+    decide_clear_statistics,
+    decide_drop,
+    decide_heartbeat,
+    decide_log_jobs,
+    decide_notify,
+    decide_requeue,
+    decide_retry,
+)
+from simqueue.store.names import Names
+from simqueue.store.notifying import render_table_changed
+from simqueue.store.reads import (
+    ActiveWorker,
+    JobDurations,
+    QueueAge,
+    QueueSize,
+    Throughput,
+    ThroughputBucket,
+    select_active_workers,
+    select_eligible_queued_work,
+    select_exception_logs,
+    select_failed_jobs,
+    select_job,
+    select_job_durations,
+    select_job_history,
+    select_job_status,
+    select_log_statistics,
+    select_next_deferred_eta,
+    select_queue_age,
+    select_queue_log,
+    select_queue_page,
+    select_queue_size,
+    select_queued_work,
+    select_schedules,
+    select_stale_jobs,
+    select_table_sizes,
+    select_throughput,
+    select_throughput_timeseries,
+    select_unaggregated_count,
+)
+from simqueue.store.scheduling import (
+    decide_beat_schedules,
+    decide_delete_schedules,
+    decide_fetch_schedules,
+    decide_insert_schedules,
+    decide_release_schedules,
+    decide_truncate_schedules,
+)
+from simqueue.store.snapshot import Snapshot, snapshot
+from simqueue.store.statement import Statement
+from simqueue.store.tables import Tables
+
+__all__ = [
+    "ActiveWorker",
+    "JobDurations",
+    "Names",
+    "NewJob",
+    "QueueAge",
+    "QueueSize",
+    "Snapshot",
+    "Statement",
+    "Tables",
+    "Throughput",
+    "ThroughputBucket",
+    "apply",
+    "decide_aggregate",
+    "decide_beat_schedules",
+    "decide_clear_log",
+    "decide_clear_queue",
+    "decide_clear_statistics",
+    "decide_delete_schedules",
+    "decide_dequeue",
+    "decide_drop",
+    "decide_enqueue",
+    "decide_fetch_schedules",
+    "decide_heartbeat",
+    "decide_insert_schedules",
+    "decide_log_jobs",
+    "decide_notify",
+    "decide_release_schedules",
+    "decide_requeue",
+    "decide_retry",
+    "decide_truncate_schedules",
+    "enqueued_ids",
+    "execute",
+    "fold",
+    "render_table_changed",
+    "select_active_workers",
+    "select_eligible_queued_work",
+    "select_exception_logs",
+    "select_failed_jobs",
+    "select_job",
+    "select_job_durations",
+    "select_job_history",
+    "select_job_status",
+    "select_log_statistics",
+    "select_next_deferred_eta",
+    "select_queue_age",
+    "select_queue_log",
+    "select_queue_page",
+    "select_queue_size",
+    "select_queued_work",
+    "select_schedules",
+    "select_stale_jobs",
+    "select_table_sizes",
+    "select_throughput",
+    "select_throughput_timeseries",
+    "select_unaggregated_count",
+    "snapshot",
+]

@@ -1,0 +1,200 @@
+"""``apply``: the one place where tables change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from msgspec.structs import replace
+
+from simqueue.model import events as e
+from simqueue.model.events import Entry, StoreEvent
+from simqueue.model.ids import Instant
+from simqueue.model.rows import JobRow, ScheduleRow
+from simqueue.store.names import Names
+from simqueue.store.tables import Tables
+
+
+def apply(tables: Tables, at: Instant, event: StoreEvent) -> None:
+    """Change ``tables`` as ``event`` says, which was decided on them as they stand, at ``at``."""
+    _APPLIERS[type(event)](tables, at, event)
+
+
+def fold(names: Names, entries: Iterable[Entry]) -> Tables:
+    """Return the tables after all ``entries`` of an event log; those that concern no table are passed over."""
+    tables = Tables(names)
+    for entry in entries:
+        applier = _APPLIERS.get(type(entry.event))
+        if applier is not None:
+            applier(tables, entry.at, entry.event)
+    return tables
+
+
+def _enqueued(tables: Tables, at: Instant, event: e.JobEnqueued) -> None:
+    row = JobRow(
+        event.job_id, event.priority, at, at, at, event.execute_after, "queued", event.entrypoint,
+        event.dedupe_key, event.payload, event.headers, 0, None, None,
+    )  # fmt: skip
+    tables.jobs.put(row)
+    tables.jobs.next_id = event.job_id + 1
+    tables.log.append(at, row.id, "queued", row.priority, row.entrypoint)
+
+
+def _deduplicated(tables: Tables, at: Instant, event: e.JobDeduplicated) -> None:
+    tables.jobs.next_id = event.burned + 1
+
+
+def _reprioritized(tables: Tables, at: Instant, event: e.JobReprioritized) -> None:
+    tables.jobs.next_id = event.burned + 1
+    tables.jobs.put(replace(tables.jobs.rows[event.job_id], priority=event.priority))
+
+
+def _burned(tables: Tables, at: Instant, event: e.IdsBurned) -> None:
+    table = tables.jobs if event.sequence == "queue" else tables.schedules
+    table.next_id += event.count
+
+
+def _picked(tables: Tables, at: Instant, event: e.JobPicked) -> None:
+    old = tables.jobs.rows[event.job_id]
+    row = JobRow(
+        old.id, old.priority, old.created, at, at, old.execute_after, "picked", old.entrypoint,
+        old.dedupe_key, old.payload, old.headers, old.attempts, event.manager, event.slot,
+    )  # fmt: skip
+    tables.jobs.put(row)
+    tables.log.append(at, row.id, "picked", row.priority, row.entrypoint)
+
+
+def _logged(tables: Tables, at: Instant, event: e.JobLogged) -> None:
+    row = tables.jobs.rows.get(event.job_id)
+    if row is not None and event.status == "failed":
+        tables.jobs.put(replace(row, status="failed", updated=at, queue_manager_id=None))
+    elif row is not None:
+        tables.jobs.remove(event.job_id)
+    tables.log.append(
+        at, event.job_id, event.status, event.priority, event.entrypoint, event.traceback
+    )
+
+
+def _retried(tables: Tables, at: Instant, event: e.JobRetried) -> None:
+    row = replace(
+        tables.jobs.rows[event.job_id],
+        status="queued",
+        execute_after=event.execute_after,
+        attempts=tables.jobs.rows[event.job_id].attempts + 1,
+        updated=at,
+        queue_manager_id=None,
+    )
+    tables.jobs.put(row)
+    tables.log.append(at, row.id, "queued", row.priority, row.entrypoint, event.traceback)
+
+
+def _requeued(tables: Tables, at: Instant, event: e.JobRequeued) -> None:
+    row = replace(
+        tables.jobs.rows[event.job_id],
+        status="queued",
+        execute_after=at,
+        attempts=0,
+        updated=at,
+        queue_manager_id=None,
+    )
+    tables.jobs.put(row)
+    tables.log.append(at, row.id, "queued", row.priority, row.entrypoint)
+
+
+def _deleted(tables: Tables, at: Instant, event: e.JobDeleted) -> None:
+    row = tables.jobs.rows[event.job_id]
+    tables.jobs.remove(row.id)
+    tables.log.append(at, row.id, "deleted", row.priority, row.entrypoint)
+
+
+def _queue_truncated(tables: Tables, at: Instant, event: e.QueueTruncated) -> None:
+    tables.jobs.truncate()
+
+
+def _beat(tables: Tables, at: Instant, event: e.JobsBeat) -> None:
+    for job in event.job_ids:
+        tables.jobs.beat(job, replace(tables.jobs.rows[job], heartbeat=at))
+
+
+def _aggregated(tables: Tables, at: Instant, event: e.LogsAggregated) -> None:
+    tables.statistics.fold(tables.log.unaggregated())
+    tables.log.fresh.clear()
+
+
+def _log_cleared(tables: Tables, at: Instant, event: e.LogCleared) -> None:
+    tables.log.clear(event.entrypoints)
+
+
+def _statistics_cleared(tables: Tables, at: Instant, event: e.StatisticsCleared) -> None:
+    tables.statistics.clear(event.entrypoints)
+
+
+def _schedule_inserted(tables: Tables, at: Instant, event: e.ScheduleInserted) -> None:
+    row = ScheduleRow(
+        event.schedule_id, event.expression, event.entrypoint, at, at, at, event.next_run, None,
+        "queued",
+    )  # fmt: skip
+    tables.schedules.put(row)
+    tables.schedules.next_id = event.schedule_id + 1
+
+
+def _schedule_picked(tables: Tables, at: Instant, event: e.SchedulePicked) -> None:
+    row = tables.schedules.rows[event.schedule_id]
+    tables.schedules.put(
+        replace(row, status="picked", updated=at, heartbeat=at, next_run=event.next_run)
+    )
+
+
+def _schedule_released(tables: Tables, at: Instant, event: e.ScheduleReleased) -> None:
+    row = tables.schedules.rows[event.schedule_id]
+    tables.schedules.put(replace(row, status="queued", last_run=at, updated=at))
+
+
+def _schedules_beat(tables: Tables, at: Instant, event: e.SchedulesBeat) -> None:
+    for schedule in event.schedule_ids:
+        row = tables.schedules.rows[schedule]
+        tables.schedules.put(replace(row, heartbeat=at, updated=at))
+
+
+def _schedule_deleted(tables: Tables, at: Instant, event: e.ScheduleDeleted) -> None:
+    tables.schedules.remove(event.schedule_id)
+
+
+def _schedules_truncated(tables: Tables, at: Instant, event: e.SchedulesTruncated) -> None:
+    tables.schedules.truncate()
+
+
+def _dropped(tables: Tables, at: Instant, event: e.DatabaseDropped) -> None:
+    tables.drop()
+
+
+def _nothing(tables: Tables, at: Instant, event: StoreEvent) -> None:
+    """A notification is in no table."""
+
+
+_APPLIERS: dict[type, Callable[[Tables, Instant, Any], None]] = {
+    e.JobEnqueued: _enqueued,
+    e.JobDeduplicated: _deduplicated,
+    e.JobReprioritized: _reprioritized,
+    e.IdsBurned: _burned,
+    e.JobPicked: _picked,
+    e.JobLogged: _logged,
+    e.JobRetried: _retried,
+    e.JobRequeued: _requeued,
+    e.JobDeleted: _deleted,
+    e.QueueTruncated: _queue_truncated,
+    e.JobsBeat: _beat,
+    e.LogsAggregated: _aggregated,
+    e.LogCleared: _log_cleared,
+    e.StatisticsCleared: _statistics_cleared,
+    e.ScheduleInserted: _schedule_inserted,
+    e.SchedulePicked: _schedule_picked,
+    e.ScheduleReleased: _schedule_released,
+    e.SchedulesBeat: _schedules_beat,
+    e.ScheduleDeleted: _schedule_deleted,
+    e.SchedulesTruncated: _schedules_truncated,
+    e.DatabaseDropped: _dropped,
+    e.TableChanged: _nothing,
+    e.NotificationSent: _nothing,
+}
+"""By type, since a dispatch through this table costs a third of a ``match`` over all of them."""

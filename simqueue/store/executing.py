@@ -1,0 +1,33 @@
+"""Executing a statement at one instant: decide, apply, answer."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from simqueue.errors import PostgresError
+from simqueue.model.events import StoreEvent
+from simqueue.model.ids import Instant
+from simqueue.store.applying import apply
+from simqueue.store.statement import Statement
+from simqueue.store.tables import Tables
+
+T = TypeVar("T")
+
+
+def execute(
+    tables: Tables, now: Instant, statement: Statement[T]
+) -> tuple[list[StoreEvent], T]:
+    """Execute a statement; return the events it decided and what it answers.
+
+    Raises:
+        PostgresError: the server rejects it. What the error ``leaves`` has been applied.
+    """
+    try:
+        events = statement.decide(tables, now)
+    except PostgresError as error:
+        for event in error.leaves:
+            apply(tables, now, event)  # type: ignore[arg-type]
+        raise
+    for event in events:
+        apply(tables, now, event)
+    return events, statement.answer(tables, now, events)

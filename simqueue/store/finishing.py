@@ -1,0 +1,128 @@
+"""What happens to jobs that were picked, and what an operator does to jobs: log, retry, beat, re-queue, clear."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from simqueue.errors import UniqueViolationError
+from simqueue.model.events import (
+    DatabaseDropped,
+    JobDeleted,
+    JobLogged,
+    JobRequeued,
+    JobRetried,
+    JobsBeat,
+    LogCleared,
+    LogsAggregated,
+    NotificationSent,
+    QueueTruncated,
+    StatisticsCleared,
+    StoreEvent,
+    TableChanged,
+)
+from simqueue.model.ids import Duration, Instant, JobId, Status
+from simqueue.store.tables import Tables
+
+Finished = tuple[JobId, Status, str | None]
+"""A job, the status it reached, and the traceback as JSON text."""
+
+
+def decide_log_jobs(
+    tables: Tables, now: Instant, finished: Sequence[Finished]
+) -> list[StoreEvent]:
+    """Log jobs and take them out of the queue, or hold them where the status is ``failed``.
+
+    Any worker may log any job; one without a row is passed over. The trigger fires even then.
+    """
+    rows = tables.jobs.rows
+    events: list[StoreEvent] = [
+        JobLogged(job, status, rows[job].entrypoint, rows[job].priority, traceback)
+        for job, status, traceback in finished
+        if job in rows
+    ]
+    events.append(TableChanged("delete"))
+    return events
+
+
+def decide_retry(
+    tables: Tables, now: Instant, job: JobId, delay: Duration, traceback: str | None
+) -> list[StoreEvent]:
+    """Queue a job again, due after ``delay``. Nobody is notified, since it is an UPDATE.
+
+    Raises:
+        UniqueViolationError: the job was held and another live one has its dedupe key by now.
+    """
+    if job not in tables.jobs.rows:
+        return []
+    _check_keys(tables, [job])
+    return [JobRetried(job, Instant(now + delay), traceback)]
+
+
+def decide_requeue(tables: Tables, now: Instant, ids: Iterable[JobId]) -> list[StoreEvent]:
+    """Queue held jobs again; others stay as they are.
+
+    Raises:
+        UniqueViolationError: two of them, or one of them and a live job, have one dedupe key.
+    """
+    held = [job for job in dict.fromkeys(ids) if job in tables.jobs.failed]
+    _check_keys(tables, held)
+    return [JobRequeued(job) for job in held]
+
+
+def _check_keys(tables: Tables, jobs: Iterable[JobId]) -> None:
+    taken: dict[str, JobId] = {}
+    for job in jobs:
+        key = tables.jobs.rows[job].dedupe_key
+        if key is None:
+            continue
+        holder = taken.get(key) or tables.jobs.live_keys.get(key)
+        if holder is not None and holder != job:
+            raise UniqueViolationError.of(tables.names.dedupe_index)
+        taken[key] = job
+
+
+def decide_heartbeat(tables: Tables, now: Instant, ids: Iterable[JobId]) -> list[StoreEvent]:
+    """Set heartbeats to now, whoever holds the jobs."""
+    beating = tuple(job for job in dict.fromkeys(ids) if job in tables.jobs.rows)
+    return [JobsBeat(beating)] if beating else []
+
+
+def decide_clear_queue(
+    tables: Tables, now: Instant, entrypoints: Iterable[str] | None
+) -> list[StoreEvent]:
+    """Delete the jobs of these entrypoints and log them, or truncate the table, which logs nothing."""
+    if entrypoints is None:
+        return [QueueTruncated(), TableChanged("truncate")]
+    gone = set(entrypoints)
+    deleted = [JobDeleted(row.id) for row in tables.jobs.rows.values() if row.entrypoint in gone]
+    return [*deleted, TableChanged("delete")]
+
+
+def decide_aggregate(tables: Tables, now: Instant) -> list[StoreEvent]:
+    """Fold log rows that no statistics count yet into the statistics."""
+    count = len(tables.log.fresh)
+    return [LogsAggregated(count)] if count else []
+
+
+def decide_clear_log(
+    tables: Tables, now: Instant, entrypoints: Iterable[str] | None
+) -> list[StoreEvent]:
+    """Delete log rows."""
+    return [LogCleared(None if entrypoints is None else tuple(entrypoints))]
+
+
+def decide_clear_statistics(
+    tables: Tables, now: Instant, entrypoints: Iterable[str] | None
+) -> list[StoreEvent]:
+    """Delete statistics."""
+    return [StatisticsCleared(None if entrypoints is None else tuple(entrypoints))]
+
+
+def decide_notify(tables: Tables, now: Instant, channel: str, payload: str) -> list[StoreEvent]:
+    """Send a notification."""
+    return [NotificationSent(channel, payload)]
+
+
+def decide_drop(tables: Tables, now: Instant) -> list[StoreEvent]:
+    """Uninstall: empty everything."""
+    return [DatabaseDropped()]

@@ -1,0 +1,107 @@
+"""Schedules: who claims which tick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from simqueue.model.events import (
+    IdsBurned,
+    ScheduleDeleted,
+    ScheduleInserted,
+    SchedulePicked,
+    ScheduleReleased,
+    SchedulesBeat,
+    SchedulesTruncated,
+    StoreEvent,
+)
+from simqueue.model.ids import Duration, Instant, ScheduleId
+from simqueue.model.rows import ScheduleRow
+from simqueue.store.statistics import second_of
+from simqueue.store.tables import Tables
+
+STALE_US = 30_000_000
+"""A picked schedule silent for longer than this is claimed anew; the statement has it as a literal."""
+
+Registered = tuple[str, str, Duration]
+"""Cron expression, entrypoint, and the delay to its next tick as the client computed it."""
+
+
+def decide_insert_schedules(
+    tables: Tables, now: Instant, registered: Sequence[Registered]
+) -> list[StoreEvent]:
+    """Register schedules that are not there yet; each draws an id, whether it is inserted or not."""
+    events: list[StoreEvent] = []
+    number = tables.schedules.next_id
+    known = set(tables.schedules.by_name)
+    for expression, entrypoint, delay in registered:
+        if (expression, entrypoint) in known:
+            events.append(IdsBurned("schedules", 1))
+        else:
+            known.add((expression, entrypoint))
+            due = second_of(Instant(now + delay))
+            events.append(ScheduleInserted(ScheduleId(number), expression, entrypoint, due))
+        number += 1
+    return events
+
+
+def decide_fetch_schedules(
+    tables: Tables, now: Instant, registered: Sequence[Registered]
+) -> list[StoreEvent]:
+    """Claim the schedules that are due, or whose holder fell silent.
+
+    The next run is now plus the delay that the client computed before it sent the statement.
+    """
+    events: list[StoreEvent] = []
+    for row, delay in _registered_rows(tables, registered):
+        stale = row.status == "picked" and now - row.heartbeat > STALE_US
+        if stale or (row.status == "queued" and row.next_run <= now):
+            next_run = second_of(Instant(now + delay))
+            events.append(SchedulePicked(row.id, row.next_run, next_run, stale))
+    return events
+
+
+def _registered_rows(
+    tables: Tables, registered: Sequence[Registered]
+) -> Iterable[tuple[ScheduleRow, Duration]]:
+    found = {}
+    for expression, entrypoint, delay in registered:
+        number = tables.schedules.by_name.get((expression, entrypoint))
+        if number is not None:
+            found[number] = delay
+    return ((tables.schedules.rows[number], found[number]) for number in sorted(found))
+
+
+def decide_release_schedules(
+    tables: Tables, now: Instant, ids: Iterable[ScheduleId]
+) -> list[StoreEvent]:
+    """Give schedules back; their last run is now."""
+    return [ScheduleReleased(number) for number in _present(tables, ids)]
+
+
+def decide_beat_schedules(
+    tables: Tables, now: Instant, ids: Iterable[ScheduleId]
+) -> list[StoreEvent]:
+    """Set heartbeats to now."""
+    beating = tuple(_present(tables, ids))
+    return [SchedulesBeat(beating)] if beating else []
+
+
+def decide_delete_schedules(
+    tables: Tables, now: Instant, ids: Iterable[ScheduleId], entrypoints: Iterable[str]
+) -> list[StoreEvent]:
+    """Delete schedules by id or entrypoint."""
+    by_id, by_entrypoint = set(ids), set(entrypoints)
+    return [
+        ScheduleDeleted(row.id)
+        for row in tables.schedules.rows.values()
+        if row.id in by_id or row.entrypoint in by_entrypoint
+    ]
+
+
+def decide_truncate_schedules(tables: Tables, now: Instant) -> list[StoreEvent]:
+    """Delete every schedule."""
+    return [SchedulesTruncated()]
+
+
+def _present(tables: Tables, ids: Iterable[ScheduleId]) -> list[ScheduleId]:
+    return sorted(number for number in set(ids) if number in tables.schedules.rows)

@@ -1,0 +1,27 @@
+"""A statement: what the server decides, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from simqueue.model.events import StoreEvent
+from simqueue.model.ids import Instant
+from simqueue.store.tables import Tables
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Generic[T]):
+    """One autocommit statement, as a client sends it.
+
+    ``decide`` reads tables at one instant and returns the events to apply, or raises
+    ``PostgresError``, whose ``leaves`` are applied all the same (a sequence does not roll back).
+    ``answer`` reads the tables right after they were applied, and is what the client gets.
+    """
+
+    name: str
+    decide: Callable[[Tables, Instant], list[StoreEvent]]
+    answer: Callable[[Tables, Instant, list[StoreEvent]], T]

@@ -1,0 +1,59 @@
+"""The statistics table: how many log rows fell into each second."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from simqueue.model.ids import MICROSECONDS, Instant, Status
+from simqueue.model.rows import LogRow, StatisticsRow
+
+Bucket = tuple[str, int, Status, Instant]
+"""Entrypoint, priority, status and the second, as an instant."""
+
+
+class Statistics:
+    """Rows by id, one for each bucket."""
+
+    def __init__(self) -> None:
+        self.next_id = 1
+        self.rows: dict[int, StatisticsRow] = {}
+        self._buckets: dict[Bucket, int] = {}
+
+    def fold(self, logged: Iterable[LogRow]) -> None:
+        """Count log rows in; an id is drawn for each bucket, also for one that is there already."""
+        counts: dict[Bucket, int] = {}
+        for row in logged:
+            bucket = (row.entrypoint, row.priority, row.status, second_of(row.created))
+            counts[bucket] = counts.get(bucket, 0) + 1
+        for bucket, count in counts.items():
+            self._count(bucket, count, self.next_id)
+            self.next_id += 1
+
+    def _count(self, bucket: Bucket, count: int, number: int) -> None:
+        there = self._buckets.get(bucket)
+        if there is not None:
+            row = self.rows[there]
+            self.rows[there] = msgspec.structs.replace(row, count=row.count + count)
+            return
+        entrypoint, priority, status, created = bucket
+        self._buckets[bucket] = number
+        self.rows[number] = StatisticsRow(number, created, count, priority, status, entrypoint)
+
+    def clear(self, entrypoints: Iterable[str] | None) -> None:
+        """Delete the rows of these entrypoints, or all; the sequence goes on."""
+        gone = None if entrypoints is None else set(entrypoints)
+        self.rows = {
+            number: row
+            for number, row in self.rows.items()
+            if gone is not None and row.entrypoint not in gone
+        }
+        self._buckets = {
+            bucket: number for bucket, number in self._buckets.items() if number in self.rows
+        }
+
+
+def second_of(instant: Instant) -> Instant:
+    """Truncate to the second; epochs are whole seconds."""
+    return Instant(instant - instant % MICROSECONDS)

@@ -1,0 +1,307 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = str(Path(__file__).parents[2])
+
+TESTS = """
+    import asyncio
+    import pytest
+
+    @pytest.mark.simqueue(runs=40)
+    async def test_flaky(sim):
+        await asyncio.sleep(1)
+        assert sim.choice(range(5)) != 3, "it is three"
+"""
+
+
+@pytest.fixture
+def inner(pytester, plugin_args, monkeypatch):
+    """Run pytest in a process of its own on the files made with ``pytester``."""
+    monkeypatch.setenv("PYTHONPATH", ROOT)
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(plugin_args))
+    return lambda *arguments: pytester.runpytest_subprocess(
+        "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function", *arguments
+    )
+
+
+def replay_line(result):
+    (line,) = [line for line in result.outlines if line.startswith("Again: ")]
+    return line.removeprefix("Again: ").split()
+
+
+def test_a_marked_test_runs_once_per_seed(pytester, inner):
+    pytester.makepyfile(
+        """
+        import asyncio
+        import pytest
+
+        CHOSEN = []
+
+        @pytest.mark.simqueue(runs=30)
+        async def test_runs(sim):
+            await asyncio.sleep(3600)
+            CHOSEN.append(sim.choice(range(1000)))
+
+        def test_after():
+            assert len(CHOSEN) == 30
+            assert len(set(CHOSEN)) > 20
+        """
+    )
+    inner().assert_outcomes(passed=2)
+
+
+def test_a_failure_is_told_as_a_story_with_the_line_that_replays_it(pytester, inner):
+    pytester.makepyfile(TESTS)
+    result = inner()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["seed *: exception: AssertionError: it is three"])
+    result.stdout.fnmatch_lines(["*FAILED *::test_flaky - *seed *"])
+    result.stdout.no_fnmatch_line("*simqueue/pytest_plugin.py*")
+    command = replay_line(result)
+    assert command[:2] == ["pytest", "test_a_failure_is_told_as_a_story_with_the_line_that_replays_it.py::test_flaky"]  # noqa: E501
+    assert Path(pytester.path, command[-1]).is_file()
+
+
+def test_the_replay_line_repeats_the_failure_and_passes_when_it_is_mended(pytester, inner):
+    file = pytester.makepyfile(TESTS)
+    command = replay_line(inner())[1:]
+    again = inner(*command)
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines(["reproduced: * and it failed the same way"])
+    file.write_text(file.read_text().replace("!= 3", "!= 30"))
+    inner(*command).assert_outcomes(passed=1)
+
+
+def test_a_replay_runs_no_other_test(pytester, inner):
+    pytester.makepyfile(TESTS)
+    trace = replay_line(inner())[-1]
+    pytester.makepyfile(test_other="def test_other(): assert False")
+    inner("--simqueue-replay", trace).assert_outcomes(failed=1, deselected=1)
+
+
+def test_a_trace_of_an_unknown_test_or_of_no_test_is_a_usage_error(pytester, inner, trace):
+    pytester.makepyfile(TESTS)
+    path = replay_line(inner())[-1]
+    pytester.makepyfile(test_other="def test_other(): pass")
+    gone = inner("test_other.py", "--simqueue-replay", path)
+    assert gone.ret == pytest.ExitCode.USAGE_ERROR
+    gone.stderr.fnmatch_lines(["*the trace is of *::test_flaky, which was not collected"])
+    trace.save(pytester.path / "scenario.json")
+    foreign = inner("--simqueue-replay", "scenario.json")
+    assert foreign.ret == pytest.ExitCode.USAGE_ERROR
+    foreign.stderr.fnmatch_lines(["*is of app.py:scenario, which is no test*"])
+    missing = inner("--simqueue-replay", "nope.json")
+    assert missing.ret == pytest.ExitCode.USAGE_ERROR
+    missing.stderr.fnmatch_lines(["*nope.json: there is no such file*"])
+
+
+def test_the_command_line_replays_a_trace_that_a_test_made(pytester, inner):
+    file = pytester.makepyfile(TESTS)
+    path = replay_line(inner())[-1]
+
+    def replay():
+        command = [sys.executable, "-m", "simqueue", "replay", path]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    done = replay()
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.splitlines()[-1].startswith("reproduced: ")
+    file.write_text(file.read_text().replace("!= 3", "!= 30"))
+    assert replay().returncode == 0
+    file.write_text(file.read_text().replace("assert sim", "raise KeyError; assert sim"))
+    assert replay().returncode == 125
+    file.unlink()
+    done = replay()
+    assert done.returncode == 125
+    assert "pytest could not run" in done.stderr
+
+
+def test_options_come_before_what_the_marker_says(pytester, inner):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.simqueue(runs=1, seed=0)
+        async def test_counted(sim):
+            print("ran")
+        """
+    )
+    result = inner("--simqueue-runs", "7", "-s")
+    assert str(result.stdout).count("ran") == 7
+    first = inner("--simqueue-seed", "12", "-s")
+    assert str(first.stdout).count("ran") == 1
+    assert inner("--simqueue-runs", "0").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_traces_go_where_they_are_told_to(pytester, inner):
+    pytester.makepyfile(TESTS)
+    inner("--simqueue-traces", "kept/here")
+    assert len(list((pytester.path / "kept" / "here").glob("test_flaky-*.json"))) == 1
+
+
+def test_the_marker_takes_a_configuration(pytester, inner):
+    pytester.makepyfile(
+        """
+        import asyncio
+        from datetime import timedelta
+        import pytest
+        from simqueue.model.config import Config
+
+        @pytest.mark.simqueue(runs=1, config=Config(limit=timedelta(seconds=5)))
+        async def test_short(sim):
+            await asyncio.sleep(10)
+        """
+    )
+    result = inner()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["seed 0: timeout: *"])
+
+
+def test_fixtures_parameters_classes_and_skips_work(pytester, inner):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        pytestmark = pytest.mark.simqueue(runs=3)
+
+        @pytest.fixture
+        def five():
+            yield 5
+
+        @pytest.mark.parametrize("number", [1, 2])
+        async def test_together(number, sim, five, tmp_path):
+            assert number + five < 8 and tmp_path.is_dir()
+
+        class TestIt:
+            @pytest.fixture(autouse=True)
+            def prepared(self):
+                self.value = 3
+
+            async def test_method(self, sim):
+                assert self.value == 3
+
+        async def test_skipped(sim):
+            pytest.skip("not today")
+
+        @pytest.mark.skip(reason="never")
+        async def test_marked(sim):
+            assert False
+
+        @pytest.mark.xfail(strict=True)
+        async def test_expected(sim):
+            assert False
+
+        async def test_failed(sim):
+            pytest.fail("by its own word")
+        """
+    )
+    result = inner()
+    result.assert_outcomes(passed=3, skipped=2, xfailed=1, failed=1)
+    result.stdout.fnmatch_lines(["seed 0: exception: AssertionError: by its own word"])
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_it_works_beside_pytest_asyncio(pytester, inner, mode):
+    pytest.importorskip("pytest_asyncio")
+    pytester.makepyfile(
+        """
+        import asyncio
+        import time
+        import pytest
+
+        @pytest.mark.asyncio
+        async def test_real():
+            await asyncio.sleep(0.01)
+
+        @pytest.mark.simqueue(runs=3)
+        async def test_simulated(sim):
+            before = time.monotonic()
+            await asyncio.sleep(3600)
+            assert time.monotonic() - before >= 3600
+
+        @pytest.mark.asyncio
+        async def test_real_again():
+            await asyncio.sleep(0.01)
+        """
+    )
+    inner("-o", f"asyncio_mode={mode}").assert_outcomes(passed=3)
+
+
+def test_it_works_beside_anyio(pytester, inner):
+    pytest.importorskip("anyio")
+    pytester.makepyfile(
+        """
+        import anyio
+        import asyncio
+        import pytest
+
+        @pytest.fixture
+        def anyio_backend():
+            return "asyncio"
+
+        @pytest.mark.anyio
+        async def test_real():
+            await anyio.sleep(0.01)
+
+        @pytest.mark.simqueue(runs=3)
+        async def test_simulated(sim):
+            await asyncio.sleep(3600)
+        """
+    )
+    inner().assert_outcomes(passed=2)
+
+
+def test_it_works_with_xdist(pytester, inner):
+    pytest.importorskip("xdist")
+    pytester.makepyfile(TESTS, test_second=TESTS)
+    alone = inner("-p", "no:xdist")
+    spread = inner("-n", "2")
+    spread.assert_outcomes(failed=2)
+    seeds = [sorted(line for line in run.outlines if line.startswith("seed ")) for run in (alone, spread)]
+    assert seeds[0] == seeds[1]
+
+
+@pytest.mark.parametrize(
+    ("test", "problem"),
+    [
+        ("def test_it(sim): pass", "so it must be an `async def`"),
+        ("async def test_it(): pass", "so it must take `sim`"),
+    ],
+)
+def test_a_marked_test_of_another_form_is_an_error_at_collection(pytester, inner, test, problem):
+    pytester.makepyfile(f"import pytest\n@pytest.mark.simqueue\n{test}\n")
+    result = inner()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines([f"*::test_it: is marked simqueue, {problem}*"])
+
+
+@pytest.mark.parametrize("arguments", ["rums=3", "5", "runs=0", "runs='3'"])
+def test_a_marker_that_makes_no_sense_is_an_error_at_collection(pytester, inner, arguments):
+    pytester.makepyfile(
+        f"import pytest\n@pytest.mark.simqueue({arguments})\nasync def test_it(sim): pass\n"
+    )
+    result = inner()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*::test_it: its marker*"])
+
+
+def test_the_fixture_without_the_marker_is_told_apart(pytester, inner):
+    pytester.makepyfile("def test_it(sim): pass")
+    result = inner()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*`sim` is for tests marked @pytest.mark.simqueue*"])
+
+
+def test_the_plugin_loads_nothing_heavy_until_a_marked_test_runs(pytester, inner):
+    pytester.makepyfile(
+        """
+        import sys
+
+        def test_light():
+            assert not {"pgqueuer", "msgspec", "time_machine"} & set(sys.modules)
+        """
+    )
+    inner("-p", "no:xdist", "-p", "no:hypothesispytest", "-p", "no:anyio").assert_outcomes(passed=1)

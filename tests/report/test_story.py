@@ -1,0 +1,82 @@
+import msgspec
+
+from simqueue.model.events import Entry, JobPicked, JobsBeat
+from simqueue.model.trace import Outcome
+from simqueue.report.story import render_headline, render_story
+
+STORY = """\
+app.py:scenario, seed 17
+simqueue 0.1.0, pgqueuer 1.6.0, Python 3.12.0
+
+Failed: exception: ValueError: no money
+at app.py:12 in charge
+(+1.000900s simulated, 12 steps, 6 events)
+Traceback (most recent call last):
+  File "./app.py", line 12, in charge
+    raise ValueError("no money")
+ValueError: no money
+
+Deviations from calm: 3 (order 1, reply 2)
+
+What happened to job 1:
+      #0    +0.000200s  scenario enqueues job 1 (charge): b'x'
+      #2    +0.000600s  a picks job 1 into slot 0
+           ... 1 routine event
+      #4    +0.000800s  a starts to run job 1 (charge)
+      #5    +1.000900s  a fails in job 1 (charge): ValueError: no money
+
+The last that happened:
+      #0    +0.000200s  scenario enqueues job 1 (charge): b'x'
+           ... 1 routine event
+      #2    +0.000600s  a picks job 1 into slot 0
+           ... 1 routine event
+      #4    +0.000800s  a starts to run job 1 (charge)
+      #5    +1.000900s  a fails in job 1 (charge): ValueError: no money
+
+Again: simqueue replay t.json
+"""
+
+
+def test_the_story_of_a_failure(trace):
+    assert render_story(trace, again="simqueue replay t.json") == STORY
+
+
+def test_the_story_of_one_job_leaves_nothing_of_it_out_and_nothing_else_in(trace):
+    story = render_story(trace, job=1)
+    assert "a beats for job 1" in story
+    assert "statement" not in story
+    assert "The last that happened" not in story
+
+
+def test_a_job_that_no_event_names_is_said_to_be_unknown(trace):
+    assert "No event names job 99." in render_story(trace, job=99)
+
+
+def test_a_failure_that_names_jobs_tells_what_happened_to_them(trace):
+    failure = msgspec.structs.replace(trace.outcome.failure, message="job 1 (charge) is queued")
+    outcome = msgspec.structs.replace(trace.outcome, failure=failure)
+    assert "What happened to job 1" in render_story(msgspec.structs.replace(trace, outcome=outcome))
+
+
+def test_the_tail_is_as_long_as_asked_for(trace):
+    picks = tuple(Entry(at, "a", JobPicked(at, "m")) for at in range(100))
+    story = render_story(msgspec.structs.replace(trace, events=picks), tail=10)
+    assert "... 90 earlier lines" in story
+    assert "picks job 89" not in story
+    assert "picks job 90" in story
+
+
+def test_heartbeats_in_a_row_are_folded_into_one_line(trace):
+    beats = tuple(Entry(at, "a", JobsBeat((1,))) for at in range(50))
+    story = render_story(msgspec.structs.replace(trace, events=beats))
+    assert "... 50 routine events" in story
+    assert "beats for" not in story
+
+
+def test_a_passed_run_has_a_story_too(trace):
+    passed = msgspec.structs.replace(trace, outcome=Outcome(True, 3, 5), choices={}, events=())
+    story = render_story(passed)
+    assert "Passed: +0.000005s simulated, 3 steps, 0 events" in story
+    assert "Deviations from calm: none" in story
+    assert "Nothing happened." in story
+    assert render_headline(passed) == "passed: app.py:scenario, seed 17"

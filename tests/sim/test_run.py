@@ -1,0 +1,267 @@
+import asyncio
+import contextlib
+import logging
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from simqueue.errors import TargetError, UsageError
+from simqueue.model.config import Config
+from simqueue.model.events import LogLine, ScenarioChose, TaskFailed
+from simqueue.sim.failing import FailedRun
+from simqueue.sim.run import run
+
+
+def lines(result):
+    return [entry.event for entry in result.events if isinstance(entry.event, LogLine)]
+
+
+def test_a_scenario_that_returns_passes():
+    async def scenario(sim):
+        await asyncio.sleep(90)
+
+    result = run(scenario)
+    assert result.passed
+    assert result.failure is None
+    assert result.simulated == timedelta(seconds=90)
+    result.check()
+
+
+def test_a_scenario_that_never_awaits_passes():
+    async def scenario(sim):
+        pass
+
+    assert run(scenario).passed
+
+
+def test_a_scenario_that_raises_at_once_fails_with_its_place():
+    async def scenario(sim):
+        raise ValueError("no such account")
+
+    failure = run(scenario).failure
+    assert failure.kind == "exception"
+    assert failure.message == "ValueError: no such account"
+    assert failure.where.startswith("test_run.py:")
+    assert "raise ValueError" in failure.traceback
+    with pytest.raises(FailedRun, match="no such account"):
+        run(scenario).check()
+
+
+def test_a_signature_has_no_line_number():
+    async def scenario(sim):
+        raise ValueError(sim.random.random())
+
+    signatures = {run(scenario, seed=seed).failure.signature for seed in range(3)}
+    (signature,) = signatures
+    assert signature.endswith("scenario:raise ValueError(sim.random.random())")
+
+
+def test_a_scenario_that_is_no_async_function_is_refused():
+    def scenario(sim):
+        pass
+
+    with pytest.raises(TargetError, match="async def"):
+        run(scenario)
+
+
+def test_an_object_with_an_async_call_is_a_scenario():
+    class Scenario:
+        async def __call__(self, sim):
+            await asyncio.sleep(1)
+
+    assert run(Scenario()).passed
+
+
+def test_a_scenario_that_calls_sys_exit_fails():
+    async def scenario(sim):
+        await asyncio.sleep(1)
+        sys.exit(3)
+
+    failure = run(scenario).failure
+    assert failure.kind == "exception"
+    assert failure.message == "SystemExit: 3"
+
+
+def test_a_scenario_that_swallows_cancellation_is_ended_by_the_limit():
+    async def scenario(sim):
+        while True:
+            with contextlib.suppress(BaseException):
+                await asyncio.sleep(60)
+
+    failure = run(scenario, config=Config(limit=timedelta(hours=1))).failure
+    assert failure.kind == "timeout"
+    assert "scenario" in failure.where
+
+
+def test_waiting_for_what_never_comes_is_a_deadlock_that_names_the_place():
+    async def scenario(sim):
+        await asyncio.Event().wait()
+
+    failure = run(scenario).failure
+    assert failure.kind == "deadlock"
+    assert "task scenario waits at test_run.py:" in failure.message
+
+
+def test_never_letting_time_pass_is_a_livelock():
+    async def scenario(sim):
+        while True:
+            await asyncio.sleep(0)
+
+    failure = run(scenario, config=Config(steps_per_instant_max=500)).failure
+    assert failure.kind == "livelock"
+    assert "500 steps" in failure.message
+    assert "process scenario" in failure.message
+
+
+def test_a_raw_thread_is_refused_with_the_place_and_a_way_out():
+    async def scenario(sim):
+        threading.Thread(target=print).start()
+
+    failure = run(scenario).failure
+    assert failure.message.startswith("RefusedError")
+    assert "test_run.py:" in failure.message
+    assert "asyncio.to_thread" in failure.message
+
+
+def test_a_thread_from_outside_cannot_call_into_the_loop():
+    errors = []
+    begin, end = threading.Event(), threading.Event()
+    loops = []
+
+    def meddle():
+        begin.wait()
+        try:
+            loops[0].call_soon_threadsafe(print)
+        except Exception as error:
+            errors.append(error)
+        end.set()
+
+    thread = threading.Thread(target=meddle)
+    thread.start()
+
+    async def scenario(sim):
+        loops.append(asyncio.get_running_loop())
+        begin.set()
+        end.wait()
+
+    assert run(scenario).passed
+    thread.join()
+    assert "another thread" in str(errors[0])
+
+
+def test_ctrl_c_ends_the_run_and_is_raised():
+    async def scenario(sim):
+        await asyncio.sleep(1)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(scenario)
+    assert asyncio._get_running_loop() is None
+
+
+def test_a_run_inside_a_running_loop_is_refused():
+    async def scenario(sim):
+        pass
+
+    async def main():
+        run(scenario)
+
+    with pytest.raises(RuntimeError, match="inside a running event loop"):
+        asyncio.run(main())
+
+
+def test_the_wall_clock_starts_where_the_config_says():
+    seen = []
+
+    async def scenario(sim):
+        await asyncio.sleep(1.5)
+        seen.append((sim.now(), datetime.now(UTC), sim.elapsed()))
+
+    start = datetime(2031, 5, 4, 3, 2, tzinfo=UTC)
+    assert run(scenario, config=Config(start=start)).passed
+    moment = start + timedelta(seconds=1.5)
+    assert seen == [(moment, moment, timedelta(seconds=1.5))]
+
+
+@pytest.mark.parametrize(
+    "start", [datetime(2031, 5, 4, 3, 2), datetime(2031, 5, 4, 3, 2, 1, tzinfo=UTC)]  # noqa: DTZ001
+)
+def test_a_start_that_is_no_whole_minute_with_a_zone_is_refused(start):
+    async def scenario(sim):
+        pass
+
+    with pytest.raises(UsageError, match="whole minute"):
+        run(scenario, config=Config(start=start))
+
+
+def test_log_lines_enter_the_event_log_at_virtual_time_and_without_addresses():
+    async def scenario(sim):
+        await asyncio.sleep(2)
+        logging.getLogger("shop").warning("sold %s", object())
+        sim.log.info("stock", left=3)
+
+    result = run(scenario)
+    (sold, stock) = lines(result)
+    assert sold == LogLine("shop", "warning", "sold <object object at 0x…>")
+    assert stock == LogLine("scenario", "info", "event='stock' left=3")
+    assert {entry.at for entry in result.events if isinstance(entry.event, LogLine)} == {2_000_000}
+
+
+def test_an_error_nobody_awaited_is_written_down():
+    async def scenario(sim):
+        async def fail():
+            raise ValueError("unseen")
+
+        task = asyncio.create_task(fail())
+        await asyncio.sleep(1)
+        del task
+
+    result = run(scenario)
+    (failed,) = [entry.event for entry in result.events if isinstance(entry.event, TaskFailed)]
+    assert failed.error == "ValueError: unseen"
+
+
+def test_the_scenarios_own_choices_are_recorded_and_repeated():
+    drawn = []
+
+    async def scenario(sim):
+        drawn.append(
+            (
+                sim.choice("abcdef"),
+                sim.chance(0.5),
+                sim.random.randint(1, 10**12),
+                sim.random.random(),
+                sim.random.sample(range(100), 5),
+            )
+        )
+
+    first = run(scenario, seed=4)
+    again = run(scenario, seed=99, choices=first.trace.choices)
+    other = run(scenario, seed=5)
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert first.events == again.events
+    assert any(isinstance(entry.event, ScenarioChose) for entry in first.events)
+    assert run(scenario, choices={}).passed
+    assert drawn[3][0] == "a"
+    assert drawn[3][1] is False
+    assert drawn[3][2] == 1
+
+
+def test_watching_ends_the_run_with_what_it_raises():
+    async def scenario(sim):
+        sim.log.info("one")
+        await asyncio.sleep(1)
+        sim.log.info("two")
+
+    seen = []
+
+    def watch(number, entry):
+        seen.append(entry)
+        raise LookupError(number)
+
+    with pytest.raises(LookupError):
+        run(scenario, watch=watch)
+    assert len(seen) == 1
+    assert run(scenario).passed
