@@ -5,6 +5,7 @@ Whatever is slow to import is imported when the first marked test runs.
 
 from __future__ import annotations
 
+import argparse
 import functools
 import inspect
 import shlex
@@ -51,8 +52,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where failed runs are saved (default: %(default)s)",
     )
     group.addoption("--simqueue-exact", action="store_true", help="end a replay where it diverges")
-    # How `simqueue replay` hears what became of a test.
-    group.addoption("--simqueue-verdict", metavar="FILE", help="write a replay's verdict there")
+    # How `simqueue replay` hears what became of a test; nothing for people to type.
+    group.addoption("--simqueue-verdict", help=argparse.SUPPRESS)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -43,6 +43,11 @@ class Panel:
             if invariant.name not in off:
                 self._seat(invariant(tables))
 
+    @property
+    def sees(self) -> tuple[type, ...]:
+        """The events that any of them wants to be shown."""
+        return tuple(self._seers)
+
     def _seat(self, invariant: Invariant) -> None:
         for event in invariant.sees:
             self._seers.setdefault(event, []).append(invariant)

@@ -154,7 +154,7 @@ def _bar(name: str, total: int | None) -> Iterator[Progress]:
 
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn("{task.fields[found]} found, {task.fields[speed]:.0f}/s"),
         TimeElapsedColumn(),

@@ -51,7 +51,8 @@ class SimulatedConnection:
         self.name, self.process = name, process
         self.on_notify: Callable[[str, str], None] = lambda channel, payload: None
         self._server, self._network = server, network
-        self._turn = asyncio.Lock()
+        self._busy = False
+        self._waiting: deque[asyncio.Future[None]] = deque()
         self._arrived = 0
         self._in_flight: deque[EntryNumber] = deque()
         self._streams: dict[tuple[str, str], tuple[Stream, Stream]] = {}
@@ -72,7 +73,9 @@ class SimulatedConnection:
         await self._exchange("unlisten", lambda *_: self._server.unlisten(self, channel))
 
     async def _exchange(self, name: str, work: Callable[[StatementId, EntryNumber], T]) -> T:
-        await self._turn.acquire()
+        if self._busy:
+            await self._turn()
+        self._busy = True
         server = self._server
         if self.process.floor > server.scheduler.now:
             await asyncio.sleep(0)  # The step blocked its loop: go on when the world is there too.
@@ -87,6 +90,26 @@ class SimulatedConnection:
             server.process, due, self._receive, work, number, sent, reply, answer
         )
         return await answer
+
+    async def _turn(self) -> None:
+        """Wait for the connection, behind those who came before."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._release()
+            raise
+
+    def _release(self) -> None:
+        """Hand the connection over to who has waited longest, so that nobody can step in between."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._busy = False
 
     def _hops(self, name: str) -> tuple[Stream, Stream]:
         """Return the choices of the way there and back: of this worker, task and statement."""
@@ -128,7 +151,7 @@ class SimulatedConnection:
     ) -> None:
         self._server.recorder.append(self.process.worker, StatementReplied(number), sent)
         # Also when the caller was cancelled meanwhile: only now is the connection free again.
-        self._turn.release()
+        self._release()
         if answer.done():
             return
         if error is None:

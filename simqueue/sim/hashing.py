@@ -3,26 +3,115 @@
 from __future__ import annotations
 
 import asyncio
+import asyncio.futures
+import asyncio.tasks
+from collections.abc import Iterator
 from typing import Any
 
+from simqueue.sim.patch import Attribute, Patch
+from simqueue.sim.source import Control, Scope, Source
 
-class NumberedFuture(asyncio.Future):  # type: ignore[type-arg]
+_IMMUTABLE_TYPE, _HEAP_TYPE = 1 << 8, 1 << 9
+_FUTURE, _TASK = asyncio.Future, asyncio.Task
+_ROOTS = (_FUTURE, asyncio.futures._PyFuture, asyncio.tasks._PyTask)  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+class _StandIn(type(_FUTURE)):  # type: ignore[misc]
+    """Makes ``isinstance(x, asyncio.Task)`` mean what it says while that name is replaced."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        plain = cls.__dict__.get("STANDS_FOR")
+        return isinstance(instance, plain) if plain else super().__instancecheck__(instance)
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        plain = cls.__dict__.get("STANDS_FOR")
+        return issubclass(subclass, plain) if plain else super().__subclasscheck__(subclass)
+
+
+class NumberedFuture(_FUTURE, metaclass=_StandIn):  # type: ignore[type-arg]
     """A future that hashes by the order of its creation in its loop."""
+
+    STANDS_FOR = _FUTURE
 
     def __init__(self, *, loop: Any = None) -> None:  # noqa: ANN401
         super().__init__(loop=loop)
-        self.number = self.get_loop().next_number()  # type: ignore[attr-defined]
+        self.number = _number(self, self.get_loop())
 
     def __hash__(self) -> int:
         return self.number
 
 
-class NumberedTask(asyncio.Task):  # type: ignore[type-arg]
-    """A task that hashes by the order of its creation in its loop."""
+class NumberedTask(_TASK, metaclass=_StandIn):  # type: ignore[type-arg]
+    """A task that hashes by the order of its creation in its loop, and is named after that."""
 
-    def __init__(self, coro: Any, *, loop: Any, name: str, context: Any = None) -> None:  # noqa: ANN401
-        self.number = loop.next_number()
-        super().__init__(coro, loop=loop, name=name, context=context)
+    STANDS_FOR = _TASK
+
+    def __init__(
+        self, coro: Any, *, loop: Any = None, name: Any = None, **options: Any  # noqa: ANN401
+    ) -> None:
+        if loop is None:
+            loop = asyncio.get_running_loop()
+        # Before super(): it puts the task into a set of all tasks.
+        self.number = _number(self, loop)
+        if name is None and hasattr(loop, "next_number"):
+            name = f"Task-{self.number}"
+        super().__init__(coro, loop=loop, name=name, **options)
 
     def __hash__(self) -> int:
         return self.number
+
+
+def _number(thing: object, loop: Any) -> int:  # noqa: ANN401
+    """Return the next number of a simulated loop; in other loops what hashes as before."""
+    try:
+        number: int = loop.next_number()
+    except AttributeError:
+        return object.__hash__(thing)
+    return number
+
+
+def _hash_of_subclass(self: Any) -> int:  # noqa: ANN401
+    """Return the number a future was given when it was first hashed."""
+    try:
+        number: int = self.number_when_hashed
+    except AttributeError:
+        number = self.number_when_hashed = _number(self, self.get_loop())
+    return number
+
+
+def _subclasses(root: type) -> Iterator[type]:
+    for subclass in type.__subclasses__(root):
+        yield subclass
+        yield from _subclasses(subclass)
+
+
+def _names(_: Scope) -> Iterator[Patch]:
+    for module in (asyncio, asyncio.futures):
+        yield Attribute(module, "Future", NumberedFuture)
+    for module in (asyncio, asyncio.tasks):
+        yield Attribute(module, "Task", NumberedTask)
+    for root in _ROOTS:
+        for subclass in _subclasses(root):
+            if subclass.__hash__ is object.__hash__ and _can_change(subclass):
+                yield Attribute(subclass, "__hash__", _hash_of_subclass)
+    factory = getattr(asyncio, "eager_task_factory", None)
+    for cell in getattr(factory, "__closure__", None) or ():
+        if cell.cell_contents is _TASK:
+            yield Attribute(cell, "cell_contents", NumberedTask)
+
+
+def _can_change(owner: type) -> bool:
+    """Return whether attributes of a class can be set, as those of asyncio's C types cannot."""
+    return bool(owner.__flags__ & _HEAP_TYPE) and not owner.__flags__ & _IMMUTABLE_TYPE
+
+
+CONTROLS = (
+    Control(
+        Source(
+            "order of sets of asyncio tasks and futures",
+            "controlled",
+            "they hash by the order of their creation",
+        ),
+        _names,
+    ),
+)

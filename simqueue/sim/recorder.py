@@ -18,19 +18,23 @@ Watch = Callable[[int, Entry], None]
 class Recorder:
     """Appends events in the order of virtual time and shows each to whoever watches."""
 
-    __slots__ = ("_scheduler", "_sealed", "_watchers", "entries", "readings")
+    __slots__ = ("_by_type", "_scheduler", "_sealed", "_watchers", "entries", "readings")
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
         self._sealed = False
         self._watchers: list[Watch] = []
+        self._by_type: dict[type, list[Watch]] = {}
         self.entries: list[Entry] = []
         self.readings = 0
         """A running mix of every clock reading the simulated code took."""
 
-    def watch(self, watcher: Watch) -> None:
-        """Call ``watcher(number, entry)`` for each entry from now on, after it was appended."""
-        self._watchers.append(watcher)
+    def watch(self, watcher: Watch, *types: type) -> None:
+        """Call ``watcher(number, entry)`` after each entry with an event of these types, or after all."""
+        if not types:
+            self._watchers.append(watcher)
+        for event in types:
+            self._by_type.setdefault(event, []).append(watcher)
 
     def seal(self) -> None:
         """Ignore what happens from now on: the run is over and only being taken down."""
@@ -42,13 +46,19 @@ class Recorder:
 
     def append(self, worker: str, event: AnyEvent, cause: EntryNumber | None = None) -> EntryNumber:
         """Append an event that happens now in the world's time; return its number."""
-        number = EntryNumber(len(self.entries))
+        entries = self.entries
+        number = EntryNumber(len(entries))
         if self._sealed:
             return number
         entry = Entry(Instant(self._scheduler.now), worker, event, cause)
-        self.entries.append(entry)
-        for watcher in self._watchers:
-            watcher(number, entry)
+        entries.append(entry)
+        if self._watchers:
+            for watcher in self._watchers:
+                watcher(number, entry)
+        interested = self._by_type.get(type(event))
+        if interested is not None:
+            for watcher in interested:
+                watcher(number, entry)
         return number
 
     def say(self, event: AnyEvent, cause: EntryNumber | None = None) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 import logging
 import platform
-import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -35,41 +35,65 @@ from simqueue.sim.world import World
 Scenario = Callable[[Simulation], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """What became of one run.
 
-    ``simulated`` is virtual time, ``elapsed`` real seconds. Two runs are the same run when their
-    ``digest`` is the same.
+    ``events`` is the event log, ``elapsed`` real seconds. ``trace`` and ``digest`` are made when
+    they are first asked for: a campaign has no use for those of runs that pass.
     """
 
-    trace: Trace
+    target: str
+    seed: int
+    config: Config
+    outcome: Outcome
+    events: tuple[Entry, ...]
     elapsed: float
+    choices: Choices
+    entropy: tuple[object, ...]
+    """What decided the run and is no event: clock readings and the state of drawn randomness."""
 
     @property
     def passed(self) -> bool:
         """Whether nothing went wrong."""
-        return self.trace.outcome.passed
+        return self.outcome.passed
 
     @property
     def failure(self) -> Failure | None:
         """What went wrong."""
-        return self.trace.outcome.failure
-
-    @property
-    def digest(self) -> str:
-        """32 hexadecimal digits over everything that happened."""
-        return self.trace.digest
-
-    @property
-    def events(self) -> tuple[Entry, ...]:
-        """The event log."""
-        return self.trace.events
+        return self.outcome.failure
 
     @property
     def simulated(self) -> timedelta:
         """Virtual time the run took."""
-        return timedelta(microseconds=self.trace.outcome.simulated)
+        return timedelta(microseconds=self.outcome.simulated)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """32 hexadecimal digits over everything that happened: equal for the same run, and for no other."""
+        outcome, failure = self.outcome, self.outcome.failure
+        judged = None if failure is None else (failure.kind, failure.signature)
+        return digest(self.events, outcome.steps, outcome.simulated, judged, *self.entropy)
+
+    @functools.cached_property
+    def trace(self) -> Trace:
+        """The run as one document."""
+        trace = Trace(
+            format="simqueue-trace",
+            version=TRACE_VERSION,
+            simqueue=_version("simqueue"),
+            pgqueuer=_version("pgqueuer"),
+            python=platform.python_version(),
+            target=self.target,
+            seed=self.seed,
+            config=self.config,
+            choices=self.choices.recorded(),
+            events=self.events,
+            outcome=self.outcome,
+            digest=self.digest,
+            checksum="",
+        )
+        return seal(trace)
 
     def check(self) -> None:
         """Raise ``FailedRun`` if the run failed."""
@@ -117,8 +141,16 @@ def run(
             take_down(world)
     if world.aborted is not None:
         raise world.aborted
-    trace = _trace(world, seed, target, state)
-    return Run(trace, perf_counter() - started)
+    return Run(
+        target=target,
+        seed=seed,
+        config=config,
+        outcome=_outcome(world),
+        events=tuple(world.recorder.entries),
+        elapsed=perf_counter() - started,
+        choices=door,
+        entropy=(world.recorder.readings, state),
+    )
 
 
 def _guarded(world: World, watch: Watch) -> Watch:
@@ -196,36 +228,16 @@ def _logging(world: World) -> Iterator[None]:
         root.removeHandler(handler)
 
 
-def _trace(world: World, seed: int, target: str, randomness: Any) -> Trace:  # noqa: ANN401
-    outcome = Outcome(
+def _outcome(world: World) -> Outcome:
+    return Outcome(
         passed=world.failure is None,
         steps=world.scheduler.steps,
         simulated=Duration(world.scheduler.now),
         failure=world.failure,
     )
-    entries = tuple(world.recorder.entries)
-    judged = None if world.failure is None else (world.failure.kind, world.failure.signature)
-    return seal(
-        Trace(
-            format="simqueue-trace",
-            version=TRACE_VERSION,
-            simqueue=_version("simqueue"),
-            pgqueuer=_version("pgqueuer"),
-            python=platform.python_version(),
-            target=target,
-            seed=seed,
-            config=world.config,
-            choices=world.choices.recorded(),
-            events=entries,
-            outcome=outcome,
-            digest=digest(
-                entries, outcome.steps, outcome.simulated, judged, world.recorder.readings, randomness
-            ),
-            checksum="",
-        )
-    )
 
 
+@functools.cache
 def _version(package: str) -> str:
     try:
         return version(package)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -10,13 +11,14 @@ import sysconfig
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 
 
-def _roots() -> tuple[tuple[str, str], ...]:
+@functools.lru_cache(maxsize=4)
+def _roots(current: str) -> tuple[tuple[str, str], ...]:
     """Return directories and what stands for them, the longest first, so that the closest one wins."""
     named = {sysconfig.get_path(name): "site-packages" for name in ("purelib", "platlib")}
     named[sysconfig.get_path("stdlib")] = "python"
     named[os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))] = "simqueue"
     named[sys.prefix] = "prefix"
-    named[os.getcwd()] = "."
+    named[current] = "."
     return tuple(sorted(named.items(), key=lambda item: -len(item[0])))
 
 
@@ -26,7 +28,7 @@ class Tidier:
     __slots__ = ("_roots",)
 
     def __init__(self) -> None:
-        self._roots = _roots()
+        self._roots = _roots(os.getcwd())
 
     def __call__(self, text: str) -> str:
         """Return ``text`` with addresses as ``0x…`` and known directories shortened."""

@@ -63,14 +63,14 @@ class World:
             collect=gc.collect,
         )
         self.recorder = Recorder(self.scheduler)
-        self.recorder.watch(self._remember)
+        self.recorder.watch(self._remember, JobPicked)
         self.loop = SimulatedLoop(
             self.scheduler, self.choices, thread_us_max=config.hop_max // _US
         )
         self.loop.set_exception_handler(on_unhandled(self.recorder, self.recorder.say))
         self.server = Server(self.scheduler, self.recorder, names_in_force(self.epoch_us))
         self.panel = Panel(self.server.tables, without=config.without)
-        self.recorder.watch(self._judge)
+        self.recorder.watch(self._judge, *self.panel.sees)
         self.network = Network(self.choices, config.hop // _US, ladder(config.hop_max // _US))
         self.supervisor = self.scheduler.spawn("supervisor")
 

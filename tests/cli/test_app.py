@@ -4,12 +4,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from simqueue.cli.app import app
 from simqueue.model.trace import Trace
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"  # under pytest -n, on 3.12
+)
 
 SCENARIO = """
 import asyncio
@@ -91,8 +94,9 @@ def test_a_verbose_run_prints_events_at_virtual_time_and_is_the_same_run(call):
     loud = call("run", "one.py", "-v", "--strategy", "calm").output
     assert "+0.000000s" in loud
     assert "worker=scenario" in loud
-    assert quiet.splitlines()[-1].split()[-2:] == (
-        call("run", "one.py:calm", "-v").output.splitlines()[-1].split()[-2:]
+    assert (
+        quiet.splitlines()[-1].split()[-2:]
+        == (call("run", "one.py:calm", "-v").output.splitlines()[-1].split()[-2:])
     )
 
 
@@ -156,6 +160,25 @@ def test_a_campaign_does_not_overwrite_what_an_earlier_one_kept(call, project, t
     call("fuzz", "one.py", "--runs", "30")
     assert first.read_bytes() == before
     assert len(list(first.parent.iterdir())) == 2
+
+
+def test_a_campaign_that_is_interrupted_keeps_what_it_found(call, project, tmp_path):
+    project(
+        "stopped.py",
+        """
+        SEEN = []
+
+        async def scenario(sim):
+            SEEN.append(1)
+            if len(SEEN) == 3:
+                raise KeyboardInterrupt
+            assert False, "found"
+        """,
+    )
+    result = call("fuzz", "stopped.py")
+    assert result.exit_code == 130
+    assert "2 runs, 2 failed in 1 way" in result.output
+    assert len(list((tmp_path / ".simqueue/failures").iterdir())) == 1
 
 
 # --- replay -------------------------------------------------------------------------------------
@@ -368,9 +391,7 @@ def test_an_interpreter_that_ignores_the_hash_seed_is_told_apart_and_not_started
     assert "PYTHONHASHSEED=0 has no effect here" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "command", ["run", "fuzz", "replay", "show", "audit", "entropy", "diff"]
-)
+@pytest.mark.parametrize("command", ["run", "fuzz", "replay", "show", "audit", "entropy", "diff"])
 def test_every_command_has_an_example(call, command):
     result = call(command, "--help")
     assert result.exit_code == 0

@@ -1,6 +1,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -36,7 +37,9 @@ def test_a_trace_is_read_back_as_it_was_saved(trace, path):
 
 
 def test_equal_traces_give_equal_bytes_whatever_the_order_of_their_choices(trace):
-    shuffled = {key: dict(sorted(picks.items())[::-1]) for key, picks in sorted(trace.choices.items())[::-1]}
+    shuffled = {
+        key: dict(sorted(picks.items())[::-1]) for key, picks in sorted(trace.choices.items())[::-1]
+    }
     assert list(shuffled) != sorted(shuffled)
     other = msgspec.structs.replace(trace, choices=shuffled)
     assert tracefile.encode(other) == tracefile.encode(trace)
@@ -163,7 +166,7 @@ def test_a_place_that_cannot_be_written_is_named(trace, path):
 def test_a_device_is_not_replaced_by_a_file(trace):
     with pytest.raises(UsageError, match="not a regular file"):
         trace.save(os.devnull)
-    assert not os.path.isfile(os.devnull)
+    assert not Path(os.devnull).is_file()
 
 
 def test_a_symbolic_link_stays_one(trace, path):
@@ -175,8 +178,7 @@ def test_a_symbolic_link_stays_one(trace, path):
 
 
 def test_the_published_schema_is_in_step():
-    published = os.path.join(os.path.dirname(simqueue.model.__file__), "trace.schema.json")
-    with open(published, "rb") as file:
-        assert file.read() == tracefile.schema(), (
-            "write simqueue.model.tracefile.schema() to simqueue/model/trace.schema.json"
-        )
+    published = Path(simqueue.model.__file__).with_name("trace.schema.json")
+    assert published.read_bytes() == tracefile.schema(), (
+        "write simqueue.model.tracefile.schema() to simqueue/model/trace.schema.json"
+    )

@@ -9,6 +9,10 @@ from simqueue.search.campaign import fuzz
 
 KILL, PID = os.kill, os.getpid  # the real ones, whatever a simulation puts in their place
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"  # under pytest -n, on 3.12
+)
+
 
 async def sometimes(sim):
     number = sim.choice(range(6))

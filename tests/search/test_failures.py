@@ -30,7 +30,9 @@ def test_another_signature_or_another_test_has_another_name(trace, tmp_path):
     named = [
         keep(trace, tmp_path),
         keep(msgspec.structs.replace(trace, outcome=outcome), tmp_path),
-        keep(msgspec.structs.replace(trace, target="pytest:tests/test_a.py::test_b[x/y]"), tmp_path),
+        keep(
+            msgspec.structs.replace(trace, target="pytest:tests/test_a.py::test_b[x/y]"), tmp_path
+        ),
     ]
     assert len({path.name for path in named}) == 3
     assert named[2].name.startswith("test_b-x-y-")

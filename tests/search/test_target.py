@@ -47,7 +47,7 @@ def test_a_directory_means_its_files_with_a_scenario_in_order(project):
 
 def test_a_directory_without_a_scenario_is_refused(project):
     project("many/helper.py", "VALUE = 1\n")
-    with pytest.raises(TargetError, match="no \\*.py in this directory"):
+    with pytest.raises(TargetError, match=r"no \*\.py in this directory"):
         load_targets("many")
 
 

@@ -1,0 +1,197 @@
+"""Callables redirected in place: whoever holds one, however long ago, reaches the replacement.
+
+``from time import monotonic``, a default argument and a closure all hold the same object, so what
+is redirected is the object. CPython lays out a built-in function and a bound method as machine
+words; each class here checks the words it is going to write before it writes them. Writing is one
+slice assignment, in the middle of which no other thread can run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import importlib
+import sys
+import sysconfig
+from collections.abc import Callable
+from types import BuiltinFunctionType, MethodType
+from typing import Any
+
+from simqueue.errors import UsageError
+
+_VARARGS_AND_KEYWORDS = 0x0001 | 0x0002
+_HAS_CLASS = 0x0200
+
+
+class _Definition(ctypes.Structure):
+    """PyMethodDef: what a built-in function is called and which C function it runs."""
+
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("call", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
+
+
+_Words = ctypes.c_size_t * 8
+_DEFINITION, _SELF, _MODULE, _WEAKREFS, _VECTORCALL, _CLASS = range(2, 8)
+_FUNCTION = 2
+
+# Prototypes of our own: those of ctypes.pythonapi are shared with everybody else.
+_incref = ctypes.PYFUNCTYPE(None, ctypes.py_object)(("Py_IncRef", ctypes.pythonapi))
+_decref = ctypes.PYFUNCTYPE(None, ctypes.py_object)(("Py_DecRef", ctypes.pythonapi))
+_new_function = ctypes.PYFUNCTYPE(
+    ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p, ctypes.c_void_p
+)(("PyCMethod_New", ctypes.pythonapi))
+_PYOBJECT_CALL = ctypes.cast(ctypes.pythonapi.PyObject_Call, ctypes.c_void_p).value
+
+
+class Builtin:
+    """A built-in function whose calls can be sent elsewhere.
+
+    ``original`` is another function object with the same definition: what the function does while
+    it is not redirected, to be called meanwhile.
+
+    Raises:
+        UsageError: this interpreter does not lay built-in functions out as CPython does.
+    """
+
+    __slots__ = ("_away", "_definition", "_home", "_module", "_words", "function", "original")
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        check_interpreter()
+        self.function = function
+        self._words = words = _words_of(function)
+        found = _checked_definition(function, words)
+        self._home = (words[_DEFINITION], words[_SELF], words[_VECTORCALL])
+        self._module = words[_MODULE]
+        self._definition = _Definition(
+            found.name, _PYOBJECT_CALL, _VARARGS_AND_KEYWORDS, found.doc
+        )
+        self._away = ctypes.addressof(self._definition)
+        self.original: Callable[..., Any] = _new_function(
+            words[_DEFINITION],
+            function.__self__,  # type: ignore[attr-defined]
+            words[_MODULE],
+            words[_CLASS] if found.flags & _HAS_CLASS else None,
+        )
+
+    @property
+    def redirected(self) -> bool:
+        """Whether calls go elsewhere now."""
+        return self._words[_DEFINITION] != self._home[0]
+
+    def redirect(self, replacement: Callable[..., Any]) -> None:
+        """Send calls to ``replacement``; raise ``UsageError`` if they go elsewhere already."""
+        words = self._words
+        if words[_DEFINITION] != self._home[0]:
+            raise UsageError(
+                f"{self.function.__name__} is redirected already: one simulation at a time can run "
+                "in a process; run others in processes of their own"
+            )
+        # The function owns what its self points to, and the garbage collector counts on it.
+        _incref(replacement)
+        words[_DEFINITION:_CLASS] = (
+            self._away, id(replacement), self._module, words[_WEAKREFS], 0
+        )  # fmt: skip
+
+    def restore(self, replacement: Callable[..., Any]) -> None:
+        """Undo ``redirect``; do nothing if calls do not go to this very replacement."""
+        words = self._words
+        if words[_SELF] != id(replacement):
+            return
+        definition, owner, vectorcall = self._home
+        words[_DEFINITION:_CLASS] = (
+            definition, owner, self._module, words[_WEAKREFS], vectorcall
+        )  # fmt: skip
+        _decref(replacement)
+
+
+class Bound:
+    """A bound method that can be made to stand for a method of another object."""
+
+    __slots__ = ("_home", "_words", "method")
+
+    def __init__(self, method: MethodType) -> None:
+        check_interpreter()
+        self.method = method
+        self._words = words = _words_of(method)
+        self._home = (words[_FUNCTION], words[_SELF])
+        if self._home != (id(method.__func__), id(method.__self__)):
+            raise _strange(method)
+
+    def redirect(self, replacement: MethodType) -> None:
+        """Send calls to ``replacement``."""
+        _incref(replacement.__func__)
+        _incref(replacement.__self__)
+        self._words[_FUNCTION:_MODULE] = (id(replacement.__func__), id(replacement.__self__))
+
+    def restore(self, replacement: MethodType) -> None:
+        """Undo ``redirect``; do nothing if calls do not go to this very replacement."""
+        if self._words[_SELF] != id(replacement.__self__):
+            return
+        self._words[_FUNCTION:_MODULE] = self._home
+        _decref(replacement.__func__)
+        _decref(replacement.__self__)
+
+
+@functools.cache
+def builtin(name: str) -> Builtin | None:
+    """Return the built-in function that a dotted name leads to, None where there is none.
+
+    To be called while nothing is redirected.
+    """
+    module, _, attribute = name.rpartition(".")
+    try:
+        function = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError):
+        return None
+    if not isinstance(function, BuiltinFunctionType):
+        raise UsageError(
+            f"{name} is {function!r}, not the built-in function: somebody has replaced it; undo "
+            "that before a simulation starts"
+        )
+    return Builtin(function)
+
+
+@functools.cache
+def check_interpreter() -> None:
+    """Raise ``UsageError`` unless this is CPython in its ordinary build."""
+    ordinary = (
+        sys.implementation.name == "cpython"
+        and not sysconfig.get_config_var("Py_GIL_DISABLED")
+        and not hasattr(sys, "getobjects")
+    )
+    if not ordinary:
+        raise UsageError(
+            "simqueue controls clocks and entropy in CPython's ordinary build alone, not in "
+            f"{sys.implementation.name} {sys.version}: run it with a build that has the global "
+            "interpreter lock and no reference tracing"
+        )
+
+
+def _words_of(thing: object) -> ctypes.Array[ctypes.c_size_t]:
+    words = _Words.from_address(id(thing))
+    if words[1] != id(type(thing)):
+        raise _strange(thing)
+    return words
+
+
+def _checked_definition(
+    function: Callable[..., Any], words: ctypes.Array[ctypes.c_size_t]
+) -> _Definition:
+    # Self first: only if it is where we expect it, the word before may be followed as a pointer.
+    if words[_SELF] != id(function.__self__):  # type: ignore[attr-defined]
+        raise _strange(function)
+    definition = _Definition.from_address(words[_DEFINITION])
+    if definition.name != function.__name__.encode():
+        raise _strange(function)
+    return definition
+
+
+def _strange(thing: object) -> UsageError:
+    return UsageError(
+        f"{thing!r} is not laid out in memory as simqueue knows it from CPython 3.11 to 3.14; this "
+        f"is {sys.version}: run with one of those"
+    )

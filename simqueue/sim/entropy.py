@@ -1,0 +1,97 @@
+"""The table of entropy: every source that is known, and what a run does about it.
+
+Rows of what patches control come from the patches themselves; the others are what the loop, the
+command line and nobody takes care of.
+"""
+
+from __future__ import annotations
+
+from simqueue.sim import clocks, garbage, hashing, identity, randomness, refusals, threads
+from simqueue.sim.source import Control, Source
+
+CONTROLS: tuple[Control, ...] = (
+    *clocks.CONTROLS,
+    *garbage.CONTROLS,
+    *randomness.CONTROLS,
+    *identity.CONTROLS,
+    *hashing.CONTROLS,
+    *threads.CONTROLS,
+    *refusals.CONTROLS,
+)
+"""In the order in which patches are installed."""
+
+ELSEWHERE: tuple[Source, ...] = (
+    Source(
+        "loop.time, call_later, call_at, asyncio.sleep and timeouts",
+        "controlled",
+        "by the simulated loop, in virtual time",
+    ),
+    Source(
+        "which callback, statement, reply or notification comes first",
+        "controlled",
+        "choices, recorded in the trace",
+    ),
+    Source(
+        "asyncio.to_thread, loop.run_in_executor",
+        "controlled",
+        "the function runs at a chosen step, on the loop's thread",
+    ),
+    Source(
+        "async generators that are dropped unfinished",
+        "controlled",
+        "closed by a task of the simulated process that dropped them",
+    ),
+    Source("names of tasks", "controlled", "numbered in the run, not in the process"),
+    Source(
+        "loop.create_connection, add_reader, subprocess_exec, add_signal_handler, ...",
+        "refused",
+        "as sockets, processes and signals are",
+    ),
+    Source(
+        "hash of str, bytes and datetime: order of sets of them",
+        "pinned",
+        "the command line starts itself again with PYTHONHASHSEED set; under pytest set it yourself",
+    ),
+)
+"""What is taken care of, but not by a patch."""
+
+UNCOVERED: tuple[Source, ...] = (
+    Source(
+        "id(), default repr and hash: order of sets of ordinary objects",
+        "not covered",
+        "addresses in recorded text are masked; sort, or give the class a __hash__",
+    ),
+    Source(
+        "threading.get_ident, sys.getrefcount, memory sizes",
+        "not covered",
+        "do not let them decide anything",
+    ),
+    Source(
+        "what modules keep between runs: caches, counters, class attributes",
+        "not covered",
+        "make it anew in the scenario; what an import draws leaves no mark on the run",
+    ),
+    Source(
+        "files: content, times, order of a directory; environment variables, locale",
+        "not covered",
+        "the real ones are read; write into a fresh directory, sort what is listed",
+    ),
+    Source(
+        "a lock that its own thread holds already; queue.SimpleQueue.get",
+        "not covered",
+        "blocks for ever, as without a simulation",
+    ),
+    Source(
+        "C extensions with clocks, randomness, threads or sockets of their own",
+        "not covered",
+        "put a fake in their place; simqueue audit shows whether they matter",
+    ),
+)
+"""What a run leaves to its environment."""
+
+SOURCES: tuple[Source, ...] = (
+    *(control.source for control in CONTROLS),
+    *ELSEWHERE,
+    *UNCOVERED,
+)
+"""Every row, in the order of the table."""

@@ -1,0 +1,79 @@
+"""Garbage: finalizers of reference cycles run where the run collects, and nowhere else."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import _thread
+
+from simqueue.sim.patch import Patch, redirects
+from simqueue.sim.source import Control, Scope, Source
+
+
+class Disabled:
+    """No automatic collection."""
+
+    __slots__ = ("_was_enabled",)
+
+    def __init__(self) -> None:
+        self._was_enabled = False
+
+    def install(self) -> None:
+        """Switch automatic collection off."""
+        self._was_enabled = gc.isenabled()
+        gc.disable()
+
+    def restore(self) -> None:
+        """Switch it on again if it was."""
+        if self._was_enabled:
+            gc.enable()
+
+
+class Frozen:
+    """What exists already is no concern of a collection, which makes each of them cheap.
+
+    A heap that somebody froze before stays frozen: nothing tells its objects from ours.
+    """
+
+    __slots__ = ("_frozen",)
+
+    def __init__(self) -> None:
+        self._frozen = False
+
+    def install(self) -> None:
+        """Freeze the heap."""
+        self._frozen = gc.get_freeze_count() == 0
+        gc.freeze()
+
+    def restore(self) -> None:
+        """Thaw it."""
+        if self._frozen:
+            gc.unfreeze()
+            self._frozen = False
+
+
+def _switches(scope: Scope) -> Iterator[Patch]:
+    thread = scope.thread
+
+    def ignoring(original: Callable[[], Any]) -> Callable[[], Any]:
+        def ignore() -> Any:  # noqa: ANN401
+            return original() if _thread.get_ident() != thread else None
+
+        return ignore
+
+    yield Disabled()
+    yield from redirects(dict.fromkeys(("gc.enable", "gc.freeze", "gc.unfreeze"), ignoring))
+
+
+CONTROLS = (
+    Control(
+        Source(
+            "garbage collection: when finalizers and weakref callbacks of cycles run",
+            "controlled",
+            "at fixed steps and at gc.collect(); gc.enable, freeze and unfreeze do nothing",
+        ),
+        _switches,
+    ),
+)

@@ -1,0 +1,24 @@
+"""Whether a thread is importing: what a module does as it is loaded happens once in a process.
+
+The second run of a process does not import again, so what an import draws or reads must leave no
+mark on the run.
+"""
+
+from __future__ import annotations
+
+import importlib._bootstrap as _bootstrap  # type: ignore[import-not-found]
+from typing import Any
+
+LOCKS: dict[str, Any] = getattr(_bootstrap, "_module_locks", {})
+"""Weak references to the locks of the modules being imported: empty almost always."""
+
+
+def importing(thread: int) -> bool:
+    """Return whether a thread is loading a module; ask only when ``LOCKS`` is not empty."""
+    locks = [reference() for reference in list(LOCKS.values())]
+    return any(_owner(lock) == thread for lock in locks)
+
+
+def _owner(lock: Any) -> object:  # noqa: ANN401
+    owner = getattr(lock, "owner", None)
+    return owner[0] if isinstance(owner, tuple) else owner

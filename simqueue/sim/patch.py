@@ -1,0 +1,111 @@
+"""A patch: one thing replaced for the length of a run.
+
+Installing and restoring are separate from each other and restoring may be repeated, so that an
+interrupt at any point leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MethodType
+from typing import Any, Protocol
+
+from simqueue.sim.builtin import Bound, Builtin, builtin
+
+Replace = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""Makes the replacement of the function it is given."""
+
+_ABSENT: Any = object()
+
+
+class Patch(Protocol):
+    """One thing replaced for the length of a run."""
+
+    def install(self) -> None:
+        """Put the replacement in place."""
+
+    def restore(self) -> None:
+        """Put back what was there; do nothing if that is done or ``install`` never began."""
+
+
+@dataclass(slots=True, eq=False)
+class Attribute:
+    """An attribute of a module, class or closure cell; one that was not there is removed again."""
+
+    owner: Any
+    name: str
+    value: Any
+    _before: list[Any] = field(default_factory=list)
+
+    def install(self) -> None:
+        """Set the attribute."""
+        before = own(self.owner, self.name)
+        if before is _ABSENT or before is not self.value:
+            self._before.append(before)
+            setattr(self.owner, self.name, self.value)
+
+    def restore(self) -> None:
+        """Set or delete it again."""
+        if not self._before:
+            return
+        if self._before[0] is not _ABSENT:
+            setattr(self.owner, self.name, self._before[0])
+        elif own(self.owner, self.name) is not _ABSENT:
+            delattr(self.owner, self.name)
+        self._before.clear()
+
+
+@dataclass(slots=True, eq=False)
+class Redirect:
+    """A built-in function whose calls go elsewhere."""
+
+    builtin: Builtin
+    replacement: Callable[..., Any]
+
+    def install(self) -> None:
+        """Send calls to the replacement."""
+        self.builtin.redirect(self.replacement)
+
+    def restore(self) -> None:
+        """Let the function do its own work again."""
+        self.builtin.restore(self.replacement)
+
+
+@dataclass(slots=True, eq=False)
+class Rebind:
+    """A bound method that stands for another object's."""
+
+    bound: Bound
+    replacement: MethodType
+
+    def install(self) -> None:
+        """Send calls to the other object's method."""
+        self.bound.redirect(self.replacement)
+
+    def restore(self) -> None:
+        """Bind the method to its own object again."""
+        self.bound.restore(self.replacement)
+
+
+def own(owner: Any, name: str) -> Any:  # noqa: ANN401
+    """Return what ``owner`` itself holds under a name, not what it inherits or binds."""
+    if hasattr(owner, "__dict__"):
+        return owner.__dict__.get(name, _ABSENT)
+    return getattr(owner, name, _ABSENT)
+
+
+def redirects(replacements: Mapping[str, Replace]) -> Iterator[Patch]:
+    """Yield a patch for each dotted name that is a built-in function on this machine."""
+    for name, replace in replacements.items():
+        found = builtin(name)
+        if found is not None:
+            yield Redirect(found, replace(found.original))
+
+
+def overrides(owner: type, names: tuple[str, ...], replace: Callable[[str], Replace]) -> Iterator[Patch]:
+    """Yield a patch for each of a class's methods, inherited or not, that the class has."""
+    for name in names:
+        original = getattr(owner, name, None)
+        if original is not None:
+            yield Attribute(owner, name, replace(name)(original))

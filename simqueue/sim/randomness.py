@@ -1,0 +1,252 @@
+"""Randomness: every number drawn in a run follows from its seed, whoever draws it and how.
+
+Each simulated process has streams of its own, as real processes do, so what one handler draws does
+not move what another process will draw.
+"""
+
+from __future__ import annotations
+
+import _random
+import random
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from hashlib import blake2b, shake_128
+from types import MethodType
+from typing import Any
+
+import _thread
+
+from simqueue.sim.builtin import Bound
+from simqueue.sim.imports import LOCKS, importing
+from simqueue.sim.patch import Attribute, Patch, Rebind, Replace, redirects
+from simqueue.sim.source import Control, Scope, Source
+
+_IMPORTS = -1
+_METHODS = tuple(
+    Bound(value)
+    for value in vars(random).values()
+    if isinstance(value, MethodType) and value.__self__ is random._inst  # type: ignore[attr-defined]  # noqa: SLF001
+)
+"""``random.randint`` and the others that are bound to the module's own generator."""
+
+_get_ident = _thread.get_ident
+
+
+class Streams:
+    """The random streams of one run: bytes and a generator for each simulated process.
+
+    What a module draws while it is imported comes from streams of its own and is no part of
+    ``state``: the next run of this process will not import it again.
+    """
+
+    __slots__ = ("_drawn", "_generators", "_pid", "_seed", "_thread")
+
+    def __init__(self, seed: int, pid: Callable[[], int], thread: int) -> None:
+        self._seed, self._pid, self._thread = seed, pid, thread
+        self._drawn: dict[int, int] = {}
+        self._generators: dict[int, random.Random] = {}
+
+    def draw(self, size: int) -> bytes:
+        """Return the running process's next ``size`` bytes."""
+        process = self._process()
+        count = self._drawn.get(process, 0)
+        self._drawn[process] = count + 1
+        return shake_128(b"%d bytes %d %d" % (self._seed, process, count)).digest(size)
+
+    def generator(self) -> random.Random:
+        """Return what stands for the global generator in the running process."""
+        process = self._process()
+        found = self._generators.get(process)
+        if found is None:
+            found = self._generators[process] = random.Random()  # noqa: S311
+            found.seed(f"{self._seed} generator {process}")
+        return found
+
+    def state(self) -> bytes:
+        """Return 16 bytes that differ when anything else was drawn or seeded."""
+        summary = blake2b(digest_size=16)
+        for process in sorted((self._drawn.keys() | self._generators.keys()) - {_IMPORTS}):
+            summary.update(b"%d %d " % (process, self._drawn.get(process, 0)))
+            generator = self._generators.get(process)
+            if generator is not None:
+                summary.update(repr(generator.getstate()).encode())
+        return summary.digest()
+
+    def _process(self) -> int:
+        return _IMPORTS if LOCKS and importing(self._thread) else self._pid()
+
+
+class ProcessRandom(random.Random):
+    """The global generator during a run: the running process's, and the real one for other threads.
+
+    It holds no state of its own.
+    """
+
+    def __init__(self, scope: Scope, real: random.Random) -> None:
+        self._thread, self._generator, self._real = scope.thread, scope.streams.generator, real
+
+    def _target(self) -> random.Random:
+        return self._generator() if _get_ident() == self._thread else self._real
+
+    def random(self) -> float:
+        """Return the next number in [0, 1)."""
+        return self._target().random()
+
+    def getrandbits(self, k: int, /) -> int:
+        """Return ``k`` random bits."""
+        return self._target().getrandbits(k)
+
+    def seed(self, a: Any = None, version: int = 2) -> None:  # noqa: ANN401  random's signature
+        """Seed the running process's generator."""
+        self._target().seed(a, version)
+
+    def getstate(self) -> tuple[Any, ...]:
+        """Return the state of the running process's generator."""
+        return self._target().getstate()
+
+    def setstate(self, state: tuple[Any, ...]) -> None:
+        """Set the state of the running process's generator."""
+        self._target().setstate(state)
+
+    @property
+    def gauss_next(self) -> float | None:
+        """The second of a pair of Gaussian numbers, kept for the next call."""
+        kept: float | None = self._target().gauss_next  # type: ignore[attr-defined]
+        return kept
+
+    @gauss_next.setter
+    def gauss_next(self, value: float | None) -> None:
+        self._target().gauss_next = value  # type: ignore[attr-defined]
+
+
+def _global_generator(scope: Scope) -> Iterator[Patch]:
+    stand_in = ProcessRandom(scope, random._inst)  # type: ignore[attr-defined]  # noqa: SLF001
+    for bound in _METHODS:
+        yield Rebind(bound, getattr(stand_in, bound.method.__name__))
+    yield from redirects(
+        {
+            "random.random": lambda _: stand_in.random,
+            "random.getrandbits": lambda _: stand_in.getrandbits,
+        }
+    )
+    yield Attribute(random, "_inst", stand_in)
+
+
+def _own_generators(scope: Scope) -> Iterator[Patch]:
+    draw, thread, original = scope.streams.draw, scope.thread, _random.Random.seed
+
+    def seed(self: _random.Random, value: Any = None, /) -> None:  # noqa: ANN401
+        if value is None and _get_ident() == thread:
+            value = int.from_bytes(draw(32), "little")
+        original(self, value)
+
+    def initialize(self: _random.Random, value: Any = None, /) -> None:  # noqa: ANN401
+        self.seed(value)
+
+    yield Attribute(_random.Random, "seed", seed)
+    yield Attribute(_random.Random, "__init__", initialize)
+
+
+def _operating_system(scope: Scope) -> Iterator[Patch]:
+    draw, thread = scope.streams.draw, scope.thread
+
+    def drawing(original: Callable[..., bytes]) -> Callable[..., bytes]:
+        def drawn(size: int, *args: Any, **kwargs: Any) -> bytes:  # noqa: ANN401
+            if _get_ident() != thread or not isinstance(size, int) or size < 0:
+                return original(size, *args, **kwargs)
+            return draw(size)
+
+        return drawn
+
+    yield from redirects(dict.fromkeys(("posix.urandom", "posix.getrandom"), drawing))
+    yield from redirects({"_ssl.RAND_bytes": drawing, "_ssl.RAND_pseudo_bytes": _pseudo(drawing)})
+
+
+def _pseudo(drawing: Replace) -> Replace:
+    def replace(original: Callable[..., Any]) -> Callable[..., Any]:
+        drawn = drawing(original)
+
+        def pair(size: int, /) -> Any:  # noqa: ANN401
+            found = drawn(size)
+            return found if isinstance(found, tuple) else (found, True)
+
+        return pair
+
+    return replace
+
+
+def _temporary_names(scope: Scope) -> Iterator[Patch]:
+    # Found out once in a process, with the help of random names: not for a run to do.
+    with suppress(FileNotFoundError):
+        tempfile.gettempdir()
+    yield Attribute(tempfile, "_name_sequence", None)
+
+
+class NumpyState:
+    """numpy's global generator, where numpy is loaded: seeded, and afterwards what it was."""
+
+    __slots__ = ("_before", "_scope")
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+        self._before: Any = None
+
+    def install(self) -> None:
+        """Seed it."""
+        numpy_random = sys.modules.get("numpy.random")
+        if numpy_random is not None:
+            self._before = numpy_random.get_state()
+            numpy_random.seed(int.from_bytes(self._scope.streams.draw(4), "little"))
+
+    def restore(self) -> None:
+        """Put its state back."""
+        if self._before is not None:
+            sys.modules["numpy.random"].set_state(self._before)
+            self._before = None
+
+
+CONTROLS = (
+    Control(
+        Source(
+            "random.random, randint, choice, seed, getstate, ...",
+            "controlled",
+            "one generator for each simulated process, seeded from the run's seed",
+        ),
+        _global_generator,
+    ),
+    Control(
+        Source(
+            "random.Random(), Random().seed(), both without a seed",
+            "controlled",
+            "seeded as from os.urandom",
+        ),
+        _own_generators,
+    ),
+    Control(
+        Source(
+            "os.urandom, os.getrandom, secrets, random.SystemRandom, uuid.uuid4, ssl.RAND_bytes",
+            "controlled",
+            "one stream of bytes for each simulated process, from the run's seed",
+        ),
+        _operating_system,
+    ),
+    Control(
+        Source(
+            "names of temporary files",
+            "controlled",
+            "drawn from the seed; a file left behind by an earlier run still takes its name",
+        ),
+        _temporary_names,
+    ),
+    Control(
+        Source(
+            "numpy.random",
+            "controlled",
+            "the global generator is seeded if numpy was imported before the run, and shared by "
+            "its processes; default_rng() is seeded as from os.urandom",
+        ),
+        lambda scope: (NumpyState(scope),),
+    ),
+)

@@ -1,0 +1,61 @@
+"""A source of entropy: its row in the table that users read, and the patches that carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import msgspec
+
+from simqueue.sim.patch import Patch
+
+if TYPE_CHECKING:
+    from simqueue.sim.randomness import Streams
+
+Treatment = Literal["controlled", "refused", "pinned", "not covered"]
+"""controlled: follows from the seed; refused: raises RefusedError; pinned: the same everywhere."""
+
+
+class World(Protocol):
+    """What the patches ask of the running simulation."""
+
+    def now_us(self) -> int:
+        """Return microseconds since the run began, as the running process's clocks show them."""
+
+    def wall_ns(self) -> int:
+        """Return Unix nanoseconds as the running process's wall clock shows them."""
+
+    def sleep(self, seconds: float) -> None:
+        """Block the running process's loop for a time."""
+
+    def pid(self) -> int:
+        """Return the running process's id."""
+
+    def note_reading(self, value: int) -> None:
+        """Let a clock reading enter the digest of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the patches of one run share: they act in ``thread`` and let every other one be."""
+
+    world: World
+    thread: int
+    streams: Streams
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A row of the table: what it is, what becomes of it, and how."""
+
+    name: str
+    treatment: Treatment
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A source and what is done about it."""
+
+    source: Source
+    patches: Callable[[Scope], Iterable[Patch]]

@@ -1,0 +1,81 @@
+"""The same seed is the same run: twice in one process, and in another one under another string hash."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from applications import busy_shop, deduplicated, impatient
+
+from simqueue.model.tracefile import encode
+from simqueue.sim.run import run
+
+SCENARIOS = {scenario.__name__: scenario for scenario in (busy_shop, deduplicated, impatient)}
+SEEDS = int(os.environ.get("SIMQUEUE_TORTURE_SEEDS", "200"))
+
+
+def digests(scenario, seeds):
+    return {seed: run(SCENARIOS[scenario], seed=seed).digest for seed in seeds}
+
+
+def test_two_hundred_seeds_repeat_in_this_process_and_in_another(tmp_path):
+    """Digests and trace bytes, of every scenario and seed. SIMQUEUE_TORTURE_SEEDS asks for more."""
+    others = [_elsewhere(hashseed) for hashseed in ("1", "4242")]
+    here = list(_traces(SEEDS))
+    again = list(_traces(SEEDS))
+    assert here == again
+    for other in others:
+        out, err = other.communicate()
+        assert other.returncode == 0, err
+        assert json.loads(out) == here
+    assert len({digest for _, _, digest, _ in here}) > 2 * SEEDS
+
+
+def _traces(seeds):
+    """Yield name, seed, digest and a hash of the trace's bytes."""
+    from hashlib import sha256
+
+    for name, scenario in SCENARIOS.items():
+        for seed in range(seeds):
+            trace = run(scenario, seed=seed).trace
+            yield [name, seed, trace.digest, sha256(encode(trace)).hexdigest()]
+
+
+def _elsewhere(hashseed):
+    """Start the same in a fresh process, whose heap and string hashes are others."""
+    code = (
+        "import sys, json; junk = [bytearray(n) for n in range(4000)];"
+        f"sys.path.insert(0, {str(Path(__file__).parent)!r});"
+        "import test_determinism as t; json.dump(list(t._traces(t.SEEDS)), sys.stdout)"
+    )
+    environment = os.environ | {"PYTHONHASHSEED": hashseed}
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_traces_choices_repeat_its_run_under_any_other_seed(name, seed):
+    first = run(SCENARIOS[name], seed=seed)
+    again = run(SCENARIOS[name], seed=seed, choices=first.trace.choices)
+    assert again.trace == first.trace
+
+
+def test_the_digest_notices_what_is_no_event():
+    import random
+
+    async def draws(sim):
+        random.random()
+
+    async def rests(sim):
+        pass
+
+    assert run(draws).events == run(rests).events == ()
+    assert run(draws).digest != run(rests).digest
