@@ -1,0 +1,101 @@
+"""simqueue: finds, replays and explains the timing bugs of PgQueuer applications.
+
+    cli | pytest_plugin        commands: read options, call one function, print one report
+    search                     many runs: campaigns, replays, audits
+    sim                        one run: clock, loop, patches, workers, ``Simulation``
+    adapter | check            PgQueuer's ports over the store | invariants over the store
+    store | choices | report   tables from events | decisions | text from traces
+    model                      frozen records: ids, rows, events, config, failures, traces
+    errors
+
+Each row imports only the rows below it. The public names are loaded on first use, since PgQueuer
+takes half a second to import and most commands do not need it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simqueue.adapter.driver import InMemoryDriver
+    from simqueue.adapter.in_memory import in_memory
+    from simqueue.adapter.queries import InMemoryQueries
+    from simqueue.errors import SimqueueError
+    from simqueue.model.config import Config, Faults
+    from simqueue.model.failure import Failure
+    from simqueue.model.trace import Trace
+    from simqueue.search.campaign import Campaign, fuzz
+    from simqueue.search.replay import Replay, replay
+    from simqueue.sim.failing import FailedRun
+    from simqueue.sim.run import Run, run
+    from simqueue.sim.simulation import Simulation
+    from simqueue.sim.worker import Worker
+
+    __version__: str
+
+__all__ = [
+    "Campaign",
+    "Config",
+    "FailedRun",
+    "Failure",
+    "Faults",
+    "InMemoryDriver",
+    "InMemoryQueries",
+    "Replay",
+    "Run",
+    "SimqueueError",
+    "Simulation",
+    "Trace",
+    "Worker",
+    "__version__",
+    "fuzz",
+    "in_memory",
+    "replay",
+    "run",
+]
+
+_HOMES = {
+    "Campaign": "search.campaign",
+    "Config": "model.config",
+    "FailedRun": "sim.failing",
+    "Failure": "model.failure",
+    "Faults": "model.config",
+    "InMemoryDriver": "adapter.driver",
+    "InMemoryQueries": "adapter.queries",
+    "Replay": "search.replay",
+    "Run": "sim.run",
+    "SimqueueError": "errors",
+    "Simulation": "sim.simulation",
+    "Trace": "model.trace",
+    "Worker": "sim.worker",
+    "fuzz": "search.campaign",
+    "in_memory": "adapter.in_memory",
+    "replay": "search.replay",
+    "run": "sim.run",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used."""
+    if name == "__version__":
+        value: object = _version()
+    elif name in _HOMES:
+        value = getattr(import_module(f"simqueue.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module 'simqueue' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("simqueue")
+    except PackageNotFoundError:
+        return "0.0.0"

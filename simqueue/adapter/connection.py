@@ -1,2 +1,77 @@
+"""One session of a database, as a driver uses it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
 from contextvars import ContextVar
-AMBIENT: ContextVar = ContextVar("x",default=None)
+from typing import Protocol, TypeVar
+
+from simqueue.adapter.database import Database
+from simqueue.store import Statement
+
+T = TypeVar("T")
+
+Hear = Callable[[str, str], None]
+"""Takes the channel and the payload of a notification."""
+
+
+class Connection(Protocol):
+    """What a driver needs of a session; how long anything takes is the session's business.
+
+    Statements are executed in the order in which they were sent.
+    """
+
+    on_notify: Hear
+    """Called with each notification that reaches the client."""
+
+    async def run(self, statement: Statement[T]) -> T:
+        """Have a statement executed and return its answer.
+
+        Raises:
+            PostgresError: the server rejects it.
+        """
+        ...
+
+    async def listen(self, channel: str) -> None:
+        """Ask for the notifications of ``channel``."""
+        ...
+
+    async def unlisten(self, channel: str) -> None:
+        """Ask for no more of them."""
+        ...
+
+
+class LocalConnection:
+    """A session of a ``Database`` in this process: statements are executed at once."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.on_notify: Hear = _unheard
+
+    async def run(self, statement: Statement[T]) -> T:
+        """Execute a statement now."""
+        if statement.name == "dequeue":
+            # A busy worker awaits nothing else between two batches: without this nobody else runs.
+            await asyncio.sleep(0)
+        return self.database.execute(statement)
+
+    async def listen(self, channel: str) -> None:
+        """Hear the notifications of ``channel`` from now on."""
+        self.database.listen(self, channel)
+
+    async def unlisten(self, channel: str) -> None:
+        """Hear no more of them."""
+        self.database.unlisten(self, channel)
+
+    def notified(self, channel: str, payload: str) -> None:
+        """Pass a notification on to the driver."""
+        self.on_notify(channel, payload)
+
+
+def _unheard(channel: str, payload: str) -> None:
+    """Hear nothing: no driver uses the connection yet."""
+
+
+AMBIENT: ContextVar[Callable[[], Connection] | None] = ContextVar("simqueue_ambient", default=None)
+"""Opens the connection of a driver that is given none: inside a simulation, one to its server."""

@@ -1,2 +1,110 @@
-from simqueue.store import Names
-def names_in_force(epoch_us): return Names(epoch_us=epoch_us)
+"""The state behind drivers, in real time: tables, and the sessions that listen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
+
+from simqueue.model.events import NotificationSent, StoreEvent, TableChanged
+from simqueue.model.ids import Instant
+from simqueue.store import Names, Statement, Tables, execute, render_table_changed
+
+T = TypeVar("T")
+
+OnCommit = Callable[[Instant, list[StoreEvent]], None]
+"""Takes the instant of a statement and what it decided."""
+
+
+class Listener(Protocol):
+    """A session that is told what is notified on the channels it listens to."""
+
+    def notified(self, channel: str, payload: str) -> None:
+        """Hear a notification."""
+        ...
+
+
+class Database:
+    """One database. Whoever opens a driver on it sees the same tables.
+
+    Args:
+        clock: gives instants since the Unix epoch, never going back; the wall clock if None.
+        on_commit: called after each statement, before anyone hears its notifications.
+    """
+
+    def __init__(
+        self, clock: Callable[[], Instant] | None = None, *, on_commit: OnCommit | None = None
+    ) -> None:
+        self.tables = Tables(names_in_force(0))
+        self._clock = clock or _AdvancingClock()
+        self._on_commit = on_commit
+        self._sessions: dict[str, dict[Listener, None]] = {}
+
+    def execute(self, statement: Statement[T]) -> T:
+        """Execute a statement now, send its notifications, and return its answer.
+
+        Raises:
+            PostgresError: the server rejects it.
+        """
+        now = self._clock()
+        events, answer = execute(self.tables, now, statement)
+        if self._on_commit is not None:
+            self._on_commit(now, events)
+        if self._sessions:
+            self._notify(now, events)
+        return answer
+
+    def _notify(self, now: Instant, events: Iterable[StoreEvent]) -> None:
+        names = self.tables.names
+        for event in events:
+            if isinstance(event, TableChanged):
+                if names.channel in self._sessions:
+                    self._send(names.channel, render_table_changed(names, event.operation, now))
+            elif isinstance(event, NotificationSent):
+                self._send(event.channel, event.payload)
+
+    def _send(self, channel: str, payload: str) -> None:
+        for session in list(self._sessions.get(channel, ())):
+            session.notified(channel, payload)
+
+    def listen(self, session: Listener, channel: str) -> None:
+        """Tell ``session`` what is notified on ``channel`` from now on."""
+        self._sessions.setdefault(channel, {})[session] = None
+
+    def unlisten(self, session: Listener, channel: str) -> None:
+        """Tell ``session`` nothing more of ``channel``."""
+        sessions = self._sessions.get(channel, {})
+        sessions.pop(session, None)
+        if not sessions:
+            self._sessions.pop(channel, None)
+
+
+class _AdvancingClock:
+    """The wall clock in microseconds, a later one at each reading.
+
+    A job is due when the dequeue starts later than the enqueue did, which must not depend on how
+    fine the clock is, nor on a test that holds it still.
+    """
+
+    def __init__(self) -> None:
+        self._latest = 0
+
+    def __call__(self) -> Instant:
+        self._latest = max(self._latest + 1, time.time_ns() // 1_000)
+        return Instant(self._latest)
+
+
+def names_in_force(epoch_us: int) -> Names:
+    """Return the names of PgQueuer's settings in force, for a clock that began at ``epoch_us``."""
+    from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
+
+    # The builder finds them in every release; what it calls to do so has changed its name.
+    settings = QueryBuilderEnvironment().settings
+    return Names(
+        queue_table=settings.queue_table,
+        queue_table_log=settings.queue_table_log,
+        statistics_table=settings.statistics_table,
+        schedules_table=settings.schedules_table,
+        channel=settings.channel,
+        epoch_us=epoch_us,
+    )

@@ -92,9 +92,9 @@ class Builtin:
             )
         # The function owns what its self points to, and the garbage collector counts on it.
         _incref(replacement)
-        words[_DEFINITION:_CLASS] = (
+        words[_DEFINITION:_CLASS] = [
             self._away, id(replacement), self._module, words[_WEAKREFS], 0
-        )  # fmt: skip
+        ]  # fmt: skip
 
     def restore(self, replacement: Callable[..., Any]) -> None:
         """Undo ``redirect``; do nothing if calls do not go to this very replacement."""
@@ -102,9 +102,9 @@ class Builtin:
         if words[_SELF] != id(replacement):
             return
         definition, owner, vectorcall = self._home
-        words[_DEFINITION:_CLASS] = (
+        words[_DEFINITION:_CLASS] = [
             definition, owner, self._module, words[_WEAKREFS], vectorcall
-        )  # fmt: skip
+        ]  # fmt: skip
         _decref(replacement)
 
 
@@ -123,17 +123,24 @@ class Bound:
 
     def redirect(self, replacement: MethodType) -> None:
         """Send calls to ``replacement``."""
-        _incref(replacement.__func__)
-        _incref(replacement.__self__)
-        self._words[_FUNCTION:_MODULE] = (id(replacement.__func__), id(replacement.__self__))
+        for owned in self._replaced_by(replacement):
+            _incref(owned)
+        self._words[_FUNCTION:_MODULE] = [id(replacement.__func__), id(replacement.__self__)]
 
     def restore(self, replacement: MethodType) -> None:
         """Undo ``redirect``; do nothing if calls do not go to this very replacement."""
         if self._words[_SELF] != id(replacement.__self__):
             return
-        self._words[_FUNCTION:_MODULE] = self._home
-        _decref(replacement.__func__)
-        _decref(replacement.__self__)
+        self._words[_FUNCTION:_MODULE] = list(self._home)
+        for owned in self._replaced_by(replacement):
+            _decref(owned)
+
+    def _replaced_by(self, replacement: MethodType) -> tuple[object, ...]:
+        """Return what the method will own in place of its own; the function often is the same."""
+        function = replacement.__func__
+        if id(function) == self._home[0]:
+            return (replacement.__self__,)
+        return (replacement.__self__, function)
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import logging
 import operator
 import posix
@@ -13,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import _thread
 import time_machine
 
 from simqueue.errors import RefusedError
@@ -150,7 +150,7 @@ class TimeTravel:
         self._travels.clear()
 
     def _time_ns(self) -> Clock:
-        import _time_machine
+        import _time_machine  # type: ignore[import-not-found]
 
         stack = time_machine.traveller_stack
         outer = stack[-1].time_ns if stack else _time_machine.original_time_ns
@@ -174,10 +174,33 @@ def _wall_clock(scope: Scope) -> Iterator[Patch]:
     yield Attribute(logging, "_startTime", began)
 
 
+def _written_clocks(scope: Scope) -> Iterator[Patch]:
+    """Yield patches of what time-machine leaves alone: the clock as text."""
+    read, thread = _wall(scope), scope.thread
+
+    def ctime(original: Callable[..., str]) -> Callable[..., str]:
+        def written(seconds: Any = None, /) -> str:  # noqa: ANN401  any number will do
+            if seconds is None and _get_ident() == thread:
+                seconds = read() // 1_000_000_000
+            return original(seconds)
+
+        return written
+
+    def asctime(original: Callable[..., str]) -> Callable[..., str]:
+        def written(*parts: Any) -> str:  # noqa: ANN401
+            if not parts and _get_ident() == thread:
+                parts = (time.localtime(read() // 1_000_000_000),)
+            return original(*parts)
+
+        return written
+
+    yield from redirects({"time.ctime": ctime, "time.asctime": asctime})
+
+
 def _sleeps(scope: Scope) -> Iterator[Patch]:
     world = scope.world
 
-    def sleep(seconds: float, /) -> None:
+    def sleep(seconds: Any, /) -> None:  # noqa: ANN401  any number will do
         length = float(seconds) if hasattr(seconds, "__float__") else float(operator.index(seconds))
         if length != length:  # noqa: PLR0124  that is how a NaN is told
             raise ValueError("Invalid value NaN (not a number)")
@@ -198,18 +221,37 @@ def _waits(scope: Scope) -> Iterator[Patch]:
         if not self._is_owned():  # type: ignore[attr-defined]
             raise RuntimeError("cannot wait on un-acquired lock")
         if timeout is None:
-            raise RefusedError(
-                "waiting for another thread without a timeout",
-                place_of_caller(),
-                "no other thread runs meanwhile, so it would wait for ever; await an asyncio.Event "
-                "or asyncio.Queue",
-            )
-        # Nobody can notify meanwhile: other tasks and functions run before it or after it.
+            return _wait_for_another(self, original)
+        # Nobody in the run can notify meanwhile: tasks and functions run before it or after it.
         if timeout > 0:
             world.sleep(timeout)
         return False
 
     yield Attribute(threading.Condition, "wait", wait)
+
+
+def _wait_for_another(
+    condition: threading.Condition, wait: Callable[[threading.Condition], bool]
+) -> bool:
+    """Wait in real time, at one virtual instant, for a thread that was started before the run."""
+    if not _others():
+        raise RefusedError(
+            "waiting for another thread without a timeout",
+            place_of_caller(),
+            "no other thread runs meanwhile, so it would wait for ever; await an asyncio.Event "
+            "or asyncio.Queue",
+        )
+    return wait(condition)
+
+
+def _others() -> bool:
+    """Return whether a thread runs that somebody started and means to see finished.
+
+    The main thread does not count, since it waits for the run, nor do daemons, which test runners
+    and debuggers keep: a run must not hang under them that is refused without.
+    """
+    mine = (threading.current_thread(), threading.main_thread())
+    return any(each not in mine and not each.daemon for each in threading.enumerate())
 
 
 CONTROLS = (
@@ -223,11 +265,15 @@ CONTROLS = (
     ),
     Control(
         Source(
-            "time.time, time_ns, gmtime, localtime, strftime, ctime; datetime.now, utcnow, today",
+            "time.time, time_ns, gmtime, localtime, strftime; datetime.now, utcnow, today",
             "controlled",
             "the simulated process's wall clock, through time-machine; the local zone is UTC",
         ),
         _wall_clock,
+    ),
+    Control(
+        Source("time.ctime, asctime", "controlled", "the simulated process's wall clock"),
+        _written_clocks,
     ),
     Control(
         Source("time.clock_gettime, clock_gettime_ns", "controlled", "as the clock they name"),
@@ -245,7 +291,8 @@ CONTROLS = (
         Source(
             "threading.Condition.wait, Event.wait, queue.Queue.get and put",
             "controlled",
-            "with a timeout: blocks in virtual time until it is over; without: refused",
+            "with a timeout: blocks in virtual time until it is over; without: refused, unless a "
+            "thread that is no daemon was started before the run and can end it",
         ),
         _waits,
     ),

@@ -1,4 +1,4 @@
-"""Tasks and futures that hash by their number, so that sets of them iterate alike in every process."""
+"""Tasks and futures that hash by number: sets of them iterate alike in every process."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _StandIn(type(_FUTURE)):  # type: ignore[misc]
         return issubclass(subclass, plain) if plain else super().__subclasscheck__(subclass)
 
 
-class NumberedFuture(_FUTURE, metaclass=_StandIn):  # type: ignore[type-arg]
+class NumberedFuture(_FUTURE, metaclass=_StandIn):  # type: ignore[valid-type, misc]
     """A future that hashes by the order of its creation in its loop."""
 
     STANDS_FOR = _FUTURE
@@ -41,7 +41,7 @@ class NumberedFuture(_FUTURE, metaclass=_StandIn):  # type: ignore[type-arg]
         return self.number
 
 
-class NumberedTask(_TASK, metaclass=_StandIn):  # type: ignore[type-arg]
+class NumberedTask(_TASK, metaclass=_StandIn):  # type: ignore[valid-type, misc]
     """A task that hashes by the order of its creation in its loop, and is named after that."""
 
     STANDS_FOR = _TASK
@@ -80,7 +80,8 @@ def _hash_of_subclass(self: Any) -> int:  # noqa: ANN401
 
 
 def _subclasses(root: type) -> Iterator[type]:
-    for subclass in type.__subclasses__(root):
+    found: list[type] = type.__subclasses__(root)
+    for subclass in found:
         yield subclass
         yield from _subclasses(subclass)
 
@@ -92,7 +93,8 @@ def _names(_: Scope) -> Iterator[Patch]:
         yield Attribute(module, "Task", NumberedTask)
     for root in _ROOTS:
         for subclass in _subclasses(root):
-            if subclass.__hash__ is object.__hash__ and _can_change(subclass):
+            inherited: Any = subclass.__hash__
+            if inherited is object.__hash__ and _can_change(subclass):
                 yield Attribute(subclass, "__hash__", _hash_of_subclass)
     factory = getattr(asyncio, "eager_task_factory", None)
     for cell in getattr(factory, "__closure__", None) or ():

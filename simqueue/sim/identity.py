@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import platform
 import posix
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
-
-import _thread
 
 from simqueue.sim.patch import Attribute, Patch, Replace, redirects
 from simqueue.sim.source import Control, Scope, Source

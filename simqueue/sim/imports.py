@@ -6,7 +6,7 @@ mark on the run.
 
 from __future__ import annotations
 
-import importlib._bootstrap as _bootstrap  # type: ignore[import-not-found]
+from importlib import _bootstrap
 from typing import Any
 
 LOCKS: dict[str, Any] = getattr(_bootstrap, "_module_locks", {})

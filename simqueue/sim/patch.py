@@ -7,7 +7,7 @@ interrupt at any point leaves nothing behind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import MethodType
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ Replace = Callable[[Callable[..., Any]], Callable[..., Any]]
 """Makes the replacement of the function it is given."""
 
 _ABSENT: Any = object()
+_UNTOUCHED: Any = object()
 
 
 class Patch(Protocol):
@@ -36,24 +37,24 @@ class Attribute:
     owner: Any
     name: str
     value: Any
-    _before: list[Any] = field(default_factory=list)
+    _before: Any = _UNTOUCHED
 
     def install(self) -> None:
         """Set the attribute."""
-        before = own(self.owner, self.name)
-        if before is _ABSENT or before is not self.value:
-            self._before.append(before)
-            setattr(self.owner, self.name, self.value)
+        # Also when it is the value already: the run may set it to something else.
+        self._before = own(self.owner, self.name)
+        setattr(self.owner, self.name, self.value)
 
     def restore(self) -> None:
         """Set or delete it again."""
-        if not self._before:
+        before = self._before
+        if before is _UNTOUCHED:
             return
-        if self._before[0] is not _ABSENT:
-            setattr(self.owner, self.name, self._before[0])
+        if before is not _ABSENT:
+            setattr(self.owner, self.name, before)
         elif own(self.owner, self.name) is not _ABSENT:
             delattr(self.owner, self.name)
-        self._before.clear()
+        self._before = _UNTOUCHED
 
 
 @dataclass(slots=True, eq=False)
@@ -101,11 +102,3 @@ def redirects(replacements: Mapping[str, Replace]) -> Iterator[Patch]:
         found = builtin(name)
         if found is not None:
             yield Redirect(found, replace(found.original))
-
-
-def overrides(owner: type, names: tuple[str, ...], replace: Callable[[str], Replace]) -> Iterator[Patch]:
-    """Yield a patch for each of a class's methods, inherited or not, that the class has."""
-    for name in names:
-        original = getattr(owner, name, None)
-        if original is not None:
-            yield Attribute(owner, name, replace(name)(original))

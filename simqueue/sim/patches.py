@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import _thread
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from simqueue.sim.entropy import CONTROLS
-from simqueue.sim.garbage import Frozen
+from simqueue.sim.garbage import Disabled, Frozen
 from simqueue.sim.patch import Patch
 from simqueue.sim.randomness import Streams
 from simqueue.sim.source import Scope, World
@@ -27,11 +27,21 @@ class Randomness:
 
     def state(self) -> bytes:
         """Return a summary that differs when anything else was drawn, from whatever source."""
+        drawn = self._streams.state()
         numpy_random = sys.modules.get("numpy.random")
         if numpy_random is None:
-            return self._streams.state()
-        _, words, position, *_ = numpy_random.get_state()
-        return self._streams.state() + words.tobytes()[:16] + position.to_bytes(4, "little")
+            return drawn
+        found = _summary(numpy_random.get_state())
+        # Making a RandomState draws from the operating system, which is why this comes last.
+        fresh = _summary(numpy_random.RandomState(self._streams.numpy_seed()).get_state())
+        # That numpy is loaded is no part of the run, only what was drawn from it.
+        return drawn if found == fresh else drawn + found
+
+
+def _summary(state: tuple[Any, ...]) -> bytes:
+    _, words, position, *_ = state
+    first: bytes = words.tobytes()[:16]
+    return first + int(position).to_bytes(4, "little")
 
 
 @contextmanager
@@ -48,15 +58,12 @@ def patched(world: World, seed: int) -> Iterator[Randomness]:
     thread = _thread.get_ident()
     streams = Streams(seed, world.pid, thread)
     scope = Scope(world, thread, streams)
-    # The first of them is a redirect, which refuses to be done twice: it also is the lock.
-    patches: list[Patch] = [patch for control in CONTROLS for patch in control.patches(scope)]
-    # Before gc.freeze is among what is redirected.
-    patches.insert(0, Frozen())
     begun: list[Patch] = []
     try:
-        for patch in patches:
-            begun.append(patch)
-            patch.install()
+        # Before gc.freeze is redirected; and what is made next would have the heap collected.
+        _begin((Disabled(), Frozen()), begun)
+        # The first of them is a redirect, which refuses to be done twice: it also is the lock.
+        _begin([patch for control in CONTROLS for patch in control.patches(scope)], begun)
         yield Randomness(streams)
     finally:
         try:
@@ -64,6 +71,13 @@ def patched(world: World, seed: int) -> Iterator[Randomness]:
         finally:
             # An interrupt may have cut the first attempt short.
             _restore(begun)
+
+
+def _begin(patches: Iterable[Patch], begun: list[Patch]) -> None:
+    """Install patches, each on the list before it is, so that none is forgotten."""
+    for patch in patches:
+        begun.append(patch)
+        patch.install()
 
 
 def _restore(begun: list[Patch]) -> None:

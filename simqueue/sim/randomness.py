@@ -7,6 +7,8 @@ not move what another process will draw.
 from __future__ import annotations
 
 import _random
+import _thread
+import importlib
 import random
 import sys
 import tempfile
@@ -15,8 +17,6 @@ from contextlib import suppress
 from hashlib import blake2b, shake_128
 from types import MethodType
 from typing import Any
-
-import _thread
 
 from simqueue.sim.builtin import Bound
 from simqueue.sim.imports import LOCKS, importing
@@ -27,7 +27,7 @@ _IMPORTS = -1
 _METHODS = tuple(
     Bound(value)
     for value in vars(random).values()
-    if isinstance(value, MethodType) and value.__self__ is random._inst  # type: ignore[attr-defined]  # noqa: SLF001
+    if isinstance(value, MethodType) and value.__self__ is random._inst  # noqa: SLF001
 )
 """``random.randint`` and the others that are bound to the module's own generator."""
 
@@ -63,6 +63,10 @@ class Streams:
             found = self._generators[process] = random.Random()  # noqa: S311
             found.seed(f"{self._seed} generator {process}")
         return found
+
+    def numpy_seed(self) -> int:
+        """Return 32 bits to seed numpy's global generator with."""
+        return int.from_bytes(shake_128(b"%d numpy" % self._seed).digest(4), "little")
 
     def state(self) -> bytes:
         """Return 16 bytes that differ when anything else was drawn or seeded."""
@@ -122,7 +126,7 @@ class ProcessRandom(random.Random):
 
 
 def _global_generator(scope: Scope) -> Iterator[Patch]:
-    stand_in = ProcessRandom(scope, random._inst)  # type: ignore[attr-defined]  # noqa: SLF001
+    stand_in = ProcessRandom(scope, random._inst)  # noqa: SLF001
     for bound in _METHODS:
         yield Rebind(bound, getattr(stand_in, bound.method.__name__))
     yield from redirects(
@@ -185,26 +189,31 @@ def _temporary_names(scope: Scope) -> Iterator[Patch]:
 
 
 class NumpyState:
-    """numpy's global generator, where numpy is loaded: seeded, and afterwards what it was."""
+    """numpy's global generator: seeded, and afterwards what it was."""
 
-    __slots__ = ("_before", "_scope")
+    __slots__ = ("_before", "_numpy_random", "_scope")
 
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
+    def __init__(self, scope: Scope, numpy_random: Any) -> None:  # noqa: ANN401  no dependency
+        self._scope, self._numpy_random = scope, numpy_random
         self._before: Any = None
 
     def install(self) -> None:
         """Seed it."""
-        numpy_random = sys.modules.get("numpy.random")
-        if numpy_random is not None:
-            self._before = numpy_random.get_state()
-            numpy_random.seed(int.from_bytes(self._scope.streams.draw(4), "little"))
+        self._before = self._numpy_random.get_state()
+        # Not drawn: other draws must not depend on whether somebody has loaded numpy.
+        self._numpy_random.seed(self._scope.streams.numpy_seed())
 
     def restore(self) -> None:
         """Put its state back."""
         if self._before is not None:
-            sys.modules["numpy.random"].set_state(self._before)
+            self._numpy_random.set_state(self._before)
             self._before = None
+
+
+def _numpy(scope: Scope) -> Iterator[Patch]:
+    if "numpy" in sys.modules:
+        # numpy loads this when it is first used: in the midst of a run it would not be seeded.
+        yield NumpyState(scope, importlib.import_module("numpy.random"))
 
 
 CONTROLS = (
@@ -247,6 +256,6 @@ CONTROLS = (
             "the global generator is seeded if numpy was imported before the run, and shared by "
             "its processes; default_rng() is seeded as from os.urandom",
         ),
-        lambda scope: (NumpyState(scope),),
+        _numpy,
     ),
 )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.events
+import functools
 import select
 import selectors
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from simqueue.sim.patch import Attribute, Patch, overrides, own, redirects
+from simqueue.sim.patch import Attribute, Patch, redirects
 from simqueue.sim.refusing import refusing
 from simqueue.sim.source import Control, Scope, Source
 
@@ -33,11 +34,15 @@ def _public(name: str) -> str:
     return f"{_PUBLIC.get(module, module)}.{function}".lstrip(".")
 
 
-def _builtins(names: tuple[str, ...], instead: str) -> Callable[[Scope], Iterator[Patch]]:
-    def patches(scope: Scope) -> Iterator[Patch]:
-        yield from redirects({name: refusing(scope, _public(name), instead) for name in names})
+def _builtins(names: tuple[str, ...], instead: str) -> Callable[[Scope], Iterable[Patch]]:
+    # They depend on the thread alone, and making them anew costs a tenth of a run's preparation.
+    @functools.lru_cache(maxsize=1)
+    def kept(thread: int) -> tuple[Patch, ...]:
+        return tuple(
+            redirects({name: refusing(thread, _public(name), instead) for name in names})
+        )
 
-    return patches
+    return lambda scope: kept(scope.thread)
 
 
 def _refusal(source: str, instead: str, *names: str) -> Control:
@@ -45,47 +50,68 @@ def _refusal(source: str, instead: str, *names: str) -> Control:
 
 
 _SOCKETS = (
-    "talk to the simulated database through sim.driver or sim.connect(), and put a fake of your own "
-    "in place of other services"
+    "talk to the simulated database through sim.driver or sim.connect(), and put a fake of your "
+    "own in place of other services"
 )
 
 
+_SOCKET_FUNCTIONS = _builtins(("_socket.socketpair", "_socket.sethostname"), _SOCKETS)
+
+
 def _sockets(scope: Scope) -> Iterator[Patch]:
-    yield from overrides(
-        socket.socket, _CONNECTION_METHODS, lambda name: refusing(scope, _method("socket", name), _SOCKETS)
-    )
+    yield from _methods(scope, socket.socket, _CONNECTION_METHODS)
     # Not imported for this alone: who has no ssl has no such socket either.
     ssl = sys.modules.get("ssl")
     if ssl is not None:
-        yield from overrides(
-            ssl.SSLSocket, _TLS_METHODS, lambda name: refusing(scope, f"SSLSocket.{name}", _SOCKETS)
-        )
-    yield from _builtins(("_socket.socketpair", "_socket.sethostname"), _SOCKETS)(scope)
+        yield from _methods(scope, ssl.SSLSocket, _TLS_METHODS)
+    yield from _SOCKET_FUNCTIONS(scope)
 
 
-def _method(owner: str, name: str) -> str:
-    return f"{owner}.{owner}" if name == "__init__" else f"{owner}.{name}"
+def _methods(scope: Scope, owner: type, names: tuple[str, ...]) -> tuple[Patch, ...]:
+    found = tuple((name, getattr(owner, name)) for name in names if hasattr(owner, name))
+    return _refused_methods(scope.thread, owner, found)
+
+
+@functools.lru_cache(maxsize=4)
+def _refused_methods(
+    thread: int, owner: type, methods: tuple[tuple[str, Callable[..., Any]], ...]
+) -> tuple[Patch, ...]:
+    return tuple(
+        Attribute(owner, name, refusing(thread, _method(owner, name), _SOCKETS)(original))
+        for name, original in methods
+    )
+
+
+def _method(owner: type, name: str) -> str:
+    return "socket.socket" if name == "__init__" else f"{owner.__name__}.{name}"
 
 
 _POLLING = "nothing outside the simulation can become ready; await an asyncio primitive or sleep"
 
 
+_POLLING_FUNCTIONS = _builtins(("select.select", "select.poll"), _POLLING)
+
+
 def _polling(scope: Scope) -> Iterator[Patch]:
-    yield from _builtins(("select.select", "select.poll"), _POLLING)(scope)
+    yield from _POLLING_FUNCTIONS(scope)
     for name in ("epoll", "devpoll", "kqueue"):
-        if own(select, name) is getattr(select, name, None):
-            yield Attribute(select, name, refusing(scope, f"select.{name}", _POLLING)(getattr(select, name)))
+        original = getattr(select, name, None)
+        if original is not None:
+            refuse = refusing(scope.thread, f"select.{name}", _POLLING)
+            yield Attribute(select, name, refuse(original))
     for name in ("EpollSelector", "_PollLikeSelector", "KqueueSelector"):
         owner = getattr(selectors, name, None)
         if owner is not None:
-            yield from overrides(owner, ("select",), lambda _: refusing(scope, "selector.select", _POLLING))
+            refuse = refusing(scope.thread, "selector.select", _POLLING)
+            yield Attribute(owner, "select", refuse(owner.select))
 
 
 _ONE_LOOP = "await in the loop that runs; another simulated process is sim.worker()"
 
 
 def _second_loop(scope: Scope) -> Iterator[Patch]:
-    refuse: Any = refusing(scope, "asyncio.new_event_loop", _ONE_LOOP)(asyncio.new_event_loop)
+    replace = refusing(scope.thread, "asyncio.new_event_loop", _ONE_LOOP)
+    refuse: Any = replace(asyncio.new_event_loop)
     yield Attribute(asyncio, "new_event_loop", refuse)
     yield Attribute(asyncio.events, "new_event_loop", refuse)
 
@@ -109,7 +135,7 @@ CONTROLS = (
     ),
     _refusal(
         "signals: signal.signal, setitimer, alarm, pause, sigwait, os.kill, os.killpg, ...",
-        "stop a worker with worker.stop() and kill it with worker.crash(); for a timer use the loop",
+        "stop a worker with worker.stop() and kill it with worker.crash(); for timers use asyncio",
         "_signal.signal", "_signal.setitimer", "_signal.alarm", "_signal.pause",
         "_signal.raise_signal", "_signal.pthread_kill", "_signal.pthread_sigmask",
         "_signal.pidfd_send_signal", "_signal.set_wakeup_fd", "_signal.siginterrupt",
@@ -130,7 +156,9 @@ CONTROLS = (
         Source("waiting for files: select.select, poll, epoll, selectors", "refused", _POLLING),
         _polling,
     ),
-    Control(Source("a second event loop: asyncio.new_event_loop", "refused", _ONE_LOOP), _second_loop),
+    Control(
+        Source("a second event loop: asyncio.new_event_loop", "refused", _ONE_LOOP), _second_loop
+    ),
     _refusal(
         "input()",
         "a run cannot be repeated with what somebody types; debuggers may ask",

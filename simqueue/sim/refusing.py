@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import _thread
 import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-import _thread
-
 from simqueue.errors import RefusedError
 from simqueue.sim.patch import Replace
 from simqueue.sim.places import is_users, place_of_caller
-from simqueue.sim.source import Scope
 
 _DEBUGGERS = frozenset(("bdb", "cmd", "code", "pdb"))
 _get_ident = _thread.get_ident
 
 
-def refusing(scope: Scope, what: str, instead: str) -> Replace:
+def refusing(thread: int, what: str, instead: str) -> Replace:
     """Return what replaces a function by a refusal that names ``what`` and says what to do."""
-    thread = scope.thread
 
     def replace(original: Callable[..., Any]) -> Callable[..., Any]:
         def refuse(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401

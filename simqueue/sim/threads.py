@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import functools
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from typing import Any
-
-import _thread
 
 from simqueue.sim.patch import Attribute, Patch
 from simqueue.sim.source import Control, Scope, Source
@@ -18,7 +17,7 @@ _METHOD = "run_sync_in_worker_thread"
 
 @functools.cache
 def _backend() -> Any:  # noqa: ANN401
-    """Return anyio's asyncio backend, None without anyio; not to be imported in the midst of a run."""
+    """Return anyio's asyncio backend, None without anyio; not to be imported during a run."""
     try:
         from anyio._backends._asyncio import AsyncIOBackend
     except ImportError:

@@ -4,9 +4,12 @@
 ``enqueueing``, ``dequeueing``, ``finishing``, ``scheduling``
                  ``decide_*``: read tables, return events, change nothing
 ``applying``     ``apply``: takes an event, changes tables; ``fold``: a whole event log
-``tables``       the four tables: ``jobs``, ``log``, ``statistics``, ``schedules``; ``keys``: their order
+``tables``       the four tables: ``jobs``, ``log``, ``statistics``, ``schedules``
+``lane``         the indexes over one entrypoint's jobs; ``ripening``: by when they are claimable
+``keys``         the sorted sets that indexes are made of
 ``reads``        ``select_*``: what queries answer
 ``notifying``    the trigger's notification as text
+``rejecting``    arguments that the server refuses
 ``snapshot``     all rows as one value
 ``names``        what the database's objects are called
 """
@@ -37,26 +40,26 @@ from simqueue.store.reads import (
     Throughput,
     ThroughputBucket,
     select_active_workers,
+    select_browse_queue,
     select_eligible_queued_work,
     select_exception_logs,
-    select_failed_jobs,
-    select_job,
-    select_job_durations,
-    select_job_history,
+    select_job_duration_percentiles,
+    select_job_log_history,
     select_job_status,
+    select_list_failed_jobs,
     select_log_statistics,
     select_next_deferred_eta,
+    select_peek_schedule,
     select_queue_age,
+    select_queue_job_by_id,
     select_queue_log,
-    select_queue_page,
     select_queue_size,
     select_queued_work,
-    select_schedules,
     select_stale_jobs,
     select_table_sizes,
-    select_throughput,
+    select_throughput_summary,
     select_throughput_timeseries,
-    select_unaggregated_count,
+    select_unaggregated_log_count,
 )
 from simqueue.store.scheduling import (
     decide_beat_schedules,
@@ -106,25 +109,25 @@ __all__ = [
     "fold",
     "render_table_changed",
     "select_active_workers",
+    "select_browse_queue",
     "select_eligible_queued_work",
     "select_exception_logs",
-    "select_failed_jobs",
-    "select_job",
-    "select_job_durations",
-    "select_job_history",
+    "select_job_duration_percentiles",
+    "select_job_log_history",
     "select_job_status",
+    "select_list_failed_jobs",
     "select_log_statistics",
     "select_next_deferred_eta",
+    "select_peek_schedule",
     "select_queue_age",
+    "select_queue_job_by_id",
     "select_queue_log",
-    "select_queue_page",
     "select_queue_size",
     "select_queued_work",
-    "select_schedules",
     "select_stale_jobs",
     "select_table_sizes",
-    "select_throughput",
+    "select_throughput_summary",
     "select_throughput_timeseries",
-    "select_unaggregated_count",
+    "select_unaggregated_log_count",
     "snapshot",
 ]

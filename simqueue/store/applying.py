@@ -21,7 +21,7 @@ def apply(tables: Tables, at: Instant, event: StoreEvent) -> None:
 
 
 def fold(names: Names, entries: Iterable[Entry]) -> Tables:
-    """Return the tables after all ``entries`` of an event log; those that concern no table are passed over."""
+    """Return the tables after all ``entries`` of an event log; world events change none."""
     tables = Tables(names)
     for entry in entries:
         applier = _APPLIERS.get(type(entry.event))
@@ -31,13 +31,14 @@ def fold(names: Names, entries: Iterable[Entry]) -> Tables:
 
 
 def _enqueued(tables: Tables, at: Instant, event: e.JobEnqueued) -> None:
-    row = JobRow(
-        event.job_id, event.priority, at, at, at, event.execute_after, "queued", event.entrypoint,
-        event.dedupe_key, event.payload, event.headers, 0, None, None,
+    job, entrypoint, priority = event.job_id, event.entrypoint, event.priority
+    tables.jobs.insert(
+        JobRow(
+            job, priority, at, at, at, event.execute_after, "queued", entrypoint,
+            event.dedupe_key, event.payload, event.headers, 0, None, None,
+        )
     )  # fmt: skip
-    tables.jobs.put(row)
-    tables.jobs.next_id = event.job_id + 1
-    tables.log.append(at, row.id, "queued", row.priority, row.entrypoint)
+    tables.log.append(at, job, "queued", priority, entrypoint)
 
 
 def _deduplicated(tables: Tables, at: Instant, event: e.JobDeduplicated) -> None:
@@ -46,7 +47,8 @@ def _deduplicated(tables: Tables, at: Instant, event: e.JobDeduplicated) -> None
 
 def _reprioritized(tables: Tables, at: Instant, event: e.JobReprioritized) -> None:
     tables.jobs.next_id = event.burned + 1
-    tables.jobs.put(replace(tables.jobs.rows[event.job_id], priority=event.priority))
+    old = tables.jobs.rows[event.job_id]
+    tables.jobs.replace(old, replace(old, priority=event.priority))
 
 
 def _burned(tables: Tables, at: Instant, event: e.IdsBurned) -> None:
@@ -56,54 +58,54 @@ def _burned(tables: Tables, at: Instant, event: e.IdsBurned) -> None:
 
 def _picked(tables: Tables, at: Instant, event: e.JobPicked) -> None:
     old = tables.jobs.rows[event.job_id]
+    job, entrypoint, priority = old.id, old.entrypoint, old.priority
     row = JobRow(
-        old.id, old.priority, old.created, at, at, old.execute_after, "picked", old.entrypoint,
+        job, priority, old.created, at, at, old.execute_after, "picked", entrypoint,
         old.dedupe_key, old.payload, old.headers, old.attempts, event.manager, event.slot,
     )  # fmt: skip
-    tables.jobs.put(row)
-    tables.log.append(at, row.id, "picked", row.priority, row.entrypoint)
+    tables.jobs.replace(old, row)
+    tables.log.append(at, job, "picked", priority, entrypoint)
 
 
 def _logged(tables: Tables, at: Instant, event: e.JobLogged) -> None:
-    row = tables.jobs.rows.get(event.job_id)
-    if row is not None and event.status == "failed":
-        tables.jobs.put(replace(row, status="failed", updated=at, queue_manager_id=None))
-    elif row is not None:
-        tables.jobs.remove(event.job_id)
+    # A job that one batch names twice is gone by the second time.
+    old = tables.jobs.rows.get(event.job_id)
+    if old is not None and event.status == "failed":
+        held = replace(old, status="failed", updated=at, queue_manager_id=None)
+        tables.jobs.replace(old, held)
+    elif old is not None:
+        tables.jobs.remove(old)
     tables.log.append(
-        at, event.job_id, event.status, event.priority, event.entrypoint, event.traceback
+        at, event.job_id, event.status, event.priority, event.entrypoint, traceback=event.traceback
     )
 
 
 def _retried(tables: Tables, at: Instant, event: e.JobRetried) -> None:
+    old = tables.jobs.rows[event.job_id]
     row = replace(
-        tables.jobs.rows[event.job_id],
+        old,
         status="queued",
         execute_after=event.execute_after,
-        attempts=tables.jobs.rows[event.job_id].attempts + 1,
+        attempts=old.attempts + 1,
         updated=at,
         queue_manager_id=None,
     )
-    tables.jobs.put(row)
-    tables.log.append(at, row.id, "queued", row.priority, row.entrypoint, event.traceback)
+    tables.jobs.replace(old, row)
+    tables.log.append(at, row.id, "queued", row.priority, row.entrypoint, traceback=event.traceback)
 
 
 def _requeued(tables: Tables, at: Instant, event: e.JobRequeued) -> None:
+    old = tables.jobs.rows[event.job_id]
     row = replace(
-        tables.jobs.rows[event.job_id],
-        status="queued",
-        execute_after=at,
-        attempts=0,
-        updated=at,
-        queue_manager_id=None,
+        old, status="queued", execute_after=at, attempts=0, updated=at, queue_manager_id=None
     )
-    tables.jobs.put(row)
+    tables.jobs.replace(old, row)
     tables.log.append(at, row.id, "queued", row.priority, row.entrypoint)
 
 
 def _deleted(tables: Tables, at: Instant, event: e.JobDeleted) -> None:
     row = tables.jobs.rows[event.job_id]
-    tables.jobs.remove(row.id)
+    tables.jobs.remove(row)
     tables.log.append(at, row.id, "deleted", row.priority, row.entrypoint)
 
 
@@ -113,12 +115,12 @@ def _queue_truncated(tables: Tables, at: Instant, event: e.QueueTruncated) -> No
 
 def _beat(tables: Tables, at: Instant, event: e.JobsBeat) -> None:
     for job in event.job_ids:
-        tables.jobs.beat(job, replace(tables.jobs.rows[job], heartbeat=at))
+        old = tables.jobs.rows[job]
+        tables.jobs.beat(old, replace(old, heartbeat=at))
 
 
 def _aggregated(tables: Tables, at: Instant, event: e.LogsAggregated) -> None:
-    tables.statistics.fold(tables.log.unaggregated())
-    tables.log.fresh.clear()
+    tables.statistics.fold(tables.log.aggregate(), tables.names)
 
 
 def _log_cleared(tables: Tables, at: Instant, event: e.LogCleared) -> None:

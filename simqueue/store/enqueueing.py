@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from simqueue.errors import UniqueViolationError
+from simqueue.errors import PostgresError, UniqueViolationError
 from simqueue.model.events import (
     IdsBurned,
     JobDeduplicated,
@@ -16,6 +16,7 @@ from simqueue.model.events import (
     TableChanged,
 )
 from simqueue.model.ids import Duration, Instant, JobId, OnConflict
+from simqueue.store.rejecting import check_json, check_text, is_timestamp, out_of_range
 from simqueue.store.tables import Tables
 
 
@@ -38,47 +39,71 @@ def decide_enqueue(
     Raises:
         UniqueViolationError: with ``on_conflict="raise"``, a dedupe key is that of a live job or
             stands twice in ``jobs``. Nothing is inserted; the ids stay drawn.
+        PostgresError: with ``on_conflict="update_priority"``, a dedupe key stands twice; or the
+            server refuses a text, a document or a delay.
     """
+    _check(jobs)
     events: list[StoreEvent] = []
     number = tables.jobs.next_id
-    taken: dict[str, JobId] = {}
+    named: dict[str, JobId] = {}
     for job in jobs:
-        held = _holder(tables, taken, job.dedupe_key)
-        if held is None:
+        due = now + job.execute_after
+        if not is_timestamp(tables.names, due):
+            raise out_of_range(_burned(len(events), len(jobs)))
+        key = job.dedupe_key
+        held = None if key is None else named.get(key) or tables.jobs.live_keys.get(key)
+        if key is None or held is None:
             events.append(
                 JobEnqueued(
-                    JobId(number), job.entrypoint, job.priority, Instant(now + job.execute_after),
-                    job.payload, job.dedupe_key, job.headers,
+                    JobId(number), job.entrypoint, job.priority, Instant(due), job.payload, key,
+                    job.headers,
                 )
             )  # fmt: skip
-            if job.dedupe_key is not None:
-                taken[job.dedupe_key] = JobId(number)
-        elif on_conflict == "raise":
-            burned = IdsBurned("queue", number - tables.jobs.next_id + 1)
-            raise UniqueViolationError.of(tables.names.dedupe_index, (burned,))
+            if key is not None:
+                named[key] = JobId(number)
+        elif on_conflict == "skip":
+            events.append(JobDeduplicated(JobId(number), held, key))
+        elif on_conflict == "raise" or key in named:
+            raise _conflict(tables, on_conflict, _burned(len(events), len(jobs)))
         else:
-            events.append(_met(tables, JobId(number), held, job, on_conflict))
+            named[key] = held
+            raised = max(tables.jobs.rows[held].priority, job.priority)
+            events.append(JobReprioritized(JobId(number), held, raised))
         number += 1
     events.append(TableChanged("insert"))
     return events
 
 
-def _holder(tables: Tables, taken: dict[str, JobId], key: str | None) -> JobId | None:
-    if key is None:
-        return None
-    return taken.get(key) or tables.jobs.live_keys.get(key)
+def _check(jobs: Sequence[NewJob]) -> None:
+    check_text(job.entrypoint for job in jobs)
+    check_text(job.dedupe_key for job in jobs)
+    check_json(job.headers for job in jobs)
 
 
-def _met(
-    tables: Tables, burned: JobId, held: JobId, job: NewJob, on_conflict: OnConflict
-) -> StoreEvent:
-    if on_conflict == "skip":
-        return JobDeduplicated(burned, held, str(job.dedupe_key))
-    return JobReprioritized(burned, held, max(tables.jobs.rows[held].priority, job.priority))
+def _conflict(
+    tables: Tables, on_conflict: OnConflict, leaves: tuple[IdsBurned, ...]
+) -> PostgresError:
+    if on_conflict == "raise":
+        return UniqueViolationError.of(tables.names.dedupe_index, leaves)
+    message = "ON CONFLICT DO UPDATE command cannot affect row a second time"
+    return PostgresError("21000", message, leaves=leaves)
+
+
+def _burned(decided: int, sent: int) -> tuple[IdsBurned, ...]:
+    """Return the ids that a statement has drawn which fails after ``decided`` of its jobs.
+
+    The statement joins what it inserts with what was sent. A hash join, which is what PostgreSQL
+    plans for batches of usual size, inserts one row, then reads all that was sent, which draws
+    the ids, then goes on to insert.
+    """
+    return (IdsBurned("queue", sent if decided else 1),)
 
 
 def enqueued_ids(events: Sequence[StoreEvent]) -> list[JobId | None]:
-    """Return one id per job that was sent: its own, that of the job it raised, or None if skipped."""
+    """Return one id per job that was sent: its own, that of the job it raised, or None if skipped.
+
+    ``events`` are what ``decide_enqueue`` returned: one for each job, in their order.
+    """
     ids: list[JobId | None] = []
     for event in events:
         if isinstance(event, JobEnqueued | JobReprioritized):

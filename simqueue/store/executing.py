@@ -14,9 +14,7 @@ from simqueue.store.tables import Tables
 T = TypeVar("T")
 
 
-def execute(
-    tables: Tables, now: Instant, statement: Statement[T]
-) -> tuple[list[StoreEvent], T]:
+def execute(tables: Tables, now: Instant, statement: Statement[T]) -> tuple[list[StoreEvent], T]:
     """Execute a statement; return the events it decided and what it answers.
 
     Raises:

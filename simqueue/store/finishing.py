@@ -1,4 +1,4 @@
-"""What happens to jobs that were picked, and what an operator does to jobs: log, retry, beat, re-queue, clear."""
+"""What befalls jobs after the pick, and what operators do: log, retry, beat, re-queue, clear."""
 
 from __future__ import annotations
 
@@ -21,25 +21,30 @@ from simqueue.model.events import (
     TableChanged,
 )
 from simqueue.model.ids import Duration, Instant, JobId, Status
+from simqueue.store.rejecting import (
+    check_instant,
+    check_json,
+    check_notification,
+    check_text,
+)
 from simqueue.store.tables import Tables
 
 Finished = tuple[JobId, Status, str | None]
 """A job, the status it reached, and the traceback as JSON text."""
 
 
-def decide_log_jobs(
-    tables: Tables, now: Instant, finished: Sequence[Finished]
-) -> list[StoreEvent]:
+def decide_log_jobs(tables: Tables, now: Instant, finished: Sequence[Finished]) -> list[StoreEvent]:
     """Log jobs and take them out of the queue, or hold them where the status is ``failed``.
 
     Any worker may log any job; one without a row is passed over. The trigger fires even then.
     """
+    check_json(traceback for _, _, traceback in finished)
     rows = tables.jobs.rows
-    events: list[StoreEvent] = [
-        JobLogged(job, status, rows[job].entrypoint, rows[job].priority, traceback)
-        for job, status, traceback in finished
-        if job in rows
-    ]
+    events: list[StoreEvent] = []
+    for job, status, traceback in finished:
+        row = rows.get(job)
+        if row is not None:
+            events.append(JobLogged(job, status, row.entrypoint, row.priority, traceback))
     events.append(TableChanged("delete"))
     return events
 
@@ -52,10 +57,12 @@ def decide_retry(
     Raises:
         UniqueViolationError: the job was held and another live one has its dedupe key by now.
     """
+    check_json((traceback,))
     if job not in tables.jobs.rows:
         return []
+    due = check_instant(tables.names, now + delay)
     _check_keys(tables, [job])
-    return [JobRetried(job, Instant(now + delay), traceback)]
+    return [JobRetried(job, due, traceback)]
 
 
 def decide_requeue(tables: Tables, now: Instant, ids: Iterable[JobId]) -> list[StoreEvent]:
@@ -64,7 +71,8 @@ def decide_requeue(tables: Tables, now: Instant, ids: Iterable[JobId]) -> list[S
     Raises:
         UniqueViolationError: two of them, or one of them and a live job, have one dedupe key.
     """
-    held = [job for job in dict.fromkeys(ids) if job in tables.jobs.failed]
+    rows = tables.jobs.rows
+    held = [job for job in sorted(set(ids)) if job in rows and rows[job].status == "failed"]
     _check_keys(tables, held)
     return [JobRequeued(job) for job in held]
 
@@ -83,24 +91,25 @@ def _check_keys(tables: Tables, jobs: Iterable[JobId]) -> None:
 
 def decide_heartbeat(tables: Tables, now: Instant, ids: Iterable[JobId]) -> list[StoreEvent]:
     """Set heartbeats to now, whoever holds the jobs."""
-    beating = tuple(job for job in dict.fromkeys(ids) if job in tables.jobs.rows)
+    beating = tuple(job for job in sorted(set(ids)) if job in tables.jobs.rows)
     return [JobsBeat(beating)] if beating else []
 
 
 def decide_clear_queue(
     tables: Tables, now: Instant, entrypoints: Iterable[str] | None
 ) -> list[StoreEvent]:
-    """Delete the jobs of these entrypoints and log them, or truncate the table, which logs nothing."""
+    """Delete the jobs of these entrypoints and log them; None truncates, which logs nothing."""
     if entrypoints is None:
         return [QueueTruncated(), TableChanged("truncate")]
     gone = set(entrypoints)
-    deleted = [JobDeleted(row.id) for row in tables.jobs.rows.values() if row.entrypoint in gone]
-    return [*deleted, TableChanged("delete")]
+    check_text(gone)
+    jobs = sorted(job for lane in tables.jobs.lanes_of(gone) for job in lane)
+    return [*map(JobDeleted, jobs), TableChanged("delete")]
 
 
 def decide_aggregate(tables: Tables, now: Instant) -> list[StoreEvent]:
     """Fold log rows that no statistics count yet into the statistics."""
-    count = len(tables.log.fresh)
+    count = tables.log.unaggregated
     return [LogsAggregated(count)] if count else []
 
 
@@ -119,7 +128,12 @@ def decide_clear_statistics(
 
 
 def decide_notify(tables: Tables, now: Instant, channel: str, payload: str) -> list[StoreEvent]:
-    """Send a notification."""
+    """Send a notification.
+
+    Raises:
+        PostgresError: the channel's name or the payload is too long.
+    """
+    check_notification(channel, payload)
     return [NotificationSent(channel, payload)]
 
 

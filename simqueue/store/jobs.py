@@ -2,212 +2,111 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-from typing import TypeVar
-
-from simqueue.model.ids import Instant, JobId, ManagerId, Status
+from simqueue.model.ids import JobId, ManagerId, Status
 from simqueue.model.rows import JobRow
-from simqueue.store.keys import SortedKeys
+from simqueue.store.lane import Lane
 
-_T = TypeVar("_T")
-
-
-class Backlog:
-    """The queued jobs of one entrypoint: those that are due by priority, the others by their time.
-
-    ``_ready`` holds the queued jobs whose ``execute_after`` lies before ``_promoted`` and
-    ``_deferred`` the rest. Moving that border as time passes changes where a job is found, not
-    whether: readers compare ``execute_after`` themselves.
-    """
-
-    __slots__ = ("_deferred", "_promoted", "_ready")
-
-    def __init__(self) -> None:
-        self._ready = SortedKeys()
-        self._deferred = SortedKeys()
-        self._promoted = Instant(0)
-
-    def __len__(self) -> int:
-        return len(self._ready) + len(self._deferred)
-
-    def add(self, row: JobRow) -> None:
-        """Add a queued job."""
-        if row.execute_after < self._promoted:
-            self._ready.add((-row.priority, row.id))
-        else:
-            self._deferred.add((row.execute_after, row.id))
-
-    def discard(self, row: JobRow) -> None:
-        """Take a job out that is queued as ``row`` says."""
-        if row.execute_after < self._promoted:
-            self._ready.discard((-row.priority, row.id))
-        else:
-            self._deferred.discard((row.execute_after, row.id))
-
-    def due(self, now: Instant, rows: dict[JobId, JobRow], limit: int) -> Iterator[JobRow]:
-        """Yield up to ``limit`` jobs with ``execute_after < now``, most urgent first, then oldest."""
-        if now > self._promoted:
-            self._promote(now, rows)
-        for _, job in self._ready:
-            if limit <= 0:
-                return
-            row = rows[JobId(job)]
-            if row.execute_after < now:
-                limit -= 1
-                yield row
-
-    def has_eligible(self, now: Instant) -> bool:
-        """Return whether a job has ``execute_after <= now``; ``now`` never goes back."""
-        first = self._deferred.first()
-        return len(self._ready) > 0 or (first is not None and first[0] <= now)
-
-    def next_after(self, now: Instant) -> Instant | None:
-        """Return the earliest ``execute_after > now``; ``now`` never goes back."""
-        key = self._deferred.after((now, 1 << 63))
-        return None if key is None else Instant(key[0])
-
-    def _promote(self, now: Instant, rows: dict[JobId, JobRow]) -> None:
-        self._promoted = now
-        for _, job in self._deferred.pop_up_to((now, 0)):
-            self._ready.add((-rows[JobId(job)].priority, job))
+_LANES_KEPT = 64
 
 
 class Jobs:
-    """Rows by id, and an index for each question a statement asks."""
+    """Rows by id, a lane of indexes for each entrypoint, and dedupe keys across them all."""
+
+    __slots__ = ("_lanes_max", "lanes", "live_keys", "next_id", "rows")
 
     def __init__(self) -> None:
-        self.rows: dict[JobId, JobRow] = {}
         self.next_id = 1
         """Where the sequence stands: the id that the next insert draws."""
-        self.backlogs: dict[str, Backlog] = {}
-        self.live_keys: dict[str, JobId] = {}
-        """Dedupe keys of queued and picked jobs: the partial unique index."""
-        self.sizes: Counter[tuple[str, int, Status]] = Counter()
-        """How many jobs there are per entrypoint, priority and status."""
-        self.failed: dict[JobId, None] = {}
-        self._statuses: Counter[Status] = Counter()
-        self._beats = SortedKeys()
-        self._managers: dict[ManagerId, dict[JobId, None]] = {}
-        self._loads: Counter[tuple[ManagerId, str]] = Counter()
-        self._held: Counter[str] = Counter()
-        self._slots: dict[tuple[str, int], JobId] = {}
+        self.truncate()
 
     # --- questions ---
 
     def count(self, status: Status) -> int:
         """Return how many jobs have a status."""
-        return self._statuses[status]
+        if status == "queued":
+            return sum(len(lane.queued) for lane in self.lanes.values())
+        if status == "picked":
+            return sum(len(lane.picked) for lane in self.lanes.values())
+        return len(self.failed()) if status == "failed" else 0
 
-    def held(self, entrypoint: str) -> int:
-        """Return how many jobs of an entrypoint some manager holds."""
-        return self._held[entrypoint]
+    def failed(self) -> list[JobId]:
+        """Return the ids of the held jobs."""
+        return [job for lane in self.lanes.values() for job in lane.failed]
 
     def load(self, manager: ManagerId, entrypoints: Iterable[str]) -> int:
         """Return how many jobs of these entrypoints a manager holds."""
-        return sum(self._loads[manager, entrypoint] for entrypoint in entrypoints)
+        return sum(lane.load(manager) for lane in self.lanes_of(entrypoints))
+
+    def lanes_of(self, entrypoints: Iterable[str]) -> list[Lane]:
+        """Return the lanes of those entrypoints that have one."""
+        lanes = self.lanes
+        return [lanes[name] for name in entrypoints if name in lanes]
 
     def held_by(self, manager: ManagerId) -> list[JobId]:
-        """Return the ids of the picked jobs that a manager holds, in the order it got them."""
-        held = self._managers.get(manager, ())
-        return [job for job in held if self.rows[job].status == "picked"]
+        """Return the ids of the picked jobs that a manager holds, ascending."""
+        return sorted(job for lane in self.lanes.values() for job in lane.holders.get(manager, ()))
 
     def managers(self) -> list[ManagerId]:
         """Return the managers that hold a job, sorted as UUIDs sort."""
-        return sorted(self._managers)
-
-    def slot_holder(self, entrypoint: str, slot: int) -> JobId | None:
-        """Return the picked job that sits in a capacity slot, or None."""
-        return self._slots.get((entrypoint, slot))
-
-    def silent_since(self, moment: Instant) -> Iterator[JobRow]:
-        """Yield the picked jobs with ``heartbeat < moment``, the longest silent first."""
-        for _, job in self._beats.up_to((moment, 0)):
-            yield self.rows[JobId(job)]
+        return sorted({manager for lane in self.lanes.values() for manager in lane.holders})
 
     # --- changes ---
 
-    def put(self, row: JobRow) -> None:
-        """Insert a row, or replace the one with its id."""
-        old = self.rows.get(row.id)
-        if old is not None:
-            self._unlink(old)
+    def insert(self, row: JobRow) -> None:
+        """Insert a queued row and move the sequence past its id."""
+        self.next_id = row.id + 1
         self.rows[row.id] = row
-        self._link(row)
+        if row.dedupe_key is not None:
+            self.live_keys[row.dedupe_key] = row.id
+        lane = self.lanes.get(row.entrypoint)
+        if lane is None:
+            lane = self._new_lane(row.entrypoint)
+        lane.add(row)
 
-    def remove(self, job: JobId) -> None:
+    def replace(self, old: JobRow, row: JobRow) -> None:
+        """Put ``row`` in the place of ``old``, which has its id and its entrypoint."""
+        self.rows[row.id] = row
+        lane = self.lanes[row.entrypoint]
+        lane.discard(old)
+        lane.add(row)
+        if row.dedupe_key is not None:
+            self._relink_key(row.dedupe_key, row)
+
+    def beat(self, old: JobRow, row: JobRow) -> None:
+        """Put ``row`` in the place of ``old``, from which it differs in its heartbeat alone."""
+        self.rows[row.id] = row
+        if row.status == "picked":
+            picked = self.lanes[row.entrypoint].picked
+            picked.discard(old)
+            picked.add(row)
+
+    def remove(self, row: JobRow) -> None:
         """Delete a row."""
-        self._unlink(self.rows.pop(job))
-
-    def beat(self, job: JobId, row: JobRow) -> None:
-        """Replace a row by one that differs in its heartbeat alone."""
-        old = self.rows[job]
-        self.rows[job] = row
-        if old.status == "picked":
-            self._beats.discard((old.heartbeat, job))
-            self._beats.add((row.heartbeat, job))
+        del self.rows[row.id]
+        self.lanes[row.entrypoint].discard(row)
+        if row.dedupe_key is not None and row.status != "failed":
+            del self.live_keys[row.dedupe_key]
 
     def truncate(self) -> None:
         """Delete every row; the sequence goes on."""
-        next_id = self.next_id
-        self.__init__()  # type: ignore[misc]
-        self.next_id = next_id
+        self.rows: dict[JobId, JobRow] = {}
+        self.lanes: dict[str, Lane] = {}
+        self.live_keys: dict[str, JobId] = {}
+        """Dedupe keys of queued and picked jobs: the partial unique index."""
+        self._lanes_max = _LANES_KEPT
 
-    def _link(self, row: JobRow) -> None:
-        status = row.status
-        self._statuses[status] += 1
-        self.sizes[row.entrypoint, row.priority, status] += 1
-        if status == "queued":
-            backlog = self.backlogs.get(row.entrypoint)
-            if backlog is None:
-                backlog = self.backlogs[row.entrypoint] = Backlog()
-            backlog.add(row)
-        elif status == "picked":
-            self._beats.add((row.heartbeat, row.id))
-            if row.slot is not None:
-                self._slots[row.entrypoint, row.slot] = row.id
-        elif status == "failed":
-            self.failed[row.id] = None
-        if row.dedupe_key is not None and status != "failed":
-            self.live_keys[row.dedupe_key] = row.id
-        manager = row.queue_manager_id
-        if manager is not None:
-            self._held[row.entrypoint] += 1
-            self._loads[manager, row.entrypoint] += 1
-            self._managers.setdefault(manager, {})[row.id] = None
+    def _relink_key(self, key: str, row: JobRow) -> None:
+        if row.status != "failed":
+            self.live_keys[key] = row.id
+        elif self.live_keys.get(key) == row.id:
+            del self.live_keys[key]
 
-    def _unlink(self, row: JobRow) -> None:
-        status = row.status
-        _less(self._statuses, status)
-        _less(self.sizes, (row.entrypoint, row.priority, status))
-        if status == "queued":
-            self.backlogs[row.entrypoint].discard(row)
-        elif status == "picked":
-            self._beats.discard((row.heartbeat, row.id))
-            if row.slot is not None:
-                del self._slots[row.entrypoint, row.slot]
-        elif status == "failed":
-            del self.failed[row.id]
-        if row.dedupe_key is not None and status != "failed":
-            del self.live_keys[row.dedupe_key]
-        manager = row.queue_manager_id
-        if manager is not None:
-            _less(self._held, row.entrypoint)
-            _less(self._loads, (manager, row.entrypoint))
-            self._let_go(manager, row.id)
-
-    def _let_go(self, manager: ManagerId, job: JobId) -> None:
-        held = self._managers[manager]
-        del held[job]
-        if not held:
-            del self._managers[manager]
-
-
-def _less(counts: Counter[_T], key: _T) -> None:
-    """Count one less, and forget what there is none of."""
-    left = counts[key] - 1
-    if left:
-        counts[key] = left
-    else:
-        del counts[key]
+    def _new_lane(self, entrypoint: str) -> Lane:
+        # Empty lanes are kept, since most fill again, but never more of them than of others.
+        if len(self.lanes) >= self._lanes_max:
+            self.lanes = {name: lane for name, lane in self.lanes.items() if len(lane)}
+            self._lanes_max = max(_LANES_KEPT, 2 * len(self.lanes))
+        lane = self.lanes[entrypoint] = Lane()
+        return lane

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections.abc import Iterator
+from itertools import chain, takewhile
 
-Key = tuple[int, int]
+from simqueue.model.ids import JobId
 
-_CHUNK = 512
+Key = int
+"""A rank above a job's id: sorts by rank, then id, and compares faster than a pair of both."""
+
+ID_BITS = 63
+"""A job's id is a positive ``bigint``."""
+
+_ID_MASK = (1 << ID_BITS) - 1
+_CHUNK = 256
+_CHUNK_MAX = 2 * _CHUNK
+
+
+def job_of(key: Key) -> JobId:
+    """Return the job whose key this is."""
+    return key & _ID_MASK  # type: ignore[return-value]  # JobId() is a call, once for every key
 
 
 class SortedKeys:
@@ -28,71 +42,75 @@ class SortedKeys:
         return self._size
 
     def __iter__(self) -> Iterator[Key]:
-        for chunk in self._chunks:
-            yield from chunk
+        return chain.from_iterable(self._chunks)
 
     def first(self) -> Key | None:
         """Return the smallest key, or None."""
-        return self._chunks[0][0] if self._chunks else None
+        return self._chunks[0][0] if self._size else None
 
-    def up_to(self, bound: Key) -> Iterator[Key]:
-        """Yield the keys smaller than ``bound``, ascending."""
-        for chunk in self._chunks:
-            if chunk[-1] < bound:
-                yield from chunk
-            else:
-                yield from chunk[: bisect_left(chunk, bound)]
-                return
-
-    def after(self, bound: Key) -> Key | None:
-        """Return the smallest key greater than ``bound``, or None."""
-        index = bisect_right(self._lasts, bound)
+    def from_on(self, bound: Key) -> Key | None:
+        """Return the smallest key that is not below ``bound``, or None."""
+        index = bisect_left(self._lasts, bound)
         if index == len(self._lasts):
             return None
         chunk = self._chunks[index]
-        return chunk[bisect_right(chunk, bound)]
+        return chunk[bisect_left(chunk, bound)]
+
+    def below(self, bound: Key) -> Iterator[Key]:
+        """Yield the keys below ``bound``, ascending."""
+        return takewhile(bound.__gt__, self)
 
     def add(self, key: Key) -> None:
         """Add a key that is not there."""
         self._size += 1
-        lasts = self._lasts
+        chunks, lasts = self._chunks, self._lasts
         if not lasts:
-            self._chunks.append([key])
+            chunks.append([key])
             lasts.append(key)
             return
+        # Time goes on and ids rise, so most keys come last.
         if key > lasts[-1]:
             index = len(lasts) - 1
-            self._chunks[index].append(key)
+            chunk = chunks[index]
+            chunk.append(key)
             lasts[index] = key
         else:
             index = bisect_left(lasts, key)
-            insort(self._chunks[index], key)
-        if len(self._chunks[index]) > 2 * _CHUNK:
+            chunk = chunks[index]
+            insort(chunk, key)
+        if len(chunk) > _CHUNK_MAX:
             self._split(index)
 
+    def update(self, keys: list[Key]) -> None:
+        """Add keys, ascending, that are not there."""
+        if len(keys) * 8 < self._size:
+            for key in keys:
+                self.add(key)
+        else:
+            self._rebuild(sorted(chain(self, keys)))
+
     def discard(self, key: Key) -> None:
-        """Take a key out, if it is there."""
-        index = bisect_left(self._lasts, key)
-        if index == len(self._lasts):
-            return
-        chunk = self._chunks[index]
-        at = bisect_left(chunk, key)
+        """Take a key out that is there."""
+        chunks, lasts = self._chunks, self._lasts
+        # Queues are emptied from the front.
+        index = 0 if key <= lasts[0] else bisect_left(lasts, key)
+        chunk = chunks[index]
+        at = 0 if chunk[0] == key else bisect_left(chunk, key)
         if chunk[at] != key:
-            return
+            raise KeyError(key)
         self._size -= 1
         del chunk[at]
         if not chunk:
-            del self._chunks[index], self._lasts[index]
+            del chunks[index], lasts[index]
         elif at == len(chunk):
-            self._lasts[index] = chunk[-1]
+            lasts[index] = chunk[-1]
 
-    def pop_up_to(self, bound: Key) -> list[Key]:
-        """Take out the keys smaller than ``bound`` and return them, ascending."""
-        taken: list[Key] = []
-        while self._chunks and self._lasts[0] < bound:
-            taken += self._chunks.pop(0)
-            del self._lasts[0]
-        if self._chunks and self._chunks[0][0] < bound:
+    def pop_below(self, bound: Key) -> list[Key]:
+        """Take out the keys below ``bound`` and return them, ascending."""
+        whole = bisect_left(self._lasts, bound)
+        taken = list(chain.from_iterable(self._chunks[:whole]))
+        del self._chunks[:whole], self._lasts[:whole]
+        if self._chunks:
             chunk = self._chunks[0]
             at = bisect_left(chunk, bound)
             taken += chunk[:at]
@@ -100,11 +118,10 @@ class SortedKeys:
         self._size -= len(taken)
         return taken
 
-    def clear(self) -> None:
-        """Take out every key."""
-        self._chunks.clear()
-        self._lasts.clear()
-        self._size = 0
+    def _rebuild(self, keys: list[Key]) -> None:
+        self._chunks = [keys[at : at + _CHUNK] for at in range(0, len(keys), _CHUNK)]
+        self._lasts = [chunk[-1] for chunk in self._chunks]
+        self._size = len(keys)
 
     def _split(self, index: int) -> None:
         chunk = self._chunks[index]

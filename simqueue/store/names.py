@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
+from simqueue.model.ids import Duration, Instant
+
 
 class Names(msgspec.Struct, frozen=True):
-    """Names of tables and channel as PgQueuer's settings give them; ``epoch_us``: Unix time of Instant 0."""
+    """Names of tables and channel, as PgQueuer's settings give them.
+
+    ``epoch_us`` is the Unix time of Instant 0 in microseconds.
+    """
 
     queue_table: str = "pgqueuer"
     queue_table_log: str = "pgqueuer_log"
@@ -24,3 +29,7 @@ class Names(msgspec.Struct, frozen=True):
     def slot_index(self) -> str:
         """The partial unique index on the capacity slots of picked jobs."""
         return f"{self.queue_table}_picked_slot_idx"
+
+    def truncate(self, instant: Instant, unit: Duration) -> Instant:
+        """Return the start of the second, minute or other ``unit`` that an instant lies in."""
+        return Instant(instant - (self.epoch_us + instant) % unit)

@@ -6,8 +6,9 @@ percentiles seconds.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import groupby, islice, pairwise
 from typing import Literal
 
 import msgspec
@@ -22,9 +23,10 @@ from simqueue.model.ids import (
     Status,
 )
 from simqueue.model.rows import JobRow, LogRow, ScheduleRow, StatisticsRow
+from simqueue.store.rejecting import check_instant, check_page
 from simqueue.store.tables import Tables
 
-MINUTE_US = 60 * MICROSECONDS
+MINUTE = Duration(60 * MICROSECONDS)
 _DURATION_ENDS: frozenset[Status] = frozenset(("successful", "exception", "canceled", "failed"))
 
 
@@ -89,23 +91,22 @@ class ActiveWorker(msgspec.Struct, frozen=True):
 
 
 def select_queued_work(tables: Tables, now: Instant, entrypoints: Iterable[str]) -> int:
-    """Return 1 if any job of these entrypoints is queued, else 0: the statement stops counting at 1."""
-    backlogs = tables.jobs.backlogs
-    return int(any(len(backlogs[name]) for name in entrypoints if name in backlogs))
+    """Return 1 if any job of these entrypoints is queued, else 0: the query stops counting at 1."""
+    return int(any(len(lane.queued) for lane in tables.jobs.lanes_of(entrypoints)))
 
 
 def select_eligible_queued_work(tables: Tables, now: Instant, entrypoints: Iterable[str]) -> int:
     """Return 1 if any job of these entrypoints is queued with ``execute_after <= now``, else 0."""
-    backlogs = tables.jobs.backlogs
-    return int(any(backlogs[name].has_eligible(now) for name in entrypoints if name in backlogs))
+    rows, lanes = tables.jobs.rows, tables.jobs.lanes_of(entrypoints)
+    return int(any(lane.queued.any_until(now, rows) for lane in lanes))
 
 
 def select_next_deferred_eta(
     tables: Tables, now: Instant, entrypoints: Iterable[str]
 ) -> Duration | None:
-    """Return how long until the first job of these entrypoints with ``execute_after > now``, or None."""
-    backlogs = tables.jobs.backlogs
-    moments = [backlogs[name].next_after(now) for name in entrypoints if name in backlogs]
+    """Return how long until the first ``execute_after > now`` of these entrypoints, or None."""
+    rows, lanes = tables.jobs.rows, tables.jobs.lanes_of(entrypoints)
+    moments = (lane.queued.next_after(now, rows) for lane in lanes)
     return min((Duration(moment - now) for moment in moments if moment is not None), default=None)
 
 
@@ -116,26 +117,29 @@ def select_queue_size(tables: Tables, now: Instant) -> list[QueueSize]:
     """Return counts by count, entrypoint, priority and status."""
     sizes = [
         QueueSize(count, entrypoint, priority, status)
-        for (entrypoint, priority, status), count in tables.jobs.sizes.items()
+        for entrypoint, lane in tables.jobs.lanes.items()
+        for status, sizes in lane.sizes.items()
+        for priority, count in sizes.items()
     ]
     return sorted(sizes, key=lambda s: (s.count, s.entrypoint, s.priority, STATUS_ORDER[s.status]))
 
 
-def select_job(tables: Tables, now: Instant, job: JobId) -> JobRow | None:
+def select_queue_job_by_id(tables: Tables, now: Instant, job: JobId) -> JobRow | None:
     """Return a job's row, or None."""
     return tables.jobs.rows.get(job)
 
 
-def select_failed_jobs(
+def select_list_failed_jobs(
     tables: Tables, now: Instant, limit: int, order: Literal["ASC", "DESC"]
 ) -> list[JobRow]:
     """Return held jobs by creation."""
-    rows = [tables.jobs.rows[job] for job in tables.jobs.failed]
-    rows.sort(key=lambda row: (row.created, row.id), reverse=order == "DESC")
-    return rows[:limit]
+    check_page(limit)
+    rows = (tables.jobs.rows[job] for job in tables.jobs.failed())
+    choose = heapq.nlargest if order == "DESC" else heapq.nsmallest
+    return choose(limit, rows, key=lambda row: (row.created, row.id))
 
 
-def select_queue_page(
+def select_browse_queue(  # noqa: PLR0917 - as PgQueuer asks
     tables: Tables,
     now: Instant,
     limit: int,
@@ -144,39 +148,43 @@ def select_queue_page(
     entrypoints: Sequence[str] | None,
 ) -> list[JobRow]:
     """Return jobs of these statuses and entrypoints, most urgent first, then oldest."""
-    rows = [
+    check_page(limit, offset)
+    rows = (
         row
         for row in tables.jobs.rows.values()
         if (statuses is None or row.status in statuses)
         and (entrypoints is None or row.entrypoint in entrypoints)
-    ]
-    rows.sort(key=lambda row: (-row.priority, row.id))
-    return rows[offset : offset + limit]
+    )
+    return heapq.nsmallest(offset + limit, rows, key=lambda row: (-row.priority, row.id))[offset:]
 
 
 def select_stale_jobs(
     tables: Tables, now: Instant, threshold: Duration, limit: int
 ) -> list[JobRow]:
     """Return picked jobs silent for longer than ``threshold``, the longest silent first."""
-    return list(tables.jobs.silent_since(Instant(now - threshold)))[:limit]
+    check_page(limit)
+    moment = check_instant(tables.names, now - threshold)
+    rows = tables.jobs.rows
+    silent = (
+        rows[job]
+        for lane in tables.jobs.lanes.values()
+        for job in lane.picked.all_before(moment, rows)
+    )
+    return heapq.nsmallest(limit, silent, key=lambda row: (row.heartbeat, row.id))
 
 
 def select_queue_age(tables: Tables, now: Instant) -> list[QueueAge]:
     """Return ages of queued jobs by entrypoint."""
-    created: dict[str, list[Instant]] = {}
-    for row in tables.jobs.rows.values():
-        if row.status == "queued":
-            created.setdefault(row.entrypoint, []).append(row.created)
-    return [
-        QueueAge(
-            entrypoint,
-            len(moments),
-            min(moments),
-            (now - min(moments)) / MICROSECONDS,
-            sum(now - moment for moment in moments) / len(moments) / MICROSECONDS,
-        )
-        for entrypoint, moments in sorted(created.items())
-    ]
+    ages = []
+    for entrypoint, lane in sorted(tables.jobs.lanes.items()):
+        created = [tables.jobs.rows[job].created for job in lane.queued]
+        if created:
+            oldest, count = min(created), len(created)
+            oldest_age = (now - oldest) / MICROSECONDS
+            # Rounded once; PostgreSQL first rounds to some 16 digits, so a last bit may differ.
+            average = (now * count - sum(created)) / (MICROSECONDS * count)
+            ages.append(QueueAge(entrypoint, count, oldest, oldest_age, average))
+    return ages
 
 
 def select_active_workers(tables: Tables, now: Instant) -> list[ActiveWorker]:
@@ -207,28 +215,34 @@ def select_job_status(
     return [(job, status) for job, status in found if status is not None]
 
 
-def select_job_history(tables: Tables, now: Instant, job: JobId, limit: int) -> list[LogRow]:
+def select_job_log_history(tables: Tables, now: Instant, job: JobId, limit: int) -> list[LogRow]:
     """Return a job's log rows, oldest first."""
-    return tables.log.of_job(job)[:limit]
+    check_page(limit)
+    return tables.log.of_job(job, limit)
 
 
 def select_exception_logs(tables: Tables, now: Instant, limit: int) -> list[LogRow]:
     """Return the log rows of exceptions, newest first."""
-    return tables.log.exceptions()[::-1][:limit]
+    check_page(limit)
+    return list(islice(tables.log.exceptions(), limit))
 
 
-def select_unaggregated_count(tables: Tables, now: Instant) -> int:
+def select_unaggregated_log_count(tables: Tables, now: Instant) -> int:
     """Return how many log rows no statistics count yet."""
-    return len(tables.log.fresh)
+    return tables.log.unaggregated
 
 
-def select_job_durations(tables: Tables, now: Instant, last: Duration) -> list[JobDurations]:
+def select_job_duration_percentiles(
+    tables: Tables, now: Instant, last: Duration
+) -> list[JobDurations]:
     """Return how long jobs ran that were picked and ended within ``last``, slowest p95 first."""
     lengths: dict[str, list[float]] = {}
-    rows = sorted(tables.log.since(Instant(now - last)), key=lambda row: row.job_id)
+    rows = sorted(
+        tables.log.since(check_instant(tables.names, now - last)), key=lambda row: row.job_id
+    )
     for _, group in groupby(rows, key=lambda row: row.job_id):
         history = list(group)
-        for before, row in zip(history, history[1:], strict=False):
+        for before, row in pairwise(history):
             if before.status == "picked" and row.status in _DURATION_ENDS:
                 seconds = (row.created - before.created) / MICROSECONDS
                 lengths.setdefault(row.entrypoint, []).append(seconds)
@@ -256,17 +270,19 @@ def select_log_statistics(
     tables: Tables, now: Instant, limit: int | None, last: Duration | None
 ) -> list[StatisticsRow]:
     """Return statistics rows within ``last``, the newest id first."""
-    rows = [row for row in tables.statistics.rows.values() if _within(row, now, last)]
+    check_page(limit)
+    rows = _recent(tables, now, last)
     return sorted(rows, key=lambda row: -row.id)[:limit]
 
 
-def select_throughput(tables: Tables, now: Instant, last: Duration | None) -> list[Throughput]:
+def select_throughput_summary(
+    tables: Tables, now: Instant, last: Duration | None
+) -> list[Throughput]:
     """Return totals within ``last`` by entrypoint and status."""
     totals: dict[tuple[str, Status], int] = {}
-    for row in tables.statistics.rows.values():
-        if _within(row, now, last):
-            key = (row.entrypoint, row.status)
-            totals[key] = totals.get(key, 0) + row.count
+    for row in _recent(tables, now, last):
+        key = (row.entrypoint, row.status)
+        totals[key] = totals.get(key, 0) + row.count
     ordered = sorted(totals.items(), key=lambda item: (item[0][0], STATUS_ORDER[item[0][1]]))
     return [Throughput(name, status, count) for (name, status), count in ordered]
 
@@ -276,22 +292,25 @@ def select_throughput_timeseries(
 ) -> list[ThroughputBucket]:
     """Return totals within ``last`` by minute."""
     totals: dict[tuple[Instant, str, Status], int] = {}
-    for row in tables.statistics.rows.values():
-        if _within(row, now, last):
-            minute = Instant(row.created - row.created % MINUTE_US)
-            key = (minute, row.entrypoint, row.status)
-            totals[key] = totals.get(key, 0) + row.count
+    for row in _recent(tables, now, last):
+        minute = tables.names.truncate(row.created, MINUTE)
+        key = (minute, row.entrypoint, row.status)
+        totals[key] = totals.get(key, 0) + row.count
     return [ThroughputBucket(*key, count) for key, count in sorted(totals.items())]
 
 
-def _within(row: StatisticsRow, now: Instant, last: Duration | None) -> bool:
-    return last is None or row.created > now - last
+def _recent(tables: Tables, now: Instant, last: Duration | None) -> list[StatisticsRow]:
+    rows = tables.statistics.rows.values()
+    if last is None:
+        return list(rows)
+    begin = check_instant(tables.names, now - last)
+    return [row for row in rows if row.created > begin]
 
 
 # --- schedules and sizes ---
 
 
-def select_schedules(tables: Tables, now: Instant) -> list[ScheduleRow]:
+def select_peek_schedule(tables: Tables, now: Instant) -> list[ScheduleRow]:
     """Return schedules by their last run, those that never ran last."""
     rows = tables.schedules.rows.values()
     return sorted(rows, key=lambda row: (row.last_run is None, row.last_run or 0, row.id))

@@ -16,11 +16,12 @@ from simqueue.model.events import (
 )
 from simqueue.model.ids import Duration, Instant, ScheduleId
 from simqueue.model.rows import ScheduleRow
-from simqueue.store.statistics import second_of
+from simqueue.store.rejecting import check_text
+from simqueue.store.statistics import SECOND
 from simqueue.store.tables import Tables
 
 STALE_US = 30_000_000
-"""A picked schedule silent for longer than this is claimed anew; the statement has it as a literal."""
+"""A picked schedule silent for longer is claimed anew; the statement has it as a literal."""
 
 Registered = tuple[str, str, Duration]
 """Cron expression, entrypoint, and the delay to its next tick as the client computed it."""
@@ -29,16 +30,21 @@ Registered = tuple[str, str, Duration]
 def decide_insert_schedules(
     tables: Tables, now: Instant, registered: Sequence[Registered]
 ) -> list[StoreEvent]:
-    """Register schedules that are not there yet; each draws an id, whether it is inserted or not."""
+    """Register schedules that are not there yet; each draws an id, inserted or not."""
+    check_text(
+        text for expression, entrypoint, _ in registered for text in (expression, entrypoint)
+    )
     events: list[StoreEvent] = []
     number = tables.schedules.next_id
-    known = set(tables.schedules.by_name)
+    known = tables.schedules.by_name
+    added: set[tuple[str, str]] = set()
     for expression, entrypoint, delay in registered:
-        if (expression, entrypoint) in known:
+        name = (expression, entrypoint)
+        if name in known or name in added:
             events.append(IdsBurned("schedules", 1))
         else:
-            known.add((expression, entrypoint))
-            due = second_of(Instant(now + delay))
+            added.add(name)
+            due = tables.names.truncate(Instant(now + delay), SECOND)
             events.append(ScheduleInserted(ScheduleId(number), expression, entrypoint, due))
         number += 1
     return events
@@ -55,7 +61,7 @@ def decide_fetch_schedules(
     for row, delay in _registered_rows(tables, registered):
         stale = row.status == "picked" and now - row.heartbeat > STALE_US
         if stale or (row.status == "queued" and row.next_run <= now):
-            next_run = second_of(Instant(now + delay))
+            next_run = tables.names.truncate(Instant(now + delay), SECOND)
             events.append(SchedulePicked(row.id, row.next_run, next_run, stale))
     return events
 

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from simqueue.model.ids import MICROSECONDS, Instant, Status
+from simqueue.model.ids import MICROSECONDS, Duration, Instant, Status
 from simqueue.model.rows import LogRow, StatisticsRow
+from simqueue.store.names import Names
+
+SECOND = Duration(MICROSECONDS)
 
 Bucket = tuple[str, int, Status, Instant]
 """Entrypoint, priority, status and the second, as an instant."""
@@ -18,14 +21,16 @@ class Statistics:
 
     def __init__(self) -> None:
         self.next_id = 1
+        """Where the sequence stands."""
         self.rows: dict[int, StatisticsRow] = {}
         self._buckets: dict[Bucket, int] = {}
 
-    def fold(self, logged: Iterable[LogRow]) -> None:
+    def fold(self, logged: Iterable[LogRow], names: Names) -> None:
         """Count log rows in; an id is drawn for each bucket, also for one that is there already."""
         counts: dict[Bucket, int] = {}
         for row in logged:
-            bucket = (row.entrypoint, row.priority, row.status, second_of(row.created))
+            second = names.truncate(row.created, SECOND)
+            bucket = (row.entrypoint, row.priority, row.status, second)
             counts[bucket] = counts.get(bucket, 0) + 1
         for bucket, count in counts.items():
             self._count(bucket, count, self.next_id)
@@ -52,8 +57,3 @@ class Statistics:
         self._buckets = {
             bucket: number for bucket, number in self._buckets.items() if number in self.rows
         }
-
-
-def second_of(instant: Instant) -> Instant:
-    """Truncate to the second; epochs are whole seconds."""
-    return Instant(instant - instant % MICROSECONDS)

@@ -1,0 +1,347 @@
+"""The queue port: enqueue, dequeue, and what becomes of a job."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from functools import partial
+from operator import index
+from typing import TYPE_CHECKING, Literal, cast, overload
+
+from pgqueuer.adapters.persistence import query_helpers
+from pgqueuer.domain import errors, models
+from pgqueuer.ports import tracing
+from pydantic_core import to_json
+
+from simqueue.adapter.notification import NotificationQueries
+from simqueue.adapter.port import Port
+from simqueue.adapter.statements import asking, telling
+from simqueue.adapter.translation import build, build_jobs, build_logs, microseconds
+from simqueue.errors import PostgresError, UniqueViolationError
+from simqueue.model.events import JobPicked, StoreEvent
+from simqueue.model.ids import Instant, JobId, ManagerId
+from simqueue.model.rows import JobRow
+from simqueue.store import (
+    NewJob,
+    Statement,
+    Tables,
+    decide_aggregate,
+    decide_clear_log,
+    decide_clear_queue,
+    decide_clear_statistics,
+    decide_dequeue,
+    decide_enqueue,
+    decide_heartbeat,
+    decide_log_jobs,
+    decide_requeue,
+    decide_retry,
+    enqueued_ids,
+    select_eligible_queued_work,
+    select_job_status,
+    select_list_failed_jobs,
+    select_log_statistics,
+    select_next_deferred_eta,
+    select_queue_log,
+    select_queue_size,
+    select_queued_work,
+)
+
+if TYPE_CHECKING:
+    from pgqueuer.domain import types
+    from pgqueuer.ports.repository import EntrypointExecutionParameter
+
+    Logged = tuple[models.Job, types.JOB_STATUS, models.TracebackRecord | None]
+
+
+_DEADLOCK = "40P01"
+
+
+class QueueQueries(NotificationQueries, Port):
+    """Statements on the queue table and its log."""
+
+    async def dequeue(
+        self,
+        batch_size: int,
+        entrypoints: dict[types.QueueEntrypoint, EntrypointExecutionParameter],
+        queue_manager_id: types.QueueManagerId,
+        global_concurrency_limit: int | None,
+        heartbeat_timeout: timedelta,
+    ) -> list[models.Job]:
+        """Claim up to ``batch_size`` jobs, most urgent first; none if another claim was faster."""
+        if batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size}; a worker claims 1 job or more at a time")
+        claim = partial(
+            decide_dequeue,
+            batch_size=batch_size,
+            limits={_text(name): each.concurrency_limit for name, each in entrypoints.items()},
+            manager=ManagerId(str(queue_manager_id)),
+            worker_limit=global_concurrency_limit,
+            heartbeat_timeout=microseconds(heartbeat_timeout),
+        )
+        try:
+            rows, calendar = await self._run_dated(Statement("dequeue", claim, _picked_rows))
+        except PostgresError as error:
+            if not self._lost_slot(error):
+                raise
+            return []
+        return build_jobs(rows, calendar)
+
+    def _lost_slot(self, error: PostgresError) -> bool:
+        """Return whether another claim took the capacity slot, which is as good as no job."""
+        slots = f"{self.qbe.settings.queue_table}_picked_slot_idx"
+        return error.sqlstate == _DEADLOCK or error.constraint_name == slots
+
+    @overload
+    async def enqueue(
+        self,
+        entrypoint: str,
+        payload: bytes | None,
+        priority: int = 0,
+        execute_after: timedelta | None = None,
+        dedupe_key: str | None = None,
+        headers: dict[str, str] | None = None,
+        *,
+        on_conflict: Literal["raise", "update_priority"] = "raise",
+    ) -> list[types.JobId]: ...
+
+    @overload
+    async def enqueue(
+        self,
+        entrypoint: str,
+        payload: bytes | None,
+        priority: int = 0,
+        execute_after: timedelta | None = None,
+        dedupe_key: str | None = None,
+        headers: dict[str, str] | None = None,
+        *,
+        on_conflict: Literal["skip"],
+    ) -> list[types.JobId | None]: ...
+
+    @overload
+    async def enqueue(
+        self,
+        entrypoint: list[str],
+        payload: list[bytes | None],
+        priority: list[int],
+        execute_after: list[timedelta | None] | None = None,
+        dedupe_key: list[str | None] | None = None,
+        headers: list[dict[str, str] | None] | None = None,
+        *,
+        on_conflict: Literal["raise", "update_priority"] = "raise",
+    ) -> list[types.JobId]: ...
+
+    @overload
+    async def enqueue(
+        self,
+        entrypoint: list[str],
+        payload: list[bytes | None],
+        priority: list[int],
+        execute_after: list[timedelta | None] | None = None,
+        dedupe_key: list[str | None] | None = None,
+        headers: list[dict[str, str] | None] | None = None,
+        *,
+        on_conflict: Literal["skip"],
+    ) -> list[types.JobId | None]: ...
+
+    async def enqueue(  # noqa: PLR0917  as PgQueuer calls it
+        self,
+        entrypoint: str | list[str],
+        payload: bytes | list[bytes | None] | None,
+        priority: int | list[int] = 0,
+        execute_after: timedelta | list[timedelta | None] | None = None,
+        dedupe_key: str | list[str | None] | None = None,
+        headers: dict[str, str] | list[dict[str, str] | None] | None = None,
+        *,
+        on_conflict: types.OnConflict = "raise",
+    ) -> list[types.JobId] | list[types.JobId | None]:
+        """Insert one job, or with lists a batch; return an id per job, None where one was skipped.
+
+        Raises:
+            DuplicateJobError: with ``on_conflict="raise"``, a dedupe key is in use.
+            ValueError: columns differ in length, or ``on_conflict`` does not fit the dedupe keys.
+        """
+        batch = query_helpers.normalize_enqueue_params(
+            entrypoint, payload, priority, execute_after, dedupe_key, headers
+        )
+        tracer = self.tracer or tracing.TRACER.tracer
+        if tracer is not None:
+            traced = tracer.trace_publish(batch.entrypoint)
+            batch.headers = query_helpers.merge_tracing_headers(batch.headers, traced)
+        _check_conflict(on_conflict, batch.dedupe_key)
+        new = _new_jobs(batch)
+
+        def decide(tables: Tables, now: Instant) -> list[StoreEvent]:
+            return decide_enqueue(tables, now, new, on_conflict)
+
+        try:
+            ids = await self._run(Statement("enqueue", decide, _ids))
+        except UniqueViolationError as error:
+            raise errors.DuplicateJobError(batch.dedupe_key) from error
+        return cast("list[types.JobId | None]", ids)
+
+    async def log_jobs(self, job_status: list[Logged]) -> None:
+        """Take finished jobs out of the queue, or hold the failed ones, and log them."""
+        finished = [
+            (JobId(int(job.id)), status, None if record is None else record.model_dump_json())
+            for job, status, record in job_status
+        ]
+        await self._run(telling("log_jobs", decide_log_jobs, finished))
+
+    async def retry_job(
+        self,
+        job: models.Job,
+        delay: timedelta,
+        traceback_record: models.TracebackRecord | None,
+    ) -> None:
+        """Queue a job again after ``delay``, with one attempt more."""
+        record = None if traceback_record is None else traceback_record.model_dump_json()
+        wait = microseconds(delay)
+        await self._run(telling("retry_job", decide_retry, JobId(int(job.id)), wait, record))
+
+    async def requeue_jobs(self, ids: list[types.JobId]) -> None:
+        """Queue held jobs again, their attempts forgotten."""
+        await self._run(telling("requeue_jobs", decide_requeue, _job_ids(ids)))
+
+    async def list_failed_jobs(
+        self, limit: int = 100, order: types.SortOrder = "DESC"
+    ) -> list[models.Job]:
+        """Return held jobs by creation."""
+        select = select_list_failed_jobs
+        statement = asking("list_failed_jobs", select, limit, order)
+        return build_jobs(*await self._run_dated(statement))
+
+    async def clear_queue(self, entrypoint: str | list[str] | None = None) -> None:
+        """Delete the jobs of these entrypoints, or all."""
+        await self._run(telling("clear_queue", decide_clear_queue, _names(entrypoint)))
+
+    async def queue_size(self) -> list[models.QueueStatistics]:
+        """Return counts by entrypoint, priority and status."""
+        sizes = await self._run_dated(asking("queue_size", select_queue_size))
+        return build(models.QueueStatistics, *sizes)
+
+    async def mark_job_as_cancelled(self, ids: list[types.JobId]) -> None:
+        """Log jobs as cancelled, and tell the workers that run them."""
+        finished = [(JobId(int(job)), "canceled", None) for job in ids]
+        await asyncio.gather(
+            self._run(telling("mark_job_as_cancelled", decide_log_jobs, finished)),  # type: ignore[arg-type]
+            self.notify_job_cancellation(ids),
+        )
+
+    async def update_heartbeat(self, job_ids: list[types.JobId]) -> None:
+        """Set heartbeats to now."""
+        await self._run(telling("update_heartbeat", decide_heartbeat, _job_ids(job_ids)))
+
+    async def queued_work(self, entrypoints: list[types.QueueEntrypoint]) -> int:
+        """Return 1 if anything is queued, else 0."""
+        return await self._run(asking("queued_work", select_queued_work, entrypoints))
+
+    async def eligible_queued_work(self, entrypoints: list[types.QueueEntrypoint]) -> int:
+        """Return 1 if anything is queued and due, else 0."""
+        select = select_eligible_queued_work
+        return await self._run(asking("eligible_queued_work", select, entrypoints))
+
+    async def next_deferred_eta(self, entrypoints: list[types.QueueEntrypoint]) -> timedelta | None:
+        """Return how long until the next deferred job is due."""
+        eta = await self._run(asking("next_deferred_eta", select_next_deferred_eta, entrypoints))
+        return None if eta is None else timedelta(microseconds=eta)
+
+    async def queue_log(self) -> list[models.Log]:
+        """Return the whole log."""
+        return build_logs(*await self._run_dated(asking("queue_log", select_queue_log)))
+
+    async def job_status(
+        self, ids: list[types.JobId]
+    ) -> list[tuple[types.JobId, types.JOB_STATUS]]:
+        """Return the latest status of each job that was ever logged."""
+        found = await self._run(asking("job_status", select_job_status, _job_ids(ids)))
+        return cast("list[tuple[types.JobId, types.JOB_STATUS]]", found)
+
+    async def aggregate_logs(self) -> None:
+        """Fold log rows into statistics."""
+        await self._run(telling("aggregate_logs", decide_aggregate))
+
+    async def log_statistics(
+        self, limit: int | None, last: timedelta | None = None
+    ) -> list[models.LogStatistics]:
+        """Aggregate, then return up to ``limit`` statistics within ``last``, the newest first."""
+        await self.aggregate_logs()
+        window = None if last is None else microseconds(last)
+        statement = asking("log_statistics", select_log_statistics, limit, window)
+        return build(models.LogStatistics, *await self._run_dated(statement), "created")
+
+    async def clear_statistics_log(self, entrypoint: str | list[str] | None = None) -> None:
+        """Delete statistics of these entrypoints, or all."""
+        await self._run(
+            telling("clear_statistics_log", decide_clear_statistics, _names(entrypoint))
+        )
+
+    async def clear_queue_log(self, entrypoint: str | list[str] | None = None) -> None:
+        """Delete log rows of these entrypoints, or all."""
+        await self._run(telling("clear_queue_log", decide_clear_log, _names(entrypoint)))
+
+
+def _picked_rows(tables: Tables, now: Instant, events: list[StoreEvent]) -> list[JobRow]:
+    """Return the claimed jobs, most urgent first, then oldest, as they were decided."""
+    rows = tables.jobs.rows
+    return [rows[event.job_id] for event in events if isinstance(event, JobPicked)]
+
+
+def _ids(tables: Tables, now: Instant, events: list[StoreEvent]) -> list[JobId | None]:
+    return enqueued_ids(events)
+
+
+def _check_conflict(on_conflict: str, keys: list[str | None]) -> None:
+    if on_conflict not in {"raise", "skip", "update_priority"}:
+        raise ValueError(
+            f"on_conflict is {on_conflict!r}; it can be 'raise', 'skip' or 'update_priority'"
+        )
+    named = [key for key in keys if key is not None]
+    if on_conflict == "update_priority" and len(named) > len(set(named)):
+        # PostgreSQL refuses to update one row twice in a statement.
+        raise ValueError(
+            "with on_conflict='update_priority' a dedupe_key can stand only once in a call"
+        )
+
+
+def _new_jobs(batch: query_helpers.NormedEnqueueParam) -> list[NewJob]:
+    columns = zip(
+        map(_text, batch.entrypoint),
+        map(_bytes, batch.payload),
+        map(_integer, batch.priority),
+        map(microseconds, batch.execute_after),
+        (None if key is None else _text(key) for key in batch.dedupe_key),
+        map(_json, batch.headers),
+        strict=True,
+    )
+    return [NewJob(*column) for column in columns]
+
+
+# A driver takes what it can encode and the server keeps the plain value; TypeError for the rest.
+
+
+def _text(value: str) -> str:
+    return str.__str__(value)
+
+
+def _bytes(value: bytes | None) -> bytes | None:
+    return value if value is None or type(value) is bytes else memoryview(value).tobytes()
+
+
+def _json(value: Mapping[str, object] | None) -> str:
+    return "null" if value is None else to_json(value).decode()
+
+
+def _integer(value: int) -> int:
+    return int(index(value))
+
+
+def _job_ids(ids: Iterable[types.JobId]) -> list[JobId]:
+    return [JobId(int(job)) for job in ids]
+
+
+def _names(entrypoint: str | list[str] | None) -> list[str] | None:
+    """Return entrypoints as a list, or None where there are none, which means all."""
+    if not entrypoint:
+        return None
+    return [entrypoint] if isinstance(entrypoint, str) else list(entrypoint)

@@ -1,0 +1,87 @@
+"""The schedule port."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from pgqueuer.domain import models
+
+from simqueue.adapter.port import Port
+from simqueue.adapter.statements import asking, telling
+from simqueue.adapter.translation import build_schedules, microseconds
+from simqueue.model.events import SchedulePicked, StoreEvent
+from simqueue.model.ids import Duration, Instant, ScheduleId
+from simqueue.model.rows import ScheduleRow
+from simqueue.store import (
+    Statement,
+    Tables,
+    decide_beat_schedules,
+    decide_delete_schedules,
+    decide_fetch_schedules,
+    decide_insert_schedules,
+    decide_release_schedules,
+    decide_truncate_schedules,
+    select_peek_schedule,
+)
+
+if TYPE_CHECKING:
+    from pgqueuer.domain import types
+
+    Delays = dict[models.CronExpressionEntrypoint, timedelta]
+
+
+class ScheduleQueries(Port):
+    """Statements on the schedules table."""
+
+    async def insert_schedule(self, schedules: Delays) -> None:
+        """Register schedules that are not there yet."""
+        await self._run(telling("insert_schedule", decide_insert_schedules, _named(schedules)))
+
+    async def fetch_schedule(self, entrypoints: Delays) -> list[models.Schedule]:
+        """Claim the schedules that are due."""
+        claim = partial(decide_fetch_schedules, registered=_named(entrypoints))
+        statement = Statement("fetch_schedule", claim, _picked_rows)
+        return build_schedules(*await self._run_dated(statement))
+
+    async def set_schedule_queued(self, ids: set[types.ScheduleId]) -> None:
+        """Give schedules back."""
+        await self._run(telling("set_schedule_queued", decide_release_schedules, _numbers(ids)))
+
+    async def update_schedule_heartbeat(self, ids: set[types.ScheduleId]) -> None:
+        """Set heartbeats to now."""
+        beating = _numbers(ids)
+        await self._run(telling("update_schedule_heartbeat", decide_beat_schedules, beating))
+
+    async def peek_schedule(self) -> list[models.Schedule]:
+        """Return all schedules by their last run."""
+        statement = asking("peek_schedule", select_peek_schedule)
+        return build_schedules(*await self._run_dated(statement))
+
+    async def delete_schedule(
+        self, ids: set[types.ScheduleId], entrypoints: set[types.CronEntrypoint]
+    ) -> None:
+        """Delete schedules by id or entrypoint."""
+        names = sorted(str(name) for name in entrypoints)
+        await self._run(telling("delete_schedule", decide_delete_schedules, _numbers(ids), names))
+
+    async def clear_schedule(self) -> None:
+        """Delete all schedules."""
+        await self._run(telling("clear_schedule", decide_truncate_schedules))
+
+
+def _named(delays: Delays) -> list[tuple[str, str, Duration]]:
+    return [
+        (str(key.expression), str(key.entrypoint), microseconds(delay))
+        for key, delay in delays.items()
+    ]
+
+
+def _numbers(ids: set[types.ScheduleId]) -> list[ScheduleId]:
+    return sorted(ScheduleId(int(number)) for number in ids)
+
+
+def _picked_rows(tables: Tables, now: Instant, events: list[StoreEvent]) -> list[ScheduleRow]:
+    rows = tables.schedules.rows
+    return [rows[event.schedule_id] for event in events if isinstance(event, SchedulePicked)]

@@ -1,0 +1,55 @@
+"""Statements from the store's functions: those that tell it something, and those that ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+from simqueue.model.events import StoreEvent
+from simqueue.model.ids import Instant
+from simqueue.store import Statement, Tables
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Decide = Callable[Concatenate[Tables, Instant, P], list[StoreEvent]]
+Select = Callable[Concatenate[Tables, Instant, P], T]
+
+Dated = tuple[int, T]
+"""The Unix time that an answer's instants count from, in microseconds, and the answer."""
+
+
+def telling(name: str, decide: Decide[P], *args: P.args, **kwargs: P.kwargs) -> Statement[None]:
+    """Return a statement that changes something and answers nothing."""
+
+    def decided(tables: Tables, now: Instant) -> list[StoreEvent]:
+        return decide(tables, now, *args, **kwargs)
+
+    return Statement(name, decided, _nothing)
+
+
+def asking(name: str, select: Select[P, T], *args: P.args, **kwargs: P.kwargs) -> Statement[T]:
+    """Return a statement that answers something and changes nothing."""
+
+    def answered(tables: Tables, now: Instant, events: list[StoreEvent]) -> T:
+        return select(tables, now, *args, **kwargs)
+
+    return Statement(name, _unchanged, answered)
+
+
+def dated(statement: Statement[T]) -> Statement[Dated[T]]:
+    """Return a statement that also answers what its instants count from."""
+    answer = statement.answer
+
+    def answered(tables: Tables, now: Instant, events: list[StoreEvent]) -> Dated[T]:
+        return tables.names.epoch_us, answer(tables, now, events)
+
+    return Statement(statement.name, statement.decide, answered)
+
+
+def _nothing(tables: Tables, now: Instant, events: list[StoreEvent]) -> None:
+    return None
+
+
+def _unchanged(tables: Tables, now: Instant) -> list[StoreEvent]:
+    return []

@@ -1,0 +1,70 @@
+"""Rejections: arguments that the server refuses before it looks at a row."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from simqueue.errors import PostgresError
+from simqueue.model.ids import Instant
+from simqueue.store.names import Names
+
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+_PAYLOAD_BYTES = 8_000
+_NAME_BYTES = 64
+
+_FIRST_US = -210_866_803_200_000_000
+"""Unix time of the first timestamp there is, in the year 4714 BC."""
+_END_US = 9_224_318_016_000_000_000
+"""Unix time right after the last one, in the year 294276."""
+
+
+def check_text(texts: Iterable[str | None]) -> None:
+    """Refuse a NUL character in text (SQLSTATE 22021)."""
+    for text in texts:
+        if text is not None and "\0" in text:
+            raise PostgresError("22021", 'invalid byte sequence for encoding "UTF8": 0x00')
+
+
+def check_json(documents: Iterable[str | None]) -> None:
+    """Refuse an escaped NUL character in JSON text (SQLSTATE 22P05)."""
+    for document in documents:
+        # The plain search is the quick one.
+        if document is not None and "\\u0000" in document and _ESCAPED_NUL.search(document):
+            raise PostgresError("22P05", "unsupported Unicode escape sequence")
+
+
+def check_instant(names: Names, instant: int) -> Instant:
+    """Return an instant that a timestamp can hold; refuse another (SQLSTATE 22008)."""
+    if not is_timestamp(names, instant):
+        raise out_of_range()
+    return Instant(instant)
+
+
+def is_timestamp(names: Names, instant: int) -> bool:
+    """Return whether a timestamp can hold an instant."""
+    return _FIRST_US <= names.epoch_us + instant < _END_US
+
+
+def out_of_range(leaves: tuple[object, ...] = ()) -> PostgresError:
+    """Return the error about an instant that is none; ``leaves`` stay all the same."""
+    return PostgresError("22008", "timestamp out of range", leaves=leaves)
+
+
+def check_page(limit: int | None, offset: int = 0) -> None:
+    """Refuse a negative offset (SQLSTATE 2201X) or limit (2201W)."""
+    if offset < 0:
+        raise PostgresError("2201X", "OFFSET must not be negative")
+    if limit is not None and limit < 0:
+        raise PostgresError("2201W", "LIMIT must not be negative")
+
+
+def check_notification(channel: str, payload: str) -> None:
+    """Refuse a channel or a payload that is too long, or no channel at all (SQLSTATE 22023)."""
+    check_text((channel, payload))
+    if not channel:
+        raise PostgresError("22023", "channel name cannot be empty")
+    if len(channel.encode()) >= _NAME_BYTES:
+        raise PostgresError("22023", "channel name too long")
+    if len(payload.encode()) >= _PAYLOAD_BYTES:
+        raise PostgresError("22023", "payload string too long")
