@@ -136,7 +136,7 @@ def _check(item: pytest.Function, marker: pytest.Mark) -> None:
 
 def _player(item: pytest.Function, test: Callable[..., Any]) -> Callable[..., None]:
     @functools.wraps(test)
-    def play(**fixtures: Any) -> None:  # noqa: ANN401  whatever the test asked for
+    def play(**fixtures: Any) -> None:
         _play(item, test, fixtures)
 
     return play

@@ -53,7 +53,7 @@ class Panel:
             self._seers.setdefault(event, []).append(invariant)
 
     def see(self, entry: Entry) -> tuple[str, str] | None:
-        """Return the name of the first invariant that ``entry`` breaks and what is wrong, or None."""
+        """Return the first invariant that ``entry`` breaks by name, and what is wrong, or None."""
         for invariant in self._seers.get(type(entry.event), ()):
             message = invariant.see(entry)
             if message is not None:

@@ -13,11 +13,13 @@ class NoOrphan:
     """When a worker's ``run()`` returns, no row is left picked in its name.
 
     Such a job runs nowhere, and nobody else takes it before its heartbeat is stale. It is not a
-    violation when the worker was killed or ended with an error: then the row is what recovery is for.
+    violation when the worker was killed or ended with an error: recovery is for such rows.
     """
 
     name: ClassVar[str] = "no-orphan"
-    reason: ClassVar[str] = "a worker that shut down gracefully has finished or given back what it picked"
+    reason: ClassVar[str] = (
+        "a worker that shut down gracefully has finished or given back what it picked"
+    )
     sees: ClassVar[tuple[type, ...]] = (WorkerReady, WorkerExited)
 
     def __init__(self, tables: Tables) -> None:
@@ -37,4 +39,6 @@ class NoOrphan:
         if not held:
             return None
         jobs = ", ".join(str(job) for job in held[:10])
-        return f"{entry.worker} shut down and left {len(held)} job(s) picked that it never ran: {jobs}"
+        return (
+            f"{entry.worker} shut down and left {len(held)} job(s) picked that it never ran: {jobs}"
+        )

@@ -18,7 +18,9 @@ class ScheduleOnce:
     """
 
     name: ClassVar[str] = "schedule-once"
-    reason: ClassVar[str] = "each tick of a schedule must run once, however many schedulers there are"
+    reason: ClassVar[str] = (
+        "each tick of a schedule must run once, however many schedulers there are"
+    )
     sees: ClassVar[tuple[type, ...]] = (SchedulePicked, ScheduleDeleted, DatabaseDropped)
 
     def __init__(self, tables: Tables) -> None:

@@ -9,4 +9,14 @@ from simqueue.choices.delays import ladder
 from simqueue.choices.door import Choices, Draws, Stream
 from simqueue.choices.sources import Calm, Recording, Seeded, Source, SplitMix
 
-__all__ = ["Calm", "Choices", "Draws", "Recording", "Seeded", "Source", "SplitMix", "Stream", "ladder"]
+__all__ = [
+    "Calm",
+    "Choices",
+    "Draws",
+    "Recording",
+    "Seeded",
+    "Source",
+    "SplitMix",
+    "Stream",
+    "ladder",
+]

@@ -10,7 +10,7 @@ _SHORTEST_US = 10
 
 @functools.cache
 def ladder(longest_us: int) -> tuple[int, ...]:
-    """``RUNGS`` durations in microseconds, from 0 (calm) to ``longest_us``, evenly spaced in their logarithm.
+    """Return ``RUNGS`` delays in microseconds from 0 (calm) to ``longest_us``, evenly in logarithm.
 
     A uniform pick of a rung so meets every order of magnitude equally often, and a smaller pick
     is a shorter delay, which is what shrinking wants.

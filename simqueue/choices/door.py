@@ -79,6 +79,6 @@ class Choices:
         return draws
 
     def recorded(self) -> dict[str, dict[int, int]]:
-        """Return the picks that were not 0, by key and position; keys sorted, all-calm ones left out."""
+        """Return the picks that were not 0, by key and position; keys are sorted."""
         every: dict[str, Stream | Draws] = {**self._streams, **self._draws}
         return {key: every[key].kept for key in sorted(every) if every[key].kept}

@@ -15,7 +15,7 @@ NEVER = 1 << 62
 
 
 class Deviations(Protocol):
-    """What departs from calm, for one key: most picks do not, so they come with the gaps between."""
+    """What departs from calm, for one key: most picks do not, so gaps lie between those that do."""
 
     def gap(self) -> int:
         """Return how many calm picks come next."""

@@ -20,7 +20,7 @@ BAD_INPUT = 2
 class Commands(TyperGroup):
     """Runs a command; what the user can mend becomes one line on stderr and exit status 2."""
 
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  as the base class has it
+    def invoke(self, ctx: Any) -> Any:
         """Run the command that ``ctx`` names."""
         try:
             return super().invoke(ctx)

@@ -9,7 +9,7 @@ import msgspec
 
 
 class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which faults a run may suffer; all off. Faults struck by the scenario itself need no switch."""
+    """Which faults a run may suffer; all off. Those the scenario itself strikes need no switch."""
 
     preset: Literal["none"] = "none"
 
@@ -22,7 +22,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``hop`` is how long a message takes between a client and the server in calm weather, and
     ``hop_max`` how much longer the seed may make it.
     ``without`` switches invariants off by name.
-    ``log_level`` is the level at which the loggers ``pgqueuer`` and of the user's code are recorded.
+    ``log_level`` is the level from which on the logger ``pgqueuer`` is recorded; other loggers keep
+    theirs.
     """
 
     start: datetime = datetime(2024, 1, 1, tzinfo=UTC)

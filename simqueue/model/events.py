@@ -49,7 +49,7 @@ class JobEnqueued(Event, frozen=True, tag=_tag):
 
 
 class JobDeduplicated(Event, frozen=True, tag=_tag):
-    """An enqueue met a live job with its dedupe key and inserted nothing; ``burned`` is the id it drew."""
+    """An enqueue met a live job with its dedupe key and inserted nothing; it drew id ``burned``."""
 
     burned: JobId
     job_id: JobId
@@ -57,7 +57,7 @@ class JobDeduplicated(Event, frozen=True, tag=_tag):
 
 
 class JobReprioritized(Event, frozen=True, tag=_tag):
-    """An enqueue with ``on_conflict="update_priority"`` set a live job's priority; ``burned`` as above."""
+    """An enqueue with ``on_conflict="update_priority"`` set a live job's priority."""
 
     burned: JobId
     job_id: JobId
@@ -72,7 +72,7 @@ class IdsBurned(Event, frozen=True, tag=_tag):
 
 
 class JobPicked(Event, frozen=True, tag=_tag):
-    """A manager claimed a job. ``previous`` is whoever held it, when the claim took over a stale row."""
+    """A manager claimed a job; from ``previous``, when the claim took over a stale row."""
 
     job_id: JobId
     manager: ManagerId
@@ -155,7 +155,7 @@ class ScheduleInserted(Event, frozen=True, tag=_tag):
 
 
 class SchedulePicked(Event, frozen=True, tag=_tag):
-    """A scheduler claimed a due schedule. ``due`` is the tick it was claimed for, ``next_run`` the next."""
+    """A scheduler claimed a schedule for the tick ``due``; the next one is ``next_run``."""
 
     schedule_id: ScheduleId
     due: Instant
@@ -296,7 +296,7 @@ class WorkerStarted(Event, frozen=True, tag=_tag):
 
 
 class WorkerReady(Event, frozen=True, tag=_tag):
-    """The worker's registration code ran and its managers are about to; ``manager`` marks its picks."""
+    """The worker's registration code ran; ``manager`` will mark its picks."""
 
     manager: ManagerId
 

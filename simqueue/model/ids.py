@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, NewType
 
 Instant = NewType("Instant", int)
-"""Whole microseconds since the database's epoch: the start of a simulated run, or 1970-01-01 UTC."""
+"""Whole microseconds since the database's epoch: a simulated run's start, or 1970-01-01 UTC."""
 
 Duration = NewType("Duration", int)
 """Whole microseconds."""

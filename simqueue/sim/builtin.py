@@ -66,9 +66,7 @@ class Builtin:
         found = _checked_definition(function, words)
         self._home = (words[_DEFINITION], words[_SELF], words[_VECTORCALL])
         self._module = words[_MODULE]
-        self._definition = _Definition(
-            found.name, _PYOBJECT_CALL, _VARARGS_AND_KEYWORDS, found.doc
-        )
+        self._definition = _Definition(found.name, _PYOBJECT_CALL, _VARARGS_AND_KEYWORDS, found.doc)
         self._away = ctypes.addressof(self._definition)
         self.original: Callable[..., Any] = _new_function(
             words[_DEFINITION],
@@ -119,7 +117,7 @@ class Bound:
         self._words = words = _words_of(method)
         self._home = (words[_FUNCTION], words[_SELF])
         if self._home != (id(method.__func__), id(method.__self__)):
-            raise _strange(method)
+            raise strange(method)
 
     def redirect(self, replacement: MethodType) -> None:
         """Send calls to ``replacement``."""
@@ -181,7 +179,7 @@ def check_interpreter() -> None:
 def _words_of(thing: object) -> ctypes.Array[ctypes.c_size_t]:
     words = _Words.from_address(id(thing))
     if words[1] != id(type(thing)):
-        raise _strange(thing)
+        raise strange(thing)
     return words
 
 
@@ -190,14 +188,15 @@ def _checked_definition(
 ) -> _Definition:
     # Self first: only if it is where we expect it, the word before may be followed as a pointer.
     if words[_SELF] != id(function.__self__):  # type: ignore[attr-defined]
-        raise _strange(function)
+        raise strange(function)
     definition = _Definition.from_address(words[_DEFINITION])
     if definition.name != function.__name__.encode():
-        raise _strange(function)
+        raise strange(function)
     return definition
 
 
-def _strange(thing: object) -> UsageError:
+def strange(thing: object) -> UsageError:
+    """Return the error about an object whose memory is not as it was expected."""
     return UsageError(
         f"{thing!r} is not laid out in memory as simqueue knows it from CPython 3.11 to 3.14; this "
         f"is {sys.version}: run with one of those"

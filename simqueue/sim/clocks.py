@@ -65,7 +65,7 @@ def _showing(scope: Scope, show: Callable[..., Any]) -> Replace:
     thread, get_ident = scope.thread, _get_ident
 
     def replace(original: Callable[..., Any]) -> Callable[..., Any]:
-        def shown(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        def shown(*args: Any, **kwargs: Any) -> Any:
             if get_ident() != thread:
                 return original(*args, **kwargs)
             return show(*args, **kwargs)
@@ -179,7 +179,7 @@ def _written_clocks(scope: Scope) -> Iterator[Patch]:
     read, thread = _wall(scope), scope.thread
 
     def ctime(original: Callable[..., str]) -> Callable[..., str]:
-        def written(seconds: Any = None, /) -> str:  # noqa: ANN401  any number will do
+        def written(seconds: Any = None, /) -> str:
             if seconds is None and _get_ident() == thread:
                 seconds = read() // 1_000_000_000
             return original(seconds)
@@ -187,7 +187,7 @@ def _written_clocks(scope: Scope) -> Iterator[Patch]:
         return written
 
     def asctime(original: Callable[..., str]) -> Callable[..., str]:
-        def written(*parts: Any) -> str:  # noqa: ANN401
+        def written(*parts: Any) -> str:
             if not parts and _get_ident() == thread:
                 parts = (time.localtime(read() // 1_000_000_000),)
             return original(*parts)
@@ -200,7 +200,7 @@ def _written_clocks(scope: Scope) -> Iterator[Patch]:
 def _sleeps(scope: Scope) -> Iterator[Patch]:
     world = scope.world
 
-    def sleep(seconds: Any, /) -> None:  # noqa: ANN401  any number will do
+    def sleep(seconds: Any, /) -> None:
         length = float(seconds) if hasattr(seconds, "__float__") else float(operator.index(seconds))
         if length != length:  # noqa: PLR0124  that is how a NaN is told
             raise ValueError("Invalid value NaN (not a number)")

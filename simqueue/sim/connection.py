@@ -86,9 +86,7 @@ class SimulatedConnection:
         request, reply = self._hops(name)
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         due = server.scheduler.now + self._network.delay(request)
-        server.scheduler.post(
-            server.process, due, self._receive, work, number, sent, reply, answer
-        )
+        server.scheduler.post(server.process, due, self._receive, work, number, sent, reply, answer)
         return await answer
 
     async def _turn(self) -> None:
@@ -103,7 +101,7 @@ class SimulatedConnection:
             raise
 
     def _release(self) -> None:
-        """Hand the connection over to who has waited longest, so that nobody can step in between."""
+        """Hand the connection to who has waited longest, so that nobody can step in between."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -139,7 +137,9 @@ class SimulatedConnection:
         except PostgresError as caught:
             error = caught
         due = self._next_arrival(reply)
-        self._server.scheduler.post(self.process, due, self._reply, number, sent, answer, result, error)
+        self._server.scheduler.post(
+            self.process, due, self._reply, number, sent, answer, result, error
+        )
 
     def _reply(
         self,

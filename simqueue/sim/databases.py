@@ -17,7 +17,7 @@ def _in_memory(scope: Scope) -> Iterator[Patch]:
 
     thread, original = scope.thread, PgQueuer.in_memory.__func__  # type: ignore[attr-defined]
 
-    def simulated(cls: type[PgQueuer], channel: Any = None, resources: Any = None) -> PgQueuer:  # noqa: ANN401
+    def simulated(cls: type[PgQueuer], channel: Any = None, resources: Any = None) -> PgQueuer:
         if _thread.get_ident() != thread:
             made: PgQueuer = original(cls, channel, resources)
             return made

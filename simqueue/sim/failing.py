@@ -27,7 +27,7 @@ class FailedRun(SimqueueError):  # noqa: N818  what ``Run.check`` raises
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Describe an exception that ended the scenario or a worker; of a group with one member, that one."""
+    """Describe what ended the scenario or a worker; of a group with one member, that one."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     kind: FailureKind = "timeout" if isinstance(error, SettleTimeoutError) else "exception"
@@ -46,7 +46,7 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def ending(kind: FailureKind, message: str, tasks: list[asyncio.Task[Any]]) -> Failure:
-    """Describe a deadlock, a livelock or a run that reached its limit, naming who waits for what."""
+    """Describe a run that got stuck or reached its limit, naming who waits for what."""
     waits = [f"{_home(task)}: task {task.get_name()} {waiting_place(task)}" for task in tasks]
     shown = waits[:_TASKS_NAMED]
     if len(waits) > len(shown):

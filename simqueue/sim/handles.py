@@ -14,7 +14,11 @@ class Handle(asyncio.Handle):
     __slots__ = ("sequence",)
 
     def __init__(
-        self, callback: Callable[..., object], args: tuple[Any, ...], context: Context, sequence: int
+        self,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: Context,
+        sequence: int,
     ) -> None:
         # Not super().__init__: it asks the loop for its debug flag and costs half of this.
         self._callback = callback

@@ -33,7 +33,7 @@ class NumberedFuture(_FUTURE, metaclass=_StandIn):  # type: ignore[valid-type, m
 
     STANDS_FOR = _FUTURE
 
-    def __init__(self, *, loop: Any = None) -> None:  # noqa: ANN401
+    def __init__(self, *, loop: Any = None) -> None:
         super().__init__(loop=loop)
         self.number = _number(self, self.get_loop())
 
@@ -47,7 +47,12 @@ class NumberedTask(_TASK, metaclass=_StandIn):  # type: ignore[valid-type, misc]
     STANDS_FOR = _TASK
 
     def __init__(
-        self, coro: Any, *, loop: Any = None, name: Any = None, **options: Any  # noqa: ANN401
+        self,
+        coro: Any,
+        *,
+        loop: Any = None,
+        name: Any = None,
+        **options: Any,
     ) -> None:
         if loop is None:
             loop = asyncio.get_running_loop()
@@ -61,7 +66,7 @@ class NumberedTask(_TASK, metaclass=_StandIn):  # type: ignore[valid-type, misc]
         return self.number
 
 
-def _number(thing: object, loop: Any) -> int:  # noqa: ANN401
+def _number(thing: object, loop: Any) -> int:
     """Return the next number of a simulated loop; in other loops what hashes as before."""
     try:
         number: int = loop.next_number()
@@ -70,7 +75,7 @@ def _number(thing: object, loop: Any) -> int:  # noqa: ANN401
     return number
 
 
-def _hash_of_subclass(self: Any) -> int:  # noqa: ANN401
+def _hash_of_subclass(self: Any) -> int:
     """Return the number a future was given when it was first hashed."""
     try:
         number: int = self.number_when_hashed

@@ -26,7 +26,7 @@ def _answering(scope: Scope, answer: Callable[..., Any]) -> Replace:
     thread = scope.thread
 
     def replace(original: Callable[..., Any]) -> Callable[..., Any]:
-        def answered(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        def answered(*args: Any, **kwargs: Any) -> Any:
             if _get_ident() != thread:
                 return original(*args, **kwargs)
             return answer(original, *args, **kwargs)

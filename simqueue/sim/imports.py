@@ -19,6 +19,6 @@ def importing(thread: int) -> bool:
     return any(_owner(lock) == thread for lock in locks)
 
 
-def _owner(lock: Any) -> object:  # noqa: ANN401
+def _owner(lock: Any) -> object:
     owner = getattr(lock, "owner", None)
     return owner[0] if isinstance(owner, tuple) else owner

@@ -9,12 +9,13 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextvars import Context, copy_context
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from simqueue.choices import Choices, ladder
 from simqueue.errors import RefusedError
 from simqueue.sim.handles import Handle, Timer
 from simqueue.sim.hashing import NumberedFuture, NumberedTask
+from simqueue.sim.loop_without_io import LoopWithoutIO
 from simqueue.sim.places import place_of_caller
 from simqueue.sim.process import HOME, Process
 from simqueue.sim.scheduler import Scheduler
@@ -23,19 +24,13 @@ T = TypeVar("T")
 ExceptionHandler = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object]
 
 _NEVER_S = 1e12
-_NO_SOCKETS = (
-    "talk to the simulated database through sim.driver or sim.connect(), and put a fake of your "
-    "own in place of other services"
-)
-_NO_SIGNALS = "stop a worker with worker.stop() and kill it with worker.crash()"
-_NO_PROCESSES = "start another simulated process with sim.worker()"
 
 
-class SimulatedLoop(asyncio.AbstractEventLoop):
+class SimulatedLoop(LoopWithoutIO):
     """An event loop without I/O, whose time is virtual and whose order is chosen.
 
     Every process of the simulation shares this loop; a callback belongs to the process of the
-    context it was scheduled in. Whatever would touch the world outside raises ``RefusedError``.
+    context it was scheduled in.
     """
 
     def __init__(self, scheduler: Scheduler, choices: Choices, *, thread_us_max: int) -> None:
@@ -71,7 +66,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             sys.set_asyncgen_hooks(*hooks)
 
     def _abandoned(self, generator: AsyncGenerator[Any, Any]) -> None:
-        """Close an async generator nobody holds any more, as a task of the process that dropped it."""
+        """Close an async generator nobody holds any more, in a task of who dropped it."""
         process = self.scheduler.current
         if self._running and process.alive:
             process.context.copy().run(self.create_task, generator.aclose(), name="aclose")
@@ -133,7 +128,11 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return self._at(_microseconds(when), callback, args, context)
 
     def _at(
-        self, due: int, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+        self,
+        due: int,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: Context | None,
     ) -> Timer:
         scheduler = self.scheduler
         if context is None:
@@ -176,11 +175,11 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         number = self._names[kind] = self._names.get(kind, 0) + 1
         return f"{kind}#{number}"
 
-    def set_task_factory(self, factory: Any) -> None:  # noqa: ANN401  asyncio's signature
+    def set_task_factory(self, factory: Any) -> None:
         """Make ``factory(loop, coro, **kwargs)`` create tasks."""
         self._factory = factory
 
-    def get_task_factory(self) -> Any:  # noqa: ANN401
+    def get_task_factory(self) -> Any:
         """Return the factory in force, or None."""
         return self._factory
 
@@ -200,7 +199,11 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return future
 
     def _run_in_lane(
-        self, lane: Process, future: asyncio.Future[T], func: Callable[..., T], args: tuple[Any, ...]
+        self,
+        lane: Process,
+        future: asyncio.Future[T],
+        func: Callable[..., T],
+        args: tuple[Any, ...],
     ) -> None:
         result: T | None = None
         error: BaseException | None = None
@@ -213,7 +216,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         if lane.owner is not None:
             self.scheduler.post(lane.owner, done, _settle, future, result, error)
 
-    def set_default_executor(self, executor: concurrent.futures.Executor) -> None:  # type: ignore[override]
+    def set_default_executor(self, executor: concurrent.futures.Executor) -> None:
         """Do nothing: no executor's threads are used."""
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
@@ -240,20 +243,6 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         if self._handler is not None:
             self._handler(self, context)
 
-    # --- refused ---
-
-    def run_until_complete(self, future: Any) -> NoReturn:  # noqa: ANN401
-        """Refuse: the simulation runs the loop."""
-        raise RuntimeError("this loop is run by simqueue.run; await instead")
-
-    def run_forever(self) -> NoReturn:
-        """Refuse: the simulation runs the loop."""
-        raise RuntimeError("this loop is run by simqueue.run; await instead")
-
-    def stop(self) -> NoReturn:
-        """Refuse: the simulation runs the loop."""
-        raise RuntimeError("this loop is stopped by the end of the scenario; return from it instead")
-
 
 def _microseconds(seconds: float) -> int:
     """Return whole microseconds; a moment that never comes, infinity, is far beyond every limit."""
@@ -270,27 +259,3 @@ def _settle(future: asyncio.Future[T], result: T, error: BaseException | None) -
         future.set_exception(RuntimeError(f"function raised StopIteration: {error}"))
     else:
         future.set_exception(error)
-
-
-def _refusing(name: str, instead: str) -> Callable[..., NoReturn]:
-    def refuse(self: SimulatedLoop, *args: object, **kwargs: object) -> NoReturn:
-        raise RefusedError(f"loop.{name}", place_of_caller(), instead)
-
-    refuse.__name__ = name
-    refuse.__doc__ = f"Refuse: {instead}."
-    return refuse
-
-
-_SOCKET_METHODS = (
-    "add_reader", "remove_reader", "add_writer", "remove_writer", "create_connection",
-    "create_server", "create_unix_connection", "create_unix_server", "create_datagram_endpoint",
-    "connect_accepted_socket", "connect_read_pipe", "connect_write_pipe", "start_tls", "sendfile",
-    "sock_recv", "sock_recv_into", "sock_recvfrom", "sock_recvfrom_into", "sock_sendall",
-    "sock_sendto", "sock_connect", "sock_accept", "sock_sendfile", "getaddrinfo", "getnameinfo",
-)  # fmt: skip
-for _name in _SOCKET_METHODS:
-    setattr(SimulatedLoop, _name, _refusing(_name, _NO_SOCKETS))
-for _name in ("subprocess_exec", "subprocess_shell"):
-    setattr(SimulatedLoop, _name, _refusing(_name, _NO_PROCESSES))
-for _name in ("add_signal_handler", "remove_signal_handler"):
-    setattr(SimulatedLoop, _name, _refusing(_name, _NO_SIGNALS))

@@ -75,7 +75,10 @@ Picks = dict[JobId, EntryNumber]
 
 @asynccontextmanager
 async def _observed(
-    recorder: Recorder, cause: EntryNumber | None, entrypoint: str, **ids: Any  # noqa: ANN401
+    recorder: Recorder,
+    cause: EntryNumber | None,
+    entrypoint: str,
+    **ids: Any,
 ) -> AsyncIterator[None]:
     started = EntryNumber(len(recorder.entries))
     recorder.say(HandlerStarted(entrypoint, **ids), cause)

@@ -89,7 +89,7 @@ class Rebind:
         self.bound.restore(self.replacement)
 
 
-def own(owner: Any, name: str) -> Any:  # noqa: ANN401
+def own(owner: Any, name: str) -> Any:
     """Return what ``owner`` itself holds under a name, not what it inherits or binds."""
     if hasattr(owner, "__dict__"):
         return owner.__dict__.get(name, _ABSENT)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from simqueue.sim.entropy import CONTROLS
-from simqueue.sim.garbage import Disabled, Frozen
+from simqueue.sim.garbage import Callbacks, Disabled, Frozen
 from simqueue.sim.patch import Patch
 from simqueue.sim.randomness import Streams
 from simqueue.sim.source import Scope, World
@@ -61,7 +61,7 @@ def patched(world: World, seed: int) -> Iterator[Randomness]:
     begun: list[Patch] = []
     try:
         # Before gc.freeze is redirected; and what is made next would have the heap collected.
-        _begin((Disabled(), Frozen()), begun)
+        _begin((Disabled(), Callbacks(), Frozen()), begun)
         # The first of them is a redirect, which refuses to be done twice: it also is the lock.
         _begin([patch for control in CONTROLS for patch in control.patches(scope)], begun)
         yield Randomness(streams)

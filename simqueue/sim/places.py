@@ -19,10 +19,8 @@ _SITE = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platli
 
 @functools.lru_cache(maxsize=4096)
 def is_users(filename: str) -> bool:
-    """Return whether a file is neither simqueue's, the standard library's nor an installed package's."""
-    if filename.startswith(("<frozen", "<string>")) or filename.startswith(_OURS):
-        return False
-    return not filename.startswith(_SITE) and not filename.startswith(_STDLIB)
+    """Return whether a file is neither simqueue's, Python's own nor an installed package's."""
+    return not filename.startswith(("<frozen", "<string>", _OURS, _STDLIB, *_SITE))
 
 
 def name_of(code: CodeType) -> str:
@@ -54,7 +52,7 @@ def frames_of(traceback: TracebackType | None) -> Iterator[tuple[CodeType, int]]
 
 
 def culprit(error: BaseException) -> tuple[CodeType, int] | None:
-    """Return the innermost of the user's frames an exception went through, or the innermost of all."""
+    """Return the innermost user's frame an exception went through, or else the innermost."""
     frames = list(frames_of(error.__traceback__))
     users = [frame for frame in frames if is_users(frame[0].co_filename)]
     return (users or frames or [None])[-1]  # type: ignore[list-item]
@@ -87,7 +85,7 @@ def _users_innermost(frames: list[tuple[CodeType, int]]) -> tuple[CodeType, int]
     return (users or frames)[-1]
 
 
-def _await_chain(awaitable: Any) -> Iterator[tuple[CodeType, int]]:  # noqa: ANN401
+def _await_chain(awaitable: Any) -> Iterator[tuple[CodeType, int]]:
     while awaitable is not None:
         for prefix in ("cr", "gi", "ag"):
             frame = getattr(awaitable, f"{prefix}_frame", None)

@@ -102,7 +102,7 @@ class ProcessRandom(random.Random):
         """Return ``k`` random bits."""
         return self._target().getrandbits(k)
 
-    def seed(self, a: Any = None, version: int = 2) -> None:  # noqa: ANN401  random's signature
+    def seed(self, a: Any = None, version: int = 2) -> None:
         """Seed the running process's generator."""
         self._target().seed(a, version)
 
@@ -141,12 +141,12 @@ def _global_generator(scope: Scope) -> Iterator[Patch]:
 def _own_generators(scope: Scope) -> Iterator[Patch]:
     draw, thread, original = scope.streams.draw, scope.thread, _random.Random.seed
 
-    def seed(self: _random.Random, value: Any = None, /) -> None:  # noqa: ANN401
+    def seed(self: _random.Random, value: Any = None, /) -> None:
         if value is None and _get_ident() == thread:
             value = int.from_bytes(draw(32), "little")
         original(self, value)
 
-    def initialize(self: _random.Random, value: Any = None, /) -> None:  # noqa: ANN401
+    def initialize(self: _random.Random, value: Any = None, /) -> None:
         self.seed(value)
 
     yield Attribute(_random.Random, "seed", seed)
@@ -157,7 +157,7 @@ def _operating_system(scope: Scope) -> Iterator[Patch]:
     draw, thread = scope.streams.draw, scope.thread
 
     def drawing(original: Callable[..., bytes]) -> Callable[..., bytes]:
-        def drawn(size: int, *args: Any, **kwargs: Any) -> bytes:  # noqa: ANN401
+        def drawn(size: int, *args: Any, **kwargs: Any) -> bytes:
             if _get_ident() != thread or not isinstance(size, int) or size < 0:
                 return original(size, *args, **kwargs)
             return draw(size)
@@ -172,7 +172,7 @@ def _pseudo(drawing: Replace) -> Replace:
     def replace(original: Callable[..., Any]) -> Callable[..., Any]:
         drawn = drawing(original)
 
-        def pair(size: int, /) -> Any:  # noqa: ANN401
+        def pair(size: int, /) -> Any:
             found = drawn(size)
             return found if isinstance(found, tuple) else (found, True)
 
@@ -193,7 +193,7 @@ class NumpyState:
 
     __slots__ = ("_before", "_numpy_random", "_scope")
 
-    def __init__(self, scope: Scope, numpy_random: Any) -> None:  # noqa: ANN401  no dependency
+    def __init__(self, scope: Scope, numpy_random: Any) -> None:
         self._scope, self._numpy_random = scope, numpy_random
         self._before: Any = None
 

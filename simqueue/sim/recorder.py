@@ -30,7 +30,7 @@ class Recorder:
         """A running mix of every clock reading the simulated code took."""
 
     def watch(self, watcher: Watch, *types: type) -> None:
-        """Call ``watcher(number, entry)`` after each entry with an event of these types, or after all."""
+        """Call ``watcher(number, entry)`` after each entry, or those of the ``types`` given."""
         if not types:
             self._watchers.append(watcher)
         for event in types:

@@ -38,9 +38,7 @@ def _builtins(names: tuple[str, ...], instead: str) -> Callable[[Scope], Iterabl
     # They depend on the thread alone, and making them anew costs a tenth of a run's preparation.
     @functools.lru_cache(maxsize=1)
     def kept(thread: int) -> tuple[Patch, ...]:
-        return tuple(
-            redirects({name: refusing(thread, _public(name), instead) for name in names})
-        )
+        return tuple(redirects({name: refusing(thread, _public(name), instead) for name in names}))
 
     return lambda scope: kept(scope.thread)
 

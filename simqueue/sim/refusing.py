@@ -20,7 +20,7 @@ def refusing(thread: int, what: str, instead: str) -> Replace:
     """Return what replaces a function by a refusal that names ``what`` and says what to do."""
 
     def replace(original: Callable[..., Any]) -> Callable[..., Any]:
-        def refuse(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        def refuse(*args: Any, **kwargs: Any) -> Any:
             if _get_ident() != thread or debugging():
                 return original(*args, **kwargs)
             raise RefusedError(what, place_of_caller(), instead)

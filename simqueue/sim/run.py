@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
-from typing import Any
 
 from simqueue.choices import Choices, Recording, Seeded
 from simqueue.errors import TargetError
@@ -24,7 +23,7 @@ from simqueue.model.ids import Duration
 from simqueue.model.trace import TRACE_VERSION, Outcome, Recorded, Trace
 from simqueue.model.tracefile import seal
 from simqueue.sim.failing import FailedRun, ending, failure_of
-from simqueue.sim.observers import LogHandler, described
+from simqueue.sim.observers import LogHandler
 from simqueue.sim.patches import patched
 from simqueue.sim.recorder import Watch, digest
 from simqueue.sim.scheduler import Deadlock, Livelock, TimeLimit
@@ -70,7 +69,7 @@ class Run:
 
     @functools.cached_property
     def digest(self) -> str:
-        """32 hexadecimal digits over everything that happened: equal for the same run, and for no other."""
+        """32 hexadecimal digits over everything that happened: equal for the same run alone."""
         outcome, failure = self.outcome, self.outcome.failure
         judged = None if failure is None else (failure.kind, failure.signature)
         return digest(self.events, outcome.steps, outcome.simulated, judged, *self.entropy)
@@ -180,7 +179,9 @@ def _play(world: World, scenario: Scenario) -> None:
 
     def begin() -> None:
         sim = Simulation(world, process)
-        task = loop.create_task(_main(scenario, sim), name="scenario", context=process.context.copy())
+        task = loop.create_task(
+            _main(scenario, sim), name="scenario", context=process.context.copy()
+        )
         task.add_done_callback(finished)
 
     def finished(task: asyncio.Task[None]) -> None:
@@ -203,7 +204,9 @@ def _play(world: World, scenario: Scenario) -> None:
         )
         world.fail(ending("livelock", message, loop.unfinished()))
     except TimeLimit:
-        message = f"the run reached its limit of {world.config.limit} virtual time; these tasks wait"
+        message = (
+            f"the run reached its limit of {world.config.limit} virtual time; these tasks wait"
+        )
         world.fail(ending("timeout", message, loop.unfinished()))
     except SystemExit as error:
         world.fail(failure_of(error))
@@ -215,7 +218,7 @@ async def _main(scenario: Scenario, sim: Simulation) -> None:
 
 @contextmanager
 def _logging(world: World) -> Iterator[None]:
-    """Let the standard library's logging enter the event log, at the configured level for pgqueuer."""
+    """Let the standard library's logging enter the event log, pgqueuer's at a set level."""
     root, pgqueuer = logging.getLogger(), logging.getLogger("pgqueuer")
     handler = LogHandler(world.recorder)
     level = pgqueuer.level

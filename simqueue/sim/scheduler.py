@@ -35,8 +35,9 @@ class Scheduler:
     """
 
     __slots__ = (
-        "_attention", "_cleaning", "_collect", "_heap", "_instant_began", "_lags", "_sequence", "choices", "current",
-        "limit", "now", "processes", "runnable", "steps", "steps_per_instant_max", "stopped",
+        "_attention", "_cleaning", "_collect", "_heap", "_instant_began", "_lags", "_sequence",
+        "choices", "current", "limit", "now", "processes", "runnable", "steps",
+        "steps_per_instant_max", "stopped",
     )  # fmt: skip
 
     def __init__(
@@ -100,7 +101,7 @@ class Scheduler:
     def local_now(self) -> int:
         """Return virtual microseconds as the running process sees them."""
         floor = self.current.floor
-        return floor if floor > self.now else self.now
+        return max(self.now, floor)
 
     # --- what is to run ---
 
@@ -123,7 +124,9 @@ class Scheduler:
         heapq.heappush(self._heap, (due, sequence, process, timer))
         return timer
 
-    def post(self, process: Process, due: int, callback: Callable[..., object], *args: Any) -> Timer:  # noqa: ANN401
+    def post(
+        self, process: Process, due: int, callback: Callable[..., object], *args: Any
+    ) -> Timer:
         """Deliver a message: like ``at``, in the process's own context, never noticed late."""
         return self.at(process, due, callback, args, process.context)
 
@@ -223,12 +226,12 @@ class Scheduler:
 
     def _due(self, process: Process, timer: Timer) -> None:
         # An idle loop is woken by a timer of its own: the machine may be busy elsewhere.
-        if not process.ready and process.floor <= self.now and process.alive:
-            if timer._context is not process.context:  # noqa: SLF001
-                late = self._lags[process.lag.deviate(len(self._lags))]
-                if late:
-                    process.floor = self.now + late
-                    self._block(process)
+        idle = not process.ready and process.floor <= self.now and process.alive
+        if idle and timer._context is not process.context:  # noqa: SLF001
+            late = self._lags[process.lag.deviate(len(self._lags))]
+            if late:
+                process.floor = self.now + late
+                self._block(process)
         self._enqueue(process, timer)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -53,9 +54,14 @@ class Server:
         self._statements += 1
         return StatementId(self._statements)
 
-    def after_commit(self, callback: Callable[[], None]) -> None:
-        """Call ``callback()`` after each statement that changed something."""
+    @contextmanager
+    def after_commit(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Call ``callback()`` after each statement that changed something, while this lasts."""
         self._committed.append(callback)
+        try:
+            yield
+        finally:
+            self._committed.remove(callback)
 
     def execute(
         self, statement: Statement[T], number: StatementId, worker: str, cause: EntryNumber
@@ -87,7 +93,7 @@ class Server:
             for session in self._sessions.get(channel, ()):
                 session.notify(number, channel, payload)
         if events:
-            for callback in self._committed:
+            for callback in list(self._committed):
                 callback()
 
     def _tidied(self, event: StoreEvent) -> StoreEvent:

@@ -9,10 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from simqueue.adapter import InMemoryDriver, InMemoryQueries
-from simqueue.choices import Draws, SplitMix
+from simqueue.choices import Draws
 from simqueue.errors import SettleTimeoutError, UsageError
 from simqueue.model.events import ScenarioChose
 from simqueue.sim.observers import logger_for
+from simqueue.sim.recorded_random import RecordedRandom
 from simqueue.sim.worker import RestartPolicy, Setup, Worker
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from simqueue.sim.world import World
 
 T = TypeVar("T")
-_PATIENCE = 100
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SHOWN = 10
 
 
 class Simulation:
@@ -39,13 +42,18 @@ class Simulation:
         self._clients = 0
         self.driver = self.connect("scenario")
         self.queries = InMemoryQueries(self.driver)
-        self.random: random.Random = RecordedRandom(self)
+        self.random: random.Random = RecordedRandom(self._bits)
         self.log: structlog.typing.FilteringBoundLogger = logger_for(world.recorder)
 
     # --- workers and clients ---
 
     def worker(
-        self, name: str, setup: Setup, *, restart: RestartPolicy = "never", **run_options: Any  # noqa: ANN401
+        self,
+        name: str,
+        setup: Setup,
+        *,
+        restart: RestartPolicy = "never",
+        **run_options: Any,
     ) -> Worker:
         """Start a simulated process that runs ``PgQueuer.run(**run_options)``.
 
@@ -73,7 +81,7 @@ class Simulation:
 
     def now(self) -> datetime:
         """Return the wall clock, in UTC."""
-        return datetime.fromtimestamp(self._world.wall_ns() // 1_000 / 1_000_000, UTC)
+        return _EPOCH + timedelta(microseconds=self._world.wall_ns() // 1_000)
 
     def elapsed(self) -> timedelta:
         """Return the virtual time since the run began."""
@@ -91,15 +99,13 @@ class Simulation:
         quiet = asyncio.get_running_loop().create_future()
 
         def look() -> None:
-            if not quiet.done() and not (
-                tables.jobs.count("queued") or tables.jobs.count("picked")
-            ):
+            if not (quiet.done() or tables.jobs.count("queued") or tables.jobs.count("picked")):
                 quiet.set_result(None)
 
-        world.server.after_commit(look)
         look()
         try:
-            await asyncio.wait_for(quiet, timeout.total_seconds())
+            with world.server.after_commit(look):
+                await asyncio.wait_for(quiet, timeout.total_seconds())
         except TimeoutError:
             raise SettleTimeoutError(timeout.total_seconds(), self._remaining()) from None
 
@@ -109,8 +115,10 @@ class Simulation:
             for row in self._world.server.tables.jobs.rows.values()
             if row.status in ("queued", "picked")
         ]
-        shown = ", ".join(f"job {row.id} ({row.entrypoint}) is {row.status}" for row in rows[:10])
-        return shown + (f", and {len(rows) - 10} more" if len(rows) > 10 else "")  # noqa: PLR2004
+        shown = ", ".join(
+            f"job {row.id} ({row.entrypoint}) is {row.status}" for row in rows[:_SHOWN]
+        )
+        return shown + (f", and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
 
     # --- choices of the scenario itself ---
 
@@ -118,18 +126,25 @@ class Simulation:
         """Pick one of ``options``; the first is the simplest."""
         if not options:
             raise UsageError("sim.choice needs at least one option")
-        index = self.draws("choice").pick(len(options))
+        index = self._draws("choice").pick(len(options))
         self._chose("choice", index)
         return options[index]
 
     def chance(self, probability: float) -> bool:
         """Return True with ``probability``, to a millionth; False is the simplest."""
+        if not 0 <= probability <= 1:
+            raise UsageError(f"sim.chance takes a probability from 0 to 1, not {probability}")
         millionths = round(probability * 1_000_000)
-        happens = self.draws("chance").pick(1_000_000) >= 1_000_000 - millionths
+        happens = self._draws("chance").pick(1_000_000) >= 1_000_000 - millionths
         self._chose("chance", int(happens))
         return happens
 
-    def draws(self, kind: str) -> Draws:
+    def _bits(self, width: int) -> int:
+        bits = self._draws("random").pick(1 << width)
+        self._chose("random", bits)
+        return bits
+
+    def _draws(self, kind: str) -> Draws:
         """Return the values of the running process and task for ``kind``."""
         world = self._world
         task = asyncio.current_task()
@@ -138,45 +153,3 @@ class Simulation:
 
     def _chose(self, name: str, value: int) -> None:
         self._world.say(ScenarioChose(name, str(value)))
-
-
-class RecordedRandom(random.Random):
-    """A ``random.Random`` whose draws are recorded choices, 0 being the simplest.
-
-    Some of the base class's methods draw until they like what they get and would never end on
-    zeros alone, which is what calm gives them. After ``_PATIENCE`` zeros in a row the draws come
-    from a fixed sequence until the choices are other than 0 again.
-    """
-
-    def __new__(cls, sim: Simulation) -> RecordedRandom:
-        """Make the base class without a seed of its own."""
-        return super().__new__(cls, 0)
-
-    def __init__(self, sim: Simulation) -> None:
-        self._sim = sim
-        self._zeros = 0
-        self._escape = SplitMix(0)
-        super().__init__(0)
-
-    def random(self) -> float:
-        """Return a float in [0, 1)."""
-        return self.getrandbits(53) * 2.0**-53
-
-    def getrandbits(self, k: int, /) -> int:
-        """Return ``k`` random bits."""
-        value = 0
-        for start in range(0, k, 32):
-            width = min(32, k - start)
-            value |= self._bits(width) << start
-        return value
-
-    def _bits(self, width: int) -> int:
-        bits = self._sim.draws("random").pick(1 << width)
-        self._zeros = 0 if bits else self._zeros + 1
-        if self._zeros > _PATIENCE:
-            bits = self._escape.below(1 << width)
-        self._sim._chose("random", bits)  # noqa: SLF001  its own random
-        return bits
-
-    def seed(self, *args: object, **kwargs: object) -> None:
-        """Do nothing: the run's seed decides."""

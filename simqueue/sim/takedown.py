@@ -1,22 +1,23 @@
-"""The end of a world: everything still alive is closed where nobody can see it any more."""
+"""The end of a world: what lives is closed unseen, what was killed stays silent."""
 
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import sys
 from contextlib import suppress
 from typing import Any
 
+from simqueue.sim.finalizers import withhold_all
 from simqueue.sim.world import World, silence
 
 
 def take_down(world: World) -> None:
-    """Close what the run left: tasks, generators, and the tasks of killed processes.
+    """Close the tasks the run left, then drop what cannot or must not be closed.
 
     The verdict and the event log are sealed before, so ``finally`` blocks that run now change
-    neither. Errors they raise are of no consequence and are dropped.
+    neither. Errors they raise are of no consequence and are dropped. What is suspended after that
+    either belongs to a killed process, of which nothing may run, or swallowed its end.
     """
     world.recorder.seal()
     world.scheduler.stopped = True
@@ -25,9 +26,13 @@ def take_down(world: World) -> None:
     sys.set_asyncgen_hooks(None, None)
     asyncio._set_running_loop(world.loop)  # noqa: SLF001  what swallows its end may well go on awaiting
     try:
-        for task in world.loop.unfinished():
+        living = [task for task in world.loop.unfinished() if _is_alive(task)]
+        silent = len(living) < len(world.loop.unfinished())
+        for task in living:
             silence(task)
-            _close(world, task)
+            silent |= not _close(world, task)
+        if silent:
+            withhold_all()
         _forget(world)
         gc.collect()
     finally:
@@ -36,15 +41,19 @@ def take_down(world: World) -> None:
         sys.unraisablehook = hook
 
 
-def _close(world: World, task: asyncio.Task[Any]) -> None:
+def _is_alive(task: asyncio.Task[Any]) -> bool:
+    home = getattr(task, "home", None)
+    return home is None or bool(home.alive)
+
+
+def _close(world: World, task: asyncio.Task[Any]) -> bool:
+    """End a task as the garbage collector would; return whether it did end."""
     coroutine: Any = task.get_coro()
-    asyncio._enter_task(world.loop, task)  # type: ignore[attr-defined]  # noqa: SLF001
+    asyncio._enter_task(world.loop, task)  # noqa: SLF001
     with suppress(BaseException):
         coroutine.close()
-    asyncio._leave_task(world.loop, task)  # type: ignore[attr-defined]  # noqa: SLF001
-    if getattr(coroutine, "cr_frame", None) is not None:
-        # It swallows every exception, GeneratorExit too, and would complain whenever collected.
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
+    asyncio._leave_task(world.loop, task)  # noqa: SLF001
+    return getattr(coroutine, "cr_frame", None) is None
 
 
 def _forget(world: World) -> None:

@@ -16,7 +16,7 @@ _METHOD = "run_sync_in_worker_thread"
 
 
 @functools.cache
-def _backend() -> Any:  # noqa: ANN401
+def _backend() -> Any:
     """Return anyio's asyncio backend, None without anyio; not to be imported during a run."""
     try:
         from anyio._backends._asyncio import AsyncIOBackend
@@ -34,12 +34,12 @@ def _worker_threads(scope: Scope) -> Iterator[Patch]:
     thread, original = scope.thread, getattr(backend, _METHOD)
 
     async def run(
-        cls: Any,  # noqa: ANN401
+        cls: Any,
         func: Callable[..., Any],
         args: tuple[Any, ...],
         abandon_on_cancel: bool = False,  # noqa: FBT001, FBT002  anyio's signature
-        limiter: Any = None,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+        limiter: Any = None,
+    ) -> Any:
         if _thread.get_ident() != thread:
             return await original(func, args, abandon_on_cancel, limiter)
         await cls.checkpoint()

@@ -1,4 +1,4 @@
-"""Text as every machine would write it: without addresses and without this machine's directories."""
+"""Text as every machine would write it: without addresses and this machine's directories."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 
 @functools.lru_cache(maxsize=4)
 def _roots(current: str) -> tuple[tuple[str, str], ...]:
-    """Return directories and what stands for them, the longest first, so that the closest one wins."""
+    """Return directories and what stands for them, the longest first, since it is the closest."""
     named = {sysconfig.get_path(name): "site-packages" for name in ("purelib", "platlib")}
     named[sysconfig.get_path("stdlib")] = "python"
     named[os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))] = "simqueue"

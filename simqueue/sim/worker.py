@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from simqueue.errors import UsageError
-from simqueue.model.events import WorkerCrashed, WorkerExited, WorkerReady, WorkerStarted, WorkerStopping
+from simqueue.model.events import (
+    WorkerCrashed,
+    WorkerExited,
+    WorkerReady,
+    WorkerStarted,
+    WorkerStopping,
+)
 from simqueue.model.ids import ManagerId
 from simqueue.sim.connection import SimulatedConnection
 from simqueue.sim.observers import described, observe
@@ -22,11 +28,11 @@ if TYPE_CHECKING:
     from simqueue.sim.world import World
 
 Setup = Callable[["PgQueuer"], Any]
-"""The user's registration code: a function, an async function or an async context manager of a PgQueuer."""
+"""The user's registration code: a function, async or not, or async context manager."""
 
 RestartPolicy = Literal["never", "always"]
 RESTART_DELAY_US = 1_000_000
-"""How long a supervisor waits before it starts an ended process again, before the seed adds to it."""
+"""How long a supervisor waits at least before it starts an ended process again."""
 
 
 @dataclass(eq=False)
@@ -75,7 +81,7 @@ class Worker:
         self._end(process, "killed")
 
     def stop(self) -> None:
-        """Ask the process to end (SIGTERM): its shutdown event is set, as PgQueuer's own CLI does."""
+        """Ask the process to end (SIGTERM), which sets its shutdown event, as in PgQueuer's CLI."""
         process = self._running("stop")
         self.world.scheduler.post(process, self.world.scheduler.local_now(), self._terminate)
 
@@ -101,7 +107,8 @@ class Worker:
     def _running(self, verb: str) -> Process:
         if self.process is None or not self.process.alive:
             raise UsageError(
-                f"worker {self.name!r} cannot {verb}: it has ended ({self.exit}); call restart() first"
+                f"worker {self.name!r} cannot {verb}: it has ended ({self.exit}); call restart() "
+                "first"
             )
         return self.process
 
@@ -120,9 +127,9 @@ class Worker:
         task.add_done_callback(lambda task: self._returned(process, task), context=process.context)
 
     async def _main(self) -> None:
-        from simqueue.adapter import InMemoryDriver, InMemoryQueries
-
         from pgqueuer import PgQueuer
+
+        from simqueue.adapter import InMemoryDriver, InMemoryQueries
 
         driver = InMemoryDriver(connection=self._connect())
         pq = PgQueuer(connection=driver, queries=InMemoryQueries(driver))

@@ -35,9 +35,11 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def epoch_us(config: Config) -> int:
-    """Return the Unix microseconds of a run's first instant; raise ``UsageError`` if it is no whole minute."""
+    """Return the Unix microseconds of a run's first instant, which is a whole minute."""
     if config.start.tzinfo is None or (config.start - _EPOCH) % timedelta(minutes=1):
-        raise UsageError(f"Config.start must be a whole minute with a time zone, not {config.start}")
+        raise UsageError(
+            f"Config.start must be a whole minute with a time zone, not {config.start}"
+        )
     return (config.start - _EPOCH) // _US
 
 
@@ -64,9 +66,7 @@ class World:
         )
         self.recorder = Recorder(self.scheduler)
         self.recorder.watch(self._remember, JobPicked)
-        self.loop = SimulatedLoop(
-            self.scheduler, self.choices, thread_us_max=config.hop_max // _US
-        )
+        self.loop = SimulatedLoop(self.scheduler, self.choices, thread_us_max=config.hop_max // _US)
         self.loop.set_exception_handler(on_unhandled(self.recorder, self.recorder.say))
         self.server = Server(self.scheduler, self.recorder, names_in_force(self.epoch_us))
         self.panel = Panel(self.server.tables, without=config.without)

@@ -134,12 +134,12 @@ def test_a_campaign_that_lost_a_seed_is_inconclusive(call, project):
     project(
         "deadly.py",
         """
-        import os, signal
-        KILL, PID = os.kill, os.getpid
+        import ctypes, signal
+        DIE = getattr(ctypes.CDLL(None), "raise")
 
         async def scenario(sim):
             if sim.choice([0, 1]):
-                KILL(PID(), signal.SIGKILL)
+                DIE(signal.SIGKILL)
         """,
     )
     result = call("fuzz", "deadly.py", "--runs", "8", "--processes", "2")

@@ -9,7 +9,7 @@ from pgqueuer.core.completion import CompletionWatcher
 
 
 async def busy_shop(sim):
-    """Two workers that crash, stop and restart while they work off jobs that fail, retry and wait."""
+    """Two workers that crash, stop and restart while jobs fail, retry and wait."""
 
     def app(pq):
         @pq.entrypoint("charge", concurrency_limit=2)
@@ -48,7 +48,7 @@ async def busy_shop(sim):
 
 
 async def deduplicated(sim):
-    """Producers that race for dedupe keys while one worker drains, and an operator who clears up."""
+    """Producers that race for dedupe keys while a worker drains, and an operator who clears up."""
 
     @asynccontextmanager
     async def app(pq):

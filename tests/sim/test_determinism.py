@@ -1,4 +1,4 @@
-"""The same seed is the same run: twice in one process, and in another one under another string hash."""
+"""The same seed is the same run: twice in one process, and in another under another hash."""
 
 import json
 import os

@@ -428,8 +428,6 @@ def test_another_seed_draws_other_numbers(name, play):
     assert play(DRAWS[name], 7)[0] != play(DRAWS[name], 8)[0]
 
 
-
-
 def answers(probe):
     """Play a probe in a calm run, where no timer is late, and return what it returned."""
     found = []

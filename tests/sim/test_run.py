@@ -186,7 +186,8 @@ def test_the_wall_clock_starts_where_the_config_says():
 
 
 @pytest.mark.parametrize(
-    "start", [datetime(2031, 5, 4, 3, 2), datetime(2031, 5, 4, 3, 2, 1, tzinfo=UTC)]  # noqa: DTZ001
+    "start",
+    [datetime(2031, 5, 4, 3, 2), datetime(2031, 5, 4, 3, 2, 1, tzinfo=UTC)],  # noqa: DTZ001
 )
 def test_a_start_that_is_no_whole_minute_with_a_zone_is_refused(start):
     async def scenario(sim):
@@ -239,7 +240,7 @@ def test_the_scenarios_own_choices_are_recorded_and_repeated():
 
     first = run(scenario, seed=4)
     again = run(scenario, seed=99, choices=first.trace.choices)
-    other = run(scenario, seed=5)
+    run(scenario, seed=5)
     assert drawn[0] == drawn[1] != drawn[2]
     assert first.events == again.events
     assert any(isinstance(entry.event, ScenarioChose) for entry in first.events)

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import time
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -105,20 +106,35 @@ def test_run_options_reach_pgqueuer():
 
 
 def test_a_crash_runs_no_finally_and_leaves_the_row_picked():
+    """Not at the crash, nor when the world is taken down, nor when what is left is collected."""
     steps = []
+
+    @asynccontextmanager
+    async def transaction():
+        try:
+            yield
+        finally:
+            steps.append("rollback")
+
+    def numbers():
+        try:
+            yield 1
+        finally:
+            steps.append("closed")
 
     async def scenario(sim):
         def app(pq):
             @pq.entrypoint("charge")
             async def charge(job):
+                generator = numbers()
                 try:
-                    steps.append("begin")
-                    await asyncio.sleep(60)
+                    async with transaction():
+                        steps.append("begin")
+                        await asyncio.sleep(60 * next(generator))
                 except BaseException:
                     steps.append("except")
                 finally:
-                    if not ended:
-                        steps.append("finally")
+                    steps.append("finally")
 
         worker = sim.worker("a", app)
         await sim.queries.enqueue("charge", None)
@@ -128,12 +144,54 @@ def test_a_crash_runs_no_finally_and_leaves_the_row_picked():
         await asyncio.sleep(100)
         (row,) = await sim.queries.browse_queue()
         assert row.status == "picked"
-        ended.append(True)
 
-    ended = []
     result = check(scenario)
+    gc.collect()
     assert steps == ["begin"]
     assert events(result, WorkerCrashed)
+
+
+def test_what_a_living_process_left_is_closed_at_the_end():
+    steps = []
+
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("charge")
+            async def charge(job):
+                try:
+                    await asyncio.sleep(60)
+                finally:
+                    steps.append("finally")
+
+        sim.worker("a", app)
+        await sim.queries.enqueue("charge", None)
+        await asyncio.sleep(5)
+
+    check(scenario)
+    assert steps == ["finally"]
+
+
+def test_runs_with_crashes_leave_nothing_in_memory():
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("charge")
+            async def charge(job):
+                await asyncio.sleep(60)
+
+        worker = sim.worker("a", app)
+        await sim.queries.enqueue("charge", None)
+        await asyncio.sleep(5)
+        worker.crash()
+
+    def living():
+        gc.collect()
+        return sum(type(each).__module__.startswith("simqueue.sim.") for each in gc.get_objects())
+
+    check(scenario)
+    before = living()
+    for seed in range(5):
+        check(scenario, seed=seed)
+    assert living() == before
 
 
 def test_another_worker_takes_over_what_a_killed_one_had_picked():
