@@ -7,16 +7,16 @@
 
 from simqueue.choices.delays import ladder
 from simqueue.choices.door import Choices, Draws, Stream
-from simqueue.choices.sources import Calm, Recording, Seeded, Source, SplitMix
+from simqueue.choices.sources import Calm, Generator, Recording, Seeded, Source
 
 __all__ = [
     "Calm",
     "Choices",
     "Draws",
+    "Generator",
     "Recording",
     "Seeded",
     "Source",
-    "SplitMix",
     "Stream",
     "ladder",
 ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import blake2b
+from struct import Struct
 from typing import Protocol
 
-_MASK = (1 << 64) - 1
+_EIGHT_WORDS = Struct("<8Q")
 _MEAN_GAPS = (None, 100, 20, 4, 0)
 """How many calm picks lie between two that are not, on average; None: all are calm."""
 
@@ -120,54 +121,56 @@ class Seeded:
         """Begin the deviations of ``key``; equal seeds and keys give equal sequences."""
         kind = key.rpartition(" ")[2]
         if kind not in self._gaps:
-            which = SplitMix(_digest(self._seed, f"temper {kind}")).below(len(_MEAN_GAPS))
+            which = Generator(self._seed, f"temper {kind}").below(len(_MEAN_GAPS))
             self._gaps[kind] = _MEAN_GAPS[which]
-        return _RandomDeviations(_digest(self._seed, key), self._gaps[kind])
+        return _RandomDeviations(self._seed, key, self._gaps[kind])
 
     def values(self, key: str) -> Values:
         """Begin the values of ``key``; equal seeds and keys give equal sequences."""
-        return _RandomValues(_digest(self._seed, key))
+        return _RandomValues(self._seed, key)
 
 
-def _digest(seed: int, key: str) -> int:
-    return int.from_bytes(blake2b(f"{seed} {key}".encode(), digest_size=8).digest(), "little")
+class Generator:
+    """Random numbers from a hash of seed and key, eight to a block, each block of the one before.
 
+    A run has dozens of keys and draws a few numbers for most of them, so that what a generator
+    costs to start counts for more than what a number costs: the hash of the key is the first block.
+    """
 
-class SplitMix:
-    """Steele, Lea and Flood's SplitMix64: a small generator that is cheap to start, one per key."""
+    __slots__ = ("_block", "_words")
 
-    __slots__ = ("_state",)
-
-    def __init__(self, state: int) -> None:
-        self._state = state
-
-    def bits(self) -> int:
-        """Return 64 random bits."""
-        self._state = s = (self._state + 0x9E3779B97F4A7C15) & _MASK
-        s = ((s ^ (s >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-        s = ((s ^ (s >> 27)) * 0x94D049BB133111EB) & _MASK
-        return s ^ (s >> 31)
+    def __init__(self, seed: int, key: str) -> None:
+        self._block = blake2b(f"{seed} {key}".encode()).digest()
+        self._words = list(_EIGHT_WORDS.unpack(self._block))
 
     def below(self, n: int) -> int:
         """Return one of ``0 .. n-1``, for ``n`` up to 2**64."""
-        return (self.bits() * n) >> 64
+        words = self._words
+        if not words:
+            self._block = block = blake2b(self._block).digest()
+            words.extend(_EIGHT_WORDS.unpack(block))
+        word: int = words.pop()
+        return (word * n) >> 64
 
 
-class _RandomDeviations(SplitMix):
+class _RandomDeviations(Generator):
     __slots__ = ("_widest",)
 
-    def __init__(self, state: int, mean_gap: int | None) -> None:
-        super().__init__(state)
+    def __init__(self, seed: int, key: str, mean_gap: int | None) -> None:
         self._widest = 0 if mean_gap is None else 2 * mean_gap + 1
+        if self._widest:
+            super().__init__(seed, key)
 
     def gap(self) -> int:
-        return self.below(self._widest) if self._widest else NEVER
+        if self._widest <= 1:
+            return 0 if self._widest else NEVER
+        return self.below(self._widest)
 
     def after_gap(self, n: int) -> int:
         return self.below(n)
 
 
-class _RandomValues(SplitMix):
+class _RandomValues(Generator):
     __slots__ = ()
 
     def next(self, n: int) -> int:

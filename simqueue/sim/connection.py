@@ -47,10 +47,18 @@ class SimulatedConnection:
     TCP stream carries both.
     """
 
-    def __init__(self, name: str, server: Server, network: Network, process: Process) -> None:
+    def __init__(
+        self,
+        name: str,
+        server: Server,
+        network: Network,
+        process: Process,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
         self.name, self.process = name, process
         self.on_notify: Callable[[str, str], None] = lambda channel, payload: None
-        self._server, self._network = server, network
+        # Not the running loop: to find out which that is asks the operating system each time.
+        self._server, self._network, self._loop = server, network, loop
         self._busy = False
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._arrived = 0
@@ -84,14 +92,14 @@ class SimulatedConnection:
             self.process.worker, StatementSent(number, self.name, name), CAUSE.get()
         )
         request, reply = self._hops(name)
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[T] = self._loop.create_future()
         due = server.scheduler.now + self._network.delay(request)
         server.scheduler.post(server.process, due, self._receive, work, number, sent, reply, answer)
         return await answer
 
     async def _turn(self) -> None:
         """Wait for the connection, behind those who came before."""
-        turn = asyncio.get_running_loop().create_future()
+        turn = self._loop.create_future()
         self._waiting.append(turn)
         try:
             await turn
@@ -111,7 +119,7 @@ class SimulatedConnection:
 
     def _hops(self, name: str) -> tuple[Stream, Stream]:
         """Return the choices of the way there and back: of this worker, task and statement."""
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         asker = "" if task is None else task.get_name().partition("#")[0]
         streams = self._streams.get((asker, name))
         if streams is None:

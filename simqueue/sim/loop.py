@@ -100,10 +100,20 @@ class SimulatedLoop(LoopWithoutIO):
     def call_soon(self, callback: Callable[..., object], *args: Any,  # type: ignore[override]
                   context: Context | None = None) -> Handle:  # fmt: skip
         """Append a step to the ready queue of the process that ``context`` belongs to."""
+        # Each step of a task comes through here: no call is made that can be spared.
         scheduler = self.scheduler
         if context is None:
-            return scheduler.soon(scheduler.current, callback, args, copy_context())
-        return scheduler.soon(context.get(HOME, scheduler.current), callback, args, context)
+            context = copy_context()
+            process = scheduler.current
+        else:
+            process = context.get(HOME, scheduler.current)
+        scheduler.sequence = sequence = scheduler.sequence + 1
+        handle = Handle(callback, args, context, sequence)
+        if process.queued:
+            process.ready.append(handle)
+        else:
+            scheduler.enqueue(process, handle)
+        return handle
 
     def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any,  # type: ignore[override]
                              context: Context | None = None) -> Handle:  # fmt: skip

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +38,13 @@ class ObservedEntrypoint(AbstractEntrypointExecutor):
     async def execute(self, job: models.Job, context: models.Context) -> None:
         """Run the job's handler under observation."""
         job_id = JobId(int(job.id))
-        async with _observed(
-            self._recorder, self._picks.get(job_id), str(job.entrypoint), job_id=job_id
-        ):
-            await self.inner.execute(job, context)
+        await _observed(
+            self.inner.execute(job, context),
+            self._recorder,
+            self._picks.get(job_id),
+            str(job.entrypoint),
+            job_id=job_id,
+        )
 
 
 class ObservedSchedule(AbstractScheduleExecutor):
@@ -55,10 +57,13 @@ class ObservedSchedule(AbstractScheduleExecutor):
     async def execute(self, schedule: models.Schedule, context: models.ScheduleContext) -> None:
         """Run the schedule's handler under observation."""
         schedule_id = ScheduleId(int(schedule.id))
-        async with _observed(
-            self._recorder, None, str(schedule.entrypoint), schedule_id=schedule_id
-        ):
-            await self.inner.execute(schedule, context)
+        await _observed(
+            self.inner.execute(schedule, context),
+            self._recorder,
+            None,
+            str(schedule.entrypoint),
+            schedule_id=schedule_id,
+        )
 
     def get_next(self) -> datetime:
         """Return the inner executor's answer."""
@@ -73,18 +78,18 @@ Picks = dict[JobId, EntryNumber]
 """The entry of each job's latest pick."""
 
 
-@asynccontextmanager
 async def _observed(
+    handler: Coroutine[Any, Any, None],
     recorder: Recorder,
     cause: EntryNumber | None,
     entrypoint: str,
     **ids: Any,
-) -> AsyncIterator[None]:
-    started = EntryNumber(len(recorder.entries))
-    recorder.say(HandlerStarted(entrypoint, **ids), cause)
+) -> None:
+    """Run a handler, and write down when it starts and how it ends."""
+    started = recorder.say(HandlerStarted(entrypoint, **ids), cause)
     token = CAUSE.set(started)
     try:
-        yield
+        await handler
     except BaseException as error:
         recorder.say(HandlerRaised(entrypoint, described(error), **ids), started)
         raise
@@ -154,7 +159,7 @@ def logger_for(recorder: Recorder) -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
-def on_unhandled(recorder: Recorder, say: Callable[[AnyEvent], None]) -> Callable[..., None]:
+def on_unhandled(recorder: Recorder, say: Callable[[AnyEvent], object]) -> Callable[..., None]:
     """Return a loop exception handler that writes down errors nobody awaited."""
     from simqueue.model.events import TaskFailed
 

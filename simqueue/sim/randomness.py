@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import blake2b, shake_128
+from struct import Struct
 from types import MethodType
 from typing import Any
 
@@ -24,6 +25,7 @@ from simqueue.sim.patch import Attribute, Patch, Rebind, Replace, redirects
 from simqueue.sim.source import Control, Scope, Source
 
 _IMPORTS = -1
+_WORDS = Struct(f"<{len(random.Random(0).getstate()[1])}L")  # noqa: S311  only its size
 _METHODS = tuple(
     Bound(value)
     for value in vars(random).values()
@@ -75,7 +77,9 @@ class Streams:
             summary.update(b"%d %d " % (process, self._drawn.get(process, 0)))
             generator = self._generators.get(process)
             if generator is not None:
-                summary.update(repr(generator.getstate()).encode())
+                _, words, kept = generator.getstate()
+                summary.update(_WORDS.pack(*words))
+                summary.update(b"%r" % kept)
         return summary.digest()
 
     def _process(self) -> int:

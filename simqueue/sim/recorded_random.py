@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Self
 
-from simqueue.choices import SplitMix
+from simqueue.choices import Generator
 
 _PATIENCE = 100
 _WORD_BITS = 32
@@ -27,7 +27,7 @@ class RecordedRandom(random.Random):
     def __init__(self, pick: Callable[[int], int]) -> None:
         self._pick = pick
         self._zeros = 0
-        self._escape = SplitMix(0)
+        self._escape = Generator(0, "escape")
         super().__init__(0)
 
     def random(self) -> float:

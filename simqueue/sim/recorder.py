@@ -61,17 +61,17 @@ class Recorder:
                 watcher(number, entry)
         return number
 
-    def say(self, event: AnyEvent, cause: EntryNumber | None = None) -> None:
-        """Append an event of the running process, at the process's own time.
+    def say(self, event: AnyEvent, cause: EntryNumber | None = None) -> EntryNumber | None:
+        """Append an event of the running process, at the process's own time; return its number.
 
         A process that blocked its loop is ahead of the world; what it does then is appended when
-        the world gets there, and never if the process is killed before.
+        the world gets there, and never if the process is killed before: it has no number yet.
         """
         process = self._scheduler.current
-        if process.floor > self._scheduler.now:
-            self._scheduler.post(process, process.floor, self._later, process, event, cause)
-        else:
-            self.append(process.worker, event, cause)
+        if process.floor <= self._scheduler.now:
+            return self.append(process.worker, event, cause)
+        self._scheduler.post(process, process.floor, self._later, process, event, cause)
+        return None
 
     def _later(self, process: Process, event: AnyEvent, cause: EntryNumber | None) -> None:
         self.append(process.worker, event, cause)

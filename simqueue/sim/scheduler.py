@@ -35,9 +35,9 @@ class Scheduler:
     """
 
     __slots__ = (
-        "_attention", "_cleaning", "_collect", "_heap", "_instant_began", "_lags", "_sequence",
-        "choices", "current", "limit", "now", "processes", "runnable", "steps",
-        "steps_per_instant_max", "stopped",
+        "_attention", "_cleaning", "_collect", "_heap", "_instant_began", "_lags",
+        "choices", "current", "limit", "now", "on_error", "processes", "runnable",
+        "sequence", "steps", "steps_per_instant_max", "stopped",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +48,7 @@ class Scheduler:
         lag_max_us: int,
         steps_per_instant_max: int,
         collect: Callable[[], object],
+        on_error: Callable[[Handle, BaseException], object],
     ) -> None:
         self.choices = choices
         self.limit = limit_us
@@ -59,8 +60,9 @@ class Scheduler:
         self.runnable: list[Process] = []
         self._lags = ladder(lag_max_us)
         self._collect = collect
+        self.on_error = on_error
         self._heap: list[tuple[int, int, Process, Timer]] = []
-        self._sequence = 0
+        self.sequence = 0
         self._instant_began = 0
         self._cleaning = _STEPS_BETWEEN_CLEANINGS
         self._attention = min(self._cleaning, steps_per_instant_max + 1)
@@ -108,19 +110,19 @@ class Scheduler:
     def soon(self, process: Process, callback: Callable[..., object], args: tuple[Any, ...],
              context: Context) -> Handle:  # fmt: skip
         """Append a step to the process's ready queue."""
-        self._sequence = sequence = self._sequence + 1
+        self.sequence = sequence = self.sequence + 1
         handle = Handle(callback, args, context, sequence)
         if process.queued:
             process.ready.append(handle)
         else:
-            self._enqueue(process, handle)
+            self.enqueue(process, handle)
         return handle
 
     def at(self, process: Process, due: int, callback: Callable[..., object],
            args: tuple[Any, ...], context: Context) -> Timer:  # fmt: skip
         """Append a step to the process's ready queue when the world's time is ``due``."""
-        self._sequence = sequence = self._sequence + 1
-        timer = Timer(due, callback, args, context, sequence)
+        self.sequence = sequence = self.sequence + 1
+        timer = Timer(callback, args, context, sequence, False, due)
         heapq.heappush(self._heap, (due, sequence, process, timer))
         return timer
 
@@ -130,7 +132,8 @@ class Scheduler:
         """Deliver a message: like ``at``, in the process's own context, never noticed late."""
         return self.at(process, due, callback, args, process.context)
 
-    def _enqueue(self, process: Process, handle: Handle) -> None:
+    def enqueue(self, process: Process, handle: Handle) -> None:
+        """Append a step to a ready queue, making its process runnable if it can run."""
         if not process.alive:
             process.remains.append(handle)
             return
@@ -141,28 +144,47 @@ class Scheduler:
 
     # --- running ---
 
-    def run(self) -> None:
+    def run(self) -> None:  # noqa: C901, PLR0912  the loop: a call costs a tenth of a step
         """Run until ``stopped``; raise ``Deadlock``, ``Livelock`` or ``TimeLimit``."""
         runnable = self.runnable
         while not self.stopped:
             if not runnable:
                 self._advance()
                 continue
-            process = runnable[0] if len(runnable) == 1 else self._choose()
-            ready = process.ready
-            handle = ready.popleft()
-            if not ready:
-                process.queued = False
-                runnable.remove(process)
-            if handle._cancelled:  # noqa: SLF001  as asyncio's own loop reads it
-                continue
-            self.current = process
-            self.steps = steps = self.steps + 1
-            if steps >= self._attention:
-                self._attend()
-            handle._context.run(handle._callback, *handle._args)  # noqa: SLF001
-            if process.floor > self.now:
-                self._block(process)
+            process = runnable[0]
+            if len(runnable) > 1:
+                # Calm is the process whose step became ready first.
+                earliest = process.ready[0].sequence
+                for other in runnable:
+                    sequence = other.ready[0].sequence
+                    if sequence < earliest:
+                        process, earliest = other, sequence
+                if process.order.quiet:
+                    process.order.quiet -= 1
+                else:
+                    process = self._choose(process)
+            handle = process.ready.popleft()
+            if not handle._cancelled:  # noqa: SLF001  as asyncio's own loop reads it
+                self.current = process
+                self.steps = steps = self.steps + 1
+                if steps >= self._attention:
+                    self._attend()
+                try:
+                    handle._context.run(handle._callback, *handle._args)  # noqa: SLF001
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001  as asyncio's own loop takes it
+                    self._raised(process, handle, error)
+                if process.floor > self.now:
+                    self._block(process)
+            # Not before the step has run: most steps make their process runnable again.
+            if not process.ready:
+                self._unqueue(process)
+
+    def _raised(self, process: Process, handle: Handle, error: BaseException) -> None:
+        if handle._context is process.context:  # noqa: SLF001
+            raise error  # The world's own message: nobody but us can have made the mistake.
+        self.on_error(handle, error)
 
     def _attend(self) -> None:
         """Do what is due at certain steps, which are the same in every run of the same choices."""
@@ -180,21 +202,10 @@ class Scheduler:
             self._heap = [item for item in self._heap if not item[3]._cancelled]  # noqa: SLF001
             heapq.heapify(self._heap)
 
-    def _choose(self) -> Process:
-        """Pick who goes next: calm is the process whose step became ready first."""
-        runnable = self.runnable
-        first = runnable[0]
-        earliest = first.ready[0].sequence
-        for process in runnable:
-            sequence = process.ready[0].sequence
-            if sequence < earliest:
-                first, earliest = process, sequence
-        order = first.order
-        if order.quiet:
-            order.quiet -= 1
-            return first
-        which = order.deviate(len(runnable))
-        return sorted(runnable, key=_waiting_since)[which] if which else first
+    def _choose(self, first: Process) -> Process:
+        """Pick who goes next, ``first`` if that is 0."""
+        which = first.order.deviate(len(self.runnable))
+        return sorted(self.runnable, key=_waiting_since)[which] if which else first
 
     def _block(self, process: Process) -> None:
         """Keep a process from running until its own time is the world's."""
@@ -232,7 +243,7 @@ class Scheduler:
             if late:
                 process.floor = self.now + late
                 self._block(process)
-        self._enqueue(process, timer)
+        self.enqueue(process, timer)
 
 
 def _waiting_since(process: Process) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,9 +32,7 @@ _SHOWN = 10
 class Simulation:
     """What a scenario is given: workers to start and stop, a client of the database, virtual time.
 
-    ``driver`` and ``queries`` are a client of the simulated database, never faulted. ``random`` is
-    a ``random.Random`` whose draws are recorded choices. ``log`` is a structlog logger whose lines
-    enter the event log.
+    ``driver`` and ``queries`` are a client of the simulated database, never faulted.
     """
 
     def __init__(self, world: World, process: Process) -> None:
@@ -42,8 +41,16 @@ class Simulation:
         self._clients = 0
         self.driver = self.connect("scenario")
         self.queries = InMemoryQueries(self.driver)
-        self.random: random.Random = RecordedRandom(self._bits)
-        self.log: structlog.typing.FilteringBoundLogger = logger_for(world.recorder)
+
+    @functools.cached_property
+    def random(self) -> random.Random:
+        """A ``random.Random`` whose draws are recorded choices."""
+        return RecordedRandom(self._bits)
+
+    @functools.cached_property
+    def log(self) -> structlog.typing.FilteringBoundLogger:
+        """A structlog logger whose lines enter the event log."""
+        return logger_for(self._world.recorder)
 
     # --- workers and clients ---
 

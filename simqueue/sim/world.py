@@ -20,6 +20,7 @@ from simqueue.model.failure import Failure
 from simqueue.model.ids import Duration, EntryNumber
 from simqueue.sim.connection import Network, SimulatedConnection
 from simqueue.sim.failing import failure_of
+from simqueue.sim.handles import Handle
 from simqueue.sim.loop import SimulatedLoop
 from simqueue.sim.observers import Picks, on_unhandled
 from simqueue.sim.process import Process
@@ -63,6 +64,7 @@ class World:
             lag_max_us=config.lag_max // _US,
             steps_per_instant_max=config.steps_per_instant_max,
             collect=gc.collect,
+            on_error=self._callback_raised,
         )
         self.recorder = Recorder(self.scheduler)
         self.recorder.watch(self._remember, JobPicked)
@@ -84,7 +86,7 @@ class World:
 
     def connect(self, name: str, process: Process) -> SimulatedConnection:
         """Open a session of the server for a process."""
-        return SimulatedConnection(name, self.server, self.network, process)
+        return SimulatedConnection(name, self.server, self.network, process, self.loop)
 
     def kill(self, process: Process) -> None:
         """Stop a process between two steps, keeping its tasks so that no ``finally`` runs."""
@@ -122,6 +124,12 @@ class World:
         name, message = broken
         self.fail(Failure("invariant", message, where=name, signature=f"invariant:{name}"))
         self.recorder.append(entry.worker, InvariantBroken(name, message), EntryNumber(number))
+
+    def _callback_raised(self, handle: Handle, error: BaseException) -> None:
+        callback: Any = handle._callback  # noqa: SLF001  as asyncio's own handles tell it
+        name = getattr(callback, "__qualname__", type(callback).__name__)
+        message = f"Exception in callback {name.replace('.<locals>', '')}"
+        self.loop.call_exception_handler({"message": message, "exception": error, "handle": handle})
 
     # --- what the patches ask ---
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 from simqueue.model.events import StoreEvent
 from simqueue.model.ids import Instant
@@ -13,8 +14,7 @@ from simqueue.store.tables import Tables
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Statement(Generic[T]):
+class Statement(msgspec.Struct, Generic[T], frozen=True):
     """One autocommit statement, as a client sends it.
 
     ``decide`` reads tables at one instant and returns the events to apply, or raises

@@ -12,6 +12,7 @@ def make(source=None, **settings):
         "lag_max_us": 250_000,
         "steps_per_instant_max": 10_000,
         "collect": lambda: None,
+        "on_error": lambda handle, error: pytest.fail(f"{handle}: {error!r}"),
     }
     return Scheduler(Choices(source or Calm()), **(defaults | settings))
 
