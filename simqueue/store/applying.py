@@ -57,13 +57,14 @@ def _burned(tables: Tables, at: Instant, event: e.IdsBurned) -> None:
 
 
 def _picked(tables: Tables, at: Instant, event: e.JobPicked) -> None:
-    old = tables.jobs.rows[event.job_id]
+    jobs = tables.jobs
+    old = jobs.rows[event.job_id]
     job, entrypoint, priority = old.id, old.entrypoint, old.priority
     row = JobRow(
         job, priority, old.created, at, at, old.execute_after, "picked", entrypoint,
         old.dedupe_key, old.payload, old.headers, old.attempts, event.manager, event.slot,
     )  # fmt: skip
-    tables.jobs.replace(old, row)
+    jobs.pick(old, row)
     tables.log.append(at, job, "picked", priority, entrypoint)
 
 
