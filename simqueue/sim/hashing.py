@@ -58,6 +58,8 @@ class NumberedTask(_TASK, metaclass=_StandIn):  # type: ignore[valid-type, misc]
 class NamedTask(NumberedTask):
     """What ``asyncio.Task`` is during a run: a task that is named after a number of its loop's."""
 
+    STANDS_FOR = _TASK
+
     def __init__(self, coro: Any, *, loop: Any = None, name: Any = None, **options: Any) -> None:
         if name is None:
             home = asyncio.get_running_loop() if loop is None else loop
