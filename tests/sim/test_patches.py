@@ -75,7 +75,7 @@ def state():
     bound = {key: value.__self__ for key, value in found.items() if inspect.ismethod(value)}
     others = {
         "random": random.getstate(),
-        "gc": (gc.isenabled(), gc.get_freeze_count(), gc.get_threshold()),
+        "gc": (gc.isenabled(), gc.get_freeze_count(), gc.get_threshold(), gc.callbacks[:]),
         "zone": (time.tzname, os.environ.get("TZ")),
         "travels": list(time_machine.traveller_stack),
         "hooks": (sys.get_asyncgen_hooks(), sys.unraisablehook),
@@ -146,6 +146,7 @@ async def travels(sim):
     time_machine.travel(0, tick=False).start()
     gc.enable()
     gc.unfreeze()
+    gc.callbacks.append(print)
     random.seed(1)
 
 
@@ -315,6 +316,28 @@ def test_other_threads_are_refused_nothing(other_thread):
 
     with patched(World(), 0):
         assert other_thread(everything)
+
+
+def test_who_watches_collections_is_not_called_in_a_run():
+    """Hypothesis times them, from the first property on: the digest must not depend on that."""
+
+    async def scenario(sim):
+        gc.collect()
+
+    calls = []
+
+    def watch(phase, info):
+        calls.append((phase, monotonic()))
+
+    alone = run(scenario).digest
+    gc.callbacks.append(watch)
+    try:
+        assert run(scenario).digest == alone
+        assert calls == []
+        gc.collect()
+        assert [phase for phase, _ in calls] == ["start", "stop"]
+    finally:
+        gc.callbacks.remove(watch)
 
 
 def test_asyncios_names_mean_what_they_say_during_a_run():

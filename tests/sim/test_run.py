@@ -224,6 +224,28 @@ def test_an_error_nobody_awaited_is_written_down():
     assert failed.error == "ValueError: unseen"
 
 
+def test_a_callback_that_raises_is_written_down_and_the_run_goes_on():
+    went_on = []
+
+    async def scenario(sim):
+        def broken():
+            raise ValueError("unheard")
+
+        loop = asyncio.get_running_loop()
+        loop.call_soon(broken)
+        loop.call_later(1, broken)
+        asyncio.create_task(asyncio.sleep(2)).add_done_callback(lambda task: broken())
+        await asyncio.sleep(3)
+        went_on.append(sim.elapsed())
+
+    result = run(scenario)
+    result.check()
+    assert went_on == [timedelta(seconds=3)]
+    failed = [entry.event for entry in result.events if isinstance(entry.event, TaskFailed)]
+    assert [event.error for event in failed] == ["ValueError: unheard"] * 3
+    assert failed[0].message.endswith("scenario.broken")
+
+
 def test_the_scenarios_own_choices_are_recorded_and_repeated():
     drawn = []
 
