@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import sys
 from importlib.metadata import version
 
 from rich.console import Console
@@ -26,7 +27,7 @@ def main() -> None:
     rows = [*adapter.rows(), *simulation.rows()]
     if options.words:
         rows = [row for row in rows if any(word in row.what for word in options.words)]
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     measured = []
     for row in rows:
         with console.status(row.what):

@@ -35,16 +35,12 @@ from uuid import uuid1, uuid4
 
 import anyio
 import anyio.to_thread
+import numpy as np
 import pytest
 
 from simqueue.sim import entropy, patches
 from simqueue.sim.entropy import CONTROLS, SOURCES
 from simqueue.sim.run import run
-
-try:
-    import numpy as np
-except ImportError:  # it is no dependency
-    np = None
 
 DRAWS = {}
 READINGS = {}
@@ -129,11 +125,9 @@ async def temporary_names():
         return Path(file.name).name, Path(place).name, Path(tempfile.mktemp()).name
 
 
-if np is not None:
-
-    @probe(DRAWS)
-    async def arrays():
-        return np.random.random(), np.random.default_rng().integers(10**12)
+@probe(DRAWS)
+async def arrays():
+    return np.random.random(), np.random.default_rng().integers(10**12)
 
 
 # --- clocks: the same for a choice of delays ---
@@ -501,7 +495,6 @@ def test_the_local_time_zone_is_utc(monkeypatch):
         time.tzset()
 
 
-@pytest.mark.skipif(np is None, reason="numpy is no dependency")
 def test_that_numpy_is_loaded_makes_no_difference_to_what_does_not_use_it(monkeypatch):
     loaded = in_scenario(operating_system, 7)
     assert "numpy.random" in sys.modules
@@ -541,7 +534,7 @@ SHOWN_BY = {
     "random.Random()": ["unseeded_generator", "reseeded_generators", "subclassed_generator"],
     "os.urandom, os.getrandom": ["operating_system", "system_generator", "tokens", "random_uuids"],
     "names of temporary files": ["temporary_names"],
-    "numpy.random": ["arrays"] if np is not None else [],
+    "numpy.random": ["arrays"],
     "uuid.uuid1": ["timed_uuids"],
     "os.getpid": ["process_and_host"],
     "socket.gethostname": ["process_and_host"],
