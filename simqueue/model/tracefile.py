@@ -55,6 +55,8 @@ def decode(document: bytes, origin: str = "<bytes>") -> Trace:
         trace = msgspec.json.decode(document, type=Trace)
     except msgspec.ValidationError as error:
         raise TraceFormatError(origin, f"is not a valid trace: {error}; {_AGAIN}") from None
+    except (ValueError, RecursionError) as error:  # the header was read, what it skipped was not
+        raise TraceFormatError(origin, f"is damaged: {error}; {_AGAIN}") from None
     if checksum(trace) != trace.checksum:
         problem = f"is damaged: its checksum is {trace.checksum or 'missing'}, its content's is "
         raise TraceFormatError(origin, f"{problem}{checksum(trace)}; {_AGAIN}")

@@ -13,7 +13,7 @@ from simqueue.errors import UsageError
 from simqueue.model.config import Config
 from simqueue.model.trace import Recorded, Trace
 from simqueue.search.workers import Result, results_here, results_of_processes
-from simqueue.sim.run import Scenario, run
+from simqueue.sim.run import Run, Scenario, run
 
 Strategy = Literal["random", "calm"]
 """Where choices come from: the seed, or all are 0 and the seed decides randomness alone."""
@@ -87,8 +87,8 @@ def fuzz(
     _check_numbers(runs, seed, processes)
     choices: Recorded | None = {} if strategy == "calm" else None
 
-    def play(number: int) -> Trace:
-        return run(scenario, seed=number, config=config, choices=choices, target=target).trace
+    def play(number: int) -> Run:
+        return run(scenario, seed=number, config=config, choices=choices, target=target)
 
     tally = _Tally(started=time.perf_counter())
     seeds = range(seed, seed + runs)

@@ -11,8 +11,9 @@ from multiprocessing.context import ForkContext, ForkProcess
 
 from simqueue.errors import UsageError
 from simqueue.model.trace import Trace
+from simqueue.sim.run import Run
 
-Job = Callable[[int], Trace]
+Job = Callable[[int], Run]
 """Runs one seed."""
 
 _CHUNK_MAX = 16
@@ -41,14 +42,14 @@ def results_here(job: Job, seeds: range) -> Generator[Result, None, None]:
 
 
 def _result(job: Job, seed: int, known: set[str]) -> Result:
-    trace = job(seed)
-    failure = trace.outcome.failure
+    run = job(seed)
+    failure = run.failure
     if failure is None:
         return Result(seed)
     if failure.signature in known:
         return Result(seed, failure.signature)
     known.add(failure.signature)
-    return Result(seed, failure.signature, trace)
+    return Result(seed, failure.signature, run.trace)
 
 
 def results_of_processes(job: Job, seeds: range, processes: int) -> Generator[Result, None, None]:

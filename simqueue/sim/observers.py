@@ -12,7 +12,6 @@ import structlog
 from pgqueuer.core.executors import AbstractEntrypointExecutor, AbstractScheduleExecutor
 
 from simqueue.model.events import (
-    AnyEvent,
     HandlerFinished,
     HandlerRaised,
     HandlerStarted,
@@ -87,7 +86,8 @@ async def _observed(
 ) -> None:
     """Run a handler, and write down when it starts and how it ends."""
     started = recorder.say(HandlerStarted(entrypoint, **ids), cause)
-    token = CAUSE.set(started)
+    before = CAUSE.get()
+    CAUSE.set(started)
     try:
         await handler
     except BaseException as error:
@@ -96,7 +96,7 @@ async def _observed(
     else:
         recorder.say(HandlerFinished(entrypoint, **ids), started)
     finally:
-        CAUSE.reset(token)
+        CAUSE.set(before)
 
 
 def observe(pq: PgQueuer, recorder: Recorder, picks: Picks) -> None:
@@ -111,7 +111,10 @@ def observe(pq: PgQueuer, recorder: Recorder, picks: Picks) -> None:
 
 def described(error: BaseException) -> str:
     """Return ``Type: message`` without addresses or directories."""
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception as second:  # noqa: BLE001  an error's own text may be what is broken
+        text = f"(its text cannot be had: {type(second).__name__})"
     return Tidier()(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
@@ -125,7 +128,10 @@ class LogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Append the record's rendered message, and the error it carries."""
-        message = record.getMessage()
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001  a handler must not raise into the code that logs
+            message = f"{record.msg!r} does not take {record.args!r}"
         if record.exc_info and record.exc_info[1] is not None:
             message = f"{message} [{described(record.exc_info[1])}]"
         self._recorder.say(LogLine(record.name, record.levelname.lower(), self._tidy(message)))
@@ -159,13 +165,20 @@ def logger_for(recorder: Recorder) -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
-def on_unhandled(recorder: Recorder, say: Callable[[AnyEvent], object]) -> Callable[..., None]:
+def on_unhandled(recorder: Recorder) -> Callable[..., None]:
     """Return a loop exception handler that writes down errors nobody awaited."""
     from simqueue.model.events import TaskFailed
 
     def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
         text = "" if error is None else described(error)
-        say(TaskFailed(Tidier()(str(context.get("message", ""))), text))
+        task = context.get("task") or context.get("future")
+        name = f" (task {task.get_name()})" if isinstance(task, asyncio.Task) else ""
+        event = TaskFailed(Tidier()(f"{context.get('message', '')}{name}"), text)
+        home = getattr(task, "home", None)
+        if home is None:
+            recorder.say(event)
+        else:
+            recorder.append(home.worker, event)
 
     return handle

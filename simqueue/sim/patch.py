@@ -1,4 +1,4 @@
-"""A patch: one thing replaced for the length of a run.
+"""A patch: one thing replaced for a while.
 
 Installing and restoring are separate from each other and restoring may be repeated, so that an
 interrupt at any point leaves nothing behind.
@@ -6,7 +6,8 @@ interrupt at any point leaves nothing behind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MethodType
 from typing import Any, Protocol
@@ -102,3 +103,27 @@ def redirects(replacements: Mapping[str, Replace]) -> Iterator[Patch]:
         found = builtin(name)
         if found is not None:
             yield Redirect(found, replace(found.original))
+
+
+@contextmanager
+def installed(patches: Iterable[Patch]) -> Iterator[None]:
+    """Install patches in their order, and restore them in the opposite one."""
+    begun: list[Patch] = []
+    try:
+        for patch in patches:
+            begun.append(patch)  # before it is installed, so that none is forgotten
+            patch.install()
+        yield
+    finally:
+        try:
+            _restore(begun)
+        finally:
+            # An interrupt may have cut the first attempt short.
+            _restore(begun)
+
+
+def _restore(begun: list[Patch]) -> None:
+    """Restore the last first; what is restored is forgotten."""
+    while begun:
+        begun[-1].restore()
+        begun.pop()

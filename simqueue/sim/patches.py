@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import _thread
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from simqueue.sim.entropy import CONTROLS
-from simqueue.sim.garbage import Callbacks, Disabled, Frozen
-from simqueue.sim.patch import Patch
+from simqueue.sim.patch import installed
 from simqueue.sim.randomness import Streams
 from simqueue.sim.source import Scope, World
 
@@ -58,30 +57,6 @@ def patched(world: World, seed: int) -> Iterator[Randomness]:
     thread = _thread.get_ident()
     streams = Streams(seed, world.pid, thread)
     scope = Scope(world, thread, streams)
-    begun: list[Patch] = []
-    try:
-        # Before gc.freeze is redirected; and what is made next would have the heap collected.
-        _begin((Disabled(), Callbacks(), Frozen()), begun)
-        # The first of them is a redirect, which refuses to be done twice: it also is the lock.
-        _begin([patch for control in CONTROLS for patch in control.patches(scope)], begun)
+    # The first of them is a redirect, which refuses to be done twice: it also is the lock.
+    with installed([patch for control in CONTROLS for patch in control.patches(scope)]):
         yield Randomness(streams)
-    finally:
-        try:
-            _restore(begun)
-        finally:
-            # An interrupt may have cut the first attempt short.
-            _restore(begun)
-
-
-def _begin(patches: Iterable[Patch], begun: list[Patch]) -> None:
-    """Install patches, each on the list before it is, so that none is forgotten."""
-    for patch in patches:
-        begun.append(patch)
-        patch.install()
-
-
-def _restore(begun: list[Patch]) -> None:
-    """Restore the last first; what is restored is forgotten."""
-    while begun:
-        begun[-1].restore()
-        begun.pop()

@@ -34,6 +34,8 @@ class Process:
     floor: int = 0
     queued: bool = False
     alive: bool = True
+    main: Any = None
+    """Its main task: held here, as ``asyncio.run`` holds it, since the loop's own hold is weak."""
     lanes: list[Process] = field(default_factory=list)
     remains: list[Any] = field(default_factory=list)
     """Tasks of a killed process: kept, since collecting them would run their ``finally`` blocks."""

@@ -23,6 +23,7 @@ from simqueue.model.ids import Duration
 from simqueue.model.trace import TRACE_VERSION, Outcome, Recorded, Trace
 from simqueue.model.tracefile import seal
 from simqueue.sim.failing import FailedRun, ending, failure_of
+from simqueue.sim.garbage import quiet_heap
 from simqueue.sim.observers import LogHandler
 from simqueue.sim.patches import patched
 from simqueue.sim.recorder import Watch, digest
@@ -125,6 +126,20 @@ def run(
         UsageError: ``config`` makes no sense.
     """
     _check_scenario(scenario)
+    with quiet_heap():
+        # In a call of its own, so that nothing holds the world when the heap is collected.
+        return _run(scenario, seed=seed, config=config, choices=choices, target=target, watch=watch)
+
+
+def _run(
+    scenario: Scenario,
+    *,
+    seed: int,
+    config: Config,
+    choices: Recorded | None,
+    target: str,
+    watch: Watch | None,
+) -> Run:
     started = perf_counter()
     door = Choices(Seeded(seed) if choices is None else Recording(choices))
     world = World(config, door)
@@ -182,6 +197,7 @@ def _play(world: World, scenario: Scenario) -> None:
         task = loop.create_task(
             _main(scenario, sim), name="scenario", context=process.context.copy()
         )
+        process.main = task
         task.add_done_callback(finished)
 
     def finished(task: asyncio.Task[None]) -> None:

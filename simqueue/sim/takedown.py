@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import sys
 from contextlib import suppress
 from typing import Any
@@ -22,6 +23,8 @@ def take_down(world: World) -> None:
     world.recorder.seal()
     world.scheduler.stopped = True
     hook, sys.unraisablehook = sys.unraisablehook, _ignore
+    level = logging.root.manager.disable
+    logging.disable()  # what is said now is said by nobody who runs
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
     asyncio._set_running_loop(world.loop)  # noqa: SLF001  what swallows its end may well go on awaiting
@@ -39,6 +42,7 @@ def take_down(world: World) -> None:
         asyncio._set_running_loop(None)  # noqa: SLF001
         sys.set_asyncgen_hooks(*hooks)
         sys.unraisablehook = hook
+        logging.disable(level)
 
 
 def _is_alive(task: asyncio.Task[Any]) -> bool:
@@ -62,6 +66,7 @@ def _forget(world: World) -> None:
         for each in (process, *process.lanes):
             each.ready.clear()
             each.remains.clear()
+            each.main = None
         process.lanes.clear()
     world.scheduler.runnable.clear()
     world.workers.clear()

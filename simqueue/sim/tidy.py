@@ -31,7 +31,12 @@ class Tidier:
         self._roots = _roots(os.getcwd())
 
     def __call__(self, text: str) -> str:
-        """Return ``text`` with addresses as ``0x…`` and known directories shortened."""
+        """Return ``text`` with addresses as ``0x…`` and known directories shortened.
+
+        What UTF-8 cannot say (a lone surrogate, as in undecodable file names) is escaped.
+        """
+        if not text.isascii():
+            text = text.encode("utf-8", "backslashreplace").decode("utf-8")
         if "0x" in text:
             text = _ADDRESS.sub("0x…", text)
         if os.sep in text:

@@ -124,6 +124,7 @@ class Worker:
         task = self.world.loop.create_task(
             self._main(), name="worker", context=process.context.copy()
         )
+        process.main = task
         task.add_done_callback(lambda task: self._returned(process, task), context=process.context)
 
     async def _main(self) -> None:

@@ -69,7 +69,7 @@ class World:
         self.recorder = Recorder(self.scheduler)
         self.recorder.watch(self._remember, JobPicked)
         self.loop = SimulatedLoop(self.scheduler, self.choices, thread_us_max=config.hop_max // _US)
-        self.loop.set_exception_handler(on_unhandled(self.recorder, self.recorder.say))
+        self.loop.set_exception_handler(on_unhandled(self.recorder))
         self.server = Server(self.scheduler, self.recorder, names_in_force(self.epoch_us))
         self.panel = Panel(self.server.tables, without=config.without)
         self.recorder.watch(self._judge, *self.panel.sees)

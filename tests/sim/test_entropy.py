@@ -127,7 +127,7 @@ async def temporary_names():
 
 @probe(DRAWS)
 async def arrays():
-    return np.random.random(), np.random.default_rng().integers(10**12)
+    return np.random.random(), np.random.default_rng().integers(10**12)  # noqa: NPY002  the old one too
 
 
 # --- clocks: the same for a choice of delays ---
