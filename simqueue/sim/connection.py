@@ -59,6 +59,7 @@ class SimulatedConnection:
         self.on_notify: Callable[[str, str], None] = lambda channel, payload: None
         # Not the running loop: to find out which that is asks the operating system each time.
         self._server, self._network, self._loop = server, network, loop
+        self.closed = False
         self._busy = False
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._arrived = 0
@@ -81,12 +82,12 @@ class SimulatedConnection:
         await self._exchange("unlisten", lambda *_: self._server.unlisten(self, channel))
 
     async def _exchange(self, name: str, work: Callable[[StatementId, EntryNumber], T]) -> T:
+        server = self._server
+        if server.scheduler.local_now() > server.scheduler.now:
+            await asyncio.sleep(0)  # The step blocked its loop: go on when the world is there too.
         if self._busy:
             await self._turn()
         self._busy = True
-        server = self._server
-        if self.process.floor > server.scheduler.now:
-            await asyncio.sleep(0)  # The step blocked its loop: go on when the world is there too.
         number = server.number()
         sent = server.recorder.append(
             self.process.worker, StatementSent(number, self.name, name), CAUSE.get()
@@ -189,6 +190,7 @@ class SimulatedConnection:
 
     def close(self) -> None:
         """Drop the connection, its client being gone, and with it what was on the way to it."""
+        self.closed = True
         self._server.disconnect(self)
         for sent in self._in_flight:
             self._server.recorder.append(

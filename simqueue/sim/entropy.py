@@ -7,6 +7,7 @@ command line and nobody takes care of.
 from __future__ import annotations
 
 from simqueue.sim import (
+    anyio_backend,
     clocks,
     databases,
     garbage,
@@ -14,7 +15,7 @@ from simqueue.sim import (
     identity,
     randomness,
     refusals,
-    threads,
+    tasks,
 )
 from simqueue.sim.source import Control, Source
 
@@ -24,7 +25,8 @@ CONTROLS: tuple[Control, ...] = (
     *randomness.CONTROLS,
     *identity.CONTROLS,
     *hashing.CONTROLS,
-    *threads.CONTROLS,
+    *tasks.CONTROLS,
+    *anyio_backend.CONTROLS,
     *databases.CONTROLS,
     *refusals.CONTROLS,
 )

@@ -1,108 +1,88 @@
-"""Tasks and futures that hash by number: sets of them iterate alike in every process."""
+"""Tasks and futures that hash by number: sets of them iterate alike in every process.
+
+The hash function is put onto asyncio's own C type, whence every subclass inherits it, whoever made
+it and however long ago. CPython lets nobody set attributes of that type; the flag that says so is
+cleared for the moment.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import asyncio.futures
-import asyncio.tasks
+import ctypes
+import functools
 from collections.abc import Iterator
 from typing import Any
 
+from simqueue.sim.builtin import check_interpreter, strange
 from simqueue.sim.patch import Attribute, Patch
 from simqueue.sim.source import Control, Scope, Source
 
-_IMMUTABLE_TYPE, _HEAP_TYPE = 1 << 8, 1 << 9
 _NUMBER = "_simqueue_number"
-_FUTURE, _TASK = asyncio.Future, asyncio.Task
-_ROOTS = (_FUTURE, asyncio.futures._PyFuture, asyncio.tasks._PyTask)  # type: ignore[attr-defined]  # noqa: SLF001
-
-
-class _StandIn(type(_FUTURE)):  # type: ignore[misc]
-    """Makes ``isinstance(x, asyncio.Task)`` mean what it says while that name is replaced."""
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        plain = cls.__dict__.get("STANDS_FOR")
-        return isinstance(instance, plain) if plain else super().__instancecheck__(instance)
-
-    def __subclasscheck__(cls, subclass: type) -> bool:
-        plain = cls.__dict__.get("STANDS_FOR")
-        return issubclass(subclass, plain) if plain else super().__subclasscheck__(subclass)
+_FLAGS_OFFSET = 21 * ctypes.sizeof(ctypes.c_size_t)  # of tp_flags in PyTypeObject
+_IMMUTABLE_TYPE = 1 << 8
+_PYTHON_FUTURE = asyncio.futures._PyFuture  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _hash(self: Any) -> int:
-    """Return the number a task or future was given when it was first hashed."""
+    """Return the number that the loop gave a task or future when it was first hashed.
+
+    In other loops than a simulated one it hashes as before.
+    """
     number: int = getattr(self, _NUMBER, 0)
     if not number:
-        number = _number(self)
+        try:
+            number = self.get_loop().adopt(self)
+        except (AttributeError, RuntimeError):  # another loop, or none yet
+            return object.__hash__(self)
         setattr(self, _NUMBER, number)
     return number
 
 
-class NumberedFuture(_FUTURE, metaclass=_StandIn):  # type: ignore[valid-type, misc]
-    """A future that hashes by a number of its loop's, taken when it is first hashed.
+class _Hash:
+    """``_hash`` in the place of the hash function that a type inherits from ``object``."""
 
-    Not when it is made: hardly any future is ever hashed, and each step of a program makes one.
-    """
+    __slots__ = ("_installed", "_type")
 
-    STANDS_FOR = _FUTURE
-    __hash__ = _hash
+    def __init__(self, of: type) -> None:
+        self._type = of
+        self._installed = False
 
+    def install(self) -> None:
+        """Set it."""
+        self._installed = True
+        self._change(lambda of: type.__setattr__(of, "__hash__", _hash))
 
-class NumberedTask(_TASK, metaclass=_StandIn):  # type: ignore[valid-type, misc]
-    """A task that hashes by a number of its loop's; whoever makes one names it."""
+    def restore(self) -> None:
+        """Delete it again."""
+        if self._installed:
+            if "__hash__" in self._type.__dict__:
+                self._change(lambda of: type.__delattr__(of, "__hash__"))
+            self._installed = False
 
-    STANDS_FOR = _TASK
-    __hash__ = _hash
-
-
-class NamedTask(NumberedTask):
-    """What ``asyncio.Task`` is during a run: a task that is named after a number of its loop's."""
-
-    STANDS_FOR = _TASK
-
-    def __init__(self, coro: Any, *, loop: Any = None, name: Any = None, **options: Any) -> None:
-        if name is None:
-            home = asyncio.get_running_loop() if loop is None else loop
-            next_number = getattr(home, "next_number", None)
-            name = None if next_number is None else f"Task-{next_number()}"
-        super().__init__(coro, loop=loop, name=name, **options)
-
-
-def _number(thing: Any) -> int:
-    """Return the next number of a simulated loop; in other loops what hashes as before."""
-    try:
-        number: int = thing.get_loop().next_number()
-    except AttributeError:
-        return object.__hash__(thing)
-    return number
+    def _change(self, change: Any) -> None:
+        flags = _flags(self._type)
+        immutable = flags.value & _IMMUTABLE_TYPE
+        flags.value &= ~_IMMUTABLE_TYPE
+        try:
+            change(self._type)
+        finally:
+            flags.value |= immutable
 
 
-def _subclasses(root: type) -> Iterator[type]:
-    found: list[type] = type.__subclasses__(root)
-    for subclass in found:
-        yield subclass
-        yield from _subclasses(subclass)
+@functools.cache
+def _flags(of: type) -> ctypes.c_ulong:
+    check_interpreter()
+    flags = ctypes.c_ulong.from_address(id(of) + _FLAGS_OFFSET)
+    if flags.value != of.__flags__:
+        raise strange(of)
+    return flags
 
 
-def _names(_: Scope) -> Iterator[Patch]:
-    for module in (asyncio, asyncio.futures):
-        yield Attribute(module, "Future", NumberedFuture)
-    for module in (asyncio, asyncio.tasks):
-        yield Attribute(module, "Task", NamedTask)
-    for root in _ROOTS:
-        for subclass in _subclasses(root):
-            inherited: Any = subclass.__hash__
-            if inherited is object.__hash__ and _can_change(subclass):
-                yield Attribute(subclass, "__hash__", _hash)
-    factory = getattr(asyncio, "eager_task_factory", None)
-    for cell in getattr(factory, "__closure__", None) or ():
-        if cell.cell_contents is _TASK:
-            yield Attribute(cell, "cell_contents", NamedTask)
-
-
-def _can_change(owner: type) -> bool:
-    """Return whether attributes of a class can be set, as those of asyncio's C types cannot."""
-    return bool(owner.__flags__ & _HEAP_TYPE) and not owner.__flags__ & _IMMUTABLE_TYPE
+def _numbers(_: Scope) -> Iterator[Patch]:
+    yield _Hash(asyncio.Future)
+    if _PYTHON_FUTURE is not asyncio.Future:
+        yield Attribute(_PYTHON_FUTURE, "__hash__", _hash)
 
 
 CONTROLS = (
@@ -110,8 +90,8 @@ CONTROLS = (
         Source(
             "order of sets of asyncio tasks and futures",
             "controlled",
-            "they hash by the order of their creation",
+            "they hash by numbers that the run gives out",
         ),
-        _names,
+        _numbers,
     ),
 )

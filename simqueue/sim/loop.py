@@ -5,25 +5,29 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import itertools
+import re
 import sys
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
-from simqueue.choices import Choices, ladder
+from simqueue.choices import Choices
 from simqueue.errors import RefusedError
+from simqueue.sim.executors import Executors
 from simqueue.sim.handles import Handle, Timer
-from simqueue.sim.hashing import NumberedFuture, NumberedTask
 from simqueue.sim.loop_without_io import LoopWithoutIO
 from simqueue.sim.places import place_of_caller
-from simqueue.sim.process import HOME, Process
+from simqueue.sim.process import HOME
 from simqueue.sim.scheduler import Scheduler
+from simqueue.sim.tasks import every_task
 
 T = TypeVar("T")
 ExceptionHandler = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object]
 
 _NEVER_S = 1e12
+_RESOLUTION_S = 1e-9
+_NAMED_BY_PYTHON = re.compile(r"Task-\d+")
 
 
 class SimulatedLoop(LoopWithoutIO):
@@ -35,13 +39,14 @@ class SimulatedLoop(LoopWithoutIO):
 
     def __init__(self, scheduler: Scheduler, choices: Choices, *, thread_us_max: int) -> None:
         self.scheduler = scheduler
-        self._choices = choices
-        self._thread_delays = ladder(thread_us_max)
+        self._executors = Executors(self, scheduler, choices, delay_us_max=thread_us_max)
         self._thread = threading.get_ident()
         self._names: dict[str, int] = {}
         self._numbers = itertools.count(1)
-        self._handler: ExceptionHandler | None = None
-        self._factory: Any = None
+        self.on_unhandled: Callable[[dict[str, Any]], None] = lambda context: None
+        """Told of every error that nobody awaited, before the process's own handler is."""
+        self.on_refused: Callable[[RefusedError], None] = lambda error: None
+        """Told of a refusal in a thread that is none of the simulation's."""
         self._running = False
         self.generators: list[AsyncGenerator[Any, Any]] = []
 
@@ -107,6 +112,10 @@ class SimulatedLoop(LoopWithoutIO):
             process = scheduler.current
         else:
             process = context.get(HOME, scheduler.current)
+        current = scheduler.current
+        if process is not current and current.floor > scheduler.now:
+            # Who slept without awaiting lives in the others' future: they hear of it only then.
+            return scheduler.at(process, current.floor, callback, args, context)
         scheduler.sequence = sequence = scheduler.sequence + 1
         handle = Handle(callback, args, context, sequence)
         if process.queued:
@@ -119,11 +128,18 @@ class SimulatedLoop(LoopWithoutIO):
                              context: Context | None = None) -> Handle:  # fmt: skip
         """Like ``call_soon``, from the simulation's own thread alone."""
         if threading.get_ident() != self._thread:
-            raise RefusedError(
+            refused = RefusedError(
                 "calling into the loop from another thread",
                 place_of_caller(),
                 "use asyncio.to_thread, which runs at a chosen step of the simulation",
             )
+            self.on_refused(refused)  # that thread may well keep it to itself
+            raise refused
+        current = self.scheduler.current
+        if context is None:
+            context = copy_context()
+            # A simulated thread is gone when its function returns: its process will run this.
+            context.run(HOME.set, current.owner or current)
         return self.call_soon(callback, *args, context=context)
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any,  # type: ignore[override]
@@ -155,30 +171,46 @@ class SimulatedLoop(LoopWithoutIO):
     # --- tasks and futures ---
 
     def create_future(self) -> asyncio.Future[Any]:
-        """Return a future that hashes by its number."""
-        return NumberedFuture(loop=self)
+        """Return a future."""
+        return asyncio.Future(loop=self)
 
     def create_task(self, coro: Coroutine[Any, Any, T], *, name: object = None,  # type: ignore[override]
                     context: Context | None = None, **options: Any) -> asyncio.Task[T]:  # fmt: skip
         """Start a task of the process that runs now, named after its coroutine if not otherwise."""
-        if self._factory is not None:
-            extra = options if context is None else {"context": context, **options}
-            task: asyncio.Task[T] = self._factory(self, coro, **extra)
-            if name is not None:
-                task.set_name(str(name))
-            return task
-        scheduler = self.scheduler
-        task = NumberedTask(coro, loop=self, name=str(name or self._name(coro)), context=context)
-        task.home = scheduler.current if context is None else context.get(HOME, scheduler.current)
+        if context is not None and HOME not in context:
+            context.run(HOME.set, self.scheduler.current)
+        factory = self.scheduler.current.task_factory
+        if factory is None:
+            return asyncio.Task(
+                coro, loop=self, name=str(name or self._name(coro)), context=context, **options
+            )
+        extra = options if context is None else {"context": context, **options}
+        task: asyncio.Task[T] = factory(self, coro, **extra)
+        if name is not None:
+            task.set_name(str(name))
         return task
 
-    def next_number(self) -> int:
-        """Return the number of a task or future just made; it hashes by it."""
-        return next(self._numbers)
+    def adopt(self, thing: asyncio.Future[Any]) -> int:
+        """Return the number that a task or future hashes by; asked for once, a task's when made.
+
+        A task belongs to the process that made it. One that nobody named is named by its number.
+        """
+        number = next(self._numbers)
+        if isinstance(thing, asyncio.Task):
+            current = self.scheduler.current
+            thing.home = current.owner or current  # type: ignore[attr-defined]
+            if _NAMED_BY_PYTHON.fullmatch(thing.get_name()):
+                thing.set_name(f"Task-{number}")
+        return number
+
+    def owns(self, task: asyncio.Task[Any]) -> bool:
+        """Return whether a task is one of the running process."""
+        current = self.scheduler.current
+        return getattr(task, "home", current) in {current, current.owner}
 
     def unfinished(self) -> list[asyncio.Task[Any]]:
         """Return the tasks that are not done, in the order of their creation."""
-        return sorted(asyncio.all_tasks(self), key=hash)
+        return sorted(every_task(self), key=hash)
 
     def _name(self, coro: Coroutine[Any, Any, Any]) -> str:
         kind = getattr(coro, "__qualname__", type(coro).__name__).replace(".<locals>", "")
@@ -186,45 +218,21 @@ class SimulatedLoop(LoopWithoutIO):
         return f"{kind}#{number}"
 
     def set_task_factory(self, factory: Any) -> None:
-        """Make ``factory(loop, coro, **kwargs)`` create tasks."""
-        self._factory = factory
+        """Make ``factory(loop, coro, **kwargs)`` create the running process's tasks."""
+        self.scheduler.current.task_factory = factory
 
     def get_task_factory(self) -> Any:
-        """Return the factory in force, or None."""
-        return self._factory
+        """Return the running process's factory, or None."""
+        return self.scheduler.current.task_factory
 
     # --- threads ---
 
     def run_in_executor(self, executor: concurrent.futures.Executor | None,  # type: ignore[override]
                         func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # fmt: skip
         """Run ``func`` at a chosen step, on this thread, beside the process's own steps."""
-        scheduler = self.scheduler
-        process = scheduler.current
-        owner = process.owner or process
         future: asyncio.Future[T] = self.create_future()
-        lane = scheduler.spawn(f"{owner.name}/thread", owner)
-        delay = self._choices.stream(f"{owner.name} thread").deviate(len(self._thread_delays))
-        due = scheduler.local_now() + self._thread_delays[delay]
-        scheduler.post(lane, due, self._run_in_lane, lane, future, func, args)
+        self._executors.submit(executor, (future, func, args))
         return future
-
-    def _run_in_lane(
-        self,
-        lane: Process,
-        future: asyncio.Future[T],
-        func: Callable[..., T],
-        args: tuple[Any, ...],
-    ) -> None:
-        result: T | None = None
-        error: BaseException | None = None
-        try:
-            result = func(*args)
-        except BaseException as caught:  # noqa: BLE001  a thread hands over whatever it ended with
-            error = caught
-        done = self.scheduler.local_now()
-        self.scheduler.retire(lane)
-        if lane.owner is not None:
-            self.scheduler.post(lane.owner, done, _settle, future, result, error)
 
     def set_default_executor(self, executor: concurrent.futures.Executor) -> None:
         """Do nothing: no executor's threads are used."""
@@ -238,34 +246,35 @@ class SimulatedLoop(LoopWithoutIO):
     # --- errors nobody awaited ---
 
     def set_exception_handler(self, handler: ExceptionHandler | None) -> None:
-        """Make ``handler(loop, context)`` see errors that nobody awaited."""
-        self._handler = handler
+        """Make ``handler(loop, context)`` see the running process's errors that nobody awaited."""
+        self.scheduler.current.exception_handler = handler
 
     def get_exception_handler(self) -> ExceptionHandler | None:
-        """Return the handler in force, or None."""
-        return self._handler
+        """Return the running process's handler, or None."""
+        handler: ExceptionHandler | None = self.scheduler.current.exception_handler
+        return handler
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
-        """Do nothing: the run's recorder is the handler."""
+        """Do nothing: the error is in the event log already."""
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Hand an error that nobody awaited to the handler."""
-        if self._handler is not None:
-            self._handler(self, context)
+        """Write down an error that nobody awaited, and hand it to its process's handler."""
+        self.on_unhandled(context)
+        culprit = context.get("task") or context.get("future")
+        process = getattr(culprit, "home", self.scheduler.current)
+        if process.exception_handler is None:
+            return
+        try:
+            process.exception_handler(self, context)
+        except Exception as error:  # noqa: BLE001  asyncio's own loop goes on, too
+            self.on_unhandled({"message": "Error in an exception handler", "exception": error})
 
 
 def _microseconds(seconds: float) -> int:
-    """Return whole microseconds; a moment that never comes, infinity, is far beyond every limit."""
-    return round(min(seconds, _NEVER_S) * 1_000_000)
+    """Return whole microseconds, rounded up: nothing is early by more than asyncio's resolution.
 
-
-def _settle(future: asyncio.Future[T], result: T, error: BaseException | None) -> None:
-    """Hand a result to whoever waits for it, if anybody still does."""
-    if future.done():
-        return
-    if error is None:
-        future.set_result(result)
-    elif isinstance(error, StopIteration):
-        future.set_exception(RuntimeError(f"function raised StopIteration: {error}"))
-    else:
-        future.set_exception(error)
+    A moment that never comes, infinity, is far beyond every limit.
+    """
+    seconds = min(seconds, _NEVER_S)
+    whole = round(seconds * 1_000_000)
+    return whole + 1 if whole / 1_000_000 < seconds - _RESOLUTION_S else whole

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from pgqueuer.core.executors import AbstractEntrypointExecutor, AbstractScheduleExecutor
 
+from simqueue.errors import RefusedError
 from simqueue.model.events import (
     HandlerFinished,
     HandlerRaised,
@@ -30,9 +31,16 @@ if TYPE_CHECKING:
 class ObservedEntrypoint(AbstractEntrypointExecutor):
     """Runs another executor, and writes down when a job's handler starts and how it ends."""
 
-    def __init__(self, inner: AbstractEntrypointExecutor, recorder: Recorder, picks: Picks) -> None:
+    def __init__(
+        self,
+        inner: AbstractEntrypointExecutor,
+        recorder: Recorder,
+        picks: Picks,
+        on_refused: OnRefused,
+    ) -> None:
         super().__init__(inner.parameters)
         self.inner, self._recorder, self._picks = inner, recorder, picks
+        self._on_refused = on_refused
 
     async def execute(self, job: models.Job, context: models.Context) -> None:
         """Run the job's handler under observation."""
@@ -40,6 +48,7 @@ class ObservedEntrypoint(AbstractEntrypointExecutor):
         await _observed(
             self.inner.execute(job, context),
             self._recorder,
+            self._on_refused,
             self._picks.get(job_id),
             str(job.entrypoint),
             job_id=job_id,
@@ -49,9 +58,11 @@ class ObservedEntrypoint(AbstractEntrypointExecutor):
 class ObservedSchedule(AbstractScheduleExecutor):
     """Runs another executor, and writes down when a schedule's handler starts and how it ends."""
 
-    def __init__(self, inner: AbstractScheduleExecutor, recorder: Recorder) -> None:
+    def __init__(
+        self, inner: AbstractScheduleExecutor, recorder: Recorder, on_refused: OnRefused
+    ) -> None:
         super().__init__(inner.parameters)
-        self.inner, self._recorder = inner, recorder
+        self.inner, self._recorder, self._on_refused = inner, recorder, on_refused
 
     async def execute(self, schedule: models.Schedule, context: models.ScheduleContext) -> None:
         """Run the schedule's handler under observation."""
@@ -59,6 +70,7 @@ class ObservedSchedule(AbstractScheduleExecutor):
         await _observed(
             self.inner.execute(schedule, context),
             self._recorder,
+            self._on_refused,
             None,
             str(schedule.entrypoint),
             schedule_id=schedule_id,
@@ -73,6 +85,9 @@ class ObservedSchedule(AbstractScheduleExecutor):
         return self.inner.next_in()
 
 
+OnRefused = Callable[[RefusedError], None]
+"""Told of a refusal that the code it befell did not handle."""
+
 Picks = dict[JobId, EntryNumber]
 """The entry of each job's latest pick."""
 
@@ -80,6 +95,7 @@ Picks = dict[JobId, EntryNumber]
 async def _observed(
     handler: Coroutine[Any, Any, None],
     recorder: Recorder,
+    on_refused: OnRefused,
     cause: EntryNumber | None,
     entrypoint: str,
     **ids: Any,
@@ -92,6 +108,9 @@ async def _observed(
         await handler
     except BaseException as error:
         recorder.say(HandlerRaised(entrypoint, described(error), **ids), started)
+        refusal = refusal_in(error)
+        if refusal is not None:
+            on_refused(refusal)  # PgQueuer takes it for the job's own failure, and goes on
         raise
     else:
         recorder.say(HandlerFinished(entrypoint, **ids), started)
@@ -99,14 +118,21 @@ async def _observed(
         CAUSE.set(before)
 
 
-def observe(pq: PgQueuer, recorder: Recorder, picks: Picks) -> None:
+def refusal_in(error: BaseException | None) -> RefusedError | None:
+    """Return the refusal that an error is, or that a group of errors holds, or None."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(refusal_in, error.exceptions)), None)
+    return error if isinstance(error, RefusedError) else None
+
+
+def observe(pq: PgQueuer, recorder: Recorder, picks: Picks, on_refused: OnRefused) -> None:
     """Put an observer around each executor registered so far."""
     jobs = pq.qm.entrypoint_registry
     for name in list(jobs):
-        jobs[name] = ObservedEntrypoint(jobs[name], recorder, picks)
+        jobs[name] = ObservedEntrypoint(jobs[name], recorder, picks, on_refused)
     schedules = pq.sm.registry
     for key in list(schedules):
-        schedules[key] = ObservedSchedule(schedules[key], recorder)
+        schedules[key] = ObservedSchedule(schedules[key], recorder, on_refused)
 
 
 def described(error: BaseException) -> str:
@@ -165,12 +191,15 @@ def logger_for(recorder: Recorder) -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
-def on_unhandled(recorder: Recorder) -> Callable[..., None]:
+def on_unhandled(recorder: Recorder, on_refused: OnRefused) -> Callable[[dict[str, Any]], None]:
     """Return a loop exception handler that writes down errors nobody awaited."""
     from simqueue.model.events import TaskFailed
 
-    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def handle(context: dict[str, Any]) -> None:
         error = context.get("exception")
+        refusal = refusal_in(error)
+        if refusal is not None:
+            on_refused(refusal)
         text = "" if error is None else described(error)
         task = context.get("task") or context.get("future")
         name = f" (task {task.get_name()})" if isinstance(task, asyncio.Task) else ""

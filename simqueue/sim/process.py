@@ -36,6 +36,8 @@ class Process:
     alive: bool = True
     main: Any = None
     """Its main task: held here, as ``asyncio.run`` holds it, since the loop's own hold is weak."""
+    task_factory: Any = None
+    exception_handler: Any = None
     lanes: list[Process] = field(default_factory=list)
     remains: list[Any] = field(default_factory=list)
     """Tasks of a killed process: kept, since collecting them would run their ``finally`` blocks."""

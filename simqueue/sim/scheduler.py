@@ -36,7 +36,7 @@ class Scheduler:
 
     __slots__ = (
         "_attention", "_cleaning", "_collect", "_heap", "_instant_began", "_lags",
-        "choices", "current", "limit", "now", "on_error", "processes", "runnable",
+        "choices", "current", "limit", "now", "on_error", "on_exit", "processes", "runnable",
         "sequence", "steps", "steps_per_instant_max", "stopped",
     )  # fmt: skip
 
@@ -49,6 +49,7 @@ class Scheduler:
         steps_per_instant_max: int,
         collect: Callable[[], object],
         on_error: Callable[[Handle, BaseException], object],
+        on_exit: Callable[[Process, SystemExit], object],
     ) -> None:
         self.choices = choices
         self.limit = limit_us
@@ -61,6 +62,7 @@ class Scheduler:
         self._lags = ladder(lag_max_us)
         self._collect = collect
         self.on_error = on_error
+        self.on_exit = on_exit
         self._heap: list[tuple[int, int, Process, Timer]] = []
         self.sequence = 0
         self._instant_began = 0
@@ -171,8 +173,10 @@ class Scheduler:
                     self._attend()
                 try:
                     handle._context.run(handle._callback, *handle._args)  # noqa: SLF001
-                except (SystemExit, KeyboardInterrupt):
+                except KeyboardInterrupt:
                     raise
+                except SystemExit as error:
+                    self.on_exit(process, error)
                 except BaseException as error:  # noqa: BLE001  as asyncio's own loop takes it
                     self._raised(process, handle, error)
                 if process.floor > self.now:
@@ -220,7 +224,9 @@ class Scheduler:
     def _advance(self) -> None:
         heap = self._heap
         while heap and (heap[0][3]._cancelled or not heap[0][2].alive):  # noqa: SLF001
-            heapq.heappop(heap)
+            _, _, process, timer = heapq.heappop(heap)
+            if not process.alive:
+                process.remains.append(timer)  # its arguments may be code that must not end now
         if not heap:
             raise Deadlock
         now = heap[0][0]

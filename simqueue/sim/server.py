@@ -106,6 +106,8 @@ class Server:
 
     def listen(self, connection: SimulatedConnection, channel: str) -> None:
         """Send the connection what is notified on ``channel`` from now on."""
+        if connection.closed:
+            return  # The request was on its way when the client died.
         self._sessions.setdefault(channel, {})[connection] = None
         self.recorder.append(connection.process.worker, Listening(connection.name, channel))
 

@@ -64,6 +64,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the next incarnation of the process."""
+        self._check_moment("start")
         world = self.world
         self.incarnation += 1
         self.exit, self._stopping, self._again = None, False, False
@@ -75,8 +76,17 @@ class Worker:
         """Kill the process (SIGKILL): nothing of it runs any more, no ``finally`` either.
 
         Rows it had picked stay picked; statements it had sent are still executed.
+
+        Raises:
+            UsageError: the process has ended, or is the one that asks.
         """
         process = self._running("crash")
+        scheduler = self.world.scheduler
+        if scheduler.current in {process, *process.lanes}:
+            raise UsageError(
+                f"worker {self.name!r} cannot crash itself, since its step would run on: crash it "
+                "from the scenario, which an asyncio.Event of the handler's can tell to"
+            )
         self.world.recorder.append(self.name, WorkerCrashed())
         self._end(process, "killed")
 
@@ -105,12 +115,21 @@ class Worker:
     # --- inside ---
 
     def _running(self, verb: str) -> Process:
+        self._check_moment(verb)
         if self.process is None or not self.process.alive:
             raise UsageError(
                 f"worker {self.name!r} cannot {verb}: it has ended ({self.exit}); call restart() "
                 "first"
             )
         return self.process
+
+    def _check_moment(self, verb: str) -> None:
+        scheduler = self.world.scheduler
+        if scheduler.local_now() > scheduler.now:
+            raise UsageError(
+                f"time.sleep has put {scheduler.current.name!r} ahead of the world, so that it "
+                f"cannot {verb} worker {self.name!r} now: await asyncio.sleep(...) instead"
+            )
 
     def _connect(self) -> SimulatedConnection:
         assert self.process is not None  # noqa: S101  connections are made by a running process
@@ -140,7 +159,8 @@ class Worker:
                 await registered
             elif hasattr(registered, "__aenter__"):
                 await stack.enter_async_context(registered)
-            observe(pq, self.world.recorder, self.world.picks)
+            world = self.world
+            observe(pq, world.recorder, world.picks, world.refused)
             self.pq = pq
             self.world.recorder.say(WorkerReady(ManagerId(str(pq.qm.queue_manager_id))))
             if self._stopping:
@@ -157,7 +177,10 @@ class Worker:
     def _returned(self, process: Process, task: asyncio.Task[None]) -> None:
         if not process.alive:
             return
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        self.ended_by(process, asyncio.CancelledError() if task.cancelled() else task.exception())
+
+    def ended_by(self, process: Process, error: BaseException | None) -> None:
+        """End the process, with the error that ended its ``run()`` or its code, if one did."""
         text = None if error is None else described(error)
         self.world.recorder.append(self.name, WorkerExited(text))
         self._end(process, "returned" if text is None else text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,7 @@ from simqueue.adapter.connection import AMBIENT
 from simqueue.adapter.database import names_in_force
 from simqueue.check import Panel
 from simqueue.choices import Choices, ladder
-from simqueue.errors import UsageError
+from simqueue.errors import RefusedError, UsageError
 from simqueue.model.config import Config
 from simqueue.model.events import AnyEvent, Entry, InvariantBroken, JobPicked, LoopBlocked
 from simqueue.model.failure import Failure
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from simqueue.sim.worker import Worker
 
 _US = timedelta(microseconds=1)
+_READINGS_FREE = 10_000
+_READING_US = 10
+_STANDSTILL_US = 10 * _READING_US
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -58,6 +62,7 @@ class World:
     def __post_init__(self) -> None:
         config = self.config
         self.epoch_us = epoch_us(config)
+        self._read_at = self._readings = 0
         self.scheduler = Scheduler(
             self.choices,
             limit_us=config.limit // _US,
@@ -65,11 +70,13 @@ class World:
             steps_per_instant_max=config.steps_per_instant_max,
             collect=gc.collect,
             on_error=self._callback_raised,
+            on_exit=self._exited,
         )
         self.recorder = Recorder(self.scheduler)
         self.recorder.watch(self._remember, JobPicked)
         self.loop = SimulatedLoop(self.scheduler, self.choices, thread_us_max=config.hop_max // _US)
-        self.loop.set_exception_handler(on_unhandled(self.recorder))
+        self.loop.on_unhandled = on_unhandled(self.recorder, self.refused)
+        self.loop.on_refused = self.refused
         self.server = Server(self.scheduler, self.recorder, names_in_force(self.epoch_us))
         self.panel = Panel(self.server.tables, without=config.without)
         self.recorder.watch(self._judge, *self.panel.sees)
@@ -125,6 +132,18 @@ class World:
         self.fail(Failure("invariant", message, where=name, signature=f"invariant:{name}"))
         self.recorder.append(entry.worker, InvariantBroken(name, message), EntryNumber(number))
 
+    def refused(self, error: RefusedError) -> None:
+        """End the run since code that nobody questions met a refusal, and took it for a failure."""
+        self.fail(failure_of(error))
+
+    def _exited(self, process: Process, error: SystemExit) -> None:
+        """End a worker whose code called ``sys.exit``; elsewhere that ends the run."""
+        for worker in self.workers.values():
+            if worker.process is process:
+                worker.ended_by(process, error)
+                return
+        raise error
+
     def _callback_raised(self, handle: Handle, error: BaseException) -> None:
         callback: Any = handle._callback  # noqa: SLF001  as asyncio's own handles tell it
         name = getattr(callback, "__qualname__", type(callback).__name__)
@@ -135,16 +154,30 @@ class World:
 
     def now_us(self) -> int:
         """Return virtual microseconds as the running process sees them."""
+        self._spend_reading()
         return self.scheduler.local_now()
 
     def wall_ns(self) -> int:
         """Return Unix nanoseconds as the running process's wall clock shows them."""
+        self._spend_reading()
         return (self.epoch_us + self.scheduler.local_now()) * 1_000
+
+    def _spend_reading(self) -> None:
+        """Let time pass for who reads clocks over and over, waiting for one to move on."""
+        scheduler = self.scheduler
+        if scheduler.now != self._read_at:
+            if scheduler.now - self._read_at > _STANDSTILL_US:
+                self._readings = 0
+            self._read_at = scheduler.now
+        self._readings += 1
+        if self._readings > _READINGS_FREE:
+            scheduler.current.floor = scheduler.local_now() + _READING_US
 
     def sleep(self, seconds: float) -> None:
         """Block the running process's loop: its own time goes on at once, the world's does not."""
         scheduler = self.scheduler
-        duration = Duration(max(0, round(seconds * 1_000_000)))
+        # Rounded up: who sleeps for what is left of a microsecond must not do so for ever.
+        duration = Duration(max(0, math.ceil(round(seconds * 1_000_000, 3))))
         self.say(LoopBlocked(duration))
         scheduler.current.floor = scheduler.local_now() + duration
 

@@ -23,6 +23,7 @@ import threading
 import time
 import uuid
 import weakref
+from asyncio import Future, Task
 from os import getpid, getrandom, urandom
 from pathlib import Path
 from random import Random, randint, shuffle
@@ -41,6 +42,11 @@ import pytest
 from simqueue.sim import entropy, patches
 from simqueue.sim.entropy import CONTROLS, SOURCES
 from simqueue.sim.run import run
+
+
+class OwnTask(asyncio.Task):
+    """A task of a class of the application's own."""
+
 
 DRAWS = {}
 READINGS = {}
@@ -222,6 +228,48 @@ async def all_tasks():
     names = [task.get_name() for task in asyncio.all_tasks() if task in tasks]
     await asyncio.gather(*tasks)
     return names
+
+
+@probe(ORDERS)
+async def names_bound_long_ago():
+    """The classes as they were bound when this module was imported, and a subclass of one."""
+    order = []
+
+    async def wait(number):
+        try:
+            await asyncio.sleep(100)
+        finally:
+            order.append(number)
+
+    loop = asyncio.get_running_loop()
+    tasks = {Task(wait(number), loop=loop) for number in range(20)}
+    tasks |= {OwnTask(wait(number), loop=loop) for number in range(20, 40)}
+    names = sorted(task.get_name() for task in tasks)
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    futures = {Future(loop=loop): number for number in range(20)}
+    return order, names, [futures[future] for future in frozenset(futures)]
+
+
+@probe(ORDERS)
+async def scopes_of_anyio():
+    order = []
+
+    async def wait(number):
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(anyio.sleep, 100)
+                await anyio.sleep(100)
+        finally:
+            order.append(number)
+
+    with anyio.move_on_after(1):
+        async with anyio.create_task_group() as group:
+            for number in range(20):
+                group.start_soon(wait, number)
+    return order
 
 
 @probe(ORDERS)
@@ -539,7 +587,9 @@ SHOWN_BY = {
     "os.getpid": ["process_and_host"],
     "socket.gethostname": ["process_and_host"],
     "os.cpu_count": ["process_and_host"],
-    "order of sets of asyncio": ["set_of_tasks", "set_of_futures", "completed_tasks"],
+    "order of sets of asyncio": ["set_of_tasks", "names_bound_long_ago", "completed_tasks"],
+    "asyncio.all_tasks()": ["all_tasks"],
+    "anyio task groups": ["scopes_of_anyio"],
     "anyio.to_thread": ["threads_of_anyio"],
     "asyncio.to_thread": ["threads_of_asyncio"],
     "async generators": ["abandoned_generators"],

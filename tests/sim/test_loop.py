@@ -2,6 +2,7 @@ import asyncio
 import contextvars
 import gc
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import anyio
 import anyio.to_thread
@@ -234,3 +235,150 @@ def test_anyio_works_on_the_loop():
         return scope.cancelled_caught, anyio.current_time()
 
     assert play(body, choices={}) == (True, 3.0)
+
+
+# --- time is never early, and moves on for who waits for it ---
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_sleeping_for_what_is_left_ends(blocking):
+    """What is left of a float is often less than a microsecond."""
+
+    async def body():
+        for number in range(200):
+            end = time.monotonic() + 0.001 * number + number / 3e6
+            while (left := end - time.monotonic()) > 0:
+                if blocking:
+                    time.sleep(left)
+                else:
+                    await asyncio.sleep(left)
+        return "ended"
+
+    assert play(body) == "ended"
+
+
+def test_no_callback_runs_before_its_moment():
+    async def body():
+        loop = asyncio.get_running_loop()
+        early = []
+
+        def check(when):
+            if loop.time() < when - 1e-9:
+                early.append((when, loop.time()))
+
+        for number in range(300):
+            when = loop.time() + number / 7e5
+            loop.call_at(when, check, when)
+        await asyncio.sleep(1)
+        return early
+
+    assert play(body) == []
+
+
+@pytest.mark.parametrize("polite", [True, False])
+def test_time_moves_on_for_who_reads_the_clock_until_it_does(polite):
+    async def body():
+        begin = time.monotonic()
+        while time.monotonic() < begin + 0.05:
+            if polite:
+                await asyncio.sleep(0)
+        return time.monotonic() - begin
+
+    assert 0.05 <= play(body) < 0.06
+
+
+# --- threads that are none ---
+
+
+def test_an_executor_runs_as_many_calls_at_a_time_as_it_has_threads():
+    def work(number):
+        begun.append(number)
+        time.sleep(1)
+
+    async def body(executor, calls):
+        begun.clear()
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(loop.run_in_executor(executor, work, n) for n in range(calls)))
+        return loop.time()
+
+    begun = []
+    one, three = ThreadPoolExecutor(1), ThreadPoolExecutor(3)
+    for seed in range(10):
+        assert 5 <= play(lambda: body(one, 5), seed=seed) < 7
+        assert begun == [0, 1, 2, 3, 4]
+        assert 2 <= play(lambda: body(three, 6), seed=seed) < 4
+        assert 3 <= play(lambda: body(None, 20), seed=seed) < 5
+
+
+def test_a_call_that_was_cancelled_before_a_thread_was_free_never_runs():
+    async def body():
+        loop = asyncio.get_running_loop()
+        first = loop.run_in_executor(one, time.sleep, 1)
+        second = loop.run_in_executor(one, ran.append, "second")
+        await asyncio.sleep(0.5)
+        second.cancel()
+        await first
+        await loop.run_in_executor(one, ran.append, "third")
+
+    ran, one = [], ThreadPoolExecutor(1)
+    play(body)
+    assert ran == ["third"]
+
+
+def test_a_thread_has_no_loop_and_reaches_that_of_its_process():
+    async def body():
+        loop = asyncio.get_running_loop()
+        event = asyncio.Event()
+
+        async def wait(seconds):
+            await asyncio.sleep(seconds)
+            event.set()
+
+        def work():
+            with pytest.raises(RuntimeError, match="no running event loop"):
+                asyncio.get_running_loop()
+            loop.call_soon_threadsafe(loop.call_later, 1, heard.append, "later")
+            asyncio.run_coroutine_threadsafe(wait(2), loop)
+            return "done"
+
+        assert await asyncio.to_thread(work) == "done"
+        await event.wait()
+        return heard
+
+    heard = []
+    assert play(body) == ["later"]
+
+
+# --- what each process has for itself ---
+
+
+def test_settings_of_the_loop_and_its_tasks_are_each_processs_own():
+    """A worker sees its own tasks, errors and factory, as in a process of its own."""
+    seen = {}
+
+    async def scenario(sim):
+        def app(name):
+            async def setup(pq):
+                loop = asyncio.get_running_loop()
+                loop.set_exception_handler(lambda _, context: seen[name].append(context["message"]))
+                loop.set_task_factory(
+                    lambda loop, coro, **rest: asyncio.Task(coro, loop=loop, **rest)
+                )
+                seen[name] = []
+                loop.call_soon(int, "none")
+                await asyncio.sleep(1)
+                seen[name].append(len(asyncio.all_tasks()))
+
+            return setup
+
+        sim.worker("a", app("a"))
+        sim.worker("b", app("b"))
+        assert asyncio.get_running_loop().get_task_factory() is None
+        assert asyncio.get_running_loop().get_exception_handler() is None
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        await asyncio.sleep(5)
+
+    outcome = run(scenario)
+    outcome.check()
+    assert seen == {name: ["Exception in callback int", 1] for name in "ab"}
+    assert sum("TaskFailed" in type(entry.event).__name__ for entry in outcome.events) == 2

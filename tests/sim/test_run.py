@@ -125,7 +125,7 @@ def test_a_raw_thread_is_refused_with_the_place_and_a_way_out():
     assert "asyncio.to_thread" in failure.message
 
 
-def test_a_thread_from_outside_cannot_call_into_the_loop():
+def test_a_thread_from_outside_cannot_call_into_the_loop_and_the_run_says_so():
     errors = []
     begin, end = threading.Event(), threading.Event()
     loops = []
@@ -146,9 +146,10 @@ def test_a_thread_from_outside_cannot_call_into_the_loop():
         begin.set()
         end.wait()
 
-    assert run(scenario).passed
+    failure = run(scenario).failure
     thread.join()
     assert "another thread" in str(errors[0])
+    assert failure.message == f"RefusedError: {errors[0]}"
 
 
 def test_ctrl_c_ends_the_run_and_is_raised():

@@ -12,6 +12,7 @@ def make(source=None, **settings):
         "lag_max_us": 250_000,
         "steps_per_instant_max": 10_000,
         "collect": lambda: None,
+        "on_exit": lambda process, error: pytest.fail(f"{process.name}: {error!r}"),
         "on_error": lambda handle, error: pytest.fail(f"{handle}: {error!r}"),
     }
     return Scheduler(Choices(source or Calm()), **(defaults | settings))
@@ -123,7 +124,7 @@ def test_a_killed_process_runs_nothing_more_and_keeps_what_was_left():
     soon(scheduler, b, soon, scheduler, a, ran.append, "late")
     play(scheduler)
     assert ran == ["before"]
-    assert len(a.remains) == 2
+    assert len(a.remains) == 3
 
 
 def test_a_cancelled_callback_does_not_run_and_cancelled_timers_do_not_pile_up():

@@ -1,7 +1,10 @@
 import asyncio
+import contextvars
 import gc
+import socket
+import sys
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 import pytest
@@ -185,7 +188,9 @@ def test_runs_leave_nothing_in_memory(end):
         getattr(worker, end)()
 
     def living():  # without a collection: a campaign gets none either
-        return sum(type(each).__module__.startswith("simqueue.sim.") for each in gc.get_objects())
+        return sum(
+            str(type(each).__module__).startswith("simqueue.sim.") for each in gc.get_objects()
+        )
 
     check(scenario)
     before = living()
@@ -449,3 +454,160 @@ def test_settling_in_vain_is_a_timeout_that_names_the_jobs():
     failure = run(scenario).failure
     assert failure.kind == "timeout"
     assert "not settled after 20 s: job 1 (charge) is queued" in failure.message
+
+
+# --- what must not pass for a job's own failure ---
+
+
+def test_a_refusal_in_a_handler_fails_the_run_although_pgqueuer_takes_it_for_the_jobs():
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("call")
+            async def call(job):
+                socket.create_connection(("example.org", 80))
+
+        sim.worker("a", app)
+        await sim.queries.enqueue("call", None)
+        await sim.settled()
+
+    failure = run(scenario).failure
+    assert failure.message.startswith("RefusedError: socket.")
+    assert "in test_a_refusal" in failure.where
+
+
+@pytest.mark.parametrize("policy", ["never", "always"])
+def test_sys_exit_ends_the_process_that_calls_it(policy):
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("leave")
+            async def leave(job):
+                sys.exit(3)
+
+        a = sim.worker("a", app, restart=policy)
+        b = sim.worker("b", idle)
+        await sim.queries.enqueue("leave", None)
+        await asyncio.sleep(5)
+        assert (a.incarnation, a.alive, b.alive) == (2, True, True)
+
+    result = run(scenario)
+    (exited,) = events(result, WorkerExited)
+    assert exited.error == "SystemExit: 3"
+    assert result.passed == (policy == "always")
+
+
+# --- crashes at odd moments ---
+
+
+def test_a_worker_cannot_crash_itself_since_its_step_would_run_on():
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("charge")
+            async def charge(job):
+                with pytest.raises(UsageError, match="crash it from the scenario"):
+                    worker.crash()
+
+        worker = sim.worker("a", app)
+        await sim.queries.enqueue("charge", None)
+        await sim.settled()
+
+    check(scenario)
+
+
+def test_a_crash_silences_tasks_however_they_were_made_and_what_timers_hold():
+    steps, kept = [], []
+
+    async def scenario(sim):
+        async def background():
+            try:
+                await asyncio.sleep(100)
+            finally:
+                steps.append("background")
+
+        def numbers():
+            try:
+                yield 1
+                yield 2
+            finally:
+                steps.append("numbers")
+
+        def app(pq):
+            @pq.entrypoint("charge")
+            async def charge(job):
+                loop = asyncio.get_running_loop()
+                asyncio.Task(background())
+                kept.append(asyncio.create_task(background(), context=contextvars.Context()))
+                if hasattr(asyncio, "eager_task_factory"):
+                    loop.set_task_factory(asyncio.eager_task_factory)
+                kept.append(asyncio.create_task(background()))
+                generator = numbers()
+                next(generator)
+                loop.call_later(10, lambda: next(generator))
+
+        worker = sim.worker("a", app)
+        await sim.queries.enqueue("charge", None)
+        await asyncio.sleep(5)
+        worker.crash()
+        gc.collect()
+        await asyncio.sleep(20)
+
+    check(scenario)
+    gc.collect()
+    assert steps == []
+
+
+# --- a blocked process is nobody's past ---
+
+
+def test_who_slept_without_awaiting_is_heard_when_the_sleep_is_over():
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("charge")
+            async def charge(job):
+                time.sleep(20)
+                event.set()
+                await sim.queries.enqueue("receipt", None)
+
+        event = asyncio.Event()
+        begin = sim.now()
+        sim.worker("a", app)
+        await sim.queries.enqueue("charge", None)
+        await event.wait()
+        heard.append(sim.elapsed().total_seconds())
+        await asyncio.sleep(1)
+        (row,) = [row for row in await sim.queries.browse_queue() if row.entrypoint == "receipt"]
+        heard.append((row.created - begin).total_seconds())
+
+    heard = []
+    check(scenario)
+    assert min(heard) > 20
+
+
+def test_a_scenario_that_sleeps_without_awaiting_is_told_so():
+    async def scenario(sim):
+        worker = sim.worker("a", idle)
+        time.sleep(30)
+        for act in (worker.crash, worker.stop, worker.restart):
+            with pytest.raises(UsageError, match="await asyncio"):
+                act()
+        await asyncio.sleep(0)
+        worker.crash()
+
+    check(scenario)
+
+
+def test_a_statement_cancelled_while_its_process_was_blocked_leaves_the_connection_free():
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("charge")
+            async def charge(job):
+                time.sleep(1)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0):
+                        await pq.qm.queries.queue_size()
+
+        sim.worker("a", app)
+        await sim.queries.enqueue(["charge"] * 3, [None] * 3, [0] * 3)
+        await sim.settled()
+
+    for seed in range(5):
+        check(scenario, seed=seed)

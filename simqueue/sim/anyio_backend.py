@@ -1,4 +1,4 @@
-"""anyio's worker threads: their functions run at a chosen step, as ``asyncio.to_thread``'s do."""
+"""anyio on asyncio: worker threads whose functions run at a chosen step, scopes in their order."""
 
 from __future__ import annotations
 
@@ -23,6 +23,34 @@ def _backend() -> Any:
     except ImportError:
         return None
     return AsyncIOBackend
+
+
+class _InOrder(dict[Any, None]):
+    """A set, as far as a cancel scope needs one, that iterates in the order of insertion."""
+
+    def add(self, scope: object) -> None:
+        """Insert it."""
+        self[scope] = None
+
+    def discard(self, scope: object) -> None:
+        """Take it out if it is in."""
+        self.pop(scope, None)
+
+    remove = dict.__delitem__
+
+
+def _scopes(_: Scope) -> Iterator[Patch]:
+    if _backend() is None:
+        return
+    from anyio._backends._asyncio import CancelScope
+
+    original = CancelScope.__init__
+
+    def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+        self._child_scopes = _InOrder()  # a set of them iterates by address
+
+    yield Attribute(CancelScope, "__init__", initialize)
 
 
 def _worker_threads(scope: Scope) -> Iterator[Patch]:
@@ -52,6 +80,14 @@ def _worker_threads(scope: Scope) -> Iterator[Patch]:
 
 
 CONTROLS = (
+    Control(
+        Source(
+            "anyio task groups and cancel scopes: who is cancelled first",
+            "controlled",
+            "the scopes within one are cancelled in the order in which they were entered",
+        ),
+        _scopes,
+    ),
     Control(
         Source(
             "anyio.to_thread, anyio.Path, anyio.open_file",
