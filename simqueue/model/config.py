@@ -22,8 +22,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``hop`` is how long a message takes between a client and the server in calm weather, and
     ``hop_max`` how much longer the seed may make it.
     ``without`` switches invariants off by name.
-    ``log_level`` is the level from which on the logger ``pgqueuer`` is recorded; other loggers keep
-    theirs.
+    ``log_level`` is that of the root logger and of ``pgqueuer`` during a run; loggers that have
+    levels of their own keep them.
     """
 
     start: datetime = datetime(2024, 1, 1, tzinfo=UTC)

@@ -13,12 +13,10 @@ from simqueue.errors import UsageError
 from simqueue.model.config import Config
 from simqueue.model.trace import Recorded, Trace
 from simqueue.search.workers import Result, results_here, results_of_processes
-from simqueue.sim.run import Run, Scenario, run
+from simqueue.sim.run import SEED_MAX, Run, Scenario, run
 
 Strategy = Literal["random", "calm"]
 """Where choices come from: the seed, or all are 0 and the seed decides randomness alone."""
-
-SEED_MAX = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)

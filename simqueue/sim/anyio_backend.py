@@ -10,7 +10,7 @@ from contextvars import copy_context
 from typing import Any
 
 from simqueue.sim.patch import Attribute, Patch
-from simqueue.sim.source import Control, Scope, Source
+from simqueue.sim.source import SIMULATING, Control, Scope, Source
 
 _METHOD = "run_sync_in_worker_thread"
 
@@ -68,7 +68,7 @@ def _worker_threads(scope: Scope) -> Iterator[Patch]:
         abandon_on_cancel: bool = False,  # noqa: FBT001, FBT002  anyio's signature
         limiter: Any = None,
     ) -> Any:
-        if _thread.get_ident() != thread:
+        if _thread.get_ident() != thread or thread not in SIMULATING:
             return await original(func, args, abandon_on_cancel, limiter)
         await cls.checkpoint()
         async with limiter or cls.current_default_thread_limiter():

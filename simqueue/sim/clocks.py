@@ -21,7 +21,7 @@ from simqueue.sim.imports import LOCKS, importing
 from simqueue.sim.patch import Attribute, Patch, Replace, redirects
 from simqueue.sim.places import place_of_caller
 from simqueue.sim.refusing import debugging
-from simqueue.sim.source import Control, Scope, Source
+from simqueue.sim.source import SIMULATING, Control, Scope, Source
 
 Clock = Callable[[], int]
 
@@ -216,7 +216,7 @@ def _waits(scope: Scope) -> Iterator[Patch]:
     world, thread = scope.world, scope.thread
 
     def wait(self: threading.Condition, timeout: float | None = None) -> bool:
-        if _get_ident() != thread or debugging():
+        if _get_ident() != thread or thread not in SIMULATING or debugging():
             return original(self, timeout)
         if not self._is_owned():  # type: ignore[attr-defined]
             raise RuntimeError("cannot wait on un-acquired lock")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from simqueue.sim.patch import Attribute, Patch
-from simqueue.sim.source import Control, Scope, Source
+from simqueue.sim.source import SIMULATING, Control, Scope, Source
 
 
 def _in_memory(scope: Scope) -> Iterator[Patch]:
@@ -18,7 +18,7 @@ def _in_memory(scope: Scope) -> Iterator[Patch]:
     thread, original = scope.thread, PgQueuer.in_memory.__func__  # type: ignore[attr-defined]
 
     def simulated(cls: type[PgQueuer], channel: Any = None, resources: Any = None) -> PgQueuer:
-        if _thread.get_ident() != thread:
+        if _thread.get_ident() != thread or thread not in SIMULATING:
             made: PgQueuer = original(cls, channel, resources)
             return made
         pq = in_memory(channel, resources)

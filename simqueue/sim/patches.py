@@ -11,7 +11,7 @@ from typing import Any
 from simqueue.sim.entropy import CONTROLS
 from simqueue.sim.patch import installed
 from simqueue.sim.randomness import Streams
-from simqueue.sim.source import Scope, World
+from simqueue.sim.source import SIMULATING, Scope, World
 
 __all__ = ["Randomness", "World", "patched"]
 
@@ -59,4 +59,8 @@ def patched(world: World, seed: int) -> Iterator[Randomness]:
     scope = Scope(world, thread, streams)
     # The first of them is a redirect, which refuses to be done twice: it also is the lock.
     with installed([patch for control in CONTROLS for patch in control.patches(scope)]):
-        yield Randomness(streams)
+        SIMULATING.add(thread)
+        try:
+            yield Randomness(streams)
+        finally:
+            SIMULATING.discard(thread)

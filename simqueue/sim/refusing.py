@@ -11,6 +11,7 @@ from typing import Any
 from simqueue.errors import RefusedError
 from simqueue.sim.patch import Replace
 from simqueue.sim.places import is_users, place_of_caller
+from simqueue.sim.source import SIMULATING
 
 _DEBUGGERS = frozenset(("bdb", "cmd", "code", "pdb"))
 _get_ident = _thread.get_ident
@@ -21,7 +22,7 @@ def refusing(thread: int, what: str, instead: str) -> Replace:
 
     def replace(original: Callable[..., Any]) -> Callable[..., Any]:
         def refuse(*args: Any, **kwargs: Any) -> Any:
-            if _get_ident() != thread or debugging():
+            if _get_ident() != thread or thread not in SIMULATING or debugging():
                 return original(*args, **kwargs)
             raise RefusedError(what, place_of_caller(), instead)
 

@@ -7,15 +7,16 @@ import functools
 import inspect
 import logging
 import platform
+import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 
 from simqueue.choices import Choices, Recording, Seeded
-from simqueue.errors import TargetError
+from simqueue.errors import TargetError, UsageError
 from simqueue.model.config import Config
 from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
@@ -24,6 +25,7 @@ from simqueue.model.trace import TRACE_VERSION, Outcome, Recorded, Trace
 from simqueue.model.tracefile import seal
 from simqueue.sim.failing import FailedRun, ending, failure_of
 from simqueue.sim.garbage import quiet_heap
+from simqueue.sim.interrupts import Gate, gated
 from simqueue.sim.observers import LogHandler
 from simqueue.sim.patches import patched
 from simqueue.sim.recorder import Watch, digest
@@ -31,6 +33,9 @@ from simqueue.sim.scheduler import Deadlock, Livelock, TimeLimit
 from simqueue.sim.simulation import Simulation
 from simqueue.sim.takedown import take_down
 from simqueue.sim.world import World
+
+SEED_MAX = 2**63 - 1
+_ONE_AT_A_TIME = threading.Lock()
 
 Scenario = Callable[[Simulation], Awaitable[None]]
 
@@ -126,13 +131,38 @@ def run(
         UsageError: ``config`` makes no sense.
     """
     _check_scenario(scenario)
-    with quiet_heap():
-        # In a call of its own, so that nothing holds the world when the heap is collected.
-        return _run(scenario, seed=seed, config=config, choices=choices, target=target, watch=watch)
+    _check_settings(seed, config)
+    if not _ONE_AT_A_TIME.acquire(blocking=False):
+        raise UsageError(
+            "a simulation runs in this process already, and there can be one at a time: run "
+            "others in processes of their own"
+        )
+    try:
+        with gated() as gate, quiet_heap():
+            # In a call of its own, so that nothing holds the world when the heap is collected.
+            return _run(
+                scenario,
+                gate,
+                seed=seed,
+                config=config,
+                choices=choices,
+                target=target,
+                watch=watch,
+            )
+    finally:
+        _ONE_AT_A_TIME.release()
+
+
+def _check_settings(seed: int, config: Config) -> None:
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed <= SEED_MAX:
+        raise UsageError(f"the seed must be a whole number from 0 to {SEED_MAX}, not {seed!r}")
+    if not isinstance(config, Config):
+        raise UsageError(f"config must be a simqueue.Config, not {config!r}")
 
 
 def _run(
     scenario: Scenario,
+    gate: Gate,
     *,
     seed: int,
     config: Config,
@@ -145,13 +175,14 @@ def _run(
     world = World(config, door)
     if watch is not None:
         world.recorder.watch(_guarded(world, watch))
-    with ExitStack() as stack:
-        randomness = stack.enter_context(patched(world, seed))
-        stack.enter_context(_logging(world))
+    with patched(world, seed) as randomness, _logging(world):
         try:
+            gate.open = True
             _play(world, scenario)
+            gate.open = False
             state = randomness.state()
         finally:
+            gate.open = False
             take_down(world)
     if world.aborted is not None:
         raise world.aborted
@@ -234,17 +265,22 @@ async def _main(scenario: Scenario, sim: Simulation) -> None:
 
 @contextmanager
 def _logging(world: World) -> Iterator[None]:
-    """Let the standard library's logging enter the event log, pgqueuer's at a set level."""
-    root, pgqueuer = logging.getLogger(), logging.getLogger("pgqueuer")
+    """Let the standard library's logging enter the event log.
+
+    The levels are the run's own, lest a program's configuration decide what is recorded.
+    """
+    loggers = (logging.getLogger(), logging.getLogger("pgqueuer"))
+    levels = [logger.level for logger in loggers]
     handler = LogHandler(world.recorder)
-    level = pgqueuer.level
-    root.addHandler(handler)
-    pgqueuer.setLevel(world.config.log_level)
     try:
+        loggers[0].addHandler(handler)
+        for logger in loggers:
+            logger.setLevel(world.config.log_level)
         yield
     finally:
-        pgqueuer.setLevel(level)
-        root.removeHandler(handler)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+        loggers[0].removeHandler(handler)
 
 
 def _outcome(world: World) -> Outcome:

@@ -36,6 +36,11 @@ class World(Protocol):
         """Let a clock reading enter the digest of the run."""
 
 
+SIMULATING: set[int] = set()
+"""Threads that play a run at this moment. What was replaced in a module can outlive its run in the
+names of whoever imported it meanwhile, and then does what the original does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What the patches of one run share: they act in ``thread`` and let every other one be."""

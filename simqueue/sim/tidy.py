@@ -8,6 +8,7 @@ import re
 import sys
 import sysconfig
 
+_FRAME = re.compile(r'(File \\?")(\.?/[^"\\]+)')
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 
 
@@ -42,4 +43,10 @@ class Tidier:
         if os.sep in text:
             for root, short in self._roots:
                 text = text.replace(root, short)
+            # A file of the user's, as a traceback names it: wherever it lies, it is the same.
+            text = _FRAME.sub(_by_name, text)
         return text
+
+
+def _by_name(frame: re.Match[str]) -> str:
+    return f"{frame[1]}{frame[2].rpartition(os.sep)[2]}"

@@ -1,6 +1,8 @@
 """The same seed is the same run: twice in one process, and in another under another hash."""
 
+import inspect
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -10,6 +12,7 @@ import pytest
 from applications import busy_shop, deduplicated, impatient
 
 from simqueue.model.tracefile import encode
+from simqueue.search.target import load_target
 from simqueue.sim.run import run
 
 SCENARIOS = {scenario.__name__: scenario for scenario in (busy_shop, deduplicated, impatient)}
@@ -79,3 +82,40 @@ def test_the_digest_notices_what_is_no_event():
 
     assert run(draws).events == run(rests).events == ()
     assert run(draws).digest != run(rests).digest
+
+
+async def fails_and_logs(sim):
+    def app(pq):
+        @pq.entrypoint("charge", on_failure="hold")
+        async def charge(job):
+            logging.getLogger("shop").info("charging %s", job.id)
+            raise ValueError("no money")
+
+    sim.worker("a", app)
+    await sim.queries.enqueue("charge", None)
+    await sim.settled()
+
+
+def test_the_level_that_a_program_logs_at_decides_nothing():
+    before = run(fails_and_logs).digest
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        assert run(fails_and_logs).digest == before
+        assert root.level == logging.ERROR
+    finally:
+        root.setLevel(level)
+
+
+def test_where_a_scenarios_file_lies_and_how_it_is_named_decides_nothing(tmp_path, monkeypatch):
+    text = f"import logging\n{inspect.getsource(fails_and_logs)}"
+    digests = set()
+    for directory in ("here", "there/below"):
+        (tmp_path / directory).mkdir(parents=True)
+        (tmp_path / directory / "shop.py").write_text(text)
+        for current, target in ((directory, "shop.py"), (".", f"{directory}/shop.py")):
+            monkeypatch.chdir(tmp_path / current)
+            found = load_target(f"{target}:fails_and_logs")
+            digests.add(run(found.scenario, seed=3).digest)
+    assert len(digests) == 1

@@ -318,6 +318,29 @@ def test_other_threads_are_refused_nothing(other_thread):
         assert other_thread(everything)
 
 
+def test_a_module_imported_in_a_run_keeps_no_stand_in_that_matters(tmp_path, monkeypatch):
+    (tmp_path / "lazily_imported.py").write_text(
+        "from asyncio import all_tasks, new_event_loop\nfrom select import epoll\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    async def scenario(sim):
+        import lazily_imported
+
+        with pytest.raises(RefusedError):
+            lazily_imported.new_event_loop()
+
+    run(scenario).check()
+    lazily = sys.modules.pop("lazily_imported")
+    lazily.new_event_loop().close()
+    lazily.epoll().close()
+
+    async def main():
+        return lazily.all_tasks() == {asyncio.current_task()}
+
+    assert asyncio.run(main())
+
+
 def test_who_watches_collections_is_not_called_in_a_run():
     """Hypothesis times them, from the first property on: the digest must not depend on that."""
 

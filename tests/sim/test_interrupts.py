@@ -1,0 +1,88 @@
+import asyncio
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from simqueue.errors import UsageError
+from simqueue.sim.interrupts import gated
+from simqueue.sim.run import run
+
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.01)  # the handler runs between two bytecodes of this thread
+
+
+def test_an_interrupt_is_kept_until_what_must_not_be_cut_short_is_done():
+    done = []
+    with pytest.raises(KeyboardInterrupt), gated():
+        interrupt()
+        done.append(True)
+    assert done
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_is_raised_at_once_while_the_gate_is_open():
+    with pytest.raises(KeyboardInterrupt), gated() as gate:
+        gate.open = True
+        interrupt()
+        pytest.fail("it was not raised")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_who_handles_interrupts_himself_goes_on_doing_so():
+    heard = []
+    before = signal.signal(signal.SIGINT, lambda *_: heard.append(True))
+    try:
+        with gated():
+            interrupt()
+            assert heard
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_real_interrupt_ends_a_run_and_leaves_nothing_behind():
+    async def scenario(sim):
+        begun.set()
+        while True:
+            await asyncio.sleep(1)
+
+    for _ in range(5):
+        begun = threading.Event()
+        kill = threading.Thread(
+            target=lambda: begun.wait() and signal.pthread_kill(main, signal.SIGINT)
+        )
+        main = threading.get_ident()
+        kill.start()
+        with pytest.raises(KeyboardInterrupt):
+            run(scenario)
+        kill.join()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+    async def calm(sim):
+        await asyncio.sleep(1)
+
+    run(calm).check()
+
+
+def test_two_threads_cannot_simulate_at_a_time():
+    async def scenario(sim):
+        begun.set()
+        go_on.wait()
+
+    begun, go_on = threading.Event(), threading.Event()
+    first = threading.Thread(target=lambda: results.append(run(scenario)))
+    results = []
+    holder = threading.Thread(target=go_on.wait)  # else nobody could end the wait in the run
+    holder.start()
+    first.start()
+    assert begun.wait(10)
+    with pytest.raises(UsageError, match="one at a time"):
+        run(scenario)
+    go_on.set()
+    first.join()
+    holder.join()
+    results[0].check()
