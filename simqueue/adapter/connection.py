@@ -51,10 +51,11 @@ class LocalConnection:
 
     async def run(self, statement: Statement[T]) -> T:
         """Execute a statement now."""
+        answer = self.database.execute(statement)
         if statement.name == "dequeue":
             # A busy worker awaits nothing else between two batches: without this nobody else runs.
             await asyncio.sleep(0)
-        return self.database.execute(statement)
+        return answer
 
     async def listen(self, channel: str) -> None:
         """Hear the notifications of ``channel`` from now on."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pgqueuer.domain import models
 
+from simqueue.adapter import arguments
 from simqueue.adapter.port import Port
 from simqueue.adapter.statements import asking, telling
 from simqueue.adapter.translation import (
@@ -78,17 +79,17 @@ class InsightsQueries(Port):
 
     async def stale_jobs(self, threshold: timedelta, limit: int = 100) -> list[models.StaleJob]:
         """Return picked jobs silent for longer than ``threshold``, the longest silent first."""
-        silence = microseconds(threshold)
+        silence, most = microseconds(threshold), arguments.int64(limit)
 
         def select(tables: Tables, now: Instant) -> tuple[Instant, list[JobRow]]:
-            return now, select_stale_jobs(tables, now, silence, limit)
+            return now, select_stale_jobs(tables, now, silence, most)
 
         (now, rows), calendar = await self._run_dated(asking("stale_jobs", select))
         return [_stale_job(row, now, calendar) for row in rows]
 
     async def exception_logs(self, limit: int = 100) -> list[models.Log]:
         """Return the latest exceptions, the newest first."""
-        statement = asking("exception_logs", select_exception_logs, limit)
+        statement = asking("exception_logs", select_exception_logs, arguments.int64(limit))
         return build_logs(*await self._run_dated(statement))
 
     async def browse_queue(
@@ -102,22 +103,27 @@ class InsightsQueries(Port):
         statement = asking(
             "browse_queue",
             select_browse_queue,
-            limit,
-            offset,
+            arguments.int64(limit),
+            arguments.int64(offset),
             statuses or None,
-            entrypoints or None,
+            arguments.names(entrypoints),
         )
         return build_jobs(*await self._run_dated(statement))
 
     async def queue_job_by_id(self, id: types.JobId) -> models.Job | None:  # noqa: A002
         """Return a job, or None."""
-        statement = asking("queue_job_by_id", select_queue_job_by_id, JobId(id))
+        statement = asking("queue_job_by_id", select_queue_job_by_id, JobId(arguments.int64(id)))
         row, calendar = await self._run_dated(statement)
         return None if row is None else build_jobs([row], calendar)[0]
 
     async def job_log_history(self, id: types.JobId, limit: int = 100) -> list[models.Log]:  # noqa: A002
         """Return what a job went through, oldest first."""
-        statement = asking("job_log_history", select_job_log_history, JobId(id), limit)
+        statement = asking(
+            "job_log_history",
+            select_job_log_history,
+            JobId(arguments.int64(id)),
+            arguments.int64(limit),
+        )
         return build_logs(*await self._run_dated(statement))
 
     async def unaggregated_log_count(self) -> int:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
-from operator import index
 from typing import TYPE_CHECKING, Literal, cast, overload
 
 from pgqueuer.adapters.persistence import query_helpers
 from pgqueuer.domain import errors, models
 from pgqueuer.ports import tracing
-from pydantic_core import to_json
 
+from simqueue.adapter import arguments
 from simqueue.adapter.notification import NotificationQueries
 from simqueue.adapter.port import Port
 from simqueue.adapter.statements import asking, telling
@@ -73,8 +72,11 @@ class QueueQueries(NotificationQueries, Port):
             raise ValueError(f"batch_size is {batch_size}; a worker claims 1 job or more at a time")
         claim = partial(
             decide_dequeue,
-            batch_size=batch_size,
-            limits={_text(name): each.concurrency_limit for name, each in entrypoints.items()},
+            batch_size=arguments.int64(batch_size),
+            limits={
+                arguments.text(name): arguments.int64(each.concurrency_limit)
+                for name, each in entrypoints.items()
+            },
             manager=ManagerId(str(queue_manager_id)),
             worker_limit=global_concurrency_limit,
             heartbeat_timeout=microseconds(heartbeat_timeout),
@@ -183,7 +185,7 @@ class QueueQueries(NotificationQueries, Port):
     async def log_jobs(self, job_status: list[Logged]) -> None:
         """Take finished jobs out of the queue, or hold the failed ones, and log them."""
         finished = [
-            (JobId(int(job.id)), status, None if record is None else record.model_dump_json())
+            (JobId(arguments.int64(job.id)), status, arguments.record(record))
             for job, status, record in job_status
         ]
         await self._run(telling("log_jobs", decide_log_jobs, finished))
@@ -195,25 +197,25 @@ class QueueQueries(NotificationQueries, Port):
         traceback_record: models.TracebackRecord | None,
     ) -> None:
         """Queue a job again after ``delay``, with one attempt more."""
-        record = None if traceback_record is None else traceback_record.model_dump_json()
+        number, record = JobId(arguments.int64(job.id)), arguments.record(traceback_record)
         wait = microseconds(delay)
-        await self._run(telling("retry_job", decide_retry, JobId(int(job.id)), wait, record))
+        await self._run(telling("retry_job", decide_retry, number, wait, record))
 
     async def requeue_jobs(self, ids: list[types.JobId]) -> None:
         """Queue held jobs again, their attempts forgotten."""
-        await self._run(telling("requeue_jobs", decide_requeue, _job_ids(ids)))
+        await self._run(telling("requeue_jobs", decide_requeue, arguments.job_ids(ids)))
 
     async def list_failed_jobs(
         self, limit: int = 100, order: types.SortOrder = "DESC"
     ) -> list[models.Job]:
         """Return held jobs by creation."""
         select = select_list_failed_jobs
-        statement = asking("list_failed_jobs", select, limit, order)
+        statement = asking("list_failed_jobs", select, arguments.int64(limit), order)
         return build_jobs(*await self._run_dated(statement))
 
     async def clear_queue(self, entrypoint: str | list[str] | None = None) -> None:
         """Delete the jobs of these entrypoints, or all."""
-        await self._run(telling("clear_queue", decide_clear_queue, _names(entrypoint)))
+        await self._run(telling("clear_queue", decide_clear_queue, arguments.names(entrypoint)))
 
     async def queue_size(self) -> list[models.QueueStatistics]:
         """Return counts by entrypoint, priority and status."""
@@ -222,7 +224,7 @@ class QueueQueries(NotificationQueries, Port):
 
     async def mark_job_as_cancelled(self, ids: list[types.JobId]) -> None:
         """Log jobs as cancelled, and tell the workers that run them."""
-        finished = [(JobId(int(job)), "canceled", None) for job in ids]
+        finished = [(job, "canceled", None) for job in arguments.job_ids(ids)]
         await asyncio.gather(
             self._run(telling("mark_job_as_cancelled", decide_log_jobs, finished)),  # type: ignore[arg-type]
             self.notify_job_cancellation(ids),
@@ -230,20 +232,21 @@ class QueueQueries(NotificationQueries, Port):
 
     async def update_heartbeat(self, job_ids: list[types.JobId]) -> None:
         """Set heartbeats to now."""
-        await self._run(telling("update_heartbeat", decide_heartbeat, _job_ids(job_ids)))
+        await self._run(telling("update_heartbeat", decide_heartbeat, arguments.job_ids(job_ids)))
 
     async def queued_work(self, entrypoints: list[types.QueueEntrypoint]) -> int:
         """Return 1 if anything is queued, else 0."""
-        return await self._run(asking("queued_work", select_queued_work, entrypoints))
+        return await self._run(asking("queued_work", select_queued_work, _given(entrypoints)))
 
     async def eligible_queued_work(self, entrypoints: list[types.QueueEntrypoint]) -> int:
         """Return 1 if anything is queued and due, else 0."""
         select = select_eligible_queued_work
-        return await self._run(asking("eligible_queued_work", select, entrypoints))
+        return await self._run(asking("eligible_queued_work", select, _given(entrypoints)))
 
     async def next_deferred_eta(self, entrypoints: list[types.QueueEntrypoint]) -> timedelta | None:
         """Return how long until the next deferred job is due."""
-        eta = await self._run(asking("next_deferred_eta", select_next_deferred_eta, entrypoints))
+        select = select_next_deferred_eta
+        eta = await self._run(asking("next_deferred_eta", select, _given(entrypoints)))
         return None if eta is None else timedelta(microseconds=eta)
 
     async def queue_log(self) -> list[models.Log]:
@@ -254,7 +257,7 @@ class QueueQueries(NotificationQueries, Port):
         self, ids: list[types.JobId]
     ) -> list[tuple[types.JobId, types.JOB_STATUS]]:
         """Return the latest status of each job that was ever logged."""
-        found = await self._run(asking("job_status", select_job_status, _job_ids(ids)))
+        found = await self._run(asking("job_status", select_job_status, arguments.job_ids(ids)))
         return cast("list[tuple[types.JobId, types.JOB_STATUS]]", found)
 
     async def aggregate_logs(self) -> None:
@@ -273,12 +276,12 @@ class QueueQueries(NotificationQueries, Port):
     async def clear_statistics_log(self, entrypoint: str | list[str] | None = None) -> None:
         """Delete statistics of these entrypoints, or all."""
         await self._run(
-            telling("clear_statistics_log", decide_clear_statistics, _names(entrypoint))
+            telling("clear_statistics_log", decide_clear_statistics, arguments.names(entrypoint))
         )
 
     async def clear_queue_log(self, entrypoint: str | list[str] | None = None) -> None:
         """Delete log rows of these entrypoints, or all."""
-        await self._run(telling("clear_queue_log", decide_clear_log, _names(entrypoint)))
+        await self._run(telling("clear_queue_log", decide_clear_log, arguments.names(entrypoint)))
 
 
 def _picked_rows(tables: Tables, now: Instant, events: list[StoreEvent]) -> list[JobRow]:
@@ -289,6 +292,10 @@ def _picked_rows(tables: Tables, now: Instant, events: list[StoreEvent]) -> list
 
 def _ids(tables: Tables, now: Instant, events: list[StoreEvent]) -> list[JobId | None]:
     return enqueued_ids(events)
+
+
+def _given(entrypoints: Iterable[str]) -> list[str]:
+    return [arguments.text(name) for name in entrypoints]
 
 
 def _check_conflict(on_conflict: str, keys: list[str | None]) -> None:
@@ -306,42 +313,12 @@ def _check_conflict(on_conflict: str, keys: list[str | None]) -> None:
 
 def _new_jobs(batch: query_helpers.NormedEnqueueParam) -> list[NewJob]:
     columns = zip(
-        map(_text, batch.entrypoint),
-        map(_bytes, batch.payload),
-        map(_integer, batch.priority),
+        map(arguments.text, batch.entrypoint),
+        map(arguments.binary, batch.payload),
+        map(arguments.int32, batch.priority),
         map(microseconds, batch.execute_after),
-        (None if key is None else _text(key) for key in batch.dedupe_key),
-        map(_json, batch.headers),
+        (None if key is None else arguments.text(key) for key in batch.dedupe_key),
+        map(arguments.document, batch.headers),
         strict=True,
     )
     return [NewJob(*column) for column in columns]
-
-
-# A driver takes what it can encode and the server keeps the plain value; TypeError for the rest.
-
-
-def _text(value: str) -> str:
-    return str.__str__(value)
-
-
-def _bytes(value: bytes | None) -> bytes | None:
-    return value if value is None or type(value) is bytes else memoryview(value).tobytes()
-
-
-def _json(value: Mapping[str, object] | None) -> str:
-    return "null" if value is None else to_json(value).decode()
-
-
-def _integer(value: int) -> int:
-    return int(index(value))
-
-
-def _job_ids(ids: Iterable[types.JobId]) -> list[JobId]:
-    return [JobId(int(job)) for job in ids]
-
-
-def _names(entrypoint: str | list[str] | None) -> list[str] | None:
-    """Return entrypoints as a list, or None where there are none, which means all."""
-    if not entrypoint:
-        return None
-    return [entrypoint] if isinstance(entrypoint, str) else list(entrypoint)

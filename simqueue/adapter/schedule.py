@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from pgqueuer.domain import models
 
+from simqueue.adapter import arguments
 from simqueue.adapter.port import Port
 from simqueue.adapter.statements import asking, telling
 from simqueue.adapter.translation import build_schedules, microseconds
 from simqueue.model.events import SchedulePicked, StoreEvent
-from simqueue.model.ids import Duration, Instant, ScheduleId
+from simqueue.model.ids import Duration, Instant
 from simqueue.model.rows import ScheduleRow
 from simqueue.store import (
     Statement,
@@ -47,11 +48,12 @@ class ScheduleQueries(Port):
 
     async def set_schedule_queued(self, ids: set[types.ScheduleId]) -> None:
         """Give schedules back."""
-        await self._run(telling("set_schedule_queued", decide_release_schedules, _numbers(ids)))
+        numbers = arguments.schedule_ids(ids)
+        await self._run(telling("set_schedule_queued", decide_release_schedules, numbers))
 
     async def update_schedule_heartbeat(self, ids: set[types.ScheduleId]) -> None:
         """Set heartbeats to now."""
-        beating = _numbers(ids)
+        beating = arguments.schedule_ids(ids)
         await self._run(telling("update_schedule_heartbeat", decide_beat_schedules, beating))
 
     async def peek_schedule(self) -> list[models.Schedule]:
@@ -63,8 +65,9 @@ class ScheduleQueries(Port):
         self, ids: set[types.ScheduleId], entrypoints: set[types.CronEntrypoint]
     ) -> None:
         """Delete schedules by id or entrypoint."""
-        names = sorted(str(name) for name in entrypoints)
-        await self._run(telling("delete_schedule", decide_delete_schedules, _numbers(ids), names))
+        names = sorted(arguments.text(name) for name in entrypoints)
+        numbers = arguments.schedule_ids(ids)
+        await self._run(telling("delete_schedule", decide_delete_schedules, numbers, names))
 
     async def clear_schedule(self) -> None:
         """Delete all schedules."""
@@ -73,13 +76,9 @@ class ScheduleQueries(Port):
 
 def _named(delays: Delays) -> list[tuple[str, str, Duration]]:
     return [
-        (str(key.expression), str(key.entrypoint), microseconds(delay))
+        (arguments.text(key.expression), arguments.text(key.entrypoint), microseconds(delay))
         for key, delay in delays.items()
     ]
-
-
-def _numbers(ids: set[types.ScheduleId]) -> list[ScheduleId]:
-    return sorted(ScheduleId(int(number)) for number in ids)
 
 
 def _picked_rows(tables: Tables, now: Instant, events: list[StoreEvent]) -> list[ScheduleRow]:

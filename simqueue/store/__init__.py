@@ -9,7 +9,7 @@
 ``keys``         the sorted sets that indexes are made of
 ``reads``        ``select_*``: what queries answer
 ``notifying``    the trigger's notification as text
-``rejecting``    arguments that the server refuses
+``rejecting``    arguments that the server refuses; ``jsonb``: documents as it gives them back
 ``snapshot``     all rows as one value
 ``names``        what the database's objects are called
 """
@@ -30,6 +30,7 @@ from simqueue.store.finishing import (
     decide_requeue,
     decide_retry,
 )
+from simqueue.store.jsonb import normalize_json
 from simqueue.store.names import Names
 from simqueue.store.notifying import render_table_changed
 from simqueue.store.reads import (
@@ -61,6 +62,7 @@ from simqueue.store.reads import (
     select_throughput_timeseries,
     select_unaggregated_log_count,
 )
+from simqueue.store.rejecting import check_int32, check_int64
 from simqueue.store.scheduling import (
     decide_beat_schedules,
     decide_delete_schedules,
@@ -86,6 +88,8 @@ __all__ = [
     "Throughput",
     "ThroughputBucket",
     "apply",
+    "check_int32",
+    "check_int64",
     "decide_aggregate",
     "decide_beat_schedules",
     "decide_clear_log",
@@ -107,6 +111,7 @@ __all__ = [
     "enqueued_ids",
     "execute",
     "fold",
+    "normalize_json",
     "render_table_changed",
     "select_active_workers",
     "select_browse_queue",

@@ -9,7 +9,7 @@ from simqueue.model.events import JobPicked, StoreEvent
 from simqueue.model.ids import Duration, Instant, ManagerId
 from simqueue.model.rows import JobRow
 from simqueue.store.keys import Key, job_of
-from simqueue.store.rejecting import check_instant
+from simqueue.store.rejecting import check_instant, check_text
 from simqueue.store.tables import Tables
 
 
@@ -34,6 +34,7 @@ def decide_dequeue(
         UniqueViolationError: a claim would sit in a capacity slot that is taken.
         PostgresError: no timestamp lies ``heartbeat_timeout`` before now.
     """
+    check_text(limits)
     silent = check_instant(tables.names, now - heartbeat_timeout)
     room = batch_size
     if worker_limit is not None:

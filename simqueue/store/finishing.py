@@ -25,6 +25,7 @@ from simqueue.store.rejecting import (
     check_instant,
     check_json,
     check_notification,
+    check_status,
     check_text,
 )
 from simqueue.store.tables import Tables
@@ -37,16 +38,29 @@ def decide_log_jobs(tables: Tables, now: Instant, finished: Sequence[Finished]) 
     """Log jobs and take them out of the queue, or hold them where the status is ``failed``.
 
     Any worker may log any job; one without a row is passed over. The trigger fires even then.
+    A job named twice is logged twice, the later entry first: PostgreSQL hashes the entries.
     """
     check_json(traceback for _, _, traceback in finished)
+    for _, status, _ in finished:
+        check_status(status)
     rows = tables.jobs.rows
     events: list[StoreEvent] = []
-    for job, status, traceback in finished:
+    for job, status, traceback in _later_first(finished):
         row = rows.get(job)
         if row is not None:
             events.append(JobLogged(job, status, row.entrypoint, row.priority, traceback))
     events.append(TableChanged("delete"))
     return events
+
+
+def _later_first(finished: Sequence[Finished]) -> Sequence[Finished]:
+    """Return the entries, those of a job that has several reversed among themselves."""
+    by_job: dict[JobId, list[Finished]] = {}
+    for entry in finished:
+        by_job.setdefault(entry[0], []).append(entry)
+    if len(by_job) == len(finished):
+        return finished
+    return [entry for entries in by_job.values() for entry in reversed(entries)]
 
 
 def decide_retry(
@@ -114,16 +128,18 @@ def decide_aggregate(tables: Tables, now: Instant) -> list[StoreEvent]:
 
 
 def decide_clear_log(
-    tables: Tables, now: Instant, entrypoints: Iterable[str] | None
+    tables: Tables, now: Instant, entrypoints: Sequence[str] | None
 ) -> list[StoreEvent]:
     """Delete log rows."""
+    check_text(entrypoints or ())
     return [LogCleared(None if entrypoints is None else tuple(entrypoints))]
 
 
 def decide_clear_statistics(
-    tables: Tables, now: Instant, entrypoints: Iterable[str] | None
+    tables: Tables, now: Instant, entrypoints: Sequence[str] | None
 ) -> list[StoreEvent]:
     """Delete statistics."""
+    check_text(entrypoints or ())
     return [StatisticsCleared(None if entrypoints is None else tuple(entrypoints))]
 
 

@@ -23,7 +23,7 @@ from simqueue.model.ids import (
     Status,
 )
 from simqueue.model.rows import JobRow, LogRow, ScheduleRow, StatisticsRow
-from simqueue.store.rejecting import check_instant, check_page
+from simqueue.store.rejecting import check_instant, check_page, check_status, check_text
 from simqueue.store.tables import Tables
 
 MINUTE = Duration(60 * MICROSECONDS)
@@ -90,21 +90,24 @@ class ActiveWorker(msgspec.Struct, frozen=True):
 # --- what a queue manager asks in its loop ---
 
 
-def select_queued_work(tables: Tables, now: Instant, entrypoints: Iterable[str]) -> int:
+def select_queued_work(tables: Tables, now: Instant, entrypoints: Sequence[str]) -> int:
     """Return 1 if any job of these entrypoints is queued, else 0: the query stops counting at 1."""
+    check_text(entrypoints)
     return int(any(len(lane.queued) for lane in tables.jobs.lanes_of(entrypoints)))
 
 
-def select_eligible_queued_work(tables: Tables, now: Instant, entrypoints: Iterable[str]) -> int:
+def select_eligible_queued_work(tables: Tables, now: Instant, entrypoints: Sequence[str]) -> int:
     """Return 1 if any job of these entrypoints is queued with ``execute_after <= now``, else 0."""
+    check_text(entrypoints)
     rows, lanes = tables.jobs.rows, tables.jobs.lanes_of(entrypoints)
     return int(any(lane.queued.any_until(now, rows) for lane in lanes))
 
 
 def select_next_deferred_eta(
-    tables: Tables, now: Instant, entrypoints: Iterable[str]
+    tables: Tables, now: Instant, entrypoints: Sequence[str]
 ) -> Duration | None:
     """Return how long until the first ``execute_after > now`` of these entrypoints, or None."""
+    check_text(entrypoints)
     rows, lanes = tables.jobs.rows, tables.jobs.lanes_of(entrypoints)
     moments = (lane.queued.next_after(now, rows) for lane in lanes)
     return min((Duration(moment - now) for moment in moments if moment is not None), default=None)
@@ -149,6 +152,9 @@ def select_browse_queue(  # noqa: PLR0917 - as PgQueuer asks
 ) -> list[JobRow]:
     """Return jobs of these statuses and entrypoints, most urgent first, then oldest."""
     check_page(limit, offset)
+    check_text(entrypoints or ())
+    for status in statuses or ():
+        check_status(status)
     rows = (
         row
         for row in tables.jobs.rows.values()

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from simqueue.errors import PostgresError
-from simqueue.model.ids import Instant
+from simqueue.model.ids import STATUS_ORDER, Instant
 from simqueue.store.names import Names
 
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
@@ -20,10 +20,45 @@ _END_US = 9_224_318_016_000_000_000
 
 
 def check_text(texts: Iterable[str | None]) -> None:
-    """Refuse a NUL character in text (SQLSTATE 22021)."""
+    """Refuse text with a NUL character (SQLSTATE 22021), or that UTF-8 cannot say (22000)."""
     for text in texts:
-        if text is not None and "\0" in text:
+        if text is None:
+            continue
+        if not text.isascii():
+            _check_unicode(text)
+        if "\0" in text:
             raise PostgresError("22021", 'invalid byte sequence for encoding "UTF8": 0x00')
+
+
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise PostgresError("22000", f"invalid input for query argument: {error}") from None
+
+
+def check_int32(value: int) -> int:
+    """Return an ``integer``; refuse another (SQLSTATE 22000: the driver cannot encode it)."""
+    return _checked(value, 31)
+
+
+def check_int64(value: int) -> int:
+    """Return a ``bigint``; refuse another (SQLSTATE 22000: the driver cannot encode it)."""
+    return _checked(value, 63)
+
+
+def _checked(value: int, bits: int) -> int:
+    if not -(1 << bits) <= value < 1 << bits:
+        size = f"value out of int{bits + 1} range"
+        raise PostgresError("22000", f"invalid input for query argument: {value!r} ({size})")
+    return value
+
+
+def check_status(status: str) -> None:
+    """Refuse a status that the enum does not have (SQLSTATE 22P02)."""
+    if status not in STATUS_ORDER:
+        message = f'invalid input value for enum pgqueuer_status: "{status}"'
+        raise PostgresError("22P02", message)
 
 
 def check_json(documents: Iterable[str | None]) -> None:

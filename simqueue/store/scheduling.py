@@ -16,7 +16,7 @@ from simqueue.model.events import (
 )
 from simqueue.model.ids import Duration, Instant, ScheduleId
 from simqueue.model.rows import ScheduleRow
-from simqueue.store.rejecting import check_text
+from simqueue.store.rejecting import check_instant, check_text
 from simqueue.store.statistics import SECOND
 from simqueue.store.tables import Tables
 
@@ -30,7 +30,11 @@ Registered = tuple[str, str, Duration]
 def decide_insert_schedules(
     tables: Tables, now: Instant, registered: Sequence[Registered]
 ) -> list[StoreEvent]:
-    """Register schedules that are not there yet; each draws an id, inserted or not."""
+    """Register schedules that are not there yet; each draws an id, inserted or not.
+
+    Raises:
+        PostgresError: a next run is no timestamp.
+    """
     check_text(
         text for expression, entrypoint, _ in registered for text in (expression, entrypoint)
     )
@@ -39,12 +43,12 @@ def decide_insert_schedules(
     known = tables.schedules.by_name
     added: set[tuple[str, str]] = set()
     for expression, entrypoint, delay in registered:
+        due = tables.names.truncate(check_instant(tables.names, now + delay), SECOND)
         name = (expression, entrypoint)
         if name in known or name in added:
             events.append(IdsBurned("schedules", 1))
         else:
             added.add(name)
-            due = tables.names.truncate(Instant(now + delay), SECOND)
             events.append(ScheduleInserted(ScheduleId(number), expression, entrypoint, due))
         number += 1
     return events
@@ -57,11 +61,12 @@ def decide_fetch_schedules(
 
     The next run is now plus the delay that the client computed before it sent the statement.
     """
+    check_text(text for each in registered for text in each[:2])
     events: list[StoreEvent] = []
     for row, delay in _registered_rows(tables, registered):
         stale = row.status == "picked" and now - row.heartbeat > STALE_US
         if stale or (row.status == "queued" and row.next_run <= now):
-            next_run = tables.names.truncate(Instant(now + delay), SECOND)
+            next_run = tables.names.truncate(check_instant(tables.names, now + delay), SECOND)
             events.append(SchedulePicked(row.id, row.next_run, next_run, stale))
     return events
 
@@ -97,6 +102,7 @@ def decide_delete_schedules(
 ) -> list[StoreEvent]:
     """Delete schedules by id or entrypoint."""
     by_id, by_entrypoint = set(ids), set(entrypoints)
+    check_text(by_entrypoint)
     return [
         ScheduleDeleted(row.id)
         for row in tables.schedules.rows.values()

@@ -91,13 +91,30 @@ def test_the_clock_never_goes_back_with_the_wall_clock(monkeypatch):
     assert read == [5_000, 5_001, 9_000]
 
 
-def test_a_dequeue_lets_other_tasks_run_first(database):
+def test_a_dequeue_lets_other_tasks_run_before_it_returns(database):
     order = []
 
     async def scene():
         asyncio.get_running_loop().call_soon(order.append, "other")
         statement = Statement("dequeue", lambda t, n: [], lambda t, n, e: order.append("dequeue"))
         await LocalConnection(database).run(statement)
+        order.append("returned")
 
     asyncio.run(scene())
-    assert order == ["other", "dequeue"]
+    assert order == ["dequeue", "other", "returned"]
+
+
+def test_statements_are_executed_in_the_order_in_which_they_were_sent(database):
+    order = []
+
+    async def scene():
+        connection = LocalConnection(database)
+        await asyncio.gather(
+            *(
+                connection.run(Statement(name, lambda t, n: [], lambda t, n, e: order.append(n)))
+                for name in ("dequeue", "clear_queue", "dequeue")
+            )
+        )
+
+    asyncio.run(scene())
+    assert order == sorted(order)

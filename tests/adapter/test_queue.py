@@ -465,3 +465,33 @@ def test_two_drivers_of_one_database_see_the_same_tables(database):
         assert await InMemoryQueries(InMemoryDriver()).queued_work(["charge"]) == 0
 
     asyncio.run(use())
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda queries: queries.enqueue("a", None, 2**31),
+        lambda queries: queries.job_status([2**63]),
+        lambda queries: queries.requeue_jobs([-(2**63) - 1]),
+        lambda queries: queries.update_heartbeat([2**63]),
+        lambda queries: queries.list_failed_jobs(2**63),
+        lambda queries: queries.mark_job_as_cancelled([2**63]),
+    ],
+)
+def test_integers_that_no_column_holds_are_refused(queries, use):
+    with pytest.raises(PostgresError, match="out of int") as caught:
+        asyncio.run(use(queries))
+    assert caught.value.sqlstate == "22000"
+
+
+def test_headers_come_back_as_jsonb_gives_them(queries):
+    async def use():
+        await queries.enqueue("a", None, headers={"bb": 1, "a": {"z": 1.0, "y": 1e16}})
+        (job,) = await queries.browse_queue()
+        assert list(job.headers) == ["a", "bb"]
+        assert list(job.headers["a"].items()) == [("y", 10**16), ("z", 1.0)]
+        with pytest.raises(PostgresError) as caught:
+            await queries.enqueue("a", None, headers={"a": float("nan")})
+        assert caught.value.sqlstate == "22P02"
+
+    asyncio.run(use())

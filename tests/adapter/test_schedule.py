@@ -1,5 +1,6 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 
 from pgqueuer.domain.models import CronExpressionEntrypoint
 
@@ -72,6 +73,22 @@ def test_schedules_are_deleted_by_id_and_by_entrypoint(queries):
         await queries.delete_schedule({1}, {"report"})
         assert [row.entrypoint for row in await queries.peek_schedule()] == ["purge"]
         await queries.clear_schedule()
+        assert await queries.peek_schedule() == []
+
+    asyncio.run(use())
+
+
+def test_enums_that_are_strings_are_stored_by_their_value(queries, clock):
+    class Name(str, Enum):  # noqa: UP042  as applications write it
+        SWEEP = "sweep"
+
+    async def use():
+        named = CronExpressionEntrypoint(Name.SWEEP, "* * * * *")
+        await queries.insert_schedule({named: MINUTE})
+        clock.advance(minutes=1)
+        (sweep,) = await queries.fetch_schedule({SWEEP: MINUTE})
+        assert sweep.entrypoint == "sweep"
+        await queries.delete_schedule(set(), {Name.SWEEP})
         assert await queries.peek_schedule() == []
 
     asyncio.run(use())

@@ -8,19 +8,28 @@ from workbench import ANN, SECOND, Workbench, new
 from simqueue.errors import PostgresError
 from simqueue.model.ids import Duration, JobId
 from simqueue.store import (
+    check_int32,
+    check_int64,
+    decide_clear_log,
     decide_clear_queue,
+    decide_clear_statistics,
+    decide_delete_schedules,
     decide_dequeue,
     decide_enqueue,
+    decide_fetch_schedules,
     decide_insert_schedules,
     decide_log_jobs,
     decide_notify,
     decide_retry,
     select_browse_queue,
+    select_eligible_queued_work,
     select_exception_logs,
     select_job_duration_percentiles,
     select_job_log_history,
     select_list_failed_jobs,
     select_log_statistics,
+    select_next_deferred_eta,
+    select_queued_work,
     select_stale_jobs,
     select_throughput_summary,
     select_throughput_timeseries,
@@ -60,6 +69,44 @@ REFUSED: dict[str, tuple[str, Work]] = {
     ),
     "totals of ages": ("22008", lambda db: select_throughput_summary(db.tables, db.now, AGES)),
     "a series of ages": ("22008", lambda db: select_throughput_timeseries(db.tables, db.now, AGES)),
+    "half a character": ("22000", lambda db: db.enqueue(new("a\ud800"))),
+    "half a character in a payload": (
+        "22000",
+        lambda db: db.run(decide_notify, "channel", "\udce9"),
+    ),
+    "a NUL in what is asked about": (
+        "22021",
+        lambda db: select_queued_work(db.tables, db.now, ["\0"]),
+    ),
+    "in what is due": (
+        "22021",
+        lambda db: select_eligible_queued_work(db.tables, db.now, ["\0"]),
+    ),
+    "in what is deferred": (
+        "22021",
+        lambda db: select_next_deferred_eta(db.tables, db.now, ["\0"]),
+    ),
+    "in what is claimed": ("22021", lambda db: db.dequeue("\0")),
+    "in a log to clear": ("22021", lambda db: db.run(decide_clear_log, ["\0"])),
+    "in statistics to clear": ("22021", lambda db: db.run(decide_clear_statistics, ["\0"])),
+    "in schedules to claim": (
+        "22021",
+        lambda db: db.run(decide_fetch_schedules, [("* * * * *", "s\0", Duration(0))]),
+    ),
+    "in schedules to delete": ("22021", lambda db: db.run(decide_delete_schedules, [], ["\0"])),
+    "in a page": (
+        "22021",
+        lambda db: select_browse_queue(db.tables, db.now, 1, 0, None, ["\0"]),
+    ),
+    "a page of no status": (
+        "22P02",
+        lambda db: select_browse_queue(db.tables, db.now, 1, 0, ["lost"], None),
+    ),
+    "a status there is not": ("22P02", lambda db: db.run(decide_log_jobs, [(1, "lost", None)])),
+    "a first run in ages": (
+        "22008",
+        lambda db: db.run(decide_insert_schedules, [("* * * * *", "s", AGES)]),
+    ),
     "no channel": ("22023", lambda db: db.run(decide_notify, "", "payload")),
     "a long channel": ("22023", lambda db: db.run(decide_notify, "c" * 64, "payload")),
     "a long payload": ("22023", lambda db: db.run(decide_notify, "channel", "x" * 8_000)),
@@ -135,3 +182,27 @@ def test_a_worker_without_headroom_is_refused_too(db: Workbench) -> None:
             worker_limit=0,
             heartbeat_timeout=AGES,
         )
+
+
+def test_a_next_run_in_ages_refuses_the_claim_of_a_schedule_that_is_due(db: Workbench) -> None:
+    name = ("* * * * *", "s")
+    db.run(decide_insert_schedules, [(*name, Duration(0))])
+    db.wait(SECOND)
+    before = snapshot(db.tables)
+    with pytest.raises(PostgresError) as caught:
+        db.run(decide_fetch_schedules, [(*name, AGES)])
+    assert caught.value.sqlstate == "22008"
+    assert snapshot(db.tables) == before
+    # Nobody computes the next run of one that is not due.
+    db.run(decide_insert_schedules, [("@daily", "t", Duration(10 * SECOND))])
+    assert db.run(decide_fetch_schedules, [("@daily", "t", AGES)]) == []
+
+
+@pytest.mark.parametrize(("check", "bits"), [(check_int32, 31), (check_int64, 63)])
+def test_integers_fit_their_column(check: Callable[[int], int], bits: int) -> None:
+    for value in (-(2**bits), 2**bits - 1):
+        assert check(value) == value
+    for value in (-(2**bits) - 1, 2**bits):
+        with pytest.raises(PostgresError, match="out of int") as caught:
+            check(value)
+        assert caught.value.sqlstate == "22000"

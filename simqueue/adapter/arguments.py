@@ -1,0 +1,64 @@
+"""Arguments: from what a driver takes to the plain values that the server would store.
+
+A driver takes what it can encode; for the rest there is a ``TypeError``, or the server's SQLSTATE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from operator import index
+from typing import Any
+
+from pydantic_core import to_json
+
+from simqueue.model.ids import JobId, ScheduleId
+from simqueue.store import check_int32, check_int64, normalize_json
+
+
+def text(value: str) -> str:
+    """Return the plain string; an enum that is a string counts as its value."""
+    return str.__str__(value)
+
+
+def binary(value: bytes | None) -> bytes | None:
+    """Return plain bytes, or None."""
+    return value if value is None or type(value) is bytes else memoryview(value).tobytes()
+
+
+def document(value: Mapping[str, object] | None) -> str:
+    """Return JSON text as the server gives it back."""
+    return "null" if value is None else normalize_json(to_json(value, inf_nan_mode="constants"))
+
+
+def record(value: Any) -> str | None:
+    """Return a traceback record as JSON text, or None."""
+    return None if value is None else normalize_json(value.model_dump_json())
+
+
+def int32(value: int) -> int:
+    """Return the plain integer."""
+    return check_int32(int(index(value)))
+
+
+def int64(value: int) -> int:
+    """Return the plain integer."""
+    return check_int64(int(index(value)))
+
+
+def job_ids(ids: Iterable[Any]) -> list[JobId]:
+    """Return plain ids of jobs."""
+    return [JobId(check_int64(int(job))) for job in ids]
+
+
+def schedule_ids(ids: Iterable[Any]) -> list[ScheduleId]:
+    """Return plain ids of schedules, ascending."""
+    return sorted(ScheduleId(check_int64(int(schedule))) for schedule in ids)
+
+
+def names(entrypoints: str | Iterable[str] | None) -> list[str] | None:
+    """Return entrypoints as a list, or None where there are none, which means all."""
+    if not entrypoints:
+        return None
+    if isinstance(entrypoints, str):
+        return [text(entrypoints)]
+    return [text(name) for name in entrypoints]
