@@ -67,7 +67,7 @@ class JobReprioritized(Event, frozen=True, tag=_tag):
 class IdsBurned(Event, frozen=True, tag=_tag):
     """A sequence moved without a row to show for it; sequences do not roll back."""
 
-    sequence: Literal["queue", "schedules"]
+    sequence: Literal["queue", "log", "schedules"]
     count: int
 
 

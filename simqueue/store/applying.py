@@ -52,8 +52,13 @@ def _reprioritized(tables: Tables, at: Instant, event: e.JobReprioritized) -> No
 
 
 def _burned(tables: Tables, at: Instant, event: e.IdsBurned) -> None:
-    table = tables.jobs if event.sequence == "queue" else tables.schedules
-    table.next_id += event.count
+    match event.sequence:
+        case "queue":
+            tables.jobs.next_id += event.count
+        case "log":
+            tables.log.next_id += event.count
+        case "schedules":
+            tables.schedules.next_id += event.count
 
 
 def _picked(tables: Tables, at: Instant, event: e.JobPicked) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from simqueue.errors import UniqueViolationError
 from simqueue.model.events import (
     DatabaseDropped,
+    IdsBurned,
     JobDeleted,
     JobLogged,
     JobRequeued,
@@ -93,13 +94,15 @@ def decide_requeue(tables: Tables, now: Instant, ids: Iterable[JobId]) -> list[S
 
 def _check_keys(tables: Tables, jobs: Iterable[JobId]) -> None:
     taken: dict[str, JobId] = {}
-    for job in jobs:
+    for logged, job in enumerate(jobs):
         key = tables.jobs.rows[job].dedupe_key
         if key is None:
             continue
         holder = taken.get(key) or tables.jobs.live_keys.get(key)
         if holder is not None and holder != job:
-            raise UniqueViolationError.of(tables.names.dedupe_index)
+            # Those before it have been logged when the statement fails, row by row.
+            leaves = (IdsBurned("log", logged),) if logged else ()
+            raise UniqueViolationError.of(tables.names.dedupe_index, leaves)
         taken[key] = job
 
 

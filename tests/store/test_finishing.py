@@ -309,3 +309,16 @@ def test_finishing_lets_a_worker_claim_again(db: Workbench) -> None:
     db.dequeue("a", worker_limit=1, manager=ANN)
     db.finish(1)
     assert db.dequeue("a", worker_limit=1, manager=ANN) == [2]
+
+
+def test_a_requeue_that_fails_has_logged_the_jobs_before_and_their_ids_stay_drawn(
+    db: Workbench,
+) -> None:
+    db.enqueue(new(), new(), new(key="k"))
+    db.run(decide_log_jobs, [(job, "failed", None) for job in (1, 2, 3)])
+    db.enqueue(new(key="k"))
+    before = db.tables.log.next_id
+    with pytest.raises(UniqueViolationError):
+        db.run(decide_requeue, [1, 2, 3])
+    assert db.tables.log.next_id == before + 2
+    assert [row.status for row in db.tables.jobs.rows.values()].count("failed") == 3
