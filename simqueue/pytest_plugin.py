@@ -8,17 +8,18 @@ from __future__ import annotations
 import argparse
 import functools
 import inspect
+import os
 import shlex
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 if TYPE_CHECKING:
     from simqueue.model.config import Config
     from simqueue.model.trace import Trace
-    from simqueue.sim.run import Scenario
 
 MARKER = "simqueue"
 FIXTURE = "sim"
@@ -67,6 +68,9 @@ def pytest_configure(config: pytest.Config) -> None:
     _check_number(config, "--simqueue-seed", 0)
     path = config.getoption("--simqueue-replay")
     config.stash[_TRACE] = None if path is None else _load(path)
+    # Now: a test may change the current directory.
+    config.stash[_TRACES] = Path.cwd() / config.getoption("--simqueue-traces")
+    config.stash[_VERDICTS] = []
 
 
 def _check_number(config: pytest.Config, option: str, least: int) -> None:
@@ -76,6 +80,8 @@ def _check_number(config: pytest.Config, option: str, least: int) -> None:
 
 
 _TRACE = pytest.StashKey["Trace | None"]()
+_TRACES = pytest.StashKey[Path]()
+_VERDICTS = pytest.StashKey[list[str]]()
 
 
 def _load(path: str) -> Trace:
@@ -94,11 +100,23 @@ def _load(path: str) -> Trace:
     return trace
 
 
+class _NotYet:
+    """What a fixture gets that asks for ``sim``: there is none before the test runs."""
+
+    def __getattr__(self, name: str) -> NoReturn:
+        pytest.fail(
+            f"a fixture cannot use `{FIXTURE}.{name}`: each seed's simulation is made when the "
+            "test runs; let the fixture return a function that the test calls with it",
+            pytrace=False,
+        )
+
+
 @pytest.fixture
-def sim(request: pytest.FixtureRequest) -> None:
+def sim(request: pytest.FixtureRequest) -> object:
     """The simulation that a marked test runs in; each seed has its own, made when the test runs."""
     if request.node.get_closest_marker(MARKER) is None:
         pytest.fail(f"`{FIXTURE}` is for tests marked @pytest.mark.{MARKER}", pytrace=False)
+    return _NotYet()
 
 
 # --- collection -----------------------------------------------------------------------------------
@@ -120,7 +138,7 @@ def pytest_pycollect_makeitem() -> Generator[None, Any, Any]:
 def _check(item: pytest.Function, marker: pytest.Mark) -> None:
     """Raise for a marked test that cannot be run."""
     unknown = [*map(repr, marker.args), *sorted(set(marker.kwargs) - _OPTIONS)]
-    runs = marker.kwargs.get("runs", 1)
+    runs, seed = marker.kwargs.get("runs", 1), marker.kwargs.get("seed", 0)
     if not inspect.iscoroutinefunction(item.obj):
         problem = f"is marked {MARKER}, so it must be an `async def`"
     elif FIXTURE not in inspect.signature(item.obj).parameters:
@@ -129,6 +147,8 @@ def _check(item: pytest.Function, marker: pytest.Mark) -> None:
         problem = f"its marker takes runs=, seed= and config=, not {', '.join(unknown)}"
     elif not isinstance(runs, int) or runs < 1:
         problem = f"its marker's runs must be a whole number of 1 or more, not {runs!r}"
+    elif not isinstance(seed, int) or seed < 0:
+        problem = f"its marker's seed must be a whole number of 0 or more, not {seed!r}"
     else:
         return
     raise pytest.Collector.CollectError(f"{item.nodeid}: {problem}")
@@ -148,14 +168,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     trace = config.stash[_TRACE]
     if trace is None:
         return
-    wanted = [item for item in items if trace.target == _TARGET + item.nodeid]
-    if not wanted:
-        node = trace.target.removeprefix(_TARGET)
+    node = trace.target.removeprefix(_TARGET)
+    wanted = [item for item in items if _is_same(item.nodeid, node)]
+    # In a process of pytest-xdist an error would be an internal one; nothing is run there either.
+    if not wanted and not hasattr(config, "workerinput"):
         raise pytest.UsageError(
             f"--simqueue-replay: the trace is of {node}, which was not collected"
         )
     config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
     items[:] = wanted
+
+
+def _is_same(node: str, recorded: str) -> bool:
+    """Return whether two node ids name one test, perhaps from different root directories."""
+    (file, _, test), (recorded_file, _, recorded_test) = (
+        node.partition("::"),
+        recorded.partition("::"),
+    )
+    parts, recorded_parts = file.split("/"), recorded_file.split("/")
+    shared = min(len(parts), len(recorded_parts))
+    return test == recorded_test and parts[-shared:] == recorded_parts[-shared:]
 
 
 # --- running --------------------------------------------------------------------------------------
@@ -164,10 +196,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _play(item: pytest.Function, test: Callable[..., Any], fixtures: Mapping[str, Any]) -> None:
     skips = _Skips(functools.partial(test, **{k: v for k, v in fixtures.items() if k != FIXTURE}))
     trace = item.config.stash[_TRACE]
-    if trace is None:
-        _play_seeds(item, skips)
-    else:
-        _play_trace(item, skips, trace)
+    from simqueue.errors import UsageError
+
+    try:
+        if trace is None:
+            _play_seeds(item, skips)
+        else:
+            _play_trace(item, skips, trace)
+    except UsageError as error:
+        pytest.fail(f"simqueue: {error}", pytrace=False)
 
 
 @dataclass(slots=True)
@@ -181,7 +218,7 @@ class _Skips:
         """Run the test in a simulation."""
         try:
             await self.test(**{FIXTURE: sim})
-        except (pytest.skip.Exception, pytest.xfail.Exception) as error:
+        except (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception) as error:
             self.said = error
         except pytest.fail.Exception as error:
             # It is no Exception, and a run takes those for attempts to leave the process.
@@ -217,13 +254,27 @@ def _settings(item: pytest.Function) -> tuple[int, int, Config]:
 
 
 def _fail(trace: Trace, item: pytest.Function, note: str) -> None:
+    from simqueue.errors import UsageError
     from simqueue.report.story import render_story
     from simqueue.search.failures import keep
 
-    path = keep(trace, item.config.getoption("--simqueue-traces"))
-    again = f"pytest {shlex.quote(item.nodeid)} --simqueue-replay {shlex.quote(str(path))}"
-    headline = _headline(trace, note)
+    headline, again = _headline(trace, note), None
+    try:
+        again = _again(item, keep(trace, item.config.stash[_TRACES]))
+    except UsageError as error:  # what was found is not lost with the file
+        headline += f"\nThe trace is not saved: {error}"
     pytest.fail(f"{headline}\n\n{render_story(trace, again=again)}", pytrace=False)
+
+
+def _again(item: pytest.Item, trace: Path) -> str:
+    """Return the command that replays a trace, to be given where this pytest was started."""
+    here, config = item.config.invocation_params.dir, item.config
+    file, _, test = item.nodeid.partition("::")
+    words = ["pytest", f"{os.path.relpath(config.rootpath / file, here)}::{test}"]
+    for option, given in (("--rootdir", config.option.rootdir), ("-c", config.option.inifilename)):
+        words += [option, str(given)] if given else []
+    words += ["--simqueue-replay", os.path.relpath(trace, here)]
+    return " ".join(map(shlex.quote, words))
 
 
 def _headline(trace: Trace, note: str) -> str:
@@ -235,7 +286,7 @@ def _headline(trace: Trace, note: str) -> str:
 # --- replaying ------------------------------------------------------------------------------------
 
 
-def _play_trace(item: pytest.Function, scenario: Scenario, trace: Trace) -> None:
+def _play_trace(item: pytest.Function, scenario: _Skips, trace: Trace) -> None:
     from simqueue.errors import DivergenceError
     from simqueue.report.story import render_story
     from simqueue.search.replay import replay
@@ -245,18 +296,27 @@ def _play_trace(item: pytest.Function, scenario: Scenario, trace: Trace) -> None
     except DivergenceError as error:
         _say(item, "diverged", str(error))
         pytest.fail(str(error), pytrace=False)
+    if scenario.said is not None:
+        _say(item, "different", "different: the test says now that it is not to be run")
+        scenario.speak()
     if replayed.run.passed:
         _say(item, "passed", str(replayed))
-        item.add_report_section("call", "simqueue", str(replayed))
         return
     _say(item, "different" if replayed.verdict == "different" else "same", str(replayed))
     pytest.fail(f"{replayed}\n\n{render_story(replayed.run.trace)}", pytrace=False)
 
 
 def _say(item: pytest.Function, verdict: str, sentence: str) -> None:
-    """Leave the verdict where `simqueue replay` looks for it."""
+    """Tell the verdict at the end, and leave it where `simqueue replay` looks for it."""
+    item.config.stash[_VERDICTS].append(f"{item.nodeid}: {sentence}")
     path = item.config.getoption("--simqueue-verdict")
     if path is not None:
-        from pathlib import Path
-
         Path(path).write_text(f"{verdict}: {sentence}\n", encoding="utf-8")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what became of a trace, also when the test passes."""
+    for sentence in config.stash[_VERDICTS]:
+        terminalreporter.write_line(sentence)

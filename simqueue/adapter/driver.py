@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 from pgqueuer.core.tm import TaskManager
 
+from simqueue.adapter.arguments import text
 from simqueue.adapter.connection import AMBIENT, Connection, LocalConnection
 from simqueue.adapter.database import Database
 from simqueue.adapter.statements import telling
-from simqueue.store import decide_notify
+from simqueue.store import check_channel, decide_notify
 
 if TYPE_CHECKING:
     from pgqueuer.ports.driver import Driver, ListenerRemover, NotifyCallback
@@ -52,10 +53,12 @@ class InMemoryDriver:
 
     async def notify(self, channel: str, payload: str) -> None:
         """Send a notification to every session that listens on ``channel``, this one included."""
-        await self.connection.run(telling("notify", decide_notify, channel, payload))
+        statement = telling("notify", decide_notify, text(channel), text(payload))
+        await self.connection.run(statement)
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
         """Call ``callback(payload)`` for each notification on ``channel``."""
+        check_channel(text(channel))
         if channel not in self._listeners:
             await self.connection.listen(channel)
         self._listeners.setdefault(channel, []).append(callback)

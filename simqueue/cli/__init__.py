@@ -23,6 +23,11 @@ _UNPINNED = ("_record",)
 def main() -> None:
     """Run the command line under a pinned PYTHONHASHSEED; never returns."""
     pin_hash_seed()
+    if sys.flags.optimize:
+        print(  # noqa: T201
+            "simqueue: python -O leaves out every assert, also those that scenarios are made of",
+            file=sys.stderr,
+        )
     from simqueue.cli.app import app
 
     app(prog_name="simqueue")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +27,12 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except UsageError as error:
             typer.echo(f"simqueue: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(BAD_INPUT) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # typer ends in silence for who does not want to read on
+            where = error.filename or "the output"
+            typer.echo(f"simqueue: {where} cannot be written: {error.strerror}", err=True)
             raise typer.Exit(BAD_INPUT) from None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +23,7 @@ from simqueue.cli.options import (
     config_with,
     duration,
 )
+from simqueue.errors import UsageError
 
 if TYPE_CHECKING:
     from simqueue.model.config import Config
@@ -75,12 +78,14 @@ def fuzz_command(
     from simqueue.search.target import load_targets
 
     check_directory(traces)
+    # Now: what is imported and run may change the current directory.
+    home = Path.cwd()
     found = {target.name: target for text in targets for target in load_targets(text)}
     plan = _Plan(runs, seed, limit, processes, strategy, config)
     statuses = set()
     for number, target in enumerate(found.values()):
         campaign, interrupted = _play(target, plan, time_share=len(found) - number)
-        statuses.add(_report(target, campaign, traces))
+        statuses.add(_report(target, campaign, home, traces))
         if interrupted:
             typer.echo("interrupted", err=True)
             raise typer.Exit(_INTERRUPTED)
@@ -176,7 +181,7 @@ def _bar(name: str, total: int | None) -> Iterator[Progress]:
         yield show
 
 
-def _report(target: Target, campaign: Campaign, traces: str) -> int:
+def _report(target: Target, campaign: Campaign, home: Path, traces: str) -> int:
     """Print what came of a target, save its failures, return the exit status it deserves."""
     from simqueue.report.story import render_story
     from simqueue.search.failures import keep
@@ -184,8 +189,12 @@ def _report(target: Target, campaign: Campaign, traces: str) -> int:
     failed = campaign.runs - campaign.passed
     kinds = len(campaign.failures)
     for found in campaign.failures:
-        path = keep(found.trace, traces)
-        again = f"simqueue replay {shlex.quote(str(path))}"
+        try:
+            path = os.path.relpath(keep(found.trace, home / traces), home)
+            again = f"simqueue replay {shlex.quote(path)}"
+        except UsageError as error:  # what was found is not lost with the file
+            typer.echo(f"simqueue: {error}", err=True)
+            again = f"simqueue run {shlex.quote(target.name)} --seed {found.seed}"
         typer.echo(render_story(found.trace, again=again, tail=_STORY_TAIL))
     typer.echo(
         f"{target.name}: {campaign.runs} runs, {failed} failed in {kinds} "

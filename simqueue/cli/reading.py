@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from simqueue.cli.options import TRACE_HELP, TraceArgument
+from simqueue.errors import UsageError
 
 
 def show_command(
@@ -30,9 +31,12 @@ def show_command(
     import shlex
 
     from simqueue.model.trace import Trace
+    from simqueue.report.lines import concerns
     from simqueue.report.story import render_story
 
     recorded = Trace.load(trace)
+    if job is not None and not any(concerns(entry.event, job=job) for entry in recorded.events):
+        raise UsageError(f"{trace}: no event names job {job}; `simqueue show {trace}` tells all")
     if at is None or job is not None:
         again = f"simqueue replay {shlex.quote(trace)}"
         typer.echo(render_story(recorded, job=job, again=again), nl=False)

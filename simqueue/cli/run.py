@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,7 @@ from simqueue.cli.options import (
     check_strategy,
     config_with,
 )
+from simqueue.errors import UsageError
 
 if TYPE_CHECKING:
     from simqueue.sim.run import Run
@@ -39,6 +41,8 @@ def run_command(
     """  # noqa: D301  the backspace keeps lines apart
     check_strategy(strategy)
     config = config_with(faults)
+    # Now: what is imported and run may change the current directory.
+    file = None if trace is None else Path.cwd() / trace
     from simqueue.cli.live import printer
     from simqueue.search.target import load_target
     from simqueue.sim.run import run
@@ -52,13 +56,17 @@ def run_command(
         target=found.name,
         watch=printer() if verbose else None,
     )
-    if trace is not None:
-        played.trace.save(trace)
-        again = f"simqueue replay {shlex.quote(trace)}"
+    again = f"simqueue run {shlex.quote(found.name)} --seed {seed}"
+    again += " --strategy calm" * (strategy == "calm")
+    if trace is None or file is None:
+        _report(played, again)
     else:
-        again = f"simqueue run {shlex.quote(found.name)} --seed {seed}"
-        again += " --strategy calm" * (strategy == "calm")
-    _report(played, again)
+        try:
+            played.trace.save(file)
+        except UsageError:
+            _report(played, again)  # what was found is not lost with the file
+            raise
+        _report(played, f"simqueue replay {shlex.quote(trace)}")
     raise typer.Exit(0 if played.passed else 1)
 
 

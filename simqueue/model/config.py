@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, get_origin, get_type_hints
 
 import msgspec
+
+from simqueue.errors import UsageError
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -19,6 +24,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``start`` is the wall clock at the run's first instant, a whole minute in UTC.
     ``limit`` ends a run in virtual time, ``steps_per_instant_max`` one that never lets time pass.
+    ``step_limit`` ends one that does not await for so much processor time, which is real; 0 is
+    without end.
     ``hop`` is how long a message takes between a client and the server in calm weather, and
     ``hop_max`` how much longer the seed may make it.
     ``without`` switches invariants off by name.
@@ -29,9 +36,32 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     start: datetime = datetime(2024, 1, 1, tzinfo=UTC)
     limit: timedelta = timedelta(days=1)
     steps_per_instant_max: int = 100_000
+    step_limit: timedelta = timedelta(seconds=30)
     hop: timedelta = timedelta(microseconds=200)
     hop_max: timedelta = timedelta(milliseconds=250)
     lag_max: timedelta = timedelta(milliseconds=250)
     faults: Faults = Faults()
     without: tuple[str, ...] = ()
     log_level: str = "INFO"
+
+    def __post_init__(self) -> None:
+        """Raise ``UsageError`` for a setting that makes no sense."""
+        for name, wanted in get_type_hints(Config).items():
+            value = getattr(self, name)
+            if not isinstance(value, get_origin(wanted) or wanted) or isinstance(value, bool):
+                raise UsageError(f"Config.{name} must be a {wanted}, not {value!r}")
+            if isinstance(value, timedelta) and value < timedelta(0):
+                raise UsageError(f"Config.{name} must not be negative, as {value} is")
+        if self.start.tzinfo is None or (self.start - _EPOCH) % timedelta(minutes=1):
+            raise UsageError(
+                f"Config.start must be a whole minute with a time zone, not {self.start}"
+            )
+        if self.steps_per_instant_max < 1:
+            raise UsageError("Config.steps_per_instant_max must be 1 or more")
+        if self.log_level not in LEVELS:
+            raise UsageError(f"Config.log_level must be one of {', '.join(LEVELS)}")
+
+    @property
+    def epoch_us(self) -> int:
+        """The Unix time of a run's first instant, in microseconds."""
+        return (self.start - _EPOCH) // timedelta(microseconds=1)

@@ -153,6 +153,8 @@ def _replace(target: Path, document: bytes) -> None:
             file.write(document)
             file.flush()
             os.fsync(file.fileno())
+        if target.exists():
+            part.chmod(stat.S_IMODE(target.stat().st_mode))
         part.replace(target)
     finally:
         with suppress(OSError):

@@ -7,7 +7,6 @@ from simqueue.errors import UsageError
 from simqueue.model.trace import Trace
 from simqueue.report.lines import render_line
 from simqueue.report.tables import render_table
-from simqueue.sim.world import epoch_us
 from simqueue.store import fold
 
 
@@ -20,7 +19,7 @@ def render_tables_at(trace: Trace, at: int) -> str:
     if not 0 <= at < len(trace.events):
         held = f"events 0 to {len(trace.events) - 1}" if trace.events else "no events"
         raise UsageError(f"there is no event {at}; the trace has {held}")
-    tables = fold(names_in_force(epoch_us(trace.config)), trace.events[: at + 1])
+    tables = fold(names_in_force(trace.config.epoch_us), trace.events[: at + 1])
     parts = [
         f"After event {render_line(at, trace.events[at]).strip()}",
         render_table("jobs", list(tables.jobs.rows.values())),

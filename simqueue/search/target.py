@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from simqueue.errors import TargetError
-from simqueue.sim.run import Scenario
+from simqueue.sim.run import Scenario, is_scenario
 
 FUNCTION = "scenario"
 PYTEST = "pytest:"
@@ -88,8 +88,7 @@ def _is_scenario(value: object, module: ModuleType) -> bool:
 
 
 def _check(scenario: object, name: str) -> None:
-    call = getattr(scenario, "__call__", None)  # noqa: B004  an object with an async __call__ will do
-    if not (inspect.iscoroutinefunction(scenario) or inspect.iscoroutinefunction(call)):
+    if not is_scenario(scenario):
         raise TargetError(name, "is not an `async def` function of one Simulation")
     try:
         inspect.signature(scenario).bind(None)  # type: ignore[arg-type]

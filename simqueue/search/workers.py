@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import signal
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkContext, ForkProcess
@@ -17,6 +19,7 @@ Job = Callable[[int], Run]
 """Runs one seed."""
 
 _CHUNK_MAX = 16
+_PR_SET_PDEATHSIG = 1
 _CHUNKS_PER_PROCESS = 4
 
 
@@ -166,6 +169,7 @@ class _Crew:
 def _work(job: Job, connection: Connection, inherited: list[Connection]) -> None:
     """Run chunks of seeds until the other end closes; this is a forked process's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    _die_with_parent()
     for other in inherited:
         other.close()
     known: set[str] = set()
@@ -175,11 +179,20 @@ def _work(job: Job, connection: Connection, inherited: list[Connection]) -> None
         except EOFError:
             return
         for seed in chunk:
-            connection.send(_answer(job, seed, known))
+            try:
+                connection.send(_answer(job, seed, known))
+            except OSError:  # the parent is gone
+                return
 
 
-def _answer(job: Job, seed: int, known: set[str]) -> Result | Exception:
+def _die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent dies, whatever it is doing then."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+
+def _answer(job: Job, seed: int, known: set[str]) -> Result | BaseException:
     try:
         return _result(job, seed, known)
-    except Exception as error:  # noqa: BLE001  it is raised where the campaign is
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  raised where the campaign is
         return error

@@ -35,7 +35,12 @@ def place(code: CodeType, line: int) -> str:
 
 def place_of_caller() -> str:
     """Return the innermost frame on the stack that is the user's."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    return place_of(sys._getframe(1))  # noqa: SLF001
+
+
+def place_of(innermost: FrameType) -> str:
+    """Return the innermost frame of a stack that is the user's, or its outermost."""
+    frame: FrameType | None = innermost
     last = frame
     while frame is not None:
         if is_users(frame.f_code.co_filename):

@@ -25,6 +25,7 @@ from simqueue.model.trace import TRACE_VERSION, Outcome, Recorded, Trace
 from simqueue.model.tracefile import seal
 from simqueue.sim.failing import FailedRun, ending, failure_of
 from simqueue.sim.garbage import quiet_heap
+from simqueue.sim.hang import Hang, watched
 from simqueue.sim.interrupts import Gate, gated
 from simqueue.sim.observers import LogHandler
 from simqueue.sim.patches import patched
@@ -130,7 +131,9 @@ def run(
         TargetError: ``scenario`` is not an async function.
         UsageError: ``config`` makes no sense.
     """
-    _check_scenario(scenario)
+    if not is_scenario(scenario):
+        name = getattr(scenario, "__qualname__", repr(scenario))
+        raise TargetError(name, "a scenario is an `async def` function of one Simulation")
     _check_settings(seed, config)
     if not _ONE_AT_A_TIME.acquire(blocking=False):
         raise UsageError(
@@ -175,7 +178,7 @@ def _run(
     world = World(config, door)
     if watch is not None:
         world.recorder.watch(_guarded(world, watch))
-    with patched(world, seed) as randomness, _logging(world):
+    with watched(world), patched(world, seed) as randomness, _logging(world):
         try:
             gate.open = True
             _play(world, scenario)
@@ -212,11 +215,11 @@ def _guarded(world: World, watch: Watch) -> Watch:
     return guarded
 
 
-def _check_scenario(scenario: object) -> None:
-    call = getattr(scenario, "__call__", None)  # noqa: B004  an object with an async __call__ will do
-    if not inspect.iscoroutinefunction(scenario) and not inspect.iscoroutinefunction(call):
-        name = getattr(scenario, "__qualname__", repr(scenario))
-        raise TargetError(name, "a scenario is an `async def` function of one Simulation")
+def is_scenario(scenario: object) -> bool:
+    """Return whether something is an async function, wraps one, or is an object that calls one."""
+    call = getattr(scenario, "__call__", None)  # noqa: B004  its own, not what makes it callable
+    plain = inspect.unwrap(scenario) if callable(scenario) else scenario
+    return inspect.iscoroutinefunction(plain) or inspect.iscoroutinefunction(call)
 
 
 def _play(world: World, scenario: Scenario) -> None:
@@ -257,6 +260,8 @@ def _play(world: World, scenario: Scenario) -> None:
         world.fail(ending("timeout", message, loop.unfinished()))
     except SystemExit as error:
         world.fail(failure_of(error))
+    except Hang:
+        """The world has failed already."""
 
 
 async def _main(scenario: Scenario, sim: Simulation) -> None:

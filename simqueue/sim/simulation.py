@@ -7,7 +7,7 @@ import functools
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from simqueue.adapter import InMemoryDriver, InMemoryQueries
 from simqueue.choices import Draws
@@ -68,9 +68,13 @@ class Simulation:
         or an async context manager. With ``restart="always"`` a supervisor starts the process
         again whenever it ends by itself or is killed, but not after ``stop()``.
         """
+        _check_name(name)
         workers = self._world.workers
         if name in workers or name in ("scenario", "server", "supervisor", "world"):
             raise UsageError(f"the name {name!r} is taken; give each worker one of its own")
+        if restart not in get_args(RestartPolicy):
+            known = " or ".join(map(repr, get_args(RestartPolicy)))
+            raise UsageError(f"worker {name!r}: restart is {known}, not {restart!r}")
         if not callable(setup):
             raise UsageError(f"worker {name!r}: setup must be callable, not {setup!r}")
         worker = workers[name] = Worker(name, self._world, setup, restart, run_options)
@@ -82,6 +86,7 @@ class Simulation:
         if name is None:
             self._clients += 1
             name = f"client-{self._clients}"
+        _check_name(name)
         return InMemoryDriver(connection=self._world.connect(name, self._process))
 
     # --- time ---
@@ -160,3 +165,8 @@ class Simulation:
 
     def _chose(self, name: str, value: int) -> None:
         self._world.say(ScenarioChose(name, str(value)))
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.isprintable() or not name:
+        raise UsageError(f"a name must be printable text, not {name!r}")

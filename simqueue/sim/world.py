@@ -7,14 +7,14 @@ import gc
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from simqueue.adapter.connection import AMBIENT
 from simqueue.adapter.database import names_in_force
 from simqueue.check import Panel
 from simqueue.choices import Choices, ladder
-from simqueue.errors import RefusedError, UsageError
+from simqueue.errors import RefusedError
 from simqueue.model.config import Config
 from simqueue.model.events import AnyEvent, Entry, InvariantBroken, JobPicked, LoopBlocked
 from simqueue.model.failure import Failure
@@ -36,16 +36,6 @@ _US = timedelta(microseconds=1)
 _READINGS_FREE = 10_000
 _READING_US = 10
 _STANDSTILL_US = 10 * _READING_US
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def epoch_us(config: Config) -> int:
-    """Return the Unix microseconds of a run's first instant, which is a whole minute."""
-    if config.start.tzinfo is None or (config.start - _EPOCH) % timedelta(minutes=1):
-        raise UsageError(
-            f"Config.start must be a whole minute with a time zone, not {config.start}"
-        )
-    return (config.start - _EPOCH) // _US
 
 
 @dataclass(eq=False)
@@ -61,7 +51,7 @@ class World:
 
     def __post_init__(self) -> None:
         config = self.config
-        self.epoch_us = epoch_us(config)
+        self.epoch_us = config.epoch_us
         self._read_at = self._readings = 0
         self.scheduler = Scheduler(
             self.choices,

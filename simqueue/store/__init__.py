@@ -62,7 +62,7 @@ from simqueue.store.reads import (
     select_throughput_timeseries,
     select_unaggregated_log_count,
 )
-from simqueue.store.rejecting import check_int32, check_int64
+from simqueue.store.rejecting import check_channel, check_int32, check_int64
 from simqueue.store.scheduling import (
     decide_beat_schedules,
     decide_delete_schedules,
@@ -88,6 +88,7 @@ __all__ = [
     "Throughput",
     "ThroughputBucket",
     "apply",
+    "check_channel",
     "check_int32",
     "check_int64",
     "decide_aggregate",

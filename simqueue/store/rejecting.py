@@ -96,10 +96,16 @@ def check_page(limit: int | None, offset: int = 0) -> None:
 
 def check_notification(channel: str, payload: str) -> None:
     """Refuse a channel or a payload that is too long, or no channel at all (SQLSTATE 22023)."""
-    check_text((channel, payload))
+    check_text((payload,))
+    check_channel(channel)
+    if len(payload.encode()) >= _PAYLOAD_BYTES:
+        raise PostgresError("22023", "payload string too long")
+
+
+def check_channel(channel: str) -> None:
+    """Refuse a channel with a long name or none."""
+    check_text((channel,))
     if not channel:
         raise PostgresError("22023", "channel name cannot be empty")
     if len(channel.encode()) >= _NAME_BYTES:
         raise PostgresError("22023", "channel name too long")
-    if len(payload.encode()) >= _PAYLOAD_BYTES:
-        raise PostgresError("22023", "payload string too long")

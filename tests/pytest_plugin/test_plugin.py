@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -307,3 +308,95 @@ def test_the_plugin_loads_nothing_heavy_until_a_marked_test_runs(pytester, inner
         """
     )
     inner().assert_outcomes(passed=1)
+
+
+# --- wherever pytest is started, and whatever a test does to the process ---
+
+
+def test_the_replay_line_works_where_pytest_was_started(pytester, inner, monkeypatch):
+    below = pytester.mkdir("below")
+    (below / "test_it.py").write_text(textwrap.dedent(TESTS))
+    for directory, argument in ((below, "test_it.py"), (pytester.path, "below/test_it.py")):
+        monkeypatch.chdir(directory)
+        command = replay_line(inner(argument))[1:]
+        assert Path(command[-1]).is_file()
+        again = inner(*command)
+        again.assert_outcomes(failed=1)
+        again.stdout.fnmatch_lines(["*::test_flaky: reproduced: *"])
+
+
+def test_a_test_that_changes_directory_leaves_its_trace_where_it_was_started(pytester, inner):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.simqueue
+        async def test_it(sim, monkeypatch, tmp_path):
+            monkeypatch.chdir(tmp_path)
+            assert False
+        """
+    )
+    assert Path(pytester.path, replay_line(inner())[-1]).is_file()
+
+
+def test_a_failure_whose_trace_cannot_be_saved_is_told_all_the_same(pytester, inner):
+    pytester.makepyfile(test_it=TESTS)
+    pytester.path.joinpath("file").touch()
+    result = inner("--simqueue-traces", "file/below")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["seed *: exception: AssertionError: it is three"])
+    result.stdout.fnmatch_lines(["The trace is not saved: *not a directory*"])
+
+
+def test_a_replay_of_a_test_that_is_skipped_by_now_is_no_pass(pytester, inner):
+    file = pytester.makepyfile(TESTS)
+    command = replay_line(inner())
+    file.write_text(file.read_text().replace("await", "pytest.skip('not now')\n    await"))
+    inner(*command[1:]).assert_outcomes(skipped=1)
+    replayed = subprocess.run(
+        [sys.executable, "-m", "simqueue", "replay", command[-1]], capture_output=True, check=False
+    )
+    assert replayed.returncode == 125
+
+
+def test_the_verdict_of_a_replay_that_passes_is_told(pytester, inner):
+    file = pytester.makepyfile(TESTS)
+    command = replay_line(inner())[1:]
+    file.write_text(file.read_text().replace("!= 3", "!= 30"))
+    inner(*command).stdout.fnmatch_lines(["*::test_flaky: gone: *and the run passed"])
+
+
+def test_a_fixture_that_uses_the_simulation_is_told_what_to_do(pytester, inner):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture
+        def queries(sim):
+            return sim.queries
+
+        @pytest.mark.simqueue
+        async def test_it(sim, queries):
+            pass
+        """
+    )
+    result = inner()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*a fixture cannot use `sim.queries`*"])
+
+
+@pytest.mark.parametrize("marker", ["seed='x'", "config=3"])
+def test_settings_of_a_marker_are_checked(pytester, inner, marker):
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.simqueue({marker})
+        async def test_it(sim):
+            pass
+        """
+    )
+    result = inner()
+    assert result.ret != 0
+    assert "Traceback" not in result.stdout.str()
+    assert "not 'x'" in result.stdout.str() or "not 3" in result.stdout.str()

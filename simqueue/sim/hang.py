@@ -1,0 +1,60 @@
+"""Hangs: a step that computes for ever would otherwise end neither a run nor a campaign."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from types import FrameType
+
+from simqueue.model.failure import Failure
+from simqueue.sim.places import place_of
+from simqueue.sim.world import World
+
+
+class Hang(BaseException):
+    """Thrown into a step that has used up its processor time; not for the step to catch."""
+
+
+@contextmanager
+def watched(world: World) -> Iterator[None]:
+    """End the run when one step takes more processor time than the configuration allows.
+
+    The time is real, so that a run that hangs is the one thing that no seed repeats. Where the
+    interval timer of processor time does not come here or is somebody else's, nobody watches.
+    """
+    limit = world.config.step_limit.total_seconds()
+    free = signal.getsignal(signal.SIGVTALRM) is signal.SIG_DFL
+    if not limit or not free or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    seen = -1
+
+    def look(number: int, frame: FrameType | None) -> None:
+        nonlocal seen
+        if world.scheduler.steps != seen or world.scheduler.stopped:
+            seen = world.scheduler.steps
+            return
+        where = "an unknown place" if frame is None else place_of(frame)
+        world.fail(_failure(where, world.config.step_limit))
+        raise Hang
+
+    signal.signal(signal.SIGVTALRM, look)
+    # Twice in a step: the first time may come when it has just begun.
+    signal.setitimer(signal.ITIMER_VIRTUAL, limit / 2, limit / 2)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, signal.SIG_DFL)
+
+
+def _failure(where: str, limit: timedelta) -> Failure:
+    message = (
+        f"a step has been computing at {where} for more than {limit.total_seconds() / 2:g} s of "
+        "processor time without awaiting anything: Config.step_limit allows "
+        f"{limit.total_seconds():g} s"
+    )
+    return Failure("livelock", message, where, f"livelock:hang:{where.partition(' in ')[2]}")
