@@ -261,6 +261,34 @@ def test_tables_are_shown_as_they_stood(call, trace, tmp_path):
     assert "events 0 to 5" in refused(call("show", "made.json", "--at", "6"))
 
 
+def test_a_job_that_no_event_names_is_refused(call, trace, tmp_path):
+    trace.save(tmp_path / "made.json")
+    assert "no event names job 77" in refused(call("show", "made.json", "--job", "77"))
+
+
+def test_a_scenario_that_changes_directory_moves_no_file(call, project, tmp_path):
+    project(
+        "moving.py",
+        """
+        import os
+        os.chdir("/")
+
+        async def scenario(sim):
+            os.chdir("/usr")
+            assert False
+        """,
+    )
+    assert call("run", "moving.py", "--trace", "moved.json").exit_code == 1
+    assert (tmp_path / "moved.json").is_file()
+
+
+def test_a_failure_whose_trace_cannot_be_saved_is_told_all_the_same(call, failing_seed, tmp_path):
+    (tmp_path / "file").touch()
+    result = call("run", "one.py", "--seed", str(failing_seed), "--trace", "file/t.json")
+    assert result.exit_code == 2
+    assert "it is two" in result.output
+
+
 def test_two_runs_are_compared(call, trace_file):
     call("run", "one.py:calm", "--trace", "other.json")
     assert call("diff", trace_file, trace_file).exit_code == 0

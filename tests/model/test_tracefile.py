@@ -98,6 +98,20 @@ def test_a_flipped_digit_is_told_by_the_checksum(path):
     assert "is damaged: its checksum is" in problem_of(path)
 
 
+def test_bytes_that_are_no_text_are_noticed_wherever_they_are(trace, path):
+    document = path.read_bytes()
+    for position in range(0, len(document), 7):
+        damaged = document[:position] + b"\xff" + document[position + 1 :]
+        with pytest.raises(TraceFormatError):
+            tracefile.decode(damaged)
+
+
+def test_an_overwritten_file_keeps_its_mode(trace, path):
+    path.chmod(0o640)
+    trace.save(path)
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
 def test_json_of_another_kind_is_told_apart(path):
     for text in ("{}", "[1, 2]", '"trace"', '{"format": "har"}', '{"format": 5}'):
         path.write_text(text)

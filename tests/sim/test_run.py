@@ -1,9 +1,12 @@
 import asyncio
 import contextlib
+import functools
 import logging
+import signal
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +14,7 @@ from simqueue.errors import TargetError, UsageError
 from simqueue.model.config import Config
 from simqueue.model.events import LogLine, ScenarioChose, TaskFailed
 from simqueue.sim.failing import FailedRun
+from simqueue.sim.observers import LogHandler
 from simqueue.sim.run import run
 
 
@@ -289,3 +293,101 @@ def test_watching_ends_the_run_with_what_it_raises():
         run(scenario, watch=watch)
     assert len(seen) == 1
     assert run(scenario).passed
+
+
+# --- what cannot be used, and what must not end the run itself ---
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.5, "x", True])
+def test_a_seed_that_is_none_is_refused(seed):
+    async def scenario(sim):
+        pass
+
+    with pytest.raises(UsageError, match="seed must be a whole number"):
+        run(scenario, seed=seed)
+
+
+def test_names_and_policies_that_are_none_are_refused():
+    async def scenario(sim):
+        for name in (3, "", "a\nb"):
+            with pytest.raises(UsageError, match="a name must be"):
+                sim.worker(name, print)
+            if name:
+                with pytest.raises(UsageError, match="a name must be"):
+                    sim.connect(name)
+        with pytest.raises(UsageError, match="restart is 'never' or 'always', not 'sometimes'"):
+            sim.worker("a", print, restart="sometimes")
+        for use in (sim.driver.add_listener(3, print), sim.driver.notify("c", 4)):
+            with pytest.raises(TypeError):
+                await use
+
+    run(scenario).check()
+
+
+def test_a_step_that_computes_for_ever_is_ended_whatever_it_catches():
+    async def scenario(sim):
+        number = 0
+        while True:
+            with contextlib.suppress(Exception):
+                number += 1
+
+    failure = run(scenario, config=Config(step_limit=timedelta(seconds=0.2))).failure
+    assert failure.kind == "livelock"
+    assert "in test_a_step_that_computes_for_ever" in failure.where
+    assert "without awaiting" in failure.message
+    assert signal.getsignal(signal.SIGVTALRM) is signal.SIG_DFL
+    assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0, 0)
+
+
+def test_a_run_of_many_steps_is_no_hang():
+    async def scenario(sim):
+        for _ in range(40_000):
+            await asyncio.sleep(0.001)
+
+    run(scenario, config=Config(step_limit=timedelta(seconds=0.01))).check()
+
+
+def test_text_that_utf_8_cannot_say_is_escaped_where_it_is_recorded(tmp_path):
+    class BrokenError(Exception):
+        def __str__(self):
+            raise RuntimeError("no text")
+
+    async def scenario(sim):
+        logging.getLogger("shop").warning("caf\udce9")
+        sim.log.info("caf\udce9")
+        asyncio.get_running_loop().call_soon(fail, BrokenError())
+        await asyncio.sleep(1)
+        raise ValueError("caf\udce9")
+
+    def fail(error):
+        raise error
+
+    result = run(scenario)
+    assert result.failure.message == "ValueError: caf\\udce9"
+    assert [line.message.replace("'", "") for line in lines(result)] == [
+        "caf\\udce9",
+        "event=caf\\udce9",
+    ]
+    result.trace.save(tmp_path / "trace.json")
+
+
+def test_a_record_that_cannot_be_rendered_is_written_down_all_the_same():
+    said = []
+    handler = LogHandler(SimpleNamespace(say=said.append))
+    handler.emit(logging.makeLogRecord({"name": "a", "msg": "%d jobs", "args": ("x",)}))
+    assert said[0].message == "'%d jobs' does not take ('x',)"
+
+
+def test_a_decorated_scenario_is_one():
+    def decorated(scenario):
+        @functools.wraps(scenario)
+        def called(sim):
+            return scenario(sim)
+
+        return called
+
+    @decorated
+    async def scenario(sim):
+        await asyncio.sleep(1)
+
+    run(scenario).check()
