@@ -11,7 +11,7 @@ from typing import Any
 from simqueue.sim.patch import Patch, installed, redirects
 from simqueue.sim.source import Control, Scope, Source
 
-_FROZEN_BY_PYTHON = 1_000  # a bound: 3.12 freezes some 400 objects, a program tens of thousands
+_FROZEN_BY_PYTHON = 1_000  # a bound: 3.12 freezes 400 immortal objects, a program many more
 
 
 class Disabled:
@@ -37,7 +37,7 @@ class Frozen:
     """What exists already is no concern of a collection, which makes each of them cheap.
 
     A heap that somebody froze before stays frozen: nothing tells its objects from ours. The few
-    that Python 3.12 freezes as it starts are thawed with the rest.
+    immortal ones that Python 3.12 freezes in each collection are thawed with the rest.
     """
 
     __slots__ = ("_frozen",)
