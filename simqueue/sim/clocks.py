@@ -34,30 +34,27 @@ _WALL_CLOCKS = frozenset(
 _get_ident = _thread.get_ident
 
 
-def _monotonic(scope: Scope) -> Clock:
-    """Return virtual microseconds, for this run's thread; readings enter the digest."""
-    now, note, thread, locks = scope.world.now_us, scope.world.note_reading, scope.thread, LOCKS
+def _noted(scope: Scope, clock: Clock) -> Clock:
+    """Return a clock of this run's thread whose readings enter the digest."""
+    note, thread, locks = scope.world.note_reading, scope.thread, LOCKS
 
     def read() -> int:
-        value = now()
+        value = clock()
         if not locks or not importing(thread):
             note(value)
         return value
 
     return read
+
+
+def _monotonic(scope: Scope) -> Clock:
+    """Return virtual microseconds."""
+    return _noted(scope, scope.world.now_us)
 
 
 def _wall(scope: Scope) -> Clock:
-    """Return Unix nanoseconds, for this run's thread; readings enter the digest."""
-    now, note, thread, locks = scope.world.wall_ns, scope.world.note_reading, scope.thread, LOCKS
-
-    def read() -> int:
-        value = now()
-        if not locks or not importing(thread):
-            note(value)
-        return value
-
-    return read
+    """Return Unix nanoseconds."""
+    return _noted(scope, scope.world.wall_ns)
 
 
 def _showing(scope: Scope, show: Callable[..., Any]) -> Replace:

@@ -109,17 +109,6 @@ class Scheduler:
 
     # --- what is to run ---
 
-    def soon(self, process: Process, callback: Callable[..., object], args: tuple[Any, ...],
-             context: Context) -> Handle:  # fmt: skip
-        """Append a step to the process's ready queue."""
-        self.sequence = sequence = self.sequence + 1
-        handle = Handle(callback, args, context, sequence)
-        if process.queued:
-            process.ready.append(handle)
-        else:
-            self.enqueue(process, handle)
-        return handle
-
     def at(self, process: Process, due: int, callback: Callable[..., object],
            args: tuple[Any, ...], context: Context) -> Timer:  # fmt: skip
         """Append a step to the process's ready queue when the world's time is ``due``."""

@@ -3,6 +3,7 @@ import itertools
 import pytest
 
 from simqueue.choices import Calm, Choices, Recording, Seeded
+from simqueue.sim.handles import Handle
 from simqueue.sim.scheduler import Deadlock, Livelock, Scheduler, TimeLimit
 
 
@@ -19,7 +20,10 @@ def make(source=None, **settings):
 
 
 def soon(scheduler, process, callback, *args):
-    return scheduler.soon(process, callback, args, process.context)
+    scheduler.sequence += 1
+    handle = Handle(callback, args, process.context, scheduler.sequence)
+    scheduler.enqueue(process, handle)
+    return handle
 
 
 def play(scheduler):
