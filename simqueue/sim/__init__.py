@@ -6,13 +6,14 @@
 ``world``       who there is in one run, and how they reach each other
 ``server``      the simulated PostgreSQL, ``connection`` a client's session of it
 ``scheduler``   whose turn it is and what time it is
-``loop``        asyncio's interface over it; ``executors``: its threads; ``loop_without_io``: the rest
+``loop``        asyncio's interface over it; ``executors``: its threads; ``loop_without_io``: what
+                it refuses
 ``process``     a process's loop position, clock and tasks, ``handles`` its waiting callbacks
 ``recorder``    the growing event log, ``observers`` what fills it beside the server
 ``entropy``     the table of what decides a run, made of ``clocks``, ``randomness``, ``identity``,
                 ``hashing``, ``tasks``, ``anyio_backend``, ``garbage``, ``databases``, ``refusals``
-``patches``     puts their replacements in and takes them out; ``patch``: one of them, ``builtin``: in
-                place, ``source``: its row in the table, ``refusing``, ``imports``: what it asks
+``patches``     puts their replacements in and takes them out; ``patch``: one of them,
+                ``builtin``: one in place, ``source``: its row in the table, ``refusing``, ``imports``: what it asks
 ``failing``     how a run failed, ``places`` where; ``tidy`` text without addresses
 ``takedown``    the end of a world; ``finalizers``: those that must not run
 """
