@@ -13,7 +13,8 @@
 ``entropy``     the table of what decides a run, made of ``clocks``, ``randomness``, ``identity``,
                 ``hashing``, ``tasks``, ``anyio_backend``, ``garbage``, ``databases``, ``refusals``
 ``patches``     puts their replacements in and takes them out; ``patch``: one of them,
-                ``builtin``: one in place, ``source``: its row in the table, ``refusing``, ``imports``: what it asks
+                ``builtin``: one in place, ``source``: its row in the table, ``refusing``: one that
+                refuses, ``imports``: whether a module is being loaded
 ``failing``     how a run failed, ``places`` where; ``tidy`` text without addresses
 ``takedown``    the end of a world; ``finalizers``: those that must not run
 """
