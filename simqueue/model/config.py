@@ -23,7 +23,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The settings of a run; equal configs and equal seeds give equal runs.
 
     ``start`` is the wall clock at the run's first instant, a whole minute in UTC.
-    ``limit`` ends a run in virtual time, ``steps_per_instant_max`` one that never lets time pass.
+    ``limit`` ends a run in virtual time, ``steps_per_instant_max`` one in which so many steps
+    follow each other that at no moment all wait.
     ``step_limit`` ends one that does not await for so much processor time, which is real; 0 is
     without end.
     ``hop`` is how long a message takes between a client and the server in calm weather, and
@@ -35,7 +36,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     start: datetime = datetime(2024, 1, 1, tzinfo=UTC)
     limit: timedelta = timedelta(days=1)
-    steps_per_instant_max: int = 100_000
+    steps_per_instant_max: int = 1_000_000
     step_limit: timedelta = timedelta(seconds=30)
     hop: timedelta = timedelta(microseconds=200)
     hop_max: timedelta = timedelta(milliseconds=250)
@@ -58,6 +59,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             )
         if self.steps_per_instant_max < 1:
             raise UsageError("Config.steps_per_instant_max must be 1 or more")
+        if self.step_limit > timedelta(days=1):
+            raise UsageError("Config.step_limit must be a day or less; 0 is without end")
         if self.log_level not in LEVELS:
             raise UsageError(f"Config.log_level must be one of {', '.join(LEVELS)}")
 

@@ -34,17 +34,19 @@ def watched(world: World) -> Iterator[None]:
 
     def look(number: int, frame: FrameType | None) -> None:
         nonlocal seen
-        if world.scheduler.steps != seen or world.scheduler.stopped:
+        if world.scheduler.steps != seen:
             seen = world.scheduler.steps
+            return
+        if not world.interruptible:
             return
         where = "an unknown place" if frame is None else place_of(frame)
         world.fail(_failure(where, world.config.step_limit))
         raise Hang
 
-    signal.signal(signal.SIGVTALRM, look)
-    # Twice in a step: the first time may come when it has just begun.
-    signal.setitimer(signal.ITIMER_VIRTUAL, limit / 2, limit / 2)
     try:
+        signal.signal(signal.SIGVTALRM, look)
+        # Twice in a step: the first time may come when it has just begun.
+        signal.setitimer(signal.ITIMER_VIRTUAL, limit / 2, limit / 2)
         yield
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)

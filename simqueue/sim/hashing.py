@@ -35,7 +35,10 @@ def _hash(self: Any) -> int:
             number = self.get_loop().adopt(self)
         except (AttributeError, RuntimeError):  # another loop, or none yet
             return object.__hash__(self)
-        setattr(self, _NUMBER, number)
+        try:
+            setattr(self, _NUMBER, number)
+        except AttributeError:  # a subclass that takes no attributes
+            return object.__hash__(self)
     return number
 
 

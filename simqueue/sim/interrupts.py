@@ -4,27 +4,41 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 
 class Gate:
-    """Lets interrupts through while it is open; keeps one that came while it was closed."""
+    """Lets interrupts through while it is open; keeps one that came while it was closed.
 
-    __slots__ = ("kept", "open")
+    One that was let through counts as kept, too, since code may swallow it. A second one while the
+    gate is closed comes through all the same: whatever goes on there seems to hang.
+    """
+
+    __slots__ = ("_on_interrupt", "kept")
 
     def __init__(self) -> None:
-        self.open = False
         self.kept = False
+        self._on_interrupt: Callable[[], None] | None = None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Raise ``KeyboardInterrupt``, or keep it."""
-        if not self.open:
-            self.kept = True
+        again, self.kept = self.kept, True
+        if self._on_interrupt is not None:
+            self._on_interrupt()
+        elif not again:
             return
-        self.open = False
         raise KeyboardInterrupt
+
+    @contextmanager
+    def opened(self, on_interrupt: Callable[[], None]) -> Iterator[None]:
+        """Let interrupts through meanwhile; call ``on_interrupt`` before one is raised."""
+        try:
+            self._on_interrupt = on_interrupt
+            yield
+        finally:
+            self._on_interrupt = None
 
 
 @contextmanager

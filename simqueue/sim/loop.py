@@ -8,7 +8,8 @@ import itertools
 import re
 import sys
 import threading
-from collections.abc import AsyncGenerator, Callable, Coroutine
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from contextvars import Context, copy_context
 from typing import Any, TypeVar
 
@@ -26,7 +27,6 @@ T = TypeVar("T")
 ExceptionHandler = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object]
 
 _NEVER_S = 1e12
-_RESOLUTION_S = 1e-9
 _NAMED_BY_PYTHON = re.compile(r"Task-\d+")
 
 
@@ -45,6 +45,8 @@ class SimulatedLoop(LoopWithoutIO):
         self._numbers = itertools.count(1)
         self.on_unhandled: Callable[[dict[str, Any]], None] = lambda context: None
         """Told of every error that nobody awaited, before the process's own handler is."""
+        self.on_reading: Callable[[], None] = lambda: None
+        """Told of every reading of ``time()``."""
         self.on_refused: Callable[[RefusedError], None] = lambda error: None
         """Told of a refusal in a thread that is none of the simulation's."""
         self._running = False
@@ -52,19 +54,20 @@ class SimulatedLoop(LoopWithoutIO):
 
     # --- running ---
 
-    def run_world(self) -> None:
-        """Run the scheduler as the current thread's running loop."""
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Be the current thread's running loop."""
         if asyncio._get_running_loop() is not None:  # noqa: SLF001  as asyncio's own loops ask
             raise RuntimeError(
                 "a simulation cannot run inside a running event loop: call simqueue.run from "
                 "ordinary, not from async code"
             )
         hooks = sys.get_asyncgen_hooks()
-        sys.set_asyncgen_hooks(firstiter=None, finalizer=self._abandoned)
-        asyncio._set_running_loop(self)  # noqa: SLF001
-        self._running = True
         try:
-            self.scheduler.run()
+            sys.set_asyncgen_hooks(firstiter=None, finalizer=self._abandoned)
+            asyncio._set_running_loop(self)  # noqa: SLF001
+            self._running = True
+            yield
         finally:
             self._running = False
             asyncio._set_running_loop(None)  # noqa: SLF001
@@ -98,6 +101,7 @@ class SimulatedLoop(LoopWithoutIO):
 
     def time(self) -> float:
         """Return virtual seconds since the run began, as the running process sees them."""
+        self.on_reading()
         return self.scheduler.local_now() / 1_000_000
 
     # --- callbacks ---
@@ -271,10 +275,10 @@ class SimulatedLoop(LoopWithoutIO):
 
 
 def _microseconds(seconds: float) -> int:
-    """Return whole microseconds, rounded up: nothing is early by more than asyncio's resolution.
+    """Return whole microseconds, rounded up: no callback sees a ``time()`` before its moment.
 
     A moment that never comes, infinity, is far beyond every limit.
     """
-    seconds = min(seconds, _NEVER_S)
+    seconds = min(max(seconds, -_NEVER_S), _NEVER_S)
     whole = round(seconds * 1_000_000)
-    return whole + 1 if whole / 1_000_000 < seconds - _RESOLUTION_S else whole
+    return whole + 1 if whole / 1_000_000 < seconds else whole

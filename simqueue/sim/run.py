@@ -135,23 +135,22 @@ def run(
         name = getattr(scenario, "__qualname__", repr(scenario))
         raise TargetError(name, "a scenario is an `async def` function of one Simulation")
     _check_settings(seed, config)
+    with gated() as gate, _alone(), quiet_heap():
+        # In a call of its own, so that nothing holds the world when the heap is collected.
+        return _run(
+            scenario, gate, seed=seed, config=config, choices=choices, target=target, watch=watch
+        )
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
     if not _ONE_AT_A_TIME.acquire(blocking=False):
         raise UsageError(
             "a simulation runs in this process already, and there can be one at a time: run "
             "others in processes of their own"
         )
     try:
-        with gated() as gate, quiet_heap():
-            # In a call of its own, so that nothing holds the world when the heap is collected.
-            return _run(
-                scenario,
-                gate,
-                seed=seed,
-                config=config,
-                choices=choices,
-                target=target,
-                watch=watch,
-            )
+        yield
     finally:
         _ONE_AT_A_TIME.release()
 
@@ -180,12 +179,9 @@ def _run(
         world.recorder.watch(_guarded(world, watch))
     with watched(world), patched(world, seed) as randomness, _logging(world):
         try:
-            gate.open = True
-            _play(world, scenario)
-            gate.open = False
+            _play(world, scenario, gate)
             state = randomness.state()
         finally:
-            gate.open = False
             take_down(world)
     if world.aborted is not None:
         raise world.aborted
@@ -222,7 +218,7 @@ def is_scenario(scenario: object) -> bool:
     return inspect.iscoroutinefunction(plain) or inspect.iscoroutinefunction(call)
 
 
-def _play(world: World, scenario: Scenario) -> None:
+def _play(world: World, scenario: Scenario, gate: Gate) -> None:
     process = world.spawn("scenario", lambda: world.connect("scenario", process))
     loop, scheduler = world.loop, world.scheduler
 
@@ -242,14 +238,16 @@ def _play(world: World, scenario: Scenario) -> None:
 
     scheduler.post(process, 0, begin)
     try:
-        loop.run_world()
+        with loop.running(), gate.opened(world.stop):
+            world.interruptible = True
+            scheduler.run()
     except Deadlock:
         message = "nothing can ever run again; these tasks wait"
         world.fail(ending("deadlock", message, loop.unfinished()))
     except Livelock:
         message = (
-            f"{scheduler.steps_per_instant_max} steps ran at "
-            f"+{scheduler.now / 1_000_000:.6f}s without time passing; process "
+            f"{scheduler.steps_per_instant_max} steps ran until "
+            f"+{scheduler.now / 1_000_000:.6f}s and at no moment was there nothing to run; process "
             f"{scheduler.current.name} ran last, and these tasks are not done"
         )
         world.fail(ending("livelock", message, loop.unfinished()))
@@ -262,6 +260,8 @@ def _play(world: World, scenario: Scenario) -> None:
         world.fail(failure_of(error))
     except Hang:
         """The world has failed already."""
+    finally:
+        world.interruptible = False
 
 
 async def _main(scenario: Scenario, sim: Simulation) -> None:
@@ -274,18 +274,24 @@ def _logging(world: World) -> Iterator[None]:
 
     The levels are the run's own, lest a program's configuration decide what is recorded.
     """
-    loggers = (logging.getLogger(), logging.getLogger("pgqueuer"))
-    levels = [logger.level for logger in loggers]
+    root, pgqueuer = logging.getLogger(), logging.getLogger("pgqueuer")
+    before = [(root, vars(root).copy()), (pgqueuer, vars(pgqueuer).copy())]
+    disabled = logging.root.manager.disable
     handler = LogHandler(world.recorder)
     try:
-        loggers[0].addHandler(handler)
-        for logger in loggers:
+        logging.disable(logging.NOTSET)
+        root.addHandler(handler)
+        for logger, _ in before:
             logger.setLevel(world.config.log_level)
+            logger.disabled = False
+        pgqueuer.propagate = True
         yield
     finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-        loggers[0].removeHandler(handler)
+        root.removeHandler(handler)
+        for logger, settings in before:
+            logger.disabled, logger.propagate = settings["disabled"], settings["propagate"]
+            logger.setLevel(settings["level"])
+        logging.disable(disabled)
 
 
 def _outcome(world: World) -> Outcome:

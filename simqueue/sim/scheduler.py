@@ -12,10 +12,15 @@ from simqueue.sim.handles import Handle, Timer
 from simqueue.sim.process import HOME, Process
 
 _STEPS_BETWEEN_CLEANINGS = 16_384
+_STEPS_FREE = 1_000
+_STEPS_BILLED = 100
+_STEP_US = 10
+"""So many steps in one instant take no time. From then on each takes ten microseconds, billed at
+once for so many: in a busy loop, time goes on."""
 
 
 class Livelock(Exception):  # noqa: N818  an ending, not an error of the code that meets it
-    """More steps than allowed ran without virtual time passing."""
+    """More steps than allowed ran without a moment at which nothing could run."""
 
 
 class Deadlock(Exception):  # noqa: N818
@@ -67,7 +72,7 @@ class Scheduler:
         self.sequence = 0
         self._instant_began = 0
         self._cleaning = _STEPS_BETWEEN_CLEANINGS
-        self._attention = min(self._cleaning, steps_per_instant_max + 1)
+        self._attention = self._next_attention(0)
         self.current = self.spawn("world")
 
     def spawn(self, name: str, owner: Process | None = None) -> Process:
@@ -181,12 +186,24 @@ class Scheduler:
 
     def _attend(self) -> None:
         """Do what is due at certain steps, which are the same in every run of the same choices."""
-        if self.steps - self._instant_began > self.steps_per_instant_max:
+        spent = self.steps - self._instant_began
+        if spent > self.steps_per_instant_max:
             raise Livelock
         if self.steps >= self._cleaning:
             self._cleaning += _STEPS_BETWEEN_CLEANINGS
             self._clean()
-        self._attention = min(self._cleaning, self._instant_began + self.steps_per_instant_max + 1)
+        if spent >= _STEPS_FREE:
+            # Steps take time, too, and who busily awaits a timer must live to see it.
+            self._ripen(self.now + _STEPS_BILLED * _STEP_US)
+        self._attention = self._next_attention(spent)
+
+    def _next_attention(self, spent: int) -> int:
+        left = _STEPS_BILLED if spent >= _STEPS_FREE else _STEPS_FREE - spent
+        return min(
+            self._cleaning,
+            self.steps + left,
+            self._instant_began + self.steps_per_instant_max + 1,
+        )
 
     def _clean(self) -> None:
         """Collect garbage, so that finalizers run here and nowhere else; drop cancelled timers."""
@@ -218,13 +235,17 @@ class Scheduler:
                 process.remains.append(timer)  # its arguments may be code that must not end now
         if not heap:
             raise Deadlock
-        now = heap[0][0]
+        if heap[0][0] > self.now:
+            self._instant_began = self.steps
+            self._attention = self._next_attention(0)
+        self._ripen(max(heap[0][0], self.now))
+
+    def _ripen(self, now: int) -> None:
+        """Let it be ``now``, and make ready what is due by then."""
         if now > self.limit:
             raise TimeLimit
-        if now > self.now:
-            self.now = now
-            self._instant_began = self.steps
-            self._attention = min(self._cleaning, self.steps + self.steps_per_instant_max + 1)
+        self.now = now
+        heap = self._heap
         while heap and heap[0][0] <= now:
             _, _, process, timer = heapq.heappop(heap)
             if not timer._cancelled:  # noqa: SLF001

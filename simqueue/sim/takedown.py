@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from simqueue.sim.finalizers import withhold_all
+from simqueue.sim.finalizers import withhold, withhold_all
 from simqueue.sim.world import World, silence
 
 
@@ -23,26 +23,26 @@ def take_down(world: World) -> None:
     world.recorder.seal()
     world.scheduler.stopped = True
     hook, sys.unraisablehook = sys.unraisablehook, _ignore
-    level = logging.root.manager.disable
     logging.disable()  # what is said now is said by nobody who runs
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
     asyncio._set_running_loop(world.loop)  # noqa: SLF001  what swallows its end may well go on awaiting
     try:
-        living = [task for task in world.loop.unfinished() if _is_alive(task)]
-        silent = len(living) < len(world.loop.unfinished())
-        for task in living:
-            silence(task)
-            silent |= not _close(world, task)
-        if silent:
-            withhold_all()
+        for task in world.loop.unfinished():
+            if _is_alive(task):
+                silence(task)
+                if not _close(world, task):
+                    withhold(task.get_coro())
+        for process in world.scheduler.processes:
+            for each in (process, *process.lanes):
+                # Once more: others may have gone on using what the dead had a part in.
+                withhold_all(each.remains, belongs=lambda task: not _is_alive(task))
         _forget(world)
         gc.collect()
     finally:
         asyncio._set_running_loop(None)  # noqa: SLF001
         sys.set_asyncgen_hooks(*hooks)
         sys.unraisablehook = hook
-        logging.disable(level)
 
 
 def _is_alive(task: asyncio.Task[Any]) -> bool:
@@ -55,7 +55,9 @@ def _close(world: World, task: asyncio.Task[Any]) -> bool:
     coroutine: Any = task.get_coro()
     asyncio._enter_task(world.loop, task)  # noqa: SLF001
     with suppress(BaseException):
+        world.interruptible = True
         coroutine.close()
+    world.interruptible = False
     asyncio._leave_task(world.loop, task)  # noqa: SLF001
     return getattr(coroutine, "cr_frame", None) is None
 

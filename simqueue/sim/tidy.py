@@ -20,7 +20,9 @@ def _roots(current: str) -> tuple[tuple[str, str], ...]:
     named[os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))] = "simqueue"
     named[sys.prefix] = "prefix"
     named[current] = "."
-    return tuple(sorted(named.items(), key=lambda item: -len(item[0])))
+    # Whole directories alone, and the root is none: everything lies in it.
+    whole = [(root + os.sep, short + os.sep) for root, short in named.items() if root != os.sep]
+    return tuple(sorted(whole, key=lambda item: -len(item[0])))
 
 
 class Tidier:

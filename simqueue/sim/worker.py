@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -19,7 +20,7 @@ from simqueue.model.events import (
 )
 from simqueue.model.ids import ManagerId
 from simqueue.sim.connection import SimulatedConnection
-from simqueue.sim.observers import described, observe
+from simqueue.sim.observers import described, observe, refusal_in
 from simqueue.sim.process import Process
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Worker:
                 f"worker {self.name!r} cannot crash itself, since its step would run on: crash it "
                 "from the scenario, which an asyncio.Event of the handler's can tell to"
             )
+        # What nobody holds any more may have been collected before, and must not be after.
+        gc.collect()
         self.world.recorder.append(self.name, WorkerCrashed())
         self._end(process, "killed")
 
@@ -182,6 +185,9 @@ class Worker:
     def ended_by(self, process: Process, error: BaseException | None) -> None:
         """End the process, with the error that ended its ``run()`` or its code, if one did."""
         text = None if error is None else described(error)
+        refusal = refusal_in(error)
+        if refusal is not None:
+            self.world.refused(refusal)  # to be started again would not mend it
         self.world.recorder.append(self.name, WorkerExited(text))
         self._end(process, "returned" if text is None else text)
         if error is not None and self.policy == "never":

@@ -21,6 +21,7 @@ from simqueue.model.failure import Failure
 from simqueue.model.ids import Duration, EntryNumber
 from simqueue.sim.connection import Network, SimulatedConnection
 from simqueue.sim.failing import failure_of
+from simqueue.sim.finalizers import withhold_all
 from simqueue.sim.handles import Handle
 from simqueue.sim.loop import SimulatedLoop
 from simqueue.sim.observers import Picks, on_unhandled
@@ -46,6 +47,8 @@ class World:
     choices: Choices
     failure: Failure | None = None
     aborted: BaseException | None = None
+    interruptible: bool = False
+    """Whether the user's code runs, and not what must not be cut short."""
     workers: dict[str, Worker] = field(default_factory=dict)
     picks: Picks = field(default_factory=dict)
 
@@ -67,6 +70,7 @@ class World:
         self.loop = SimulatedLoop(self.scheduler, self.choices, thread_us_max=config.hop_max // _US)
         self.loop.on_unhandled = on_unhandled(self.recorder, self.refused)
         self.loop.on_refused = self.refused
+        self.loop.on_reading = self._spend_reading
         self.server = Server(self.scheduler, self.recorder, names_in_force(self.epoch_us))
         self.panel = Panel(self.server.tables, without=config.without)
         self.recorder.watch(self._judge, *self.panel.sees)
@@ -92,6 +96,10 @@ class World:
                 silence(task)
                 process.remains.append(task)
         self.scheduler.kill(process)
+        withhold_all(
+            [*process.remains, *(each for lane in process.lanes for each in lane.remains)],
+            belongs=lambda task: getattr(task, "home", None) is process,
+        )
 
     def restart_delay(self, name: str) -> int:
         """Pick how many microseconds a supervisor takes to start a process again."""
@@ -104,6 +112,10 @@ class World:
         """End the run with a failure; the first one counts."""
         if self.failure is None:
             self.failure = failure
+        self.scheduler.stopped = True
+
+    def stop(self) -> None:
+        """End the run after the step that runs now, without a verdict."""
         self.scheduler.stopped = True
 
     def worker_failed(self, worker: Worker, error: BaseException) -> None:

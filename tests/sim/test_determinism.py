@@ -96,16 +96,21 @@ async def fails_and_logs(sim):
     await sim.settled()
 
 
-def test_the_level_that_a_program_logs_at_decides_nothing():
+def test_how_a_program_logs_decides_nothing():
     before = run(fails_and_logs).digest
-    root = logging.getLogger()
+    root, pgqueuer = logging.getLogger(), logging.getLogger("pgqueuer")
     level = root.level
     root.setLevel(logging.ERROR)
+    logging.disable(logging.CRITICAL)
+    pgqueuer.disabled, pgqueuer.propagate = True, False
     try:
         assert run(fails_and_logs).digest == before
-        assert root.level == logging.ERROR
+        assert (root.level, logging.root.manager.disable) == (logging.ERROR, logging.CRITICAL)
+        assert (pgqueuer.disabled, pgqueuer.propagate) == (True, False)
     finally:
         root.setLevel(level)
+        logging.disable(logging.NOTSET)
+        pgqueuer.disabled, pgqueuer.propagate = False, True
 
 
 def test_where_a_scenarios_file_lies_and_how_it_is_named_decides_nothing(tmp_path, monkeypatch):
@@ -118,4 +123,7 @@ def test_where_a_scenarios_file_lies_and_how_it_is_named_decides_nothing(tmp_pat
             monkeypatch.chdir(tmp_path / current)
             found = load_target(f"{target}:fails_and_logs")
             digests.add(run(found.scenario, seed=3).digest)
+    monkeypatch.chdir("/")
+    found = load_target(f"{tmp_path}/here/shop.py:fails_and_logs")
+    digests.add(run(found.scenario, seed=3).digest)
     assert len(digests) == 1

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import os
 import signal
 import threading
@@ -26,11 +27,51 @@ def test_an_interrupt_is_kept_until_what_must_not_be_cut_short_is_done():
 
 
 def test_an_interrupt_is_raised_at_once_while_the_gate_is_open():
-    with pytest.raises(KeyboardInterrupt), gated() as gate:
-        gate.open = True
+    told = []
+    with pytest.raises(KeyboardInterrupt), gated() as gate, gate.opened(lambda: told.append(True)):
         interrupt()
         pytest.fail("it was not raised")
+    assert told
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_that_was_swallowed_is_raised_at_the_end():
+    def swallow(gate):
+        with gate.opened(lambda: None), contextlib.suppress(BaseException):
+            interrupt()
+
+    with pytest.raises(KeyboardInterrupt), gated() as gate:
+        swallow(gate)
+
+
+def test_a_second_interrupt_comes_through_although_the_gate_is_closed():
+    done = []
+    with pytest.raises(KeyboardInterrupt), gated():
+        interrupt()
+        done.append("the first")
+        interrupt()
+        done.append("the second")
+    assert done == ["the first"]
+
+
+def test_a_run_whose_code_swallows_the_interrupt_is_interrupted_all_the_same():
+    async def scenario(sim):
+        with contextlib.suppress(BaseException):
+            begun.set()
+            while True:
+                pass
+        await asyncio.sleep(1)
+        went_on.append(True)
+
+    begun, went_on, main = threading.Event(), [], threading.get_ident()
+    kill = threading.Thread(
+        target=lambda: begun.wait() and signal.pthread_kill(main, signal.SIGINT)
+    )
+    kill.start()
+    with pytest.raises(KeyboardInterrupt):
+        run(scenario)
+    kill.join()
+    assert went_on == []
 
 
 def test_who_handles_interrupts_himself_goes_on_doing_so():

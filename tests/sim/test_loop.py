@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import contextvars
 import gc
 import time
@@ -263,7 +264,7 @@ def test_no_callback_runs_before_its_moment():
         early = []
 
         def check(when):
-            if loop.time() < when - 1e-9:
+            if loop.time() < when:
                 early.append((when, loop.time()))
 
         for number in range(300):
@@ -276,15 +277,44 @@ def test_no_callback_runs_before_its_moment():
 
 
 @pytest.mark.parametrize("polite", [True, False])
-def test_time_moves_on_for_who_reads_the_clock_until_it_does(polite):
+@pytest.mark.parametrize("loops", [True, False])
+def test_time_moves_on_for_who_reads_the_clock_until_it_does(polite, loops):
     async def body():
-        begin = time.monotonic()
-        while time.monotonic() < begin + 0.05:
+        clock = asyncio.get_running_loop().time if loops else time.monotonic
+        begin = clock()
+        while clock() < begin + 0.05:
             if polite:
                 await asyncio.sleep(0)
-        return time.monotonic() - begin
+        return clock() - begin
 
     assert 0.05 <= play(body) < 0.06
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_a_scope_of_anyio_ends_at_its_deadline(seed):
+    """It compares the loop's time with its deadline itself, and begins again if that is early."""
+
+    async def scenario(sim):
+        await asyncio.sleep(sim.random.uniform(0, 5))
+        with anyio.move_on_after(0.5) as scope:
+            await anyio.sleep(1)
+        assert scope.cancelled_caught
+
+    run(scenario, seed=seed).check()
+
+
+def test_time_goes_on_in_a_busy_loop():
+    """anyio cancels again and again, at each turn of the loop, what takes no notice."""
+
+    async def body():
+        task = asyncio.create_task(asyncio.sleep(0.5))
+        with anyio.move_on_after(0.1):
+            while not task.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.shield(task)
+        return asyncio.get_running_loop().time()
+
+    assert 0.5 <= play(body) < 0.6
 
 
 # --- threads that are none ---

@@ -327,9 +327,11 @@ def test_names_and_policies_that_are_none_are_refused():
 def test_a_step_that_computes_for_ever_is_ended_whatever_it_catches():
     async def scenario(sim):
         number = 0
-        while True:
-            with contextlib.suppress(Exception):
-                number += 1
+        for _ in range(2):  # one that catches whatever ends it is ended again
+            with contextlib.suppress(BaseException):
+                while True:
+                    with contextlib.suppress(Exception):
+                        number += 1
 
     failure = run(scenario, config=Config(step_limit=timedelta(seconds=0.2))).failure
     assert failure.kind == "livelock"
@@ -391,3 +393,19 @@ def test_a_decorated_scenario_is_one():
         await asyncio.sleep(1)
 
     run(scenario).check()
+
+
+def test_what_computes_for_ever_while_the_world_is_taken_down_is_ended():
+    async def scenario(sim):
+        async def stubborn():
+            try:
+                await asyncio.sleep(100)
+            finally:
+                while True:
+                    pass
+
+        tasks.append(asyncio.create_task(stubborn()))
+        await asyncio.sleep(1)
+
+    tasks = []
+    run(scenario, config=Config(step_limit=timedelta(seconds=0.2)))

@@ -3,6 +3,7 @@ import contextvars
 import gc
 import socket
 import sys
+import threading
 import time
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -611,3 +612,92 @@ def test_a_statement_cancelled_while_its_process_was_blocked_leaves_the_connecti
 
     for seed in range(5):
         check(scenario, seed=seed)
+
+
+def test_a_crash_silences_nothing_of_other_threads_or_of_the_living():
+    """Generators of a thread beside the run, and of the scenario, end as ever."""
+    ended = []
+
+    def numbers(name):
+        try:
+            yield 1
+        finally:
+            ended.append(name)
+
+    def beside():
+        kept = numbers("beside")
+        next(kept)
+        begin.wait()
+        made = numbers("made meanwhile")
+        next(made)
+        go_on.set()
+        end.wait()
+
+    async def scenario(sim):
+        generator = numbers("scenario")
+        next(generator)
+
+        def app(pq):
+            @pq.entrypoint("charge")
+            async def charge(job):
+                own = numbers("killed")
+                next(own)
+                await asyncio.sleep(60)
+
+        worker = sim.worker("a", app)
+        await sim.queries.enqueue("charge", None)
+        await asyncio.sleep(5)
+        begin.set()
+        go_on.wait()
+        worker.crash()
+        gc.collect()
+        await asyncio.sleep(1)
+
+    begin, go_on, end = threading.Event(), threading.Event(), threading.Event()
+    thread = threading.Thread(target=beside)
+    thread.start()
+    check(scenario)
+    end.set()
+    thread.join()
+    gc.collect()
+    assert sorted(ended) == ["beside", "made meanwhile", "scenario"]
+
+
+def test_what_was_garbage_before_a_crash_is_collected_before_it():
+    steps = []
+
+    async def scenario(sim):
+        def numbers(cycle):
+            try:
+                yield cycle
+            finally:
+                steps.append(worker.alive)
+
+        def app(pq):
+            @pq.entrypoint("charge")
+            async def charge(job):
+                cycle = []
+                cycle.append(numbers(cycle))
+                next(cycle[0])
+                del cycle
+                await asyncio.sleep(60)
+
+        worker = sim.worker("a", app)
+        await sim.queries.enqueue("charge", None)
+        await asyncio.sleep(5)
+        worker.crash()
+        gc.collect()
+
+    check(scenario)
+    assert steps == [True]
+
+
+def test_a_refusal_in_the_registration_code_fails_the_run_however_often_it_is_started():
+    async def scenario(sim):
+        def app(pq):
+            socket.create_connection(("example.org", 80))
+
+        sim.worker("a", app, restart="always")
+        await asyncio.sleep(10)
+
+    assert run(scenario).failure.message.startswith("RefusedError: socket.")
