@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import functools
+import sys
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from typing import Any
@@ -51,6 +52,14 @@ def _scopes(_: Scope) -> Iterator[Patch]:
         self._child_scopes = _InOrder()  # a set of them iterates by address
 
     yield Attribute(CancelScope, "__init__", initialize)
+
+
+def forget_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Forget what anyio keeps about a loop's tasks, and with it the tasks: it never would."""
+    loaded = sys.modules.get("anyio._backends._asyncio")
+    states = getattr(loaded, "_task_states", {})
+    for task in [task for task in states if task.get_loop() is loop]:
+        del states[task]
 
 
 def _worker_threads(scope: Scope) -> Iterator[Patch]:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from types import (
     AsyncGeneratorType,
     BuiltinFunctionType,
     CoroutineType,
+    FrameType,
     FunctionType,
     GeneratorType,
     ModuleType,
@@ -43,28 +45,57 @@ def withhold(suspended: object) -> None:
         raise strange(suspended)
 
 
-def withhold_all(roots: Iterable[object], *, belongs: Callable[[asyncio.Task[Any]], bool]) -> None:
-    """Withhold the finalizers of whatever suspended code ``roots`` lead to.
+def withhold_all(
+    dead: Iterable[object],
+    living: Iterable[object],
+    *,
+    belongs: Callable[[asyncio.Task[Any]], bool],
+) -> None:
+    """Withhold the finalizers of the suspended code that ``dead`` leads to and ``living`` does not.
 
-    Tasks that do not belong, simqueue's own objects and what everybody shares, modules, classes
-    and the globals of functions, are not entered.
+    Tasks that do not ``belong`` to the dead are not entered on the way from them.
     """
-    stack, seen = list(roots), set[int]()
+    found = _reached(dead, belongs)
+    suspended = [thing for thing in found.values() if type(thing) in _SUSPENDABLE]
+    if suspended:
+        spared = _reached(living, lambda task: not belongs(task))
+        for thing in suspended:
+            if id(thing) not in spared:
+                withhold(thing)
+
+
+def running_locals() -> Iterator[dict[str, Any]]:
+    """Yield the variables of the functions that run now: the running task leads not to them."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    while frame is not None and frame.f_globals.get("__name__") != "simqueue.sim.scheduler":
+        if not str(frame.f_globals.get("__name__")).startswith("simqueue."):
+            yield frame.f_locals
+        frame = frame.f_back
+
+
+def _reached(
+    roots: Iterable[object], enters: Callable[[asyncio.Task[Any]], bool]
+) -> dict[int, object]:
+    """Return what ``roots`` lead to, by id.
+
+    simqueue's own objects and what everybody shares, modules, classes and the globals of functions,
+    lead nowhere.
+    """
+    stack, seen = list(roots), dict[int, object]()
     while stack:
         thing = stack.pop()
         if id(thing) in seen or not gc.is_tracked(thing):
             continue
-        seen.add(id(thing))
         kind = type(thing)
-        if issubclass(kind, asyncio.Task) and not belongs(cast("asyncio.Task[Any]", thing)):
+        if issubclass(kind, asyncio.Task) and not enters(cast("asyncio.Task[Any]", thing)):
             continue
-        if kind in _SUSPENDABLE:
-            withhold(thing)
+        seen[id(thing)] = thing
         if kind is FunctionType:
             function = cast("FunctionType", thing)
             stack += [function.__closure__, function.__defaults__, function.__kwdefaults__]
         elif not issubclass(kind, _SHARED) and not _is_ours(kind):
             stack += gc.get_referents(thing)
+    return seen
 
 
 def _is_ours(kind: type) -> bool:

@@ -12,8 +12,7 @@ from types import FrameType
 class Gate:
     """Lets interrupts through while it is open; keeps one that came while it was closed.
 
-    One that was let through counts as kept, too, since code may swallow it. A second one while the
-    gate is closed comes through all the same: whatever goes on there seems to hang.
+    One that was let through counts as kept, too, since code may swallow it.
     """
 
     __slots__ = ("_on_interrupt", "kept")
@@ -24,12 +23,10 @@ class Gate:
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Raise ``KeyboardInterrupt``, or keep it."""
-        again, self.kept = self.kept, True
+        self.kept = True
         if self._on_interrupt is not None:
             self._on_interrupt()
-        elif not again:
-            return
-        raise KeyboardInterrupt
+            raise KeyboardInterrupt
 
     @contextmanager
     def opened(self, on_interrupt: Callable[[], None]) -> Iterator[None]:

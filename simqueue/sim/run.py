@@ -182,7 +182,7 @@ def _run(
             _play(world, scenario, gate)
             state = randomness.state()
         finally:
-            take_down(world)
+            take_down(world, gate)
     if world.aborted is not None:
         raise world.aborted
     return Run(

@@ -101,11 +101,17 @@ class Scheduler:
 
     def kill(self, process: Process) -> None:
         """Drop everything the process and its threads would still do."""
-        for victim in (process, *process.lanes):
+        victims = (process, *process.lanes)
+        for victim in victims:
             victim.alive = False
             victim.remains.extend(victim.ready)
             victim.ready = type(victim.ready)()
             self._unqueue(victim)
+        for _, _, owner, timer in self._heap:
+            if owner in victims:
+                owner.remains.append(timer)
+        self._heap = [item for item in self._heap if item[2] not in victims]
+        heapq.heapify(self._heap)
 
     def local_now(self) -> int:
         """Return virtual microseconds as the running process sees them."""

@@ -9,11 +9,13 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from simqueue.sim.finalizers import withhold, withhold_all
+from simqueue.sim.anyio_backend import forget_tasks
+from simqueue.sim.finalizers import withhold_all
+from simqueue.sim.interrupts import Gate
 from simqueue.sim.world import World, silence
 
 
-def take_down(world: World) -> None:
+def take_down(world: World, gate: Gate) -> None:
     """Close the tasks the run left, then drop what cannot or must not be closed.
 
     The verdict and the event log are sealed before, so ``finally`` blocks that run now change
@@ -31,12 +33,9 @@ def take_down(world: World) -> None:
         for task in world.loop.unfinished():
             if _is_alive(task):
                 silence(task)
-                if not _close(world, task):
-                    withhold(task.get_coro())
-        for process in world.scheduler.processes:
-            for each in (process, *process.lanes):
-                # Once more: others may have gone on using what the dead had a part in.
-                withhold_all(each.remains, belongs=lambda task: not _is_alive(task))
+                if not _close(world, gate, task):
+                    _silence_for_good(task)
+        forget_tasks(world.loop)
         _forget(world)
         gc.collect()
     finally:
@@ -50,16 +49,21 @@ def _is_alive(task: asyncio.Task[Any]) -> bool:
     return home is None or bool(home.alive)
 
 
-def _close(world: World, task: asyncio.Task[Any]) -> bool:
+def _close(world: World, gate: Gate, task: asyncio.Task[Any]) -> bool:
     """End a task as the garbage collector would; return whether it did end."""
     coroutine: Any = task.get_coro()
     asyncio._enter_task(world.loop, task)  # noqa: SLF001
-    with suppress(BaseException):
+    with suppress(BaseException), gate.opened(_nothing):
         world.interruptible = True
         coroutine.close()
     world.interruptible = False
     asyncio._leave_task(world.loop, task)  # noqa: SLF001
     return getattr(coroutine, "cr_frame", None) is None
+
+
+def _silence_for_good(task: asyncio.Task[Any]) -> None:
+    """Let nothing more run of a task that swallowed its end, whenever it is collected."""
+    withhold_all([task], (), belongs=lambda other: other is task)
 
 
 def _forget(world: World) -> None:
@@ -73,6 +77,10 @@ def _forget(world: World) -> None:
     world.scheduler.runnable.clear()
     world.workers.clear()
     world.loop.generators.clear()
+
+
+def _nothing() -> None:
+    """Do nothing more about an interrupt: the run is over already."""
 
 
 def _ignore(unraisable: object) -> None:

@@ -21,7 +21,7 @@ from simqueue.model.failure import Failure
 from simqueue.model.ids import Duration, EntryNumber
 from simqueue.sim.connection import Network, SimulatedConnection
 from simqueue.sim.failing import failure_of
-from simqueue.sim.finalizers import withhold_all
+from simqueue.sim.finalizers import running_locals, withhold_all
 from simqueue.sim.handles import Handle
 from simqueue.sim.loop import SimulatedLoop
 from simqueue.sim.observers import Picks, on_unhandled
@@ -91,13 +91,17 @@ class World:
 
     def kill(self, process: Process) -> None:
         """Stop a process between two steps, keeping its tasks so that no ``finally`` runs."""
+        others = []
         for task in self.loop.unfinished():
             if getattr(task, "home", None) is process:
                 silence(task)
                 process.remains.append(task)
+            else:
+                others.append(task)
         self.scheduler.kill(process)
         withhold_all(
             [*process.remains, *(each for lane in process.lanes for each in lane.remains)],
+            [*running_locals(), *(task for task in others if getattr(task, "home", process).alive)],
             belongs=lambda task: getattr(task, "home", None) is process,
         )
 

@@ -132,4 +132,8 @@ def _look(make: Make, name: str, times: int) -> Work:
             await question(["work"])
         return (process_time() - began) / times
 
-    return lambda: asyncio.run(ask())
+    def once() -> float:
+        filled()  # outside of the loop that asks
+        return asyncio.run(ask())
+
+    return once

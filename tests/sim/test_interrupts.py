@@ -44,14 +44,37 @@ def test_an_interrupt_that_was_swallowed_is_raised_at_the_end():
         swallow(gate)
 
 
-def test_a_second_interrupt_comes_through_although_the_gate_is_closed():
+def test_interrupts_while_the_gate_is_closed_are_one():
     done = []
     with pytest.raises(KeyboardInterrupt), gated():
-        interrupt()
-        done.append("the first")
-        interrupt()
-        done.append("the second")
-    assert done == ["the first"]
+        for _ in range(3):
+            interrupt()
+            done.append(True)
+    assert len(done) == 3
+
+
+def test_code_that_is_closed_at_the_end_of_a_run_can_be_interrupted():
+    async def scenario(sim):
+        async def stubborn():
+            try:
+                await asyncio.sleep(100)
+            finally:
+                begun.set()
+                while True:
+                    pass
+
+        tasks.append(asyncio.create_task(stubborn()))
+        await asyncio.sleep(1)
+
+    begun, tasks, main = threading.Event(), [], threading.get_ident()
+    kill = threading.Thread(
+        target=lambda: begun.wait() and signal.pthread_kill(main, signal.SIGINT)
+    )
+    kill.start()
+    with pytest.raises(KeyboardInterrupt):
+        run(scenario)
+    kill.join()
+    assert signal.getsignal(signal.SIGVTALRM) is signal.SIG_DFL
 
 
 def test_a_run_whose_code_swallows_the_interrupt_is_interrupted_all_the_same():

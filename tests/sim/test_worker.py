@@ -8,6 +8,7 @@ import time
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
+import anyio
 import pytest
 from pgqueuer import PgQueuer, RetryRequested
 from pgqueuer.core.completion import CompletionWatcher
@@ -27,6 +28,7 @@ from simqueue.model.events import (
     WorkerStarted,
 )
 from simqueue.sim.run import run
+from simqueue.sim.world import World
 
 
 def check(scenario, **options):
@@ -701,3 +703,53 @@ def test_a_refusal_in_the_registration_code_fails_the_run_however_often_it_is_st
         await asyncio.sleep(10)
 
     assert run(scenario).failure.message.startswith("RefusedError: socket.")
+
+
+def test_a_crash_silences_nothing_that_the_living_hold_too():
+    ended = []
+
+    def numbers():
+        try:
+            yield 1
+        finally:
+            ended.append("scenario")
+
+    async def scenario(sim):
+        shared = {"mine": numbers()}
+        next(shared["mine"])
+
+        def app(pq):
+            @pq.entrypoint("charge")
+            async def charge(job):
+                shared["job"] = job.id
+                await asyncio.sleep(60)
+
+        worker = sim.worker("a", app)
+        await sim.queries.enqueue("charge", None)
+        await asyncio.sleep(5)
+        worker.crash()
+        shared.clear()
+        assert ended == ["scenario"]
+
+    check(scenario)
+
+
+def test_runs_with_anyio_leave_nothing_in_memory():
+    async def scenario(sim):
+        async def group():
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(anyio.sleep, 100)
+                await anyio.sleep(100)
+
+        task = asyncio.create_task(group())
+        await asyncio.sleep(5)
+        assert not task.done()
+
+    def worlds():
+        return sum(type(each) is World for each in gc.get_objects())
+
+    check(scenario)
+    before = worlds()
+    for seed in range(5):
+        check(scenario, seed=seed)
+    assert worlds() == before
