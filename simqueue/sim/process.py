@@ -34,6 +34,7 @@ class Process:
     floor: int = 0
     queued: bool = False
     alive: bool = True
+    killed: bool = False
     main: Any = None
     """Its main task: held here, as ``asyncio.run`` holds it, since the loop's own hold is weak."""
     task_factory: Any = None

@@ -31,7 +31,7 @@ def take_down(world: World, gate: Gate) -> None:
     asyncio._set_running_loop(world.loop)  # noqa: SLF001  what swallows its end may well go on awaiting
     try:
         for task in world.loop.unfinished():
-            if _is_alive(task):
+            if not _is_killed(task):
                 silence(task)
                 if not _close(world, gate, task):
                     _silence_for_good(task)
@@ -44,9 +44,9 @@ def take_down(world: World, gate: Gate) -> None:
         sys.unraisablehook = hook
 
 
-def _is_alive(task: asyncio.Task[Any]) -> bool:
+def _is_killed(task: asyncio.Task[Any]) -> bool:
     home = getattr(task, "home", None)
-    return home is None or bool(home.alive)
+    return home is not None and bool(home.killed)
 
 
 def _close(world: World, gate: Gate, task: asyncio.Task[Any]) -> bool:

@@ -32,8 +32,7 @@ Setup = Callable[["PgQueuer"], Any]
 """The user's registration code: a function, async or not, or async context manager."""
 
 RestartPolicy = Literal["never", "always"]
-RESTART_DELAY_US = 1_000_000
-"""How long a supervisor waits at least before it starts an ended process again."""
+_KILLED = "killed"
 
 
 @dataclass(eq=False)
@@ -91,7 +90,7 @@ class Worker:
         # What nobody holds any more may have been collected before, and must not be after.
         gc.collect()
         self.world.recorder.append(self.name, WorkerCrashed())
-        self._end(process, "killed")
+        self._end(process, _KILLED)
 
     def stop(self) -> None:
         """Ask the process to end (SIGTERM), which sets its shutdown event, as in PgQueuer's CLI."""
@@ -199,7 +198,10 @@ class Worker:
         for connection in self._connections:
             connection.close()
         self._connections.clear()
-        world.kill(process)
+        if how == _KILLED:
+            world.kill(process)
+        else:
+            world.end(process)
         for future in self._ended:
             if not future.done():
                 future.set_result(None)

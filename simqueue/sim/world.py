@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from simqueue.sim.worker import Worker
 
 _US = timedelta(microseconds=1)
+_RESTART_DELAY_US = 1_000_000
 _READINGS_FREE = 10_000
 _READING_US = 10
 _STANDSTILL_US = 10 * _READING_US
@@ -89,26 +90,31 @@ class World:
         """Open a session of the server for a process."""
         return SimulatedConnection(name, self.server, self.network, process, self.loop)
 
-    def kill(self, process: Process) -> None:
-        """Stop a process between two steps, keeping its tasks so that no ``finally`` runs."""
-        others = []
+    def end(self, process: Process) -> None:
+        """Stop a process between two steps, keeping what it left until the world is taken down."""
         for task in self.loop.unfinished():
             if getattr(task, "home", None) is process:
                 silence(task)
                 process.remains.append(task)
-            else:
-                others.append(task)
         self.scheduler.kill(process)
+
+    def kill(self, process: Process) -> None:
+        """Stop a process between two steps, and let no ``finally`` of it run, then or later."""
+        process.killed = True
+        self.end(process)
+        living = [task for task in self.loop.unfinished() if getattr(task, "home", process).alive]
         withhold_all(
             [*process.remains, *(each for lane in process.lanes for each in lane.remains)],
-            [*running_locals(), *(task for task in others if getattr(task, "home", process).alive)],
+            [*running_locals(), *living],
             belongs=lambda task: getattr(task, "home", None) is process,
         )
 
     def restart_delay(self, name: str) -> int:
         """Pick how many microseconds a supervisor takes to start a process again."""
         stream = self.choices.stream(f"{name} restart")
-        return 1_000_000 + 10 * self.network.delays[stream.deviate(len(self.network.delays))]
+        return (
+            _RESTART_DELAY_US + 10 * self.network.delays[stream.deviate(len(self.network.delays))]
+        )
 
     # --- how it can end ---
 
