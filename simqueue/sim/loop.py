@@ -111,12 +111,11 @@ class SimulatedLoop(LoopWithoutIO):
         """Append a step to the ready queue of the process that ``context`` belongs to."""
         # Each step of a task comes through here: no call is made that can be spared.
         scheduler = self.scheduler
+        process = current = scheduler.current
         if context is None:
             context = copy_context()
-            process = scheduler.current
         else:
-            process = context.get(HOME, scheduler.current)
-        current = scheduler.current
+            process = context.get(HOME, current)
         if process is not current and current.floor > scheduler.now:
             # Who slept without awaiting lives in the others' future: they hear of it only then.
             return scheduler.at(process, current.floor, callback, args, context)

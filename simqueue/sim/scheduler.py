@@ -36,7 +36,7 @@ class Scheduler:
 
     Within a process steps run in the order they became ready, as asyncio promises; which process
     goes next is a choice, 0 being the one whose step has waited longest, so that a run of zeros is
-    one first-in-first-out queue. Time moves only when no process can run.
+    one first-in-first-out queue. Time moves when no process can run, and in a busy loop.
     """
 
     __slots__ = (
@@ -153,6 +153,9 @@ class Scheduler:
             if not runnable:
                 self._advance()
                 continue
+            if self.steps >= self._attention:
+                # Before a step is taken out: a process with one to run is not idle.
+                self._attend()
             process = runnable[0]
             if len(runnable) > 1:
                 # Calm is the process whose step became ready first.
@@ -168,9 +171,7 @@ class Scheduler:
             handle = process.ready.popleft()
             if not handle._cancelled:  # noqa: SLF001  as asyncio's own loop reads it
                 self.current = process
-                self.steps = steps = self.steps + 1
-                if steps >= self._attention:
-                    self._attend()
+                self.steps += 1
                 try:
                     handle._context.run(handle._callback, *handle._args)  # noqa: SLF001
                 except KeyboardInterrupt:

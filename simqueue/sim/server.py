@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_WITH_TRACEBACK = (JobLogged, JobRetried)
+
 
 class Server:
     """Holds the tables and the sessions that listen.
@@ -98,7 +100,7 @@ class Server:
 
     def _tidied(self, event: StoreEvent) -> StoreEvent:
         """Take addresses and directories out of a traceback before it becomes a row."""
-        if isinstance(event, JobLogged | JobRetried) and event.traceback is not None:
+        if isinstance(event, _WITH_TRACEBACK) and event.traceback is not None:
             return msgspec.structs.replace(event, traceback=self._tidy(event.traceback))
         return event
 

@@ -164,7 +164,7 @@ class Worker:
             world = self.world
             observe(pq, world.recorder, world.picks, world.refused)
             self.pq = pq
-            self.world.recorder.say(WorkerReady(ManagerId(str(pq.qm.queue_manager_id))))
+            world.recorder.say(WorkerReady(ManagerId(str(pq.qm.queue_manager_id))))
             if self._stopping:
                 pq.shutdown.set()
             await pq.run(**self.options)

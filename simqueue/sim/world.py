@@ -111,10 +111,9 @@ class World:
 
     def restart_delay(self, name: str) -> int:
         """Pick how many microseconds a supervisor takes to start a process again."""
-        stream = self.choices.stream(f"{name} restart")
-        return (
-            _RESTART_DELAY_US + 10 * self.network.delays[stream.deviate(len(self.network.delays))]
-        )
+        delays = self.network.delays
+        rung = self.choices.stream(f"{name} restart").deviate(len(delays))
+        return _RESTART_DELAY_US + 10 * delays[rung]
 
     # --- how it can end ---
 

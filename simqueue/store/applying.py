@@ -62,14 +62,13 @@ def _burned(tables: Tables, at: Instant, event: e.IdsBurned) -> None:
 
 
 def _picked(tables: Tables, at: Instant, event: e.JobPicked) -> None:
-    jobs = tables.jobs
-    old = jobs.rows[event.job_id]
+    old = tables.jobs.rows[event.job_id]
     job, entrypoint, priority = old.id, old.entrypoint, old.priority
     row = JobRow(
         job, priority, old.created, at, at, old.execute_after, "picked", entrypoint,
         old.dedupe_key, old.payload, old.headers, old.attempts, event.manager, event.slot,
     )  # fmt: skip
-    jobs.pick(old, row)
+    tables.jobs.replace(old, row)
     tables.log.append(at, job, "picked", priority, entrypoint)
 
 

@@ -74,13 +74,6 @@ class Jobs:
         if row.dedupe_key is not None:
             self._relink_key(row.dedupe_key, row)
 
-    def pick(self, old: JobRow, row: JobRow) -> None:
-        """Put ``row``, picked, in the place of ``old``; its dedupe key is live before and after."""
-        self.rows[row.id] = row
-        lane = self.lanes[row.entrypoint]
-        lane.discard(old)
-        lane.add(row)
-
     def beat(self, old: JobRow, row: JobRow) -> None:
         """Put ``row`` in the place of ``old``, from which it differs in its heartbeat alone."""
         self.rows[row.id] = row

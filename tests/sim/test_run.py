@@ -408,4 +408,6 @@ def test_what_computes_for_ever_while_the_world_is_taken_down_is_ended():
         await asyncio.sleep(1)
 
     tasks = []
-    run(scenario, config=Config(step_limit=timedelta(seconds=0.2)))
+    failure = run(scenario, config=Config(step_limit=timedelta(seconds=0.2))).failure
+    assert failure.kind == "livelock"
+    assert "stubborn" in failure.where
