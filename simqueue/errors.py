@@ -14,6 +14,8 @@ SimqueueError
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class SimqueueError(Exception):
     """Base class of everything that simqueue raises on purpose."""
@@ -98,6 +100,7 @@ class PostgresError(SimqueueError):
 
     ``sqlstate`` is the five-character code, ``constraint_name`` names a violated constraint.
     ``leaves`` are the events that stay although the statement failed: ids drawn from a sequence.
+    ``awaits`` is the key of a unique index that was taken, as the store's locks name it.
     """
 
     def __init__(
@@ -106,10 +109,11 @@ class PostgresError(SimqueueError):
         message: str,
         constraint_name: str | None = None,
         leaves: tuple[object, ...] = (),
+        awaits: tuple[Any, object] | None = None,
     ) -> None:
-        super().__init__(sqlstate, message, constraint_name, leaves)
+        super().__init__(sqlstate, message, constraint_name, leaves, awaits)
         self.sqlstate, self.message, self.constraint_name = sqlstate, message, constraint_name
-        self.leaves = leaves
+        self.leaves, self.awaits = leaves, awaits
 
     def __str__(self) -> str:
         return self.message
@@ -119,7 +123,9 @@ class UniqueViolationError(PostgresError):
     """A row would have broken a unique index (SQLSTATE 23505); the statement changed nothing."""
 
     @classmethod
-    def of(cls, index: str, leaves: tuple[object, ...] = ()) -> UniqueViolationError:
+    def of(
+        cls, index: str, awaits: tuple[Any, object], leaves: tuple[object, ...] = ()
+    ) -> UniqueViolationError:
         """Name the violated ``index`` in the server's words."""
         message = f'duplicate key value violates unique constraint "{index}"'
-        return cls("23505", message, index, leaves)
+        return cls("23505", message, index, leaves, awaits)

@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from simqueue.adapter.installed import semantics_in_force
 from simqueue.model.ids import JobId, ScheduleId
-from simqueue.store import check_int32, check_int64, normalize_json
+from simqueue.store import check_integer, normalize_json
 
 
 def text(value: str) -> str:
@@ -37,22 +38,33 @@ def record(value: Any) -> str | None:
 
 def int32(value: int) -> int:
     """Return the plain integer."""
-    return check_int32(int(index(value)))
+    return check_integer(int(index(value)), 31)
 
 
 def int64(value: int) -> int:
     """Return the plain integer."""
-    return check_int64(int(index(value)))
+    return check_integer(int(index(value)), 63)
+
+
+def job_id(job: int) -> JobId:
+    """Return the plain id of a job."""
+    return JobId(check_integer(int(job), semantics_in_force().id_bits))
 
 
 def job_ids(ids: Iterable[Any]) -> list[JobId]:
     """Return plain ids of jobs."""
-    return [JobId(check_int64(int(job))) for job in ids]
+    return [job_id(job) for job in ids]
+
+
+def logged_ids(ids: Iterable[Any]) -> list[JobId]:
+    """Return plain ids of jobs as the log has them: ``bigint`` in every release."""
+    return [JobId(int64(job)) for job in ids]
 
 
 def schedule_ids(ids: Iterable[Any]) -> list[ScheduleId]:
     """Return plain ids of schedules, ascending."""
-    return sorted(ScheduleId(check_int64(int(schedule))) for schedule in ids)
+    bits = semantics_in_force().id_bits
+    return sorted(ScheduleId(check_integer(int(schedule), bits)) for schedule in ids)
 
 
 def names(entrypoints: str | Iterable[str] | None) -> list[str] | None:

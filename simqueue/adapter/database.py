@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
+from simqueue.adapter.installed import names_in_force, semantics_in_force
 from simqueue.model.events import NotificationSent, StoreEvent, TableChanged
 from simqueue.model.ids import Instant
-from simqueue.store import Names, Statement, Tables, execute, render_table_changed
+from simqueue.store import Statement, Tables, execute, render_table_changed
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ class Database:
     def __init__(
         self, clock: Callable[[], Instant] | None = None, *, on_commit: OnCommit | None = None
     ) -> None:
-        self.tables = Tables(names_in_force(0))
+        self.tables = Tables(names_in_force(0), semantics_in_force())
         self._clock = clock or _AdvancingClock()
         self._on_commit = on_commit
         self._sessions: dict[str, dict[Listener, None]] = {}
@@ -92,19 +93,3 @@ class _AdvancingClock:
     def __call__(self) -> Instant:
         self._latest = max(self._latest + 1, time.time_ns() // 1_000)
         return Instant(self._latest)
-
-
-def names_in_force(epoch_us: int) -> Names:
-    """Return the names of PgQueuer's settings in force, for a clock that began at ``epoch_us``."""
-    from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
-
-    # The builder finds them in every release; what it calls to do so has changed its name.
-    settings = QueryBuilderEnvironment().settings
-    return Names(
-        queue_table=settings.queue_table,
-        queue_table_log=settings.queue_table_log,
-        statistics_table=settings.statistics_table,
-        schedules_table=settings.schedules_table,
-        channel=settings.channel,
-        epoch_us=epoch_us,
-    )

@@ -6,23 +6,26 @@ import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Literal, cast, overload
+from typing import TYPE_CHECKING, Literal, cast, get_args, overload
 
 from pgqueuer.adapters.persistence import query_helpers
-from pgqueuer.domain import errors, models
+from pgqueuer.domain import errors, models, types
 from pgqueuer.ports import tracing
 
 from simqueue.adapter import arguments
 from simqueue.adapter.notification import NotificationQueries
 from simqueue.adapter.port import Port
-from simqueue.adapter.statements import asking, telling
+from simqueue.adapter.statements import asking, nothing, telling
 from simqueue.adapter.translation import build, build_jobs, build_logs, microseconds
 from simqueue.errors import PostgresError, UniqueViolationError
 from simqueue.model.events import JobPicked, StoreEvent
 from simqueue.model.ids import Instant, JobId, ManagerId
 from simqueue.model.rows import JobRow
 from simqueue.store import (
+    ADVISORY,
+    Claim,
     NewJob,
+    Resource,
     Statement,
     Tables,
     decide_aggregate,
@@ -36,6 +39,7 @@ from simqueue.store import (
     decide_requeue,
     decide_retry,
     enqueued_ids,
+    lock_candidates,
     select_eligible_queued_work,
     select_job_status,
     select_list_failed_jobs,
@@ -47,7 +51,6 @@ from simqueue.store import (
 )
 
 if TYPE_CHECKING:
-    from pgqueuer.domain import types
     from pgqueuer.ports.repository import EntrypointExecutionParameter
 
     Logged = tuple[models.Job, types.JOB_STATUS, models.TracebackRecord | None]
@@ -70,8 +73,7 @@ class QueueQueries(NotificationQueries, Port):
         """Claim up to ``batch_size`` jobs, most urgent first; none if another claim was faster."""
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; a worker claims 1 job or more at a time")
-        claim = partial(
-            decide_dequeue,
+        claim = Claim(
             batch_size=arguments.int64(batch_size),
             limits={
                 arguments.text(name): arguments.int64(each.concurrency_limit)
@@ -81,8 +83,14 @@ class QueueQueries(NotificationQueries, Port):
             worker_limit=global_concurrency_limit,
             heartbeat_timeout=microseconds(heartbeat_timeout),
         )
+        statement = Statement(
+            "dequeue",
+            partial(decide_dequeue, claim=claim),
+            _picked_rows,
+            locks=partial(lock_candidates, claim=claim),
+        )
         try:
-            rows, calendar = await self._run_dated(Statement("dequeue", claim, _picked_rows))
+            rows, calendar = await self._run_dated(statement)
         except PostgresError as error:
             if not self._lost_slot(error):
                 raise
@@ -185,7 +193,7 @@ class QueueQueries(NotificationQueries, Port):
     async def log_jobs(self, job_status: list[Logged]) -> None:
         """Take finished jobs out of the queue, or hold the failed ones, and log them."""
         finished = [
-            (JobId(arguments.int64(job.id)), status, arguments.record(record))
+            (arguments.job_id(job.id), status, arguments.record(record))
             for job, status, record in job_status
         ]
         await self._run(telling("log_jobs", decide_log_jobs, finished))
@@ -197,7 +205,7 @@ class QueueQueries(NotificationQueries, Port):
         traceback_record: models.TracebackRecord | None,
     ) -> None:
         """Queue a job again after ``delay``, with one attempt more."""
-        number, record = JobId(arguments.int64(job.id)), arguments.record(traceback_record)
+        number, record = arguments.job_id(job.id), arguments.record(traceback_record)
         wait = microseconds(delay)
         await self._run(telling("retry_job", decide_retry, number, wait, record))
 
@@ -257,21 +265,26 @@ class QueueQueries(NotificationQueries, Port):
         self, ids: list[types.JobId]
     ) -> list[tuple[types.JobId, types.JOB_STATUS]]:
         """Return the latest status of each job that was ever logged."""
-        found = await self._run(asking("job_status", select_job_status, arguments.job_ids(ids)))
+        found = await self._run(asking("job_status", select_job_status, arguments.logged_ids(ids)))
         return cast("list[tuple[types.JobId, types.JOB_STATUS]]", found)
 
     async def aggregate_logs(self) -> None:
         """Fold log rows into statistics."""
-        await self._run(telling("aggregate_logs", decide_aggregate))
+        guarded = partial(decide_aggregate, guarded=True)
+        await self._run(Statement("aggregate_logs", guarded, nothing, locks=_try_advisory))
 
     async def log_statistics(
         self, limit: int | None, last: timedelta | None = None
     ) -> list[models.LogStatistics]:
         """Aggregate, then return up to ``limit`` statistics within ``last``, the newest first."""
-        await self.aggregate_logs()
+        await self._aggregate()
         window = None if last is None else microseconds(last)
         statement = asking("log_statistics", select_log_statistics, limit, window)
         return build(models.LogStatistics, *await self._run_dated(statement), "created")
+
+    async def _aggregate(self) -> None:
+        """Fold log rows into statistics, whether or not somebody else does so right now."""
+        await self._run(telling("aggregate_logs", decide_aggregate, guarded=False))
 
     async def clear_statistics_log(self, entrypoint: str | list[str] | None = None) -> None:
         """Delete statistics of these entrypoints, or all."""
@@ -282,6 +295,10 @@ class QueueQueries(NotificationQueries, Port):
     async def clear_queue_log(self, entrypoint: str | list[str] | None = None) -> None:
         """Delete log rows of these entrypoints, or all."""
         await self._run(telling("clear_queue_log", decide_clear_log, arguments.names(entrypoint)))
+
+
+def _try_advisory(tables: Tables, now: Instant) -> list[Resource]:
+    return [ADVISORY]
 
 
 def _picked_rows(tables: Tables, now: Instant, events: list[StoreEvent]) -> list[JobRow]:
@@ -298,11 +315,15 @@ def _given(entrypoints: Iterable[str]) -> list[str]:
     return [arguments.text(name) for name in entrypoints]
 
 
+_MODES: tuple[str, ...] = get_args(getattr(types, "OnConflict", None)) or ("raise",)
+
+
 def _check_conflict(on_conflict: str, keys: list[str | None]) -> None:
-    if on_conflict not in {"raise", "skip", "update_priority"}:
-        raise ValueError(
-            f"on_conflict is {on_conflict!r}; it can be 'raise', 'skip' or 'update_priority'"
-        )
+    if on_conflict not in _MODES:
+        # The exceptions are those that PgQueuer's own call ends with.
+        unknown = TypeError if len(_MODES) == 1 else AssertionError
+        known = ", ".join(map(repr, _MODES))
+        raise unknown(f"on_conflict is {on_conflict!r}; with the installed PgQueuer use {known}")
     named = [key for key in keys if key is not None]
     if on_conflict == "update_priority" and len(named) > len(set(named)):
         # PostgreSQL refuses to update one row twice in a statement.

@@ -25,7 +25,7 @@ def telling(name: str, decide: Decide[P], *args: P.args, **kwargs: P.kwargs) -> 
     def decided(tables: Tables, now: Instant) -> list[StoreEvent]:
         return decide(tables, now, *args, **kwargs)
 
-    return Statement(name, decided, _nothing)
+    return Statement(name, decided, nothing)
 
 
 def asking(name: str, select: Select[P, T], *args: P.args, **kwargs: P.kwargs) -> Statement[T]:
@@ -44,11 +44,11 @@ def dated(statement: Statement[T]) -> Statement[Dated[T]]:
     def answered(tables: Tables, now: Instant, events: list[StoreEvent]) -> Dated[T]:
         return tables.names.epoch_us, answer(tables, now, events)
 
-    return Statement(statement.name, statement.decide, answered)
+    return Statement(statement.name, statement.decide, answered, statement.locks)
 
 
-def _nothing(tables: Tables, now: Instant, events: list[StoreEvent]) -> None:
-    return None
+def nothing(tables: Tables, now: Instant, events: list[StoreEvent]) -> None:
+    """Answer nothing."""
 
 
 def _unchanged(tables: Tables, now: Instant) -> list[StoreEvent]:

@@ -28,7 +28,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``step_limit`` ends one that does not await for so much processor time, which is real; 0 is
     without end.
     ``hop`` is how long a message takes between a client and the server in calm weather, and
-    ``hop_max`` how much longer the seed may make it.
+    ``hop_max`` how much longer the seed may make it. ``commit_max`` is how long after it was
+    executed the seed may let a statement commit; until then others run into its locks.
     ``without`` switches invariants off by name.
     ``log_level`` is that of the root logger and of ``pgqueuer`` during a run; loggers that have
     levels of their own keep them.
@@ -40,6 +41,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     step_limit: timedelta = timedelta(seconds=30)
     hop: timedelta = timedelta(microseconds=200)
     hop_max: timedelta = timedelta(milliseconds=250)
+    commit_max: timedelta = timedelta(milliseconds=250)
     lag_max: timedelta = timedelta(milliseconds=250)
     faults: Faults = Faults()
     without: tuple[str, ...] = ()

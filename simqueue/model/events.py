@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from simqueue.model.ids import (
+    Bucket,
     Duration,
     EntryNumber,
     Instant,
@@ -64,10 +65,13 @@ class JobReprioritized(Event, frozen=True, tag=_tag):
     priority: int
 
 
-class IdsBurned(Event, frozen=True, tag=_tag):
-    """A sequence moved without a row to show for it; sequences do not roll back."""
+Sequence = Literal["queue", "log", "schedules"]
 
-    sequence: Literal["queue", "log", "schedules"]
+
+class IdsBurned(Event, frozen=True, tag=_tag):
+    """A sequence moved ahead of the rows, or without one; sequences do not roll back."""
+
+    sequence: Sequence
     count: int
 
 
@@ -125,21 +129,35 @@ class JobsBeat(Event, frozen=True, tag=_tag):
 
 
 class LogsAggregated(Event, frozen=True, tag=_tag):
-    """All ``count`` log rows not yet aggregated were folded into the statistics table."""
+    """All ``count`` log rows not yet aggregated were folded into the statistics table.
+
+    A statement that overlapped others counted what it saw when it began: the ``buckets``, from
+    rows with an id ``below``. Others may have counted those rows meanwhile, too.
+    """
 
     count: int
+    below: int | None = None
+    buckets: tuple[tuple[Bucket, int], ...] | None = None
 
 
 class LogCleared(Event, frozen=True, tag=_tag):
-    """Log rows of these entrypoints were deleted; None: the table was truncated."""
+    """Log rows of these entrypoints were deleted; None: the table was truncated.
+
+    ``below`` spares rows that were not there when the statement began.
+    """
 
     entrypoints: tuple[str, ...] | None = None
+    below: int | None = None
 
 
 class StatisticsCleared(Event, frozen=True, tag=_tag):
-    """Statistics of these entrypoints were deleted; None: the table was truncated."""
+    """Statistics of these entrypoints were deleted; None: the table was truncated.
+
+    ``below`` spares rows that were not there when the statement began.
+    """
 
     entrypoints: tuple[str, ...] | None = None
+    below: int | None = None
 
 
 # --- schedules ------------------------------------------------------------------------------
@@ -152,6 +170,13 @@ class ScheduleInserted(Event, frozen=True, tag=_tag):
     expression: str
     entrypoint: str
     next_run: Instant
+
+
+class ScheduleKept(Event, frozen=True, tag=_tag):
+    """A registration met its schedule and inserted nothing; it drew id ``burned``."""
+
+    burned: ScheduleId
+    schedule_id: ScheduleId
 
 
 class SchedulePicked(Event, frozen=True, tag=_tag):
@@ -221,6 +246,7 @@ StoreEvent = (
     | LogCleared
     | StatisticsCleared
     | ScheduleInserted
+    | ScheduleKept
     | SchedulePicked
     | ScheduleReleased
     | SchedulesBeat
@@ -242,6 +268,16 @@ class StatementSent(Event, frozen=True, tag=_tag):
     statement: StatementId
     connection: str
     name: str
+
+
+class StatementHeld(Event, frozen=True, tag=_tag):
+    """The server executed it, but has not committed it yet; meanwhile it holds its locks.
+
+    ``awaits`` is the statement whose commit it needs before it can go on, if there is one.
+    """
+
+    statement: StatementId
+    awaits: StatementId | None = None
 
 
 class StatementCommitted(Event, frozen=True, tag=_tag):
@@ -377,6 +413,7 @@ class InvariantBroken(Event, frozen=True, tag=_tag):
 
 WorldEvent = (
     StatementSent
+    | StatementHeld
     | StatementCommitted
     | StatementFailed
     | StatementReplied
@@ -405,10 +442,17 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of the event log.
 
     ``at`` is virtual time, ``worker`` the simulated process on whose behalf it happened,
-    ``cause`` the number of the earlier entry that led to it, where one is known.
+    ``cause`` the number of the earlier entry that led to it, where one is known. ``began`` is
+    what ``NOW()`` was to the statement, where that began before it committed.
     """
 
     at: Instant
     worker: str
     event: AnyEvent
     cause: EntryNumber | None = None
+    began: Instant | None = None
+
+    @property
+    def now(self) -> Instant:
+        """What ``NOW()`` was to the statement whose event this is."""
+        return self.at if self.began is None else self.began

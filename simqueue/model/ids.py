@@ -42,3 +42,6 @@ OnConflict = Literal["raise", "skip", "update_priority"]
 
 MICROSECONDS = 1_000_000
 """Microseconds in a second."""
+
+Bucket = tuple[str, int, Status, Instant]
+"""What a row of the statistics table counts: entrypoint, priority, status, and the second."""

@@ -36,7 +36,7 @@ def _of_store(event: e.StoreEvent) -> str:  # noqa: PLR0911  a case per event
     match event:
         case e.ScheduleInserted() | e.SchedulePicked() | e.ScheduleReleased() | e.SchedulesBeat():
             return _of_schedules(event)
-        case e.ScheduleDeleted() | e.SchedulesTruncated():
+        case e.ScheduleKept() | e.ScheduleDeleted() | e.SchedulesTruncated():
             return _of_schedules(event)
         case e.LogsAggregated(count):
             return f"aggregates {count} log row(s)"
@@ -116,6 +116,7 @@ def _of_picked(event: e.JobPicked) -> str:
 
 ScheduleEvent = (
     e.ScheduleInserted
+    | e.ScheduleKept
     | e.SchedulePicked
     | e.ScheduleReleased
     | e.SchedulesBeat
@@ -124,11 +125,13 @@ ScheduleEvent = (
 )
 
 
-def _of_schedules(event: ScheduleEvent) -> str:
+def _of_schedules(event: ScheduleEvent) -> str:  # noqa: PLR0911  a case per event
     match event:
         case e.ScheduleInserted(schedule_id, expression, entrypoint, next_run):
             named = f"schedule {schedule_id} ({entrypoint}, {expression})"
             return f"registers {named}, first due {moment(next_run)}"
+        case e.ScheduleKept(_, schedule_id):
+            return f"registers nothing: schedule {schedule_id} is there"
         case e.SchedulePicked(schedule_id, due, next_run, stale):
             verb = "takes over stale" if stale else "picks"
             tick = f"for its tick at {moment(due)}, the next is {moment(next_run)}"
@@ -149,6 +152,10 @@ def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a ca
     match event:
         case e.StatementSent(statement, connection, name):
             return f"sends statement {statement} ({name}) over {connection}"
+        case e.StatementHeld(statement, None):
+            return f"has statement {statement} executed, but not yet committed"
+        case e.StatementHeld(statement, awaits):
+            return f"has statement {statement} wait for statement {awaits}"
         case e.StatementCommitted(statement):
             return f"has statement {statement} committed"
         case e.StatementFailed(statement, sqlstate, message):

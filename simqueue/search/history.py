@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simqueue.adapter.database import names_in_force
+from simqueue.adapter.installed import names_in_force
 from simqueue.errors import UsageError
 from simqueue.model.trace import Trace
 from simqueue.report.lines import render_line

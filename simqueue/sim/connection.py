@@ -18,7 +18,7 @@ from simqueue.model.events import (
 )
 from simqueue.model.ids import EntryNumber, StatementId
 from simqueue.sim.process import Process
-from simqueue.sim.server import Server
+from simqueue.sim.server import Request, Server
 from simqueue.store import Statement, Tables
 
 T = TypeVar("T")
@@ -28,16 +28,44 @@ CAUSE: ContextVar[EntryNumber | None] = ContextVar("simqueue_cause", default=Non
 
 
 class Network:
-    """How long messages take between clients and the server."""
+    """How long messages take between clients and the server, and statements within it."""
 
-    __slots__ = ("choices", "delays", "hop")
+    __slots__ = ("choices", "commit_delays", "delays", "hop")
 
-    def __init__(self, choices: Choices, hop_us: int, delays: tuple[int, ...]) -> None:
-        self.choices, self.hop, self.delays = choices, hop_us, delays
+    def __init__(
+        self,
+        choices: Choices,
+        hop_us: int,
+        *,
+        delays: tuple[int, ...],
+        commit_delays: tuple[int, ...],
+    ) -> None:
+        self.choices, self.hop = choices, hop_us
+        self.delays, self.commit_delays = delays, commit_delays
 
     def delay(self, stream: Stream) -> int:
         """Pick how many microseconds one message takes."""
         return self.hop + self.delays[stream.deviate(len(self.delays))]
+
+
+class Route:
+    """The choices about one statement of one task: the way there and back, and the commit."""
+
+    __slots__ = ("_commit", "_key", "_network", "reply", "request")
+
+    def __init__(self, network: Network, key: str) -> None:
+        self._network, self._key = network, key
+        self.request = network.choices.stream(f"{key} request")
+        self.reply = network.choices.stream(f"{key} reply")
+        self._commit: Stream | None = None
+
+    def commit_delay(self) -> int:
+        """Pick how many microseconds after its execution the statement commits."""
+        # Opened when it is needed, since most statements only read.
+        if self._commit is None:
+            self._commit = self._network.choices.stream(f"{self._key} commit")
+        delays = self._network.commit_delays
+        return delays[self._commit.deviate(len(delays))]
 
 
 class SimulatedConnection:
@@ -64,24 +92,22 @@ class SimulatedConnection:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._arrived = 0
         self._in_flight: deque[EntryNumber] = deque()
-        self._streams: dict[tuple[str, str], tuple[Stream, Stream]] = {}
+        self._routes: dict[tuple[str, str], Route] = {}
         self._notify = network.choices.stream(f"{name} notify")
 
     async def run(self, statement: Statement[T]) -> T:
         """Send a statement when the connection is free, and wait for the reply."""
-        return await self._exchange(statement.name, lambda number, cause: self._server.execute(
-            statement, number, self.process.worker, cause
-        ))  # fmt: skip
+        return await self._exchange(statement.name, statement)
 
     async def listen(self, channel: str) -> None:
         """Ask for the notifications of ``channel``."""
-        await self._exchange("listen", lambda *_: self._server.listen(self, channel))
+        await self._exchange("listen", lambda: self._server.listen(self, channel))
 
     async def unlisten(self, channel: str) -> None:
         """Ask for no more notifications of ``channel``."""
-        await self._exchange("unlisten", lambda *_: self._server.unlisten(self, channel))
+        await self._exchange("unlisten", lambda: self._server.unlisten(self, channel))
 
-    async def _exchange(self, name: str, work: Callable[[StatementId, EntryNumber], T]) -> T:
+    async def _exchange(self, name: str, work: Statement[T] | Callable[[], T]) -> T:
         server = self._server
         if server.scheduler.local_now() > server.scheduler.now:
             await asyncio.sleep(0)  # The step blocked its loop: go on when the world is there too.
@@ -92,10 +118,10 @@ class SimulatedConnection:
         sent = server.recorder.append(
             self.process.worker, StatementSent(number, self.name, name), CAUSE.get()
         )
-        request, reply = self._hops(name)
+        route = self._route(name)
         answer: asyncio.Future[T] = self._loop.create_future()
-        due = server.scheduler.now + self._network.delay(request)
-        server.scheduler.post(server.process, due, self._receive, work, number, sent, reply, answer)
+        due = server.scheduler.now + self._network.delay(route.request)
+        server.scheduler.post(server.process, due, self._receive, work, number, sent, route, answer)
         return await answer
 
     async def _turn(self) -> None:
@@ -118,37 +144,37 @@ class SimulatedConnection:
                 return
         self._busy = False
 
-    def _hops(self, name: str) -> tuple[Stream, Stream]:
-        """Return the choices of the way there and back: of this worker, task and statement."""
+    def _route(self, name: str) -> Route:
+        """Return the choices of this worker, task and statement."""
         task = asyncio.current_task(self._loop)
         asker = "" if task is None else task.get_name().partition("#")[0]
-        streams = self._streams.get((asker, name))
-        if streams is None:
-            key = f"{self.name} {asker} {name}"
-            stream = self._network.choices.stream
-            streams = stream(f"{key} request"), stream(f"{key} reply")
-            self._streams[asker, name] = streams
-        return streams
+        route = self._routes.get((asker, name))
+        if route is None:
+            route = Route(self._network, f"{self.name} {asker} {name}")
+            self._routes[asker, name] = route
+        return route
 
     def _receive(
         self,
-        work: Callable[[StatementId, EntryNumber], T],
+        work: Statement[T] | Callable[[], T],
         number: StatementId,
         sent: EntryNumber,
-        reply: Stream,
+        route: Route,
         answer: asyncio.Future[T],
     ) -> None:
-        """Do the work at the server, and send the reply on its way."""
-        result: T | None = None
-        error: PostgresError | None = None
-        try:
-            result = work(number, sent)
-        except PostgresError as caught:
-            error = caught
-        due = self._next_arrival(reply)
-        self._server.scheduler.post(
-            self.process, due, self._reply, number, sent, answer, result, error
-        )
+        """Have the server do the work, and send the reply on its way when it is done."""
+
+        def reply(result: T | None, error: PostgresError | None) -> None:
+            due = self._next_arrival(route.reply)
+            self._server.scheduler.post(
+                self.process, due, self._reply, number, sent, answer, result, error
+            )
+
+        if isinstance(work, Statement):
+            worker, late = self.process.worker, route.commit_delay
+            self._server.execute(Request(work, number, worker, sent, late, reply))
+        else:
+            reply(work(), None)
 
     def _reply(
         self,

@@ -44,13 +44,19 @@ class Recorder:
         """Mix one clock reading into the digest."""
         self.readings = (self.readings * 1_000_003 ^ value) & 0xFFFFFFFFFFFFFFFF
 
-    def append(self, worker: str, event: AnyEvent, cause: EntryNumber | None = None) -> EntryNumber:
+    def append(
+        self,
+        worker: str,
+        event: AnyEvent,
+        cause: EntryNumber | None = None,
+        began: Instant | None = None,
+    ) -> EntryNumber:
         """Append an event that happens now in the world's time; return its number."""
         entries = self.entries
         number = EntryNumber(len(entries))
         if self._sealed:
             return number
-        entry = Entry(Instant(self._scheduler.now), worker, event, cause)
+        entry = Entry(Instant(self._scheduler.now), worker, event, cause, began)
         entries.append(entry)
         if self._watchers:
             for watcher in self._watchers:

@@ -1,21 +1,24 @@
-"""The simulated PostgreSQL server: it commits statements one at a time and sends notifications."""
+"""The simulated PostgreSQL server: it executes and commits statements, and sends notifications."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
 from simqueue.errors import PostgresError
 from simqueue.model.events import (
+    AnyEvent,
     JobLogged,
     JobRetried,
     Listening,
     NotificationSent,
     StatementCommitted,
     StatementFailed,
+    StatementHeld,
     StoreEvent,
     TableChanged,
 )
@@ -23,7 +26,16 @@ from simqueue.model.ids import EntryNumber, Instant, StatementId
 from simqueue.sim.recorder import Recorder
 from simqueue.sim.scheduler import Scheduler
 from simqueue.sim.tidy import Tidier
-from simqueue.store import Names, Statement, Tables, apply, render_table_changed
+from simqueue.store import (
+    Names,
+    Semantics,
+    Statement,
+    Tables,
+    Transaction,
+    Transactions,
+    apply,
+    render_table_changed,
+)
 
 if TYPE_CHECKING:
     from simqueue.sim.connection import SimulatedConnection
@@ -31,25 +43,48 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WITH_TRACEBACK = (JobLogged, JobRetried)
+_DEADLOCK_TIMEOUT_US = 1_000_000
+"""How long a statement waits before the server looks for a deadlock, as is its default."""
+
+
+@dataclass(eq=False, slots=True)
+class Request(Generic[T]):
+    """A statement that has reached the server.
+
+    ``sent`` is the entry that says it was sent; ``late`` picks how many microseconds after it was
+    executed it commits; ``answer`` takes what the client gets, or the error.
+    """
+
+    statement: Statement[T]
+    number: StatementId
+    worker: str
+    sent: EntryNumber
+    late: Callable[[], int]
+    answer: Callable[[T | None, PostgresError | None], None]
+    commits_after: int | None = None
 
 
 class Server:
     """Holds the tables and the sessions that listen.
 
-    A statement is decided, applied and answered at the one instant it reaches the server; what
-    takes time is the way there and back.
+    A statement is executed at the instant it reaches the server. Mostly it commits right then;
+    where the seed makes it commit later, what others do meanwhile overlaps with it.
     """
 
-    def __init__(self, scheduler: Scheduler, recorder: Recorder, names: Names) -> None:
+    def __init__(
+        self, scheduler: Scheduler, recorder: Recorder, names: Names, semantics: Semantics
+    ) -> None:
         self.scheduler = scheduler
         self.recorder = recorder
         self.names = names
-        self.tables = Tables(names)
+        self.tables = Tables(names, semantics)
         self.process = scheduler.spawn("server")
         self._tidy = Tidier()
         self._statements = 0
         self._sessions: dict[str, dict[SimulatedConnection, None]] = {}
         self._committed: list[Callable[[], None]] = []
+        self._transactions = Transactions(self.tables)
+        self._requests: dict[Transaction[Any], Request[Any]] = {}
 
     def number(self) -> StatementId:
         """Return the number of a statement about to be sent."""
@@ -65,29 +100,107 @@ class Server:
         finally:
             self._committed.remove(callback)
 
-    def execute(
-        self, statement: Statement[T], number: StatementId, worker: str, cause: EntryNumber
-    ) -> T:
-        """Run one statement now on behalf of ``worker``; raise what the server would answer."""
-        now = Instant(self.scheduler.now)
+    def execute(self, request: Request[Any]) -> None:
+        """Execute a statement now; it commits and is answered now or later."""
+        if len(self._transactions):
+            self._overlap(request)
+            return
+        now, statement = Instant(self.scheduler.now), request.statement
         try:
-            events = [self._tidied(event) for event in statement.decide(self.tables, now)]
+            events = statement.decide(self.tables, now)
         except PostgresError as error:
-            failed = StatementFailed(number, error.sqlstate, error.message)
-            self._apply(worker, error.leaves, self.recorder.append(worker, failed, cause))  # type: ignore[arg-type]
-            raise
-        committed = self.recorder.append(worker, StatementCommitted(number), cause)
-        self._apply(worker, events, committed)
-        return statement.answer(self.tables, now, events)
+            self._fail(request, error)
+            return
+        late = request.late() if events else 0
+        if late:
+            self._overlap(request, late)
+            return
+        self._commit(request, now, events)
 
-    def _apply(self, worker: str, events: Iterable[StoreEvent], cause: EntryNumber) -> None:
-        now = Instant(self.scheduler.now)
+    def _overlap(self, request: Request[Any], late: int | None = None) -> None:
+        """Execute a statement that others may run into before it commits."""
+        request.commits_after = late
+        transaction = self._transactions.begin(Instant(self.scheduler.now), request.statement)
+        self._requests[transaction] = request
+        self._go_on(transaction)
+
+    def _go_on(self, transaction: Transaction[Any]) -> None:
+        """Have a statement wait, commit or fail, as far as it has come."""
+        request = self._requests[transaction]
+        self._apply(request, transaction.drawn, transaction.now)
+        transaction.drawn = []
+        if transaction.error is not None:
+            self._fail(request, transaction.error)
+            self._finish(transaction)
+        elif transaction.blocker is not None:
+            blocker = self._requests[transaction.blocker].number
+            self._say(request, StatementHeld(request.number, blocker))
+            self._later(_DEADLOCK_TIMEOUT_US, self._break_deadlock, transaction)
+        else:
+            if request.commits_after is None:
+                request.commits_after = request.late() if transaction.events else 0
+            if request.commits_after:
+                self._say(request, StatementHeld(request.number))
+            self._later(request.commits_after, self._commit_late, transaction)
+
+    def _later(
+        self, delay: int, step: Callable[[Transaction[Any]], None], transaction: Transaction[Any]
+    ) -> None:
+        if delay:
+            self.scheduler.post(self.process, self.scheduler.now + delay, step, transaction)
+        else:
+            step(transaction)
+
+    def _commit_late(self, transaction: Transaction[Any]) -> None:
+        request = self._requests[transaction]
+        self._commit(request, transaction.now, transaction.events)
+        self._finish(transaction)
+
+    def _break_deadlock(self, transaction: Transaction[Any]) -> None:
+        """Reject a statement that has waited for a while, if it waits for itself."""
+        if transaction in self._requests and transaction.deadlocked:
+            transaction.fail(PostgresError("40P01", "deadlock detected"))
+            self._go_on(transaction)
+
+    def _finish(self, transaction: Transaction[Any]) -> None:
+        """Let those go on that waited for a statement."""
+        del self._requests[transaction]
+        for waiting in self._transactions.finish(transaction):
+            if waiting.blocker is transaction:
+                self._transactions.advance(waiting)
+                self._go_on(waiting)
+
+    def _commit(self, request: Request[Any], began: Instant, events: list[StoreEvent]) -> None:
+        committed = self._say(request, StatementCommitted(request.number))
+        events = [self._tidied(event) for event in events]
+        self._apply(request, events, began, committed)
+        request.answer(request.statement.answer(self.tables, began, events), None)
+
+    def _fail(self, request: Request[Any], error: PostgresError) -> None:
+        failed = self._say(request, StatementFailed(request.number, error.sqlstate, error.message))
+        leaves: Iterable[StoreEvent] = error.leaves  # type: ignore[assignment]
+        self._apply(request, leaves, Instant(self.scheduler.now), failed)
+        request.answer(None, error)
+
+    def _say(self, request: Request[Any], event: AnyEvent) -> EntryNumber:
+        return self.recorder.append(request.worker, event, request.sent)
+
+    def _apply(
+        self,
+        request: Request[Any],
+        events: Iterable[StoreEvent],
+        began: Instant,
+        cause: EntryNumber | None = None,
+    ) -> None:
+        """Change the tables; ``began`` is what ``NOW()`` was to the statement."""
         sent: list[tuple[EntryNumber, str, str]] = []
+        earlier = None if began == self.scheduler.now else began
+        cause = request.sent if cause is None else cause
         for event in events:
-            apply(self.tables, now, event)
-            number = self.recorder.append(worker, event, cause)
+            apply(self.tables, began, event)
+            number = self.recorder.append(request.worker, event, cause, earlier)
             if isinstance(event, TableChanged):
-                payload = render_table_changed(self.names, event.operation, now)
+                payload = render_table_changed(self.names, event.operation, began)
                 sent.append((number, self.names.channel, payload))
             elif isinstance(event, NotificationSent):
                 sent.append((number, event.channel, event.payload))

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from simqueue.adapter.connection import AMBIENT
-from simqueue.adapter.database import names_in_force
+from simqueue.adapter.installed import names_in_force, semantics_in_force
 from simqueue.check import Panel
 from simqueue.choices import Choices, ladder
 from simqueue.errors import RefusedError
@@ -72,10 +72,16 @@ class World:
         self.loop.on_unhandled = on_unhandled(self.recorder, self.refused)
         self.loop.on_refused = self.refused
         self.loop.on_reading = self._spend_reading
-        self.server = Server(self.scheduler, self.recorder, names_in_force(self.epoch_us))
+        names = names_in_force(self.epoch_us)
+        self.server = Server(self.scheduler, self.recorder, names, semantics_in_force())
         self.panel = Panel(self.server.tables, without=config.without)
         self.recorder.watch(self._judge, *self.panel.sees)
-        self.network = Network(self.choices, config.hop // _US, ladder(config.hop_max // _US))
+        self.network = Network(
+            self.choices,
+            config.hop // _US,
+            delays=ladder(config.hop_max // _US),
+            commit_delays=ladder(config.commit_max // _US),
+        )
         self.supervisor = self.scheduler.spawn("supervisor")
 
     # --- who there is ---

@@ -11,11 +11,12 @@
 ``notifying``    the trigger's notification as text
 ``rejecting``    arguments that the server refuses; ``jsonb``: documents as it gives them back
 ``snapshot``     all rows as one value
-``names``        what the database's objects are called
+``transaction``  statements that overlap; ``locks``: what they hold, ``touching``: and why
+``names``        what the database's objects are called; ``semantics``: what older releases ask
 """
 
 from simqueue.store.applying import apply, fold
-from simqueue.store.dequeueing import decide_dequeue
+from simqueue.store.dequeueing import Claim, decide_dequeue, lock_candidates
 from simqueue.store.enqueueing import NewJob, decide_enqueue, enqueued_ids
 from simqueue.store.executing import execute
 from simqueue.store.finishing import (
@@ -31,6 +32,7 @@ from simqueue.store.finishing import (
     decide_retry,
 )
 from simqueue.store.jsonb import normalize_json
+from simqueue.store.locks import ADVISORY, Resource
 from simqueue.store.names import Names
 from simqueue.store.notifying import render_table_changed
 from simqueue.store.reads import (
@@ -62,7 +64,7 @@ from simqueue.store.reads import (
     select_throughput_timeseries,
     select_unaggregated_log_count,
 )
-from simqueue.store.rejecting import check_channel, check_int32, check_int64
+from simqueue.store.rejecting import check_channel, check_integer
 from simqueue.store.scheduling import (
     decide_beat_schedules,
     decide_delete_schedules,
@@ -71,26 +73,33 @@ from simqueue.store.scheduling import (
     decide_release_schedules,
     decide_truncate_schedules,
 )
+from simqueue.store.semantics import Semantics, semantics_of
 from simqueue.store.snapshot import Snapshot, snapshot
 from simqueue.store.statement import Statement
 from simqueue.store.tables import Tables
+from simqueue.store.transaction import Transaction, Transactions
 
 __all__ = [
+    "ADVISORY",
     "ActiveWorker",
+    "Claim",
     "JobDurations",
     "Names",
     "NewJob",
     "QueueAge",
     "QueueSize",
+    "Resource",
+    "Semantics",
     "Snapshot",
     "Statement",
     "Tables",
     "Throughput",
     "ThroughputBucket",
+    "Transaction",
+    "Transactions",
     "apply",
     "check_channel",
-    "check_int32",
-    "check_int64",
+    "check_integer",
     "decide_aggregate",
     "decide_beat_schedules",
     "decide_clear_log",
@@ -112,6 +121,7 @@ __all__ = [
     "enqueued_ids",
     "execute",
     "fold",
+    "lock_candidates",
     "normalize_json",
     "render_table_changed",
     "select_active_workers",
@@ -135,5 +145,6 @@ __all__ = [
     "select_throughput_summary",
     "select_throughput_timeseries",
     "select_unaggregated_log_count",
+    "semantics_of",
     "snapshot",
 ]

@@ -26,7 +26,7 @@ def fold(names: Names, entries: Iterable[Entry]) -> Tables:
     for entry in entries:
         applier = _APPLIERS.get(type(entry.event))
         if applier is not None:
-            applier(tables, entry.at, entry.event)
+            applier(tables, entry.now, entry.event)
     return tables
 
 
@@ -42,11 +42,11 @@ def _enqueued(tables: Tables, at: Instant, event: e.JobEnqueued) -> None:
 
 
 def _deduplicated(tables: Tables, at: Instant, event: e.JobDeduplicated) -> None:
-    tables.jobs.next_id = event.burned + 1
+    tables.jobs.draw(event.burned)
 
 
 def _reprioritized(tables: Tables, at: Instant, event: e.JobReprioritized) -> None:
-    tables.jobs.next_id = event.burned + 1
+    tables.jobs.draw(event.burned)
     old = tables.jobs.rows[event.job_id]
     tables.jobs.replace(old, replace(old, priority=event.priority))
 
@@ -125,15 +125,19 @@ def _beat(tables: Tables, at: Instant, event: e.JobsBeat) -> None:
 
 
 def _aggregated(tables: Tables, at: Instant, event: e.LogsAggregated) -> None:
-    tables.statistics.fold(tables.log.aggregate(), tables.names)
+    if event.buckets is None:
+        tables.statistics.add(tables.log.buckets(tables.names).items())
+    else:
+        tables.statistics.add(event.buckets)
+    tables.log.aggregate(event.below)
 
 
 def _log_cleared(tables: Tables, at: Instant, event: e.LogCleared) -> None:
-    tables.log.clear(event.entrypoints)
+    tables.log.clear(event.entrypoints, event.below)
 
 
 def _statistics_cleared(tables: Tables, at: Instant, event: e.StatisticsCleared) -> None:
-    tables.statistics.clear(event.entrypoints)
+    tables.statistics.clear(event.entrypoints, event.below)
 
 
 def _schedule_inserted(tables: Tables, at: Instant, event: e.ScheduleInserted) -> None:
@@ -142,7 +146,11 @@ def _schedule_inserted(tables: Tables, at: Instant, event: e.ScheduleInserted) -
         "queued",
     )  # fmt: skip
     tables.schedules.put(row)
-    tables.schedules.next_id = event.schedule_id + 1
+    tables.schedules.draw(event.schedule_id)
+
+
+def _schedule_kept(tables: Tables, at: Instant, event: e.ScheduleKept) -> None:
+    tables.schedules.draw(event.burned)
 
 
 def _schedule_picked(tables: Tables, at: Instant, event: e.SchedulePicked) -> None:
@@ -195,6 +203,7 @@ _APPLIERS: dict[type, Callable[[Tables, Instant, Any], None]] = {
     e.LogCleared: _log_cleared,
     e.StatisticsCleared: _statistics_cleared,
     e.ScheduleInserted: _schedule_inserted,
+    e.ScheduleKept: _schedule_kept,
     e.SchedulePicked: _schedule_picked,
     e.ScheduleReleased: _schedule_released,
     e.SchedulesBeat: _schedules_beat,

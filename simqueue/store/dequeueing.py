@@ -4,56 +4,96 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import msgspec
+
 from simqueue.errors import UniqueViolationError
 from simqueue.model.events import JobPicked, StoreEvent
 from simqueue.model.ids import Duration, Instant, ManagerId
 from simqueue.model.rows import JobRow
 from simqueue.store.keys import Key, job_of
+from simqueue.store.locks import Locks, Resource, job_rows
 from simqueue.store.rejecting import check_instant, check_text
 from simqueue.store.tables import Tables
 
 
-def decide_dequeue(
-    tables: Tables,
-    now: Instant,
-    *,
-    batch_size: int,
-    limits: Mapping[str, int],
-    manager: ManagerId,
-    worker_limit: int | None,
-    heartbeat_timeout: Duration,
-) -> list[StoreEvent]:
-    """Claim up to ``batch_size`` jobs for ``manager``, most urgent first, then oldest.
+class Claim(msgspec.Struct, frozen=True):
+    """What a worker asks for: up to ``batch_size`` jobs for ``manager``.
 
-    Queued jobs that are due and picked jobs that fell silent compete in one order. ``limits``
-    says per entrypoint how many jobs all workers together may hold, 0 is no limit;
-    ``worker_limit`` how many jobs of these entrypoints this manager may hold. A picked job
-    silent for longer than ``heartbeat_timeout`` is claimed anew, whatever ``limits`` say.
+    ``limits`` says per entrypoint how many jobs all workers together may hold, 0 is no limit;
+    ``worker_limit`` how many jobs of these entrypoints this manager may hold. A picked job silent
+    for longer than ``heartbeat_timeout`` is claimed anew, whatever ``limits`` say.
+    """
+
+    batch_size: int
+    limits: Mapping[str, int]
+    manager: ManagerId
+    worker_limit: int | None
+    heartbeat_timeout: Duration
+
+
+def decide_dequeue(tables: Tables, now: Instant, claim: Claim) -> list[StoreEvent]:
+    """Claim jobs, most urgent first, then oldest; due jobs and silent ones in one order.
 
     Raises:
         UniqueViolationError: a claim would sit in a capacity slot that is taken.
         PostgresError: no timestamp lies ``heartbeat_timeout`` before now.
     """
-    check_text(limits)
-    silent = check_instant(tables.names, now - heartbeat_timeout)
-    room = batch_size
-    if worker_limit is not None:
-        room = min(batch_size, worker_limit - tables.jobs.load(manager, limits))
-        if room <= 0:
-            return []
-    remaining = _remaining(tables, limits)
-    keys = _fresh(tables, now, remaining, batch_size)
-    stale = _stale(tables, silent, limits, batch_size)
-    if stale:
-        keys = sorted(keys + stale)
+    found = _find(tables, now, claim)
+    if found is None:
+        return []
+    fresh, stale, remaining, room = found
+    keys = _merge(tables, fresh, stale, claim.batch_size)[:room]
+    keys.sort()
     table = tables.jobs.rows
-    rows = [table[job_of(key)] for key in keys[:room]]
-    if any(limit > 0 for limit in limits.values()):
-        events = _seated(tables, rows, limits, remaining, manager=manager, batch=batch_size)
+    rows = [table[job_of(key)] for key in keys]
+    if tables.semantics.slots and any(limit > 0 for limit in claim.limits.values()):
+        events = _seated(tables, rows, claim, remaining)
     else:
-        events = [_claim(row, manager, row.slot) for row in rows]
-    _check_slots(tables, events)
+        events = [_claim(row, claim.manager, row.slot) for row in rows]
+    check_slots(tables, events)
     return [*events]
+
+
+def lock_candidates(tables: Tables, now: Instant, claim: Claim) -> list[Resource]:
+    """Return the rows that a claim locks, also those that it then leaves to others."""
+    found = _find(tables, now, claim)
+    if found is None:
+        return []
+    fresh, stale, _, _ = found
+    if tables.semantics.queue_locked:
+        fresh = sorted(fresh)[: claim.batch_size]
+    return job_rows(map(job_of, fresh + stale))
+
+
+def _find(
+    tables: Tables, now: Instant, claim: Claim
+) -> tuple[list[Key], list[Key], dict[str, int | None], int] | None:
+    """Return the due jobs, the silent ones, the capacity left, and how many may be claimed.
+
+    None: the manager holds all it may.
+    """
+    check_text(claim.limits)
+    silent = check_instant(tables.names, now - claim.heartbeat_timeout)
+    room = claim.batch_size
+    if claim.worker_limit is not None:
+        left = claim.worker_limit - tables.jobs.load(claim.manager, claim.limits)
+        if left <= 0:
+            return None
+        if tables.semantics.capped:
+            room = min(room, left)
+    remaining = _remaining(tables, claim.limits)
+    fresh = _fresh(tables, now, remaining, claim.batch_size)
+    gated = remaining if tables.semantics.stale_gated else claim.limits
+    return fresh, _stale(tables, now, silent, gated, claim.batch_size), remaining, room
+
+
+def _merge(tables: Tables, fresh: list[Key], stale: list[Key], batch: int) -> list[Key]:
+    """Return the jobs found in the order in which they are claimed."""
+    if not stale:
+        return sorted(fresh)[:batch]
+    if tables.semantics.stale_last:
+        return sorted(fresh)[:batch] + sorted(stale, key=job_of)
+    return sorted(sorted(fresh)[:batch] + stale)
 
 
 def _remaining(tables: Tables, limits: Mapping[str, int]) -> dict[str, int | None]:
@@ -73,41 +113,55 @@ def _remaining(tables: Tables, limits: Mapping[str, int]) -> dict[str, int | Non
 def _fresh(
     tables: Tables, now: Instant, remaining: Mapping[str, int | None], batch: int
 ) -> list[Key]:
-    """Return the queued jobs that are due, in claiming order, at most ``batch``."""
+    """Return the queued jobs that are due, the first of each entrypoint, in no order."""
+    semantics, locks = tables.semantics, tables.locks
     keys: list[Key] = []
     for entrypoint, left in remaining.items():
         lane = tables.jobs.lanes.get(entrypoint)
-        if lane is not None:
-            limit = batch if left is None else min(batch, left)
-            keys += lane.queued.before(now, limit, tables.jobs.rows)
-    keys.sort()
-    return keys[:batch]
+        if lane is None:
+            continue
+        limit = batch if left is None or not semantics.capped else min(batch, left)
+        # A statement that seats its claims looks at so many rows, then skips those locked by
+        # others; any other slides on to the next ones.
+        slides = bool(locks) and (left is None or not semantics.slots)
+        ripe = lane.queued.before(now, limit + len(locks) * slides, tables.jobs.rows)
+        keys += unlocked(locks, ripe)[:limit] if locks else ripe
+    return keys
 
 
-def _stale(tables: Tables, moment: Instant, limits: Mapping[str, int], batch: int) -> list[Key]:
+def _stale(
+    tables: Tables, now: Instant, moment: Instant, limits: Iterable[str], batch: int
+) -> list[Key]:
     """Return the picked jobs silent since before ``moment``, in claiming order, at most ``batch``.
 
-    The statement asks for ``execute_after < NOW()`` too, which held when the job was picked.
+    The statement asks for ``execute_after < NOW()`` too, which holds of all that are picked unless
+    they were picked by a statement that began later than this one.
     """
+    rows, locks = tables.jobs.rows, tables.locks
     keys: list[Key] = []
     for lane in tables.jobs.lanes_of(limits):
-        keys += lane.picked.before(moment, batch, tables.jobs.rows)
-    keys.sort()
+        keys += lane.picked.before(moment, batch + len(locks), rows)
+    if keys:
+        keys = [key for key in unlocked(locks, keys) if rows[job_of(key)].execute_after < now]
+        keys.sort()
     return keys[:batch]
+
+
+def unlocked(locks: Locks, keys: list[Key]) -> list[Key]:
+    """Return the keys of jobs whose rows nobody holds: what ``SKIP LOCKED`` leaves."""
+    return [key for key in keys if ("job", job_of(key)) not in locks] if locks else keys
 
 
 def _seated(
     tables: Tables,
     rows: Sequence[JobRow],
-    limits: Mapping[str, int],
+    claim: Claim,
     remaining: Mapping[str, int | None],
-    *,
-    manager: ManagerId,
-    batch: int,
 ) -> list[JobPicked]:
     """Give each fresh claim of a limited entrypoint the lowest free slot; who gets none is left."""
     events: list[JobPicked] = []
     seats: dict[str, Iterator[int]] = {}
+    manager, batch = claim.manager, claim.batch_size
     for row in rows:
         if row.status == "picked":
             events.append(_claim(row, manager, row.slot))
@@ -117,7 +171,7 @@ def _seated(
             events.append(_claim(row, manager, None))
             continue
         if row.entrypoint not in seats:
-            count = limits[row.entrypoint] - left + min(batch, left)
+            count = claim.limits[row.entrypoint] - left + min(batch, left)
             seats[row.entrypoint] = _free_slots(tables, row.entrypoint, count)
         slot = next(seats[row.entrypoint], None)
         if slot is not None:
@@ -134,7 +188,7 @@ def _claim(row: JobRow, manager: ManagerId, slot: int | None) -> JobPicked:
     return JobPicked(row.id, manager, slot, row.queue_manager_id, row.status == "picked")
 
 
-def _check_slots(tables: Tables, events: Iterable[JobPicked]) -> None:
+def check_slots(tables: Tables, events: Iterable[JobPicked]) -> None:
     """Hold the unique index on slots: one that a job kept from an earlier life may be taken."""
     taken: set[tuple[str, int]] = set()
     for event in events:
@@ -143,5 +197,6 @@ def _check_slots(tables: Tables, events: Iterable[JobPicked]) -> None:
         entrypoint = tables.jobs.rows[event.job_id].entrypoint
         holder = tables.jobs.lanes[entrypoint].seats.get(event.slot)
         if holder not in {None, event.job_id} or (entrypoint, event.slot) in taken:
-            raise UniqueViolationError.of(tables.names.slot_index)
+            taken_slot: Resource = ("slot", (entrypoint, event.slot))
+            raise UniqueViolationError.of(tables.names.slot_index, taken_slot)
         taken.add((entrypoint, event.slot))

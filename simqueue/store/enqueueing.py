@@ -49,7 +49,7 @@ def decide_enqueue(
     for job in jobs:
         due = now + job.execute_after
         if not is_timestamp(tables.names, due):
-            raise out_of_range(_burned(len(events), len(jobs)))
+            raise out_of_range(_burned(tables, len(events), len(jobs)))
         key = job.dedupe_key
         held = None if key is None else named.get(key) or tables.jobs.live_keys.get(key)
         if key is None or held is None:
@@ -64,7 +64,8 @@ def decide_enqueue(
         elif on_conflict == "skip":
             events.append(JobDeduplicated(JobId(number), held, key))
         elif on_conflict == "raise" or key in named:
-            raise _conflict(tables, on_conflict, _burned(len(events), len(jobs)))
+            leaves = _burned(tables, len(events), len(jobs))
+            raise _conflict(tables, on_conflict, key, leaves)
         else:
             named[key] = held
             raised = max(tables.jobs.rows[held].priority, job.priority)
@@ -81,22 +82,25 @@ def _check(jobs: Sequence[NewJob]) -> None:
 
 
 def _conflict(
-    tables: Tables, on_conflict: OnConflict, leaves: tuple[IdsBurned, ...]
+    tables: Tables, on_conflict: OnConflict, key: str, leaves: tuple[IdsBurned, ...]
 ) -> PostgresError:
     if on_conflict == "raise":
-        return UniqueViolationError.of(tables.names.dedupe_index, leaves)
+        return UniqueViolationError.of(tables.names.dedupe_index, ("dedupe_key", key), leaves)
     message = "ON CONFLICT DO UPDATE command cannot affect row a second time"
     return PostgresError("21000", message, leaves=leaves)
 
 
-def _burned(decided: int, sent: int) -> tuple[IdsBurned, ...]:
+def _burned(tables: Tables, decided: int, sent: int) -> tuple[IdsBurned, ...]:
     """Return the ids that a statement has drawn which fails after ``decided`` of its jobs.
 
     The statement joins what it inserts with what was sent. A hash join, which is what PostgreSQL
     plans for batches of usual size, inserts one row, then reads all that was sent, which draws
-    the ids, then goes on to insert.
+    the ids, then goes on to insert. Older statements draw, insert and log job by job.
     """
-    return (IdsBurned("queue", sent if decided else 1),)
+    if tables.semantics.ids_up_front:
+        return (IdsBurned("queue", sent if decided else 1),)
+    drawn = IdsBurned("queue", decided + 1)
+    return (drawn, IdsBurned("log", decided)) if decided else (drawn,)
 
 
 def enqueued_ids(events: Sequence[StoreEvent]) -> list[JobId | None]:

@@ -22,6 +22,7 @@ from simqueue.model.events import (
     TableChanged,
 )
 from simqueue.model.ids import Duration, Instant, JobId, Status
+from simqueue.store.locks import ADVISORY
 from simqueue.store.rejecting import (
     check_instant,
     check_json,
@@ -102,7 +103,7 @@ def _check_keys(tables: Tables, jobs: Iterable[JobId]) -> None:
         if holder is not None and holder != job:
             # Those before it have been logged when the statement fails, row by row.
             leaves = (IdsBurned("log", logged),) if logged else ()
-            raise UniqueViolationError.of(tables.names.dedupe_index, leaves)
+            raise UniqueViolationError.of(tables.names.dedupe_index, ("dedupe_key", key), leaves)
         taken[key] = job
 
 
@@ -124,8 +125,14 @@ def decide_clear_queue(
     return [*map(JobDeleted, jobs), TableChanged("delete")]
 
 
-def decide_aggregate(tables: Tables, now: Instant) -> list[StoreEvent]:
-    """Fold log rows that no statistics count yet into the statistics."""
+def decide_aggregate(tables: Tables, now: Instant, *, guarded: bool = False) -> list[StoreEvent]:
+    """Fold log rows that no statistics count yet into the statistics.
+
+    A ``guarded`` statement leaves it to another guarded one that has not committed yet; others
+    count what both see twice.
+    """
+    if guarded and ADVISORY in tables.locks:
+        return []
     count = tables.log.unaggregated
     return [LogsAggregated(count)] if count else []
 

@@ -54,9 +54,15 @@ class Jobs:
 
     # --- changes ---
 
+    def draw(self, number: int) -> None:
+        """Move the sequence past an id, unless it is past it already."""
+        if number >= self.next_id:
+            self.next_id = number + 1
+
     def insert(self, row: JobRow) -> None:
         """Insert a queued row and move the sequence past its id."""
-        self.next_id = row.id + 1
+        if row.id >= self.next_id:
+            self.next_id = row.id + 1
         self.rows[row.id] = row
         if row.dedupe_key is not None:
             self.live_keys[row.dedupe_key] = row.id

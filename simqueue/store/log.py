@@ -5,23 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from simqueue.model.ids import Instant, JobId, Status
+from simqueue.model.ids import Bucket, Instant, JobId, Status
 from simqueue.model.rows import LogRow
+from simqueue.store.names import Names
+from simqueue.store.statistics import SECOND
 
 
 class Log:
     """Rows by id, ascending; the last ``unaggregated`` of them are in no statistics yet.
 
+    Rows come in the order of their commits, which is mostly, but not always, that of ``created``.
+
     Rows by job and exceptions are found through indexes that readers bring up to date, so that
     nobody pays for them who never asks; each row enters once.
     """
 
-    __slots__ = ("_by_job", "_exceptions", "_unindexed", "next_id", "rows", "unaggregated")
+    __slots__ = (
+        "_by_job", "_exceptions", "_in_order", "_latest", "_unindexed",
+        "next_id", "rows", "unaggregated",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.next_id = 1
         self.rows: dict[int, LogRow] = {}
         self.unaggregated = 0
+        self._latest = Instant(-(1 << 63))
+        self._in_order = True
         self._forget()
 
     def append(
@@ -40,36 +49,61 @@ class Log:
         self.rows[number] = LogRow(number, at, job, status, priority, entrypoint, traceback, False)
         self.unaggregated += 1
         self._unindexed += 1
+        if at < self._latest:
+            self._in_order = False
+        else:
+            self._latest = at
 
-    def aggregate(self) -> list[LogRow]:
-        """Mark all rows as aggregated; return those that were not, in the order they came."""
-        fresh = self._last(self.unaggregated)
-        for row in fresh:
+    def buckets(self, names: Names) -> dict[Bucket, int]:
+        """Return how many rows that are in no statistics yet fall into each bucket."""
+        counts: dict[Bucket, int] = {}
+        for row in self._last(self.unaggregated):
+            second = names.truncate(row.created, SECOND)
+            bucket = (row.entrypoint, row.priority, row.status, second)
+            counts[bucket] = counts.get(bucket, 0) + 1
+        return counts
+
+    def aggregate(self, below: int | None = None) -> None:
+        """Mark the rows with an id ``below``, or all, as aggregated."""
+        for row in self._last(self.unaggregated):
+            if below is not None and row.id >= below:
+                break
             self.rows[row.id] = LogRow(
                 row.id, row.created, row.job_id, row.status, row.priority, row.entrypoint,
                 row.traceback, True,
             )  # fmt: skip
-        self.unaggregated = 0
-        return fresh
+            self.unaggregated -= 1
 
     def of_job(self, job: JobId, limit: int) -> list[LogRow]:
-        """Return a job's first rows in the order they came."""
+        """Return a job's first rows in the order they were created."""
         self._index()
-        return [self.rows[number] for number in self._by_job.get(job, ())[:limit]]
+        rows = [self.rows[number] for number in self._by_job.get(job, ())]
+        if not self._in_order:
+            rows.sort(key=_age)
+        return rows[:limit]
 
     def last_status(self, job: JobId) -> Status | None:
         """Return the status a job was last logged with, or None."""
         self._index()
         numbers = self._by_job.get(job)
-        return self.rows[numbers[-1]].status if numbers else None
+        if not numbers:
+            return None
+        if self._in_order:
+            return self.rows[numbers[-1]].status
+        return max((self.rows[number] for number in numbers), key=_age).status
 
     def exceptions(self) -> Iterator[LogRow]:
         """Yield the rows with status ``exception``, the newest first."""
         self._index()
-        return (self.rows[number] for number in reversed(self._exceptions))
+        rows = [self.rows[number] for number in self._exceptions]
+        if not self._in_order:
+            rows.sort(key=_age)
+        return reversed(rows)
 
     def since(self, moment: Instant) -> list[LogRow]:
         """Return the rows with ``created > moment``, in the order they came."""
+        if not self._in_order:
+            return [row for row in self.rows.values() if row.created > moment]
         found = []
         for row in reversed(self.rows.values()):
             if row.created <= moment:
@@ -77,13 +111,14 @@ class Log:
             found.append(row)
         return found[::-1]
 
-    def clear(self, entrypoints: Iterable[str] | None) -> None:
-        """Delete the rows of these entrypoints, or all; the sequence goes on."""
+    def clear(self, entrypoints: Iterable[str] | None, below: int | None = None) -> None:
+        """Delete the rows of these entrypoints and ids, or all; the sequence goes on."""
         gone = None if entrypoints is None else set(entrypoints)
+        end = self.next_id if below is None else below
         self.rows = {
             number: row
             for number, row in self.rows.items()
-            if gone is not None and row.entrypoint not in gone
+            if gone is not None and (row.entrypoint not in gone or number >= end)
         }
         self.unaggregated = sum(not row.aggregated for row in self.rows.values())
         self._forget()
@@ -102,3 +137,7 @@ class Log:
             if row.status == "exception":
                 self._exceptions.append(row.id)
         self._unindexed = 0
+
+
+def _age(row: LogRow) -> tuple[Instant, int]:
+    return row.created, row.id

@@ -91,9 +91,15 @@ class ActiveWorker(msgspec.Struct, frozen=True):
 
 
 def select_queued_work(tables: Tables, now: Instant, entrypoints: Sequence[str]) -> int:
-    """Return 1 if any job of these entrypoints is queued, else 0: the query stops counting at 1."""
+    """Return 1 if any job of these entrypoints is queued, else 0: the query stops counting at 1.
+
+    In old releases it goes on counting.
+    """
     check_text(entrypoints)
-    return int(any(len(lane.queued) for lane in tables.jobs.lanes_of(entrypoints)))
+    lanes = tables.jobs.lanes_of(set(entrypoints))
+    if tables.semantics.counts_all:
+        return sum(len(lane.queued) for lane in lanes)
+    return int(any(len(lane.queued) for lane in lanes))
 
 
 def select_eligible_queued_work(tables: Tables, now: Instant, entrypoints: Sequence[str]) -> int:

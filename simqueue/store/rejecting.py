@@ -37,17 +37,11 @@ def _check_unicode(text: str) -> None:
         raise PostgresError("22000", f"invalid input for query argument: {error}") from None
 
 
-def check_int32(value: int) -> int:
-    """Return an ``integer``; refuse another (SQLSTATE 22000: the driver cannot encode it)."""
-    return _checked(value, 31)
+def check_integer(value: int, bits: int) -> int:
+    """Return an ``integer`` (31 bits) or ``bigint`` (63).
 
-
-def check_int64(value: int) -> int:
-    """Return a ``bigint``; refuse another (SQLSTATE 22000: the driver cannot encode it)."""
-    return _checked(value, 63)
-
-
-def _checked(value: int, bits: int) -> int:
+    Refuse another (SQLSTATE 22000: the driver cannot encode it).
+    """
     if not -(1 << bits) <= value < 1 << bits:
         size = f"value out of int{bits + 1} range"
         raise PostgresError("22000", f"invalid input for query argument: {value!r} ({size})")

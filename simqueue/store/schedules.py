@@ -14,6 +14,11 @@ class Schedules:
         self.rows: dict[ScheduleId, ScheduleRow] = {}
         self.by_name: dict[tuple[str, str], ScheduleId] = {}
 
+    def draw(self, number: int) -> None:
+        """Move the sequence past an id, unless it is past it already."""
+        if number >= self.next_id:
+            self.next_id = number + 1
+
     def put(self, row: ScheduleRow) -> None:
         """Insert a row, or replace the one with its id."""
         self.rows[row.id] = row

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from simqueue.model.events import (
-    IdsBurned,
     ScheduleDeleted,
     ScheduleInserted,
+    ScheduleKept,
     SchedulePicked,
     ScheduleReleased,
     SchedulesBeat,
@@ -41,14 +41,15 @@ def decide_insert_schedules(
     events: list[StoreEvent] = []
     number = tables.schedules.next_id
     known = tables.schedules.by_name
-    added: set[tuple[str, str]] = set()
+    added: dict[tuple[str, str], ScheduleId] = {}
     for expression, entrypoint, delay in registered:
         due = tables.names.truncate(check_instant(tables.names, now + delay), SECOND)
         name = (expression, entrypoint)
-        if name in known or name in added:
-            events.append(IdsBurned("schedules", 1))
+        there = known.get(name) or added.get(name)
+        if there is not None:
+            events.append(ScheduleKept(ScheduleId(number), there))
         else:
-            added.add(name)
+            added[name] = ScheduleId(number)
             events.append(ScheduleInserted(ScheduleId(number), expression, entrypoint, due))
         number += 1
     return events
@@ -64,6 +65,8 @@ def decide_fetch_schedules(
     check_text(text for each in registered for text in each[:2])
     events: list[StoreEvent] = []
     for row, delay in _registered_rows(tables, registered):
+        if ("schedule", row.id) in tables.locks:
+            continue
         stale = row.status == "picked" and now - row.heartbeat > STALE_US
         if stale or (row.status == "queued" and row.next_run <= now):
             next_run = tables.names.truncate(check_instant(tables.names, now + delay), SECOND)

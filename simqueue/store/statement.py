@@ -9,6 +9,7 @@ import msgspec
 
 from simqueue.model.events import StoreEvent
 from simqueue.model.ids import Instant
+from simqueue.store.locks import Resource
 from simqueue.store.tables import Tables
 
 T = TypeVar("T")
@@ -20,8 +21,10 @@ class Statement(msgspec.Struct, Generic[T], frozen=True):
     ``decide`` reads tables at one instant and returns the events to apply, or raises
     ``PostgresError``, whose ``leaves`` are applied all the same (a sequence does not roll back).
     ``answer`` reads the tables right after they were applied, and is what the client gets.
+    ``locks`` says which free rows ``decide`` locks beyond those that its events change.
     """
 
     name: str
     decide: Callable[[Tables, Instant], list[StoreEvent]]
     answer: Callable[[Tables, Instant, list[StoreEvent]], T]
+    locks: Callable[[Tables, Instant], list[Resource]] | None = None

@@ -6,14 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from simqueue.model.ids import MICROSECONDS, Duration, Instant, Status
-from simqueue.model.rows import LogRow, StatisticsRow
-from simqueue.store.names import Names
+from simqueue.model.ids import MICROSECONDS, Bucket, Duration
+from simqueue.model.rows import StatisticsRow
 
 SECOND = Duration(MICROSECONDS)
-
-Bucket = tuple[str, int, Status, Instant]
-"""Entrypoint, priority, status and the second, as an instant."""
 
 
 class Statistics:
@@ -25,14 +21,9 @@ class Statistics:
         self.rows: dict[int, StatisticsRow] = {}
         self._buckets: dict[Bucket, int] = {}
 
-    def fold(self, logged: Iterable[LogRow], names: Names) -> None:
-        """Count log rows in; an id is drawn for each bucket, also for one that is there already."""
-        counts: dict[Bucket, int] = {}
-        for row in logged:
-            second = names.truncate(row.created, SECOND)
-            bucket = (row.entrypoint, row.priority, row.status, second)
-            counts[bucket] = counts.get(bucket, 0) + 1
-        for bucket, count in counts.items():
+    def add(self, counts: Iterable[tuple[Bucket, int]]) -> None:
+        """Add counts; an id is drawn for each bucket, also for one that is there already."""
+        for bucket, count in counts:
             self._count(bucket, count, self.next_id)
             self.next_id += 1
 
@@ -46,13 +37,14 @@ class Statistics:
         self._buckets[bucket] = number
         self.rows[number] = StatisticsRow(number, created, count, priority, status, entrypoint)
 
-    def clear(self, entrypoints: Iterable[str] | None) -> None:
-        """Delete the rows of these entrypoints, or all; the sequence goes on."""
+    def clear(self, entrypoints: Iterable[str] | None, below: int | None = None) -> None:
+        """Delete the rows of these entrypoints and ids, or all; the sequence goes on."""
         gone = None if entrypoints is None else set(entrypoints)
+        end = self.next_id if below is None else below
         self.rows = {
             number: row
             for number, row in self.rows.items()
-            if gone is not None and row.entrypoint not in gone
+            if gone is not None and (row.entrypoint not in gone or number >= end)
         }
         self._buckets = {
             bucket: number for bucket, number in self._buckets.items() if number in self.rows

@@ -8,7 +8,7 @@ from pgqueuer.domain.errors import DuplicateJobError
 from simqueue import InMemoryDriver, InMemoryQueries
 from simqueue.adapter import Database
 from simqueue.adapter.connection import LocalConnection
-from simqueue.adapter.database import names_in_force
+from simqueue.adapter.installed import names_in_force
 from simqueue.errors import UniqueViolationError
 from simqueue.model.events import JobEnqueued, TableChanged
 from simqueue.store import Statement

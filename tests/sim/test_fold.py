@@ -37,7 +37,7 @@ def test_the_tables_are_the_fold_of_the_log_after_every_event(scenario, seed, se
         if not beside:
             beside.append(Tables(server.names))
         if type(entry.event) in APPLIED:
-            apply(beside[0], entry.at, entry.event)
+            apply(beside[0], entry.now, entry.event)
             compared += 1
             assert snapshot(beside[0]) == snapshot(server.tables), (number, entry)
 

@@ -9,6 +9,7 @@ from simqueue.errors import UniqueViolationError
 from simqueue.model.events import JobPicked
 from simqueue.model.ids import Duration, JobId
 from simqueue.store import (
+    Claim,
     decide_dequeue,
     decide_enqueue,
     decide_heartbeat,
@@ -46,11 +47,7 @@ def test_a_dequeue_notifies_nobody(db: Workbench) -> None:
     db.wait()
     events = db.run(
         decide_dequeue,
-        batch_size=1,
-        limits={"a": 0},
-        manager=ANN,
-        worker_limit=None,
-        heartbeat_timeout=TIMEOUT,
+        Claim(1, {"a": 0}, ANN, worker_limit=None, heartbeat_timeout=TIMEOUT),
     )
     assert notified(events) == []
 
@@ -356,11 +353,7 @@ def test_deciding_a_dequeue_changes_nothing(db: Workbench) -> None:
         events = decide_dequeue(
             db.tables,
             db.now,
-            batch_size=5,
-            limits={"a": 1},
-            manager=ANN,
-            worker_limit=None,
-            heartbeat_timeout=Duration(0),
+            Claim(5, {"a": 1}, ANN, worker_limit=None, heartbeat_timeout=Duration(0)),
         )
         assert events == [JobPicked(JobId(1), ANN, slot=0)]
     assert snapshot(db.tables) == before

@@ -16,6 +16,7 @@ from simqueue.model.events import Entry, JobPicked, StoreEvent
 from simqueue.model.ids import Duration, Instant, JobId, ManagerId, OnConflict, ScheduleId, Status
 from simqueue.model.rows import JobRow
 from simqueue.store import (
+    Claim,
     Names,
     Tables,
     apply,
@@ -157,11 +158,7 @@ class Database(RuleBasedStateMachine):
         )
         events = self.perform(
             decide_dequeue,
-            batch_size=batch,
-            limits=limits,
-            manager=manager,
-            worker_limit=worker_limit,
-            heartbeat_timeout=timeout,
+            Claim(batch, limits, manager, worker_limit, timeout),
         )
         picks = [e for e in events or () if isinstance(e, JobPicked)]
         made = [scan.Claim(each.job_id, each.slot, each.stale) for each in picks]

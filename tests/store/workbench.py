@@ -10,6 +10,7 @@ from simqueue.model.events import Entry, StoreEvent, TableChanged
 from simqueue.model.ids import Duration, Instant, JobId, ManagerId, OnConflict, Status
 from simqueue.model.rows import JobRow
 from simqueue.store import (
+    Claim,
     Names,
     NewJob,
     Statement,
@@ -78,11 +79,13 @@ class Workbench:
         """Claim jobs of ``entrypoints`` without a limit and of ``limits`` with theirs."""
         events = self.run(
             decide_dequeue,
-            batch_size=batch,
-            limits=dict.fromkeys(entrypoints, 0) | limits,
-            manager=manager,
-            worker_limit=worker_limit,
-            heartbeat_timeout=Duration(timeout),
+            Claim(
+                batch_size=batch,
+                limits=dict.fromkeys(entrypoints, 0) | limits,
+                manager=manager,
+                worker_limit=worker_limit,
+                heartbeat_timeout=Duration(timeout),
+            ),
         )
         return [event.job_id for event in events]  # type: ignore[union-attr]
 

@@ -1,0 +1,33 @@
+"""The installed PgQueuer: its names, and what its statements do."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.metadata import version
+
+from simqueue.store import Names, Semantics, semantics_of
+
+
+def names_in_force(epoch_us: int) -> Names:
+    """Return the names of PgQueuer's settings in force, for a clock that began at ``epoch_us``."""
+    from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
+
+    # The builder finds them in every release; what it calls to do so has changed its name.
+    settings = QueryBuilderEnvironment().settings
+    return Names(
+        queue_table=settings.queue_table,
+        queue_table_log=settings.queue_table_log,
+        statistics_table=settings.statistics_table,
+        schedules_table=settings.schedules_table,
+        channel=settings.channel,
+        epoch_us=epoch_us,
+    )
+
+
+@cache
+def semantics_in_force() -> Semantics:
+    """Return what the statements of the installed PgQueuer do."""
+    numbers = re.findall(r"\d+", version("pgqueuer"))
+    major, minor, patch = (int(number) for number in [*numbers, "0", "0"][:3])
+    return semantics_of((major, minor, patch))

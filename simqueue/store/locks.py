@@ -1,0 +1,34 @@
+"""What statements that have not committed yet hold: rows, and keys of unique indexes.
+
+A lock is the one thing of a statement in progress that others can see: they skip what is locked,
+or wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from simqueue.model.ids import JobId
+
+Kind = Literal["job", "dedupe_key", "slot", "schedule", "schedule_name", "log", "advisory"]
+
+Resource = tuple[Kind, object]
+"""What one statement in progress can hold at a time, as its kind and which."""
+
+ADVISORY: Resource = ("advisory", "aggregate_logs")
+"""The lock that workers try to get before they aggregate the log."""
+
+LOG: Resource = ("log", "rows")
+"""All log rows and statistics at once: who aggregates or clears them goes one after the other."""
+
+
+class Locks(dict[Resource, object]):
+    """Who holds what; empty while statements are executed one at a time."""
+
+    __slots__ = ()
+
+
+def job_rows(jobs: Iterable[JobId]) -> list[Resource]:
+    """Return the rows of jobs as resources."""
+    return [("job", job) for job in jobs]
