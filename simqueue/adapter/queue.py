@@ -15,7 +15,7 @@ from pgqueuer.ports import tracing
 from simqueue.adapter import arguments
 from simqueue.adapter.notification import NotificationQueries
 from simqueue.adapter.port import Port
-from simqueue.adapter.statements import asking, nothing, telling
+from simqueue.adapter.statements import Decide, asking, nothing, telling
 from simqueue.adapter.translation import build, build_jobs, build_logs, microseconds
 from simqueue.errors import PostgresError, UniqueViolationError
 from simqueue.model.events import JobPicked, StoreEvent
@@ -223,7 +223,7 @@ class QueueQueries(NotificationQueries, Port):
 
     async def clear_queue(self, entrypoint: str | list[str] | None = None) -> None:
         """Delete the jobs of these entrypoints, or all."""
-        await self._run(telling("clear_queue", decide_clear_queue, arguments.names(entrypoint)))
+        await self._clear("queue", decide_clear_queue, entrypoint)
 
     async def queue_size(self) -> list[models.QueueStatistics]:
         """Return counts by entrypoint, priority and status."""
@@ -288,13 +288,21 @@ class QueueQueries(NotificationQueries, Port):
 
     async def clear_statistics_log(self, entrypoint: str | list[str] | None = None) -> None:
         """Delete statistics of these entrypoints, or all."""
-        await self._run(
-            telling("clear_statistics_log", decide_clear_statistics, arguments.names(entrypoint))
-        )
+        await self._clear("statistics_log", decide_clear_statistics, entrypoint)
 
     async def clear_queue_log(self, entrypoint: str | list[str] | None = None) -> None:
         """Delete log rows of these entrypoints, or all."""
-        await self._run(telling("clear_queue_log", decide_clear_log, arguments.names(entrypoint)))
+        await self._clear("queue_log", decide_clear_log, entrypoint)
+
+    async def _clear(
+        self,
+        what: str,
+        decide: Decide[[list[str] | None]],
+        entrypoint: str | list[str] | None,
+    ) -> None:
+        names = arguments.names(entrypoint)
+        verb = "truncate" if names is None else "clear"
+        await self._run(telling(f"{verb}_{what}", decide, names))
 
 
 def _try_advisory(tables: Tables, now: Instant) -> list[Resource]:

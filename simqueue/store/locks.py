@@ -11,16 +11,15 @@ from typing import Literal
 
 from simqueue.model.ids import JobId
 
-Kind = Literal["job", "dedupe_key", "slot", "schedule", "schedule_name", "log", "advisory"]
+Kind = Literal[
+    "job", "dedupe_key", "slot", "log", "bucket", "schedule", "schedule_name", "advisory"
+]
 
 Resource = tuple[Kind, object]
 """What one statement in progress can hold at a time, as its kind and which."""
 
 ADVISORY: Resource = ("advisory", "aggregate_logs")
 """The lock that workers try to get before they aggregate the log."""
-
-LOG: Resource = ("log", "rows")
-"""All log rows and statistics at once: who aggregates or clears them goes one after the other."""
 
 
 class Locks(dict[Resource, object]):

@@ -57,7 +57,7 @@ class Log:
     def buckets(self, names: Names) -> dict[Bucket, int]:
         """Return how many rows that are in no statistics yet fall into each bucket."""
         counts: dict[Bucket, int] = {}
-        for row in self._last(self.unaggregated):
+        for row in self.fresh():
             second = names.truncate(row.created, SECOND)
             bucket = (row.entrypoint, row.priority, row.status, second)
             counts[bucket] = counts.get(bucket, 0) + 1
@@ -65,9 +65,7 @@ class Log:
 
     def aggregate(self, below: int | None = None) -> None:
         """Mark the rows with an id ``below``, or all, as aggregated."""
-        for row in self._last(self.unaggregated):
-            if below is not None and row.id >= below:
-                break
+        for row in self.fresh(below):
             self.rows[row.id] = LogRow(
                 row.id, row.created, row.job_id, row.status, row.priority, row.entrypoint,
                 row.traceback, True,
@@ -111,15 +109,26 @@ class Log:
             found.append(row)
         return found[::-1]
 
+    def fresh(self, below: int | None = None) -> list[LogRow]:
+        """Return the rows that are in no statistics yet, or those of them with an id ``below``."""
+        rows = self._last(self.unaggregated)
+        return rows if below is None else [row for row in rows if row.id < below]
+
+    def of_entrypoints(self, entrypoints: Iterable[str], below: int | None = None) -> set[int]:
+        """Return the ids of the rows of these entrypoints, or those of them ``below`` one."""
+        named = set(entrypoints)
+        end = self.next_id if below is None else below
+        return {
+            number for number, row in self.rows.items() if row.entrypoint in named and number < end
+        }
+
     def clear(self, entrypoints: Iterable[str] | None, below: int | None = None) -> None:
         """Delete the rows of these entrypoints and ids, or all; the sequence goes on."""
-        gone = None if entrypoints is None else set(entrypoints)
-        end = self.next_id if below is None else below
-        self.rows = {
-            number: row
-            for number, row in self.rows.items()
-            if gone is not None and (row.entrypoint not in gone or number >= end)
-        }
+        if entrypoints is None:
+            self.rows = {}
+        else:
+            gone = self.of_entrypoints(entrypoints, below)
+            self.rows = {number: row for number, row in self.rows.items() if number not in gone}
         self.unaggregated = sum(not row.aggregated for row in self.rows.values())
         self._forget()
 

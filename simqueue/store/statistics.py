@@ -27,6 +27,16 @@ class Statistics:
             self._count(bucket, count, self.next_id)
             self.next_id += 1
 
+    def of_entrypoints(self, entrypoints: Iterable[str], below: int | None = None) -> set[Bucket]:
+        """Return the buckets of these entrypoints, or those of them with an id ``below``."""
+        named = set(entrypoints)
+        end = self.next_id if below is None else below
+        return {
+            bucket
+            for bucket, number in self._buckets.items()
+            if bucket[0] in named and number < end
+        }
+
     def _count(self, bucket: Bucket, count: int, number: int) -> None:
         there = self._buckets.get(bucket)
         if there is not None:
@@ -39,13 +49,6 @@ class Statistics:
 
     def clear(self, entrypoints: Iterable[str] | None, below: int | None = None) -> None:
         """Delete the rows of these entrypoints and ids, or all; the sequence goes on."""
-        gone = None if entrypoints is None else set(entrypoints)
-        end = self.next_id if below is None else below
-        self.rows = {
-            number: row
-            for number, row in self.rows.items()
-            if gone is not None and (row.entrypoint not in gone or number >= end)
-        }
-        self._buckets = {
-            bucket: number for bucket, number in self._buckets.items() if number in self.rows
-        }
+        gone = self._buckets if entrypoints is None else self.of_entrypoints(entrypoints, below)
+        for bucket in list(gone):
+            del self.rows[self._buckets.pop(bucket)]

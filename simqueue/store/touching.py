@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal
 
 from simqueue.model import events as e
 from simqueue.model.events import StoreEvent
 from simqueue.model.ids import ScheduleId
 from simqueue.model.rows import JobRow
-from simqueue.store.locks import LOG, Resource
+from simqueue.store.locks import Resource
 from simqueue.store.tables import Tables
 
 Touch = tuple[Resource, bool]
@@ -90,8 +90,21 @@ def _changes_schedules(tables: Tables, ids: tuple[ScheduleId, ...]) -> Iterator[
         yield ("schedule_name", (row.expression, row.entrypoint)), True
 
 
-def _folds(tables: Tables, event: StoreEvent) -> Iterator[Touch]:
-    yield LOG, True
+def _aggregates(tables: Tables, event: e.LogsAggregated) -> Iterator[Touch]:
+    for bucket, _ in event.buckets or ():
+        yield ("bucket", bucket), True
+    for row in tables.log.fresh(event.below):
+        yield ("log", row.id), True
+
+
+def _clears_log(tables: Tables, event: e.LogCleared) -> Iterator[Touch]:
+    for number in tables.log.of_entrypoints(event.entrypoints or (), event.below):
+        yield ("log", number), True
+
+
+def _clears_statistics(tables: Tables, event: e.StatisticsCleared) -> Iterator[Touch]:
+    for bucket in tables.statistics.of_entrypoints(event.entrypoints or (), event.below):
+        yield ("bucket", bucket), True
 
 
 _TOUCHERS: dict[type, Callable[[Tables, Any], Iterator[Touch]]] = {
@@ -104,9 +117,9 @@ _TOUCHERS: dict[type, Callable[[Tables, Any], Iterator[Touch]]] = {
     e.JobRequeued: _revives,
     e.JobDeleted: _changes,
     e.JobsBeat: _beats,
-    e.LogsAggregated: _folds,
-    e.LogCleared: _folds,
-    e.StatisticsCleared: _folds,
+    e.LogsAggregated: _aggregates,
+    e.LogCleared: _clears_log,
+    e.StatisticsCleared: _clears_statistics,
     e.ScheduleInserted: _registers,
     e.ScheduleKept: _knows,
     e.SchedulePicked: _changes_schedule,
@@ -115,12 +128,85 @@ _TOUCHERS: dict[type, Callable[[Tables, Any], Iterator[Touch]]] = {
     e.ScheduleDeleted: _changes_schedule,
 }
 
-EXCLUSIVE = (e.QueueTruncated, e.SchedulesTruncated, e.DatabaseDropped)
-"""Events for which a statement needs a table to itself; so do clears of a whole log."""
+Table = Literal["queue", "log", "statistics", "schedules"]
+
+_ALL: frozenset[Table] = frozenset(("queue", "log", "statistics", "schedules"))
+
+_TRUNCATED: dict[type, Table] = {
+    e.QueueTruncated: "queue",
+    e.LogCleared: "log",
+    e.StatisticsCleared: "statistics",
+    e.SchedulesTruncated: "schedules",
+}
 
 
-def is_exclusive(event: StoreEvent) -> bool:
-    """Return whether the statement that decided ``event`` needs a whole table to itself."""
-    if isinstance(event, e.LogCleared | e.StatisticsCleared):
-        return event.entrypoints is None
-    return isinstance(event, EXCLUSIVE)
+def truncated(events: Iterable[StoreEvent]) -> frozenset[Table]:
+    """Return the tables that the statement which decided ``events`` needs to itself."""
+    tables: set[Table] = set()
+    for event in events:
+        if isinstance(event, e.DatabaseDropped):
+            return _ALL
+        if type(event) in _TRUNCATED and getattr(event, "entrypoints", None) is None:
+            tables.add(_TRUNCATED[type(event)])
+    return frozenset(tables)
+
+
+_QUEUE: frozenset[Table] = frozenset(("queue",))
+_LOG: frozenset[Table] = frozenset(("log",))
+_STATISTICS: frozenset[Table] = frozenset(("statistics",))
+_SCHEDULES: frozenset[Table] = frozenset(("schedules",))
+_NONE: frozenset[Table] = frozenset()
+
+USES: dict[str, frozenset[Table]] = {
+    **dict.fromkeys(
+        (
+            "clear_queue", "dequeue", "enqueue", "log_jobs", "mark_job_as_cancelled",
+            "requeue_jobs", "retry_job",
+        ),
+        _QUEUE | _LOG,
+    ),
+    **dict.fromkeys(
+        (
+            "active_workers", "browse_queue", "eligible_queued_work", "list_failed_jobs",
+            "next_deferred_eta", "queue_age", "queue_job_by_id", "queue_size", "queued_work",
+            "stale_jobs", "truncate_queue", "update_heartbeat",
+        ),
+        _QUEUE,
+    ),
+    **dict.fromkeys(
+        (
+            "clear_queue_log", "exception_logs", "job_duration_percentiles", "job_log_history",
+            "job_status", "queue_log", "truncate_queue_log", "unaggregated_log_count",
+        ),
+        _LOG,
+    ),
+    **dict.fromkeys(
+        (
+            "clear_statistics_log", "log_statistics", "throughput_summary",
+            "throughput_timeseries", "truncate_statistics_log",
+        ),
+        _STATISTICS,
+    ),
+    **dict.fromkeys(
+        (
+            "clear_schedule", "delete_schedule", "fetch_schedule", "insert_schedule",
+            "peek_schedule", "set_schedule_queued", "update_schedule_heartbeat",
+        ),
+        _SCHEDULES,
+    ),
+    **dict.fromkeys(
+        (
+            "has_function", "has_table", "has_trigger", "has_user_defined_enum", "notify",
+            "schema_info", "schema_is_installed", "table_has_column", "table_has_index",
+        ),
+        _NONE,
+    ),
+    "aggregate_logs": _LOG | _STATISTICS,
+    "uninstall": _ALL,
+}  # fmt: skip
+"""The tables in each statement, by its name."""
+
+
+def uses(statement: str) -> frozenset[Table]:
+    """Return the tables that a statement reads or writes; all of them for one that is not known."""
+    return USES.get(statement, _ALL)

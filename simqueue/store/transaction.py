@@ -11,8 +11,7 @@ What PostgreSQL's READ COMMITTED does for statements that commit by themselves:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from msgspec.structs import replace
@@ -25,12 +24,12 @@ from simqueue.store.dequeueing import check_slots
 from simqueue.store.locks import Resource
 from simqueue.store.statement import Statement
 from simqueue.store.tables import Tables
-from simqueue.store.touching import is_exclusive, touches
+from simqueue.store.touching import Table, touches, truncated, uses
 
 T = TypeVar("T")
 
-_DRAW_JOB_IDS = (e.JobEnqueued, e.JobDeduplicated, e.JobReprioritized)
 _DRAW_SCHEDULE_IDS = (e.ScheduleInserted, e.ScheduleKept)
+_DRAWS = (e.JobEnqueued, e.JobDeduplicated, e.JobReprioritized, *_DRAW_SCHEDULE_IDS)
 _FOLDS = (e.LogsAggregated, e.LogCleared, e.StatisticsCleared)
 
 
@@ -41,9 +40,10 @@ class Transaction(Generic[T]):
     ``now``      when it began: what ``NOW()`` is in it
     ``blocker``  the statement whose end it waits for, or None
     ``events``   what it will do at its commit; complete once it is ``ready``
-    ``drawn``    the ids it drew before it waited for anything, which no rollback gives back
+    ``drawn``    the ids it has drawn since it was last advanced, which no rollback gives back
     ``error``    why the server rejected it, or None
-    ``alone``    whether it has, or waits to have, a table to itself
+    ``uses``     the tables it reads or writes
+    ``truncates`` those that it has, or waits to have, to itself
     """
 
     def __init__(self, tables: Tables, number: int, now: Instant, statement: Statement[T]) -> None:
@@ -52,11 +52,12 @@ class Transaction(Generic[T]):
         self.events: list[StoreEvent] = []
         self.drawn: list[StoreEvent] = []
         self.error: PostgresError | None = None
-        self.alone = False
+        self.truncates: frozenset[Table] = frozenset()
+        self.uses = uses(statement.name)
         self._tables = tables
         self._decided = False
-        self._first_ids = (0, 0)
         self._targets: frozenset[tuple[str, int]] = frozenset()
+        self._ids: list[int] = []
         self._held: list[Resource] = []
 
     @property
@@ -74,10 +75,12 @@ class Transaction(Generic[T]):
 
     def advance(self, earlier: Sequence[Transaction[Any]]) -> None:
         """Go as far as it goes without waiting; ``earlier`` are those older."""
+        self.drawn = []
         try:
             self.blocker = self._advance(earlier)
         except PostgresError as error:
             self.blocker = None if error.awaits is None else self._holder(error.awaits)
+            self._draw_for(error)
             if self.blocker is None:
                 self.fail(error)
 
@@ -96,26 +99,20 @@ class Transaction(Generic[T]):
         if self._decided:
             self._look_again()
             return self._lock()
-        alone = next((other for other in earlier if other.alone), None)
-        if alone is not None:
-            return alone
+        for other in earlier:
+            if other.truncates & self.uses:
+                return other
         events = self.statement.decide(self._tables, self.now)
-        self.alone = any(map(is_exclusive, events))
-        if self.alone and earlier:
-            return earlier[0]
-        self._take(events)
-        return self._lock()
-
-    def _take(self, events: list[StoreEvent]) -> None:
-        """Keep what was decided, and all that later looks will not change."""
-        tables = self._tables
+        self.truncates = truncated(events)
+        for other in earlier:
+            if other.uses & self.truncates:
+                return other
         if self.statement.locks is not None:
-            self._hold(self.statement.locks(tables, self.now))
+            self._hold(self.statement.locks(self._tables, self.now))
         self._decided = True
-        self._first_ids = tables.jobs.next_id, tables.schedules.next_id
         self._targets = frozenset(_targets(events))
-        self.events = [_as_of_now(tables, event) for event in events]
-        self.drawn = _drawn(events)
+        self.events = [_as_of_now(self._tables, event) for event in events]
+        return self._lock()
 
     def _look_again(self) -> None:
         """Revise what the statement will do, now that what it waited for is settled."""
@@ -123,38 +120,56 @@ class Transaction(Generic[T]):
         if claims:
             check_slots(self._tables, claims)
         elif not any(isinstance(event, _FOLDS) for event in self.events):
-            with self._rewound():
-                events = self.statement.decide(self._tables, self.now)
-            self.events = events if self.drawn else [*_restricted(events, self._targets)]
-
-    @contextmanager
-    def _rewound(self) -> Iterator[None]:
-        """Let a statement that is decided again find the ids that it drew the first time."""
-        jobs, schedules = self._tables.jobs, self._tables.schedules
-        reached = jobs.next_id, schedules.next_id
-        jobs.next_id, schedules.next_id = self._first_ids
-        try:
-            yield
-        except PostgresError as error:
-            error.leaves = tuple(
-                event
-                for event in error.leaves
-                if isinstance(event, e.IdsBurned) and event.sequence == "log"
-            )
-            raise
-        finally:
-            jobs.next_id, schedules.next_id = reached
+            events = self.statement.decide(self._tables, self.now)
+            draws = any(isinstance(event, _DRAWS) for event in self.events)
+            self.events = events if draws else [*_restricted(events, self._targets)]
 
     def _lock(self) -> Transaction[Any] | None:
         """Lock what the events touch; return who holds the next thing, or None."""
-        for event in self.events:
-            for resource, held in touches(self._tables, event):
-                holder = self._holder(resource)
-                if holder is not None:
-                    return holder
-                if held:
-                    self._hold([resource])
+        for position, event in enumerate(self.events):
+            holder = self._lock_for(event)
+            if holder is not None:
+                self._draw(position + 1)
+                return holder
+        self._draw(len(self.events))
         return None
+
+    def _lock_for(self, event: StoreEvent) -> Transaction[Any] | None:
+        for resource, held in touches(self._tables, event):
+            holder = self._holder(resource)
+            if holder is not None:
+                return holder
+            if held:
+                self._hold([resource])
+        return None
+
+    def _draw(self, reached: int) -> None:
+        """Draw the ids of the events up to where the statement has come; they keep them."""
+        drawing = [isinstance(event, _DRAWS) for event in self.events]
+        needed = sum(drawing[:reached])
+        if not needed:
+            return
+        jobs = not any(isinstance(event, _DRAW_SCHEDULE_IDS) for event in self.events)
+        if jobs and needed > 1 and self._tables.semantics.ids_up_front:
+            needed = sum(drawing)
+        sequence = self._tables.jobs if jobs else self._tables.schedules
+        first = sequence.next_id
+        self._extend("queue" if jobs else "schedules", first, needed)
+        numbers = {first + index: number for index, number in enumerate(self._ids)}
+        self.events = [_renumbered(event, numbers) for event in self.events]
+
+    def _draw_for(self, error: PostgresError) -> None:
+        """Draw the ids that a statement has drawn when it runs into a key that is taken."""
+        burned = [event for event in error.leaves if isinstance(event, e.IdsBurned)]
+        needed = sum(event.count for event in burned if event.sequence == "queue")
+        self._extend("queue", self._tables.jobs.next_id, needed)
+        error.leaves = tuple(event for event in burned if event.sequence != "queue")
+
+    def _extend(self, sequence: e.Sequence, first: int, needed: int) -> None:
+        missing = needed - len(self._ids)
+        if missing > 0:
+            self._ids += range(first, first + missing)
+            self.drawn.append(e.IdsBurned(sequence, missing))
 
     def _hold(self, resources: Iterable[Resource]) -> None:
         locks = self._tables.locks
@@ -203,12 +218,13 @@ class Transactions:
         return [other for other in self._open if other.blocker is transaction]
 
 
-def _drawn(events: Iterable[StoreEvent]) -> list[StoreEvent]:
-    """Return the ids that a statement draws before it inserts anything."""
-    jobs = sum(isinstance(event, _DRAW_JOB_IDS) for event in events)
-    schedules = sum(isinstance(event, _DRAW_SCHEDULE_IDS) for event in events)
-    counts: list[tuple[e.Sequence, int]] = [("queue", jobs), ("schedules", schedules)]
-    return [e.IdsBurned(sequence, count) for sequence, count in counts if count]
+def _renumbered(event: StoreEvent, numbers: Mapping[int, int]) -> StoreEvent:
+    """Return an event with the ids that its statement drew, not those it was decided with."""
+    if not isinstance(event, _DRAWS):
+        return event
+    ids = {name: getattr(event, name, 0) for name in ("job_id", "schedule_id", "burned")}
+    moved = {name: numbers[number] for name, number in ids.items() if number in numbers}
+    return replace(event, **moved)
 
 
 def _targets(events: Iterable[StoreEvent]) -> Iterator[tuple[str, int]]:
