@@ -100,7 +100,8 @@ class PostgresError(SimqueueError):
 
     ``sqlstate`` is the five-character code, ``constraint_name`` names a violated constraint.
     ``leaves`` are the events that stay although the statement failed: ids drawn from a sequence.
-    ``awaits`` is the key of a unique index that was taken, as the store's locks name it.
+    ``awaits`` are the rows and the keys of unique indexes that the statement came to until it met
+    one that was taken, that last, as the store's locks name them.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class PostgresError(SimqueueError):
         message: str,
         constraint_name: str | None = None,
         leaves: tuple[object, ...] = (),
-        awaits: tuple[Any, object] | None = None,
+        awaits: tuple[tuple[Any, object], ...] = (),
     ) -> None:
         super().__init__(sqlstate, message, constraint_name, leaves, awaits)
         self.sqlstate, self.message, self.constraint_name = sqlstate, message, constraint_name
@@ -124,7 +125,10 @@ class UniqueViolationError(PostgresError):
 
     @classmethod
     def of(
-        cls, index: str, awaits: tuple[Any, object], leaves: tuple[object, ...] = ()
+        cls,
+        index: str,
+        awaits: tuple[tuple[Any, object], ...],
+        leaves: tuple[object, ...] = (),
     ) -> UniqueViolationError:
         """Name the violated ``index`` in the server's words."""
         message = f'duplicate key value violates unique constraint "{index}"'

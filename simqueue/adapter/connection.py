@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Protocol, TypeVar
 
 from simqueue.adapter.database import Database
+from simqueue.errors import PostgresError
 from simqueue.store import Statement
 
 T = TypeVar("T")
@@ -47,10 +48,12 @@ class LocalConnection:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._incarnation = database.incarnation
         self.on_notify: Hear = _unheard
 
     async def run(self, statement: Statement[T]) -> T:
         """Execute a statement now."""
+        self._check()
         answer = self.database.execute(statement)
         if statement.name == "dequeue":
             # A busy worker awaits nothing else between two batches: without this nobody else runs.
@@ -59,15 +62,26 @@ class LocalConnection:
 
     async def listen(self, channel: str) -> None:
         """Hear the notifications of ``channel`` from now on."""
+        self._check()
         self.database.listen(self, channel)
 
     async def unlisten(self, channel: str) -> None:
         """Hear no more of them."""
+        self._check()
         self.database.unlisten(self, channel)
+
+    def _check(self) -> None:
+        if self._incarnation != self.database.incarnation:
+            raise connection_lost()
 
     def notified(self, channel: str, payload: str) -> None:
         """Pass a notification on to the driver."""
         self.on_notify(channel, payload)
+
+
+def connection_lost() -> PostgresError:
+    """Return the error of a statement whose connection is gone."""
+    return PostgresError("08003", "connection was closed in the middle of operation")
 
 
 def _unheard(channel: str, payload: str) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from simqueue.adapter.installed import names_in_force, semantics_in_force
 from simqueue.model.events import NotificationSent, StoreEvent, TableChanged
 from simqueue.model.ids import Instant
-from simqueue.store import Statement, Tables, execute, render_table_changed
+from simqueue.store import Statement, Tables, apply, decide_crash, execute, render_table_changed
 
 T = TypeVar("T")
 
@@ -37,6 +37,7 @@ class Database:
         self, clock: Callable[[], Instant] | None = None, *, on_commit: OnCommit | None = None
     ) -> None:
         self.tables = Tables(names_in_force(0), semantics_in_force())
+        self.incarnation = 1
         self._clock = clock or _AdvancingClock()
         self._on_commit = on_commit
         self._sessions: dict[str, dict[Listener, None]] = {}
@@ -54,6 +55,17 @@ class Database:
         if self._sessions:
             self._notify(now, events)
         return answer
+
+    def crash(self) -> None:
+        """Crash and come up again: UNLOGGED tables are empty, and open connections are broken."""
+        now = self._clock()
+        events = decide_crash(self.tables, now)
+        for event in events:
+            apply(self.tables, now, event)
+        self.incarnation += 1
+        self._sessions.clear()
+        if self._on_commit is not None:
+            self._on_commit(now, events)
 
     def _notify(self, now: Instant, events: Iterable[StoreEvent]) -> None:
         names = self.tables.names

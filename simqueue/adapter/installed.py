@@ -6,6 +6,7 @@ import re
 from functools import cache
 from importlib.metadata import version
 
+from simqueue.model.ids import Table
 from simqueue.store import Names, Semantics, semantics_of
 
 
@@ -15,12 +16,20 @@ def names_in_force(epoch_us: int) -> Names:
 
     # The builder finds them in every release; what it calls to do so has changed its name.
     settings = QueryBuilderEnvironment().settings
+    policy = settings.durability.config
+    durability: dict[Table, str] = {
+        "queue": policy.queue_table,
+        "log": policy.queue_log_table,
+        "statistics": policy.statistics_table,
+        "schedules": policy.schedules_table,
+    }
     return Names(
         queue_table=settings.queue_table,
         queue_table_log=settings.queue_table_log,
         statistics_table=settings.statistics_table,
         schedules_table=settings.schedules_table,
         channel=settings.channel,
+        unlogged=tuple(table for table, mode in durability.items() if mode),
         epoch_us=epoch_us,
     )
 

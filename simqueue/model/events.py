@@ -23,6 +23,7 @@ from simqueue.model.ids import (
     ScheduleId,
     StatementId,
     Status,
+    Table,
 )
 
 
@@ -214,6 +215,12 @@ class DatabaseDropped(Event, frozen=True, tag=_tag):
     """``uninstall``: every table is empty and every sequence starts again."""
 
 
+class ServerCrashed(Event, frozen=True, tag=_tag):
+    """The server crashed and recovered: tables that no WAL covers are empty, and nobody listens."""
+
+    emptied: tuple[Table, ...] = ()
+
+
 # --- notifications, as the server sends them -------------------------------------------------
 
 
@@ -253,6 +260,7 @@ StoreEvent = (
     | ScheduleDeleted
     | SchedulesTruncated
     | DatabaseDropped
+    | ServerCrashed
     | TableChanged
     | NotificationSent
 )

@@ -38,6 +38,8 @@ STATUS_ORDER: dict[Status, int] = {
 Operation = Literal["insert", "delete", "truncate"]
 """What the statement-level trigger reports; UPDATE never does, since OLD and NEW are NULL there."""
 
+Table = Literal["queue", "log", "statistics", "schedules"]
+
 OnConflict = Literal["raise", "skip", "update_priority"]
 
 MICROSECONDS = 1_000_000

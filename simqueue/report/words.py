@@ -46,6 +46,8 @@ def _of_store(event: e.StoreEvent) -> str:  # noqa: PLR0911  a case per event
             return f"clears the statistics {_of_entrypoints(entrypoints)}"
         case e.DatabaseDropped():
             return "drops the database"
+        case e.ServerCrashed(emptied):
+            return f"crashes and comes up again; empty by now: {', '.join(emptied) or 'no table'}"
         case e.TableChanged(operation):
             return f"makes the trigger notify of {operation}"
         case e.NotificationSent(channel, payload):

@@ -6,8 +6,9 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from simqueue.adapter.connection import connection_lost
 from simqueue.choices import Choices, Stream
 from simqueue.errors import PostgresError
 from simqueue.model.events import (
@@ -68,11 +69,15 @@ class Route:
         return delays[self._commit.deviate(len(delays))]
 
 
+Pending = tuple[StatementId, EntryNumber, asyncio.Future[Any]]
+"""A statement that was sent and is not answered yet."""
+
+
 class SimulatedConnection:
     """One session of the simulated server, as asyncpg's driver uses one: a statement at a time.
 
     What arrives, replies and notifications alike, arrives in the order it was sent, since one
-    TCP stream carries both.
+    TCP stream carries both. One that is ``spared`` survives a crash of the server.
     """
 
     def __init__(
@@ -82,12 +87,17 @@ class SimulatedConnection:
         network: Network,
         process: Process,
         loop: asyncio.AbstractEventLoop,
+        *,
+        spared: bool,
     ) -> None:
-        self.name, self.process = name, process
+        self.name, self.process, self.spared = name, process, spared
         self.on_notify: Callable[[str, str], None] = lambda channel, payload: None
         # Not the running loop: to find out which that is asks the operating system each time.
         self._server, self._network, self._loop = server, network, loop
         self.closed = False
+        server.connections[self] = None
+        self._lost = False
+        self._pending: Pending | None = None
         self._busy = False
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._arrived = 0
@@ -113,6 +123,9 @@ class SimulatedConnection:
             await asyncio.sleep(0)  # The step blocked its loop: go on when the world is there too.
         if self._busy:
             await self._turn()
+        if self._lost:
+            self._release()
+            raise connection_lost()
         self._busy = True
         number = server.number()
         sent = server.recorder.append(
@@ -120,6 +133,7 @@ class SimulatedConnection:
         )
         route = self._route(name)
         answer: asyncio.Future[T] = self._loop.create_future()
+        self._pending = number, sent, answer
         due = server.scheduler.now + self._network.delay(route.request)
         server.scheduler.post(server.process, due, self._receive, work, number, sent, route, answer)
         return await answer
@@ -163,8 +177,11 @@ class SimulatedConnection:
         answer: asyncio.Future[T],
     ) -> None:
         """Have the server do the work, and send the reply on its way when it is done."""
+        if self._lost:
+            return  # The request was on its way when the server crashed.
 
         def reply(result: T | None, error: PostgresError | None) -> None:
+            self._pending = None
             due = self._next_arrival(route.reply)
             self._server.scheduler.post(
                 self.process, due, self._reply, number, sent, answer, result, error
@@ -172,7 +189,7 @@ class SimulatedConnection:
 
         if isinstance(work, Statement):
             worker, late = self.process.worker, route.commit_delay
-            self._server.execute(Request(work, number, worker, sent, late, reply))
+            self._server.execute(Request(work, number, worker, sent, late, reply, self.spared))
         else:
             reply(work(), None)
 
@@ -214,9 +231,24 @@ class SimulatedConnection:
         )
         self.on_notify(channel, payload)
 
+    def lose(self) -> None:
+        """Lose the server, and the statement it has not answered yet with it."""
+        if self.spared:
+            return
+        self._lost = True
+        self._server.disconnect(self)
+        if self._pending is not None:
+            number, sent, answer = self._pending
+            due = max(self._server.scheduler.now + self._network.hop, self._arrived)
+            self._arrived = due
+            self._server.scheduler.post(
+                self.process, due, self._reply, number, sent, answer, None, connection_lost()
+            )
+
     def close(self) -> None:
         """Drop the connection, its client being gone, and with it what was on the way to it."""
         self.closed = True
+        self._server.connections.pop(self, None)
         self._server.disconnect(self)
         for sent in self._in_flight:
             self._server.recorder.append(

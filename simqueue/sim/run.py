@@ -219,7 +219,7 @@ def is_scenario(scenario: object) -> bool:
 
 
 def _play(world: World, scenario: Scenario, gate: Gate) -> None:
-    process = world.spawn("scenario", lambda: world.connect("scenario", process))
+    process = world.spawn("scenario", lambda: world.connect("scenario", process, spared=True))
     loop, scheduler = world.loop, world.scheduler
 
     def begin() -> None:

@@ -34,6 +34,7 @@ from simqueue.store import (
     Transaction,
     Transactions,
     apply,
+    decide_crash,
     render_table_changed,
 )
 
@@ -52,7 +53,8 @@ class Request(Generic[T]):
     """A statement that has reached the server.
 
     ``sent`` is the entry that says it was sent; ``late`` picks how many microseconds after it was
-    executed it commits; ``answer`` takes what the client gets, or the error.
+    executed it commits; ``answer`` takes what the client gets, or the error. ``spared`` is what
+    no fault touches.
     """
 
     statement: Statement[T]
@@ -61,6 +63,7 @@ class Request(Generic[T]):
     sent: EntryNumber
     late: Callable[[], int]
     answer: Callable[[T | None, PostgresError | None], None]
+    spared: bool = False
     commits_after: int | None = None
 
 
@@ -83,6 +86,7 @@ class Server:
         self._statements = 0
         self._sessions: dict[str, dict[SimulatedConnection, None]] = {}
         self._committed: list[Callable[[], None]] = []
+        self.connections: dict[SimulatedConnection, None] = {}
         self._transactions = Transactions(self.tables)
         self._requests: dict[Transaction[Any], Request[Any]] = {}
 
@@ -216,6 +220,28 @@ class Server:
         if isinstance(event, _WITH_TRACEBACK) and event.traceback is not None:
             return msgspec.structs.replace(event, traceback=self._tidy(event.traceback))
         return event
+
+    def crash(self) -> None:
+        """Crash and come up again at once.
+
+        What has not committed never will, UNLOGGED tables are empty, and connections break, but
+        for those that are spared: their statements are executed again.
+        """
+        interrupted = [self._requests[each] for each in self._transactions]
+        for transaction in self._transactions:
+            self._transactions.finish(transaction)
+        self._requests.clear()
+        now = Instant(self.scheduler.now)
+        for event in decide_crash(self.tables, now):
+            apply(self.tables, now, event)
+            self.recorder.append("server", event)
+        for connection in list(self.connections):
+            connection.lose()
+        for callback in list(self._committed):
+            callback()
+        for request in interrupted:
+            if request.spared:
+                self.execute(request)
 
     # --- sessions ---
 

@@ -87,7 +87,27 @@ class Simulation:
             self._clients += 1
             name = f"client-{self._clients}"
         _check_name(name)
-        return InMemoryDriver(connection=self._world.connect(name, self._process))
+        connection = self._world.connect(name, self._process, spared=True)
+        return InMemoryDriver(connection=connection)
+
+    def crash_server(self) -> None:
+        """Crash the database server, and let it come up again at once.
+
+        Statements that have not committed are rolled back, and the workers' connections break, as
+        asyncpg's do: the statement in flight fails with SQLSTATE 08003, and so do all later ones.
+        Tables that the settings in force make UNLOGGED (``durability``) are empty afterwards. This
+        simulation's own clients are spared.
+
+        Raises:
+            UsageError: ``time.sleep`` has put the caller ahead of the world.
+        """
+        scheduler = self._world.scheduler
+        if scheduler.local_now() > scheduler.now:
+            raise UsageError(
+                f"time.sleep has put {scheduler.current.name!r} ahead of the world, so that it "
+                "cannot crash the server now: await asyncio.sleep(...) instead"
+            )
+        self._world.server.crash()
 
     # --- time ---
 

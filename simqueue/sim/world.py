@@ -92,9 +92,11 @@ class World:
         process.context.run(AMBIENT.set, connect)
         return process
 
-    def connect(self, name: str, process: Process) -> SimulatedConnection:
-        """Open a session of the server for a process."""
-        return SimulatedConnection(name, self.server, self.network, process, self.loop)
+    def connect(self, name: str, process: Process, *, spared: bool = False) -> SimulatedConnection:
+        """Open a session of the server for a process; no fault touches one that is ``spared``."""
+        return SimulatedConnection(
+            name, self.server, self.network, process, self.loop, spared=spared
+        )
 
     def end(self, process: Process) -> None:
         """Stop a process between two steps, keeping what it left until the world is taken down."""

@@ -183,6 +183,10 @@ def _dropped(tables: Tables, at: Instant, event: e.DatabaseDropped) -> None:
     tables.drop()
 
 
+def _crashed(tables: Tables, at: Instant, event: e.ServerCrashed) -> None:
+    tables.recover(event.emptied)
+
+
 def _nothing(tables: Tables, at: Instant, event: StoreEvent) -> None:
     """A notification is in no table."""
 
@@ -210,6 +214,7 @@ _APPLIERS: dict[type, Callable[[Tables, Instant, Any], None]] = {
     e.ScheduleDeleted: _schedule_deleted,
     e.SchedulesTruncated: _schedules_truncated,
     e.DatabaseDropped: _dropped,
+    e.ServerCrashed: _crashed,
     e.TableChanged: _nothing,
     e.NotificationSent: _nothing,
 }

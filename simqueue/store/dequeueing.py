@@ -190,13 +190,13 @@ def _claim(row: JobRow, manager: ManagerId, slot: int | None) -> JobPicked:
 
 def check_slots(tables: Tables, events: Iterable[JobPicked]) -> None:
     """Hold the unique index on slots: one that a job kept from an earlier life may be taken."""
-    taken: set[tuple[str, int]] = set()
+    taken: dict[Resource, None] = {}
     for event in events:
         if event.slot is None:
             continue
         entrypoint = tables.jobs.rows[event.job_id].entrypoint
         holder = tables.jobs.lanes[entrypoint].seats.get(event.slot)
-        if holder not in {None, event.job_id} or (entrypoint, event.slot) in taken:
-            taken_slot: Resource = ("slot", (entrypoint, event.slot))
-            raise UniqueViolationError.of(tables.names.slot_index, taken_slot)
-        taken.add((entrypoint, event.slot))
+        slot: Resource = ("slot", (entrypoint, event.slot))
+        if holder not in {None, event.job_id} or slot in taken:
+            raise UniqueViolationError.of(tables.names.slot_index, (*taken, slot))
+        taken[slot] = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -16,6 +16,7 @@ from simqueue.model.events import (
     TableChanged,
 )
 from simqueue.model.ids import Duration, Instant, JobId, OnConflict
+from simqueue.store.locks import Resource
 from simqueue.store.rejecting import check_json, check_text, is_timestamp, out_of_range
 from simqueue.store.tables import Tables
 
@@ -65,7 +66,8 @@ def decide_enqueue(
             events.append(JobDeduplicated(JobId(number), held, key))
         elif on_conflict == "raise" or key in named:
             leaves = _burned(tables, len(events), len(jobs))
-            raise _conflict(tables, on_conflict, key, leaves)
+            keys = [each.dedupe_key for each in jobs[: len(events) + 1]]
+            raise _conflict(tables, on_conflict, keys, leaves)
         else:
             named[key] = held
             raised = max(tables.jobs.rows[held].priority, job.priority)
@@ -82,10 +84,14 @@ def _check(jobs: Sequence[NewJob]) -> None:
 
 
 def _conflict(
-    tables: Tables, on_conflict: OnConflict, key: str, leaves: tuple[IdsBurned, ...]
+    tables: Tables,
+    on_conflict: OnConflict,
+    keys: Iterable[str | None],
+    leaves: tuple[IdsBurned, ...],
 ) -> PostgresError:
     if on_conflict == "raise":
-        return UniqueViolationError.of(tables.names.dedupe_index, ("dedupe_key", key), leaves)
+        met: list[Resource] = [("dedupe_key", key) for key in keys if key is not None]
+        return UniqueViolationError.of(tables.names.dedupe_index, tuple(met), leaves)
     message = "ON CONFLICT DO UPDATE command cannot affect row a second time"
     return PostgresError("21000", message, leaves=leaves)
 

@@ -17,12 +17,13 @@ from simqueue.model.events import (
     LogsAggregated,
     NotificationSent,
     QueueTruncated,
+    ServerCrashed,
     StatisticsCleared,
     StoreEvent,
     TableChanged,
 )
 from simqueue.model.ids import Duration, Instant, JobId, Status
-from simqueue.store.locks import ADVISORY
+from simqueue.store.locks import ADVISORY, Resource
 from simqueue.store.rejecting import (
     check_instant,
     check_json,
@@ -95,15 +96,18 @@ def decide_requeue(tables: Tables, now: Instant, ids: Iterable[JobId]) -> list[S
 
 def _check_keys(tables: Tables, jobs: Iterable[JobId]) -> None:
     taken: dict[str, JobId] = {}
+    met: list[Resource] = []
     for logged, job in enumerate(jobs):
+        met.append(("job", job))
         key = tables.jobs.rows[job].dedupe_key
         if key is None:
             continue
+        met.append(("dedupe_key", key))
         holder = taken.get(key) or tables.jobs.live_keys.get(key)
         if holder is not None and holder != job:
             # Those before it have been logged when the statement fails, row by row.
             leaves = (IdsBurned("log", logged),) if logged else ()
-            raise UniqueViolationError.of(tables.names.dedupe_index, ("dedupe_key", key), leaves)
+            raise UniqueViolationError.of(tables.names.dedupe_index, tuple(met), leaves)
         taken[key] = job
 
 
@@ -161,6 +165,11 @@ def decide_notify(tables: Tables, now: Instant, channel: str, payload: str) -> l
     """
     check_notification(channel, payload)
     return [NotificationSent(channel, payload)]
+
+
+def decide_crash(tables: Tables, now: Instant) -> list[StoreEvent]:
+    """Crash and recover: only what the write-ahead log covers is there again."""
+    return [ServerCrashed(tables.names.unlogged)]
 
 
 def decide_drop(tables: Tables, now: Instant) -> list[StoreEvent]:

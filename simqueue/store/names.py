@@ -1,16 +1,17 @@
-"""What a database's objects are called, and when its clock began."""
+"""What a database's objects are called, which tables are unlogged, and when its clock began."""
 
 from __future__ import annotations
 
 import msgspec
 
-from simqueue.model.ids import Duration, Instant
+from simqueue.model.ids import Duration, Instant, Table
 
 
 class Names(msgspec.Struct, frozen=True):
     """Names of tables and channel, as PgQueuer's settings give them.
 
-    ``epoch_us`` is the Unix time of Instant 0 in microseconds.
+    ``unlogged`` are the tables that a crash of the server empties, ``epoch_us`` is the Unix time
+    of Instant 0 in microseconds.
     """
 
     queue_table: str = "pgqueuer"
@@ -18,6 +19,7 @@ class Names(msgspec.Struct, frozen=True):
     statistics_table: str = "pgqueuer_statistics"
     schedules_table: str = "pgqueuer_schedules"
     channel: str = "ch_pgqueuer"
+    unlogged: tuple[Table, ...] = ()
     epoch_us: int = 0
 
     @property

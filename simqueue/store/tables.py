@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from simqueue.model.ids import Table
 from simqueue.store.jobs import Jobs
 from simqueue.store.locks import Locks
 from simqueue.store.log import Log
@@ -9,6 +12,9 @@ from simqueue.store.names import Names
 from simqueue.store.schedules import Schedules
 from simqueue.store.semantics import NEWEST, Semantics
 from simqueue.store.statistics import Statistics
+
+_LOGGED_AHEAD = 33
+"""PostgreSQL writes ahead where a sequence will be after so many draws, and recovers to there."""
 
 
 class Tables:
@@ -27,3 +33,19 @@ class Tables:
         self.log = Log()
         self.statistics = Statistics()
         self.schedules = Schedules()
+
+    def recover(self, emptied: Iterable[Table]) -> None:
+        """Come up after a crash: these tables are new, the sequences of others may leave a gap."""
+        lost = frozenset(emptied)
+        if "queue" in lost:
+            self.jobs = Jobs()
+        if "log" in lost:
+            self.log = Log()
+        if "statistics" in lost:
+            self.statistics = Statistics()
+        if "schedules" in lost:
+            self.schedules = Schedules()
+        for table in (self.jobs, self.log, self.statistics, self.schedules):
+            # A new one has drawn nothing.
+            drawn = table.next_id - 1
+            table.next_id = -(-drawn // _LOGGED_AHEAD) * _LOGGED_AHEAD + 1

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal
+from typing import Any
 
 from simqueue.model import events as e
 from simqueue.model.events import StoreEvent
-from simqueue.model.ids import ScheduleId
+from simqueue.model.ids import ScheduleId, Table
 from simqueue.model.rows import JobRow
 from simqueue.store.locks import Resource
 from simqueue.store.tables import Tables
@@ -127,8 +127,6 @@ _TOUCHERS: dict[type, Callable[[Tables, Any], Iterator[Touch]]] = {
     e.SchedulesBeat: _beats_schedules,
     e.ScheduleDeleted: _changes_schedule,
 }
-
-Table = Literal["queue", "log", "statistics", "schedules"]
 
 _ALL: frozenset[Table] = frozenset(("queue", "log", "statistics", "schedules"))
 

@@ -19,12 +19,12 @@ from msgspec.structs import replace
 from simqueue.errors import PostgresError
 from simqueue.model import events as e
 from simqueue.model.events import StoreEvent
-from simqueue.model.ids import Instant, JobId, ScheduleId
+from simqueue.model.ids import Instant, JobId, ScheduleId, Table
 from simqueue.store.dequeueing import check_slots
 from simqueue.store.locks import Resource
 from simqueue.store.statement import Statement
 from simqueue.store.tables import Tables
-from simqueue.store.touching import Table, touches, truncated, uses
+from simqueue.store.touching import touches, truncated, uses
 
 T = TypeVar("T")
 
@@ -79,7 +79,8 @@ class Transaction(Generic[T]):
         try:
             self.blocker = self._advance(earlier)
         except PostgresError as error:
-            self.blocker = None if error.awaits is None else self._holder(error.awaits)
+            holders = map(self._holder, error.awaits)
+            self.blocker = next((holder for holder in holders if holder is not None), None)
             self._draw_for(error)
             if self.blocker is None:
                 self.fail(error)
@@ -198,6 +199,9 @@ class Transactions:
 
     def __len__(self) -> int:
         return len(self._open)
+
+    def __iter__(self) -> Iterator[Transaction[Any]]:
+        return iter([*self._open])
 
     def begin(self, now: Instant, statement: Statement[T]) -> Transaction[T]:
         """Execute a statement as far as it comes without waiting."""
