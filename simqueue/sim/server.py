@@ -156,7 +156,9 @@ class Server:
             step(transaction)
 
     def _commit_late(self, transaction: Transaction[Any]) -> None:
-        request = self._requests[transaction]
+        request = self._requests.get(transaction)
+        if request is None:
+            return  # The server crashed.
         self._commit(request, transaction.now, transaction.events)
         self._finish(transaction)
 
