@@ -7,17 +7,19 @@ import logging
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from pgqueuer.core.tm import TaskManager
+from pgqueuer.ports import driver as ports_driver
 
 from simqueue.adapter.arguments import text
 from simqueue.adapter.connection import AMBIENT, Connection, LocalConnection
 from simqueue.adapter.database import Database
 from simqueue.adapter.statements import telling
-from simqueue.store import check_channel, decide_notify
+from simqueue.store import decide_notify, identifier
 
 if TYPE_CHECKING:
     from pgqueuer.ports.driver import Driver, ListenerRemover, NotifyCallback
 
 _LOGGER = logging.getLogger("simqueue")
+_REMOVABLE = hasattr(ports_driver, "ListenerRemover")
 _NO_SQL = (
     "{verb}() needs SQL, which InMemoryDriver does not speak: it cannot run {query!r}. Call a "
     "method of InMemoryQueries instead, or give this code a driver of a real PostgreSQL."
@@ -57,11 +59,18 @@ class InMemoryDriver:
         await self.connection.run(statement)
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
-        """Call ``callback(payload)`` for each notification on ``channel``."""
-        check_channel(text(channel))
+        """Call ``callback(payload)`` for each notification on ``channel``.
+
+        The server cuts a long name short, so that nothing is ever heard under the name it was
+        given; PgQueuer's drivers do the same. Since PgQueuer can remove a listener, one that is
+        added twice is called once.
+        """
+        name = identifier(text(channel))
         if channel not in self._listeners:
-            await self.connection.listen(channel)
-        self._listeners.setdefault(channel, []).append(callback)
+            await self.connection.listen(name)
+        callbacks = self._listeners.setdefault(channel, [])
+        if not (_REMOVABLE and callback in callbacks):
+            callbacks.append(callback)
 
     async def remove_listener(self, channel: str, callback: NotifyCallback) -> None:
         """Call ``callback`` no more; one that was never added is passed over."""
@@ -70,7 +79,7 @@ class InMemoryDriver:
             callbacks.remove(callback)
             if not callbacks:
                 del self._listeners[channel]
-                await self.connection.unlisten(channel)
+                await self.connection.unlisten(identifier(text(channel)))
 
     def deliver(self, channel: str, payload: str) -> None:
         """Call this driver's listeners on ``channel`` at once, in the order they were added.

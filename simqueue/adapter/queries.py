@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib.metadata import version
+from typing import TYPE_CHECKING, NoReturn
+
+from pgqueuer.adapters.persistence.queries import Queries
 
 from simqueue.adapter.insights import InsightsQueries
 from simqueue.adapter.queue import QueueQueries
@@ -23,6 +26,26 @@ class InMemoryQueries(QueueQueries, InsightsQueries, ScheduleQueries, SchemaQuer
 
     Each method does what PgQueuer's own ``Queries`` does on PostgreSQL, and raises what it raises.
     """
+
+
+class _Absent:
+    """A method that the installed PgQueuer does not have yet."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        raise AttributeError(f"the queries of PgQueuer {version('pgqueuer')} have no {self._name}")
+
+
+def _remove_absent() -> None:
+    for name in dir(InMemoryQueries):
+        there = name.startswith("_") or hasattr(Queries, name)
+        if not there and callable(getattr(InMemoryQueries, name)):
+            setattr(InMemoryQueries, name, _Absent(name))
+
+
+_remove_absent()
 
 
 if TYPE_CHECKING:

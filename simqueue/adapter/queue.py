@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Literal, cast, get_args, overload
 
 from pgqueuer.adapters.persistence import query_helpers
@@ -13,6 +14,7 @@ from pgqueuer.domain import errors, models, types
 from pgqueuer.ports import tracing
 
 from simqueue.adapter import arguments
+from simqueue.adapter.installed import semantics_in_force
 from simqueue.adapter.notification import NotificationQueries
 from simqueue.adapter.port import Port
 from simqueue.adapter.statements import Decide, asking, nothing, telling
@@ -24,6 +26,7 @@ from simqueue.model.rows import JobRow
 from simqueue.store import (
     ADVISORY,
     Claim,
+    Finished,
     NewJob,
     Resource,
     Statement,
@@ -75,12 +78,11 @@ class QueueQueries(NotificationQueries, Port):
             raise ValueError(f"batch_size is {batch_size}; a worker claims 1 job or more at a time")
         claim = Claim(
             batch_size=arguments.int64(batch_size),
-            limits={
-                arguments.text(name): arguments.int64(each.concurrency_limit)
-                for name, each in entrypoints.items()
-            },
+            limits=_limits(entrypoints),
             manager=ManagerId(str(queue_manager_id)),
-            worker_limit=global_concurrency_limit,
+            worker_limit=None
+            if global_concurrency_limit is None
+            else arguments.int64(global_concurrency_limit),
             heartbeat_timeout=microseconds(heartbeat_timeout),
         )
         statement = Statement(
@@ -232,11 +234,11 @@ class QueueQueries(NotificationQueries, Port):
 
     async def mark_job_as_cancelled(self, ids: list[types.JobId]) -> None:
         """Log jobs as cancelled, and tell the workers that run them."""
-        finished = [(job, "canceled", None) for job in arguments.job_ids(ids)]
-        await asyncio.gather(
-            self._run(telling("mark_job_as_cancelled", decide_log_jobs, finished)),  # type: ignore[arg-type]
-            self.notify_job_cancellation(ids),
-        )
+        await asyncio.gather(self._log_canceled(ids), self.notify_job_cancellation(ids))
+
+    async def _log_canceled(self, ids: list[types.JobId]) -> None:
+        finished: list[Finished] = [(job, "canceled", None) for job in arguments.job_ids(ids)]
+        await self._run(telling("mark_job_as_cancelled", decide_log_jobs, finished))
 
     async def update_heartbeat(self, job_ids: list[types.JobId]) -> None:
         """Set heartbeats to now."""
@@ -278,6 +280,8 @@ class QueueQueries(NotificationQueries, Port):
     ) -> list[models.LogStatistics]:
         """Aggregate, then return up to ``limit`` statistics within ``last``, the newest first."""
         await self._aggregate()
+        if limit is not None:
+            limit = arguments.int64(limit)
         window = None if last is None else microseconds(last)
         statement = asking("log_statistics", select_log_statistics, limit, window)
         return build(models.LogStatistics, *await self._run_dated(statement), "created")
@@ -319,6 +323,16 @@ def _ids(tables: Tables, now: Instant, events: list[StoreEvent]) -> list[JobId |
     return enqueued_ids(events)
 
 
+def _limits(
+    entrypoints: dict[types.QueueEntrypoint, EntrypointExecutionParameter],
+) -> dict[str, int]:
+    limits = {arguments.text(name): each.concurrency_limit for name, each in entrypoints.items()}
+    # A statement that seats its claims is sent without limits where there are none.
+    if any(limit > 0 for limit in limits.values()) or not semantics_in_force().slots:
+        return {name: arguments.int64(limit) for name, limit in limits.items()}
+    return limits
+
+
 def _given(entrypoints: Iterable[str]) -> list[str]:
     return [arguments.text(name) for name in entrypoints]
 
@@ -341,13 +355,13 @@ def _check_conflict(on_conflict: str, keys: list[str | None]) -> None:
 
 
 def _new_jobs(batch: query_helpers.NormedEnqueueParam) -> list[NewJob]:
-    columns = zip(
+    # The newest release has seen to it that they are of one length.
+    columns = zip_longest(
         map(arguments.text, batch.entrypoint),
         map(arguments.binary, batch.payload),
         map(arguments.int32, batch.priority),
         map(microseconds, batch.execute_after),
         (None if key is None else arguments.text(key) for key in batch.dedupe_key),
         map(arguments.document, batch.headers),
-        strict=True,
     )
-    return [NewJob(*column) for column in columns]
+    return [NewJob(*column) for column in columns]  # type: ignore[arg-type]

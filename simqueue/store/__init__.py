@@ -20,6 +20,7 @@ from simqueue.store.dequeueing import Claim, decide_dequeue, lock_candidates
 from simqueue.store.enqueueing import NewJob, decide_enqueue, enqueued_ids
 from simqueue.store.executing import execute
 from simqueue.store.finishing import (
+    Finished,
     decide_aggregate,
     decide_clear_log,
     decide_clear_queue,
@@ -65,7 +66,7 @@ from simqueue.store.reads import (
     select_throughput_timeseries,
     select_unaggregated_log_count,
 )
-from simqueue.store.rejecting import check_channel, check_integer
+from simqueue.store.rejecting import check_integer, identifier
 from simqueue.store.scheduling import (
     decide_beat_schedules,
     decide_delete_schedules,
@@ -84,6 +85,7 @@ __all__ = [
     "ADVISORY",
     "ActiveWorker",
     "Claim",
+    "Finished",
     "JobDurations",
     "Names",
     "NewJob",
@@ -99,7 +101,6 @@ __all__ = [
     "Transaction",
     "Transactions",
     "apply",
-    "check_channel",
     "check_integer",
     "decide_aggregate",
     "decide_beat_schedules",
@@ -123,6 +124,7 @@ __all__ = [
     "enqueued_ids",
     "execute",
     "fold",
+    "identifier",
     "lock_candidates",
     "normalize_json",
     "render_table_changed",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from simqueue.errors import UniqueViolationError
+from simqueue.errors import PostgresError, UniqueViolationError
 from simqueue.model.events import JobPicked, StoreEvent
 from simqueue.model.ids import Duration, Instant, ManagerId
 from simqueue.model.rows import JobRow
@@ -14,6 +14,8 @@ from simqueue.store.keys import Key, job_of
 from simqueue.store.locks import Locks, Resource, job_rows
 from simqueue.store.rejecting import check_instant, check_text
 from simqueue.store.tables import Tables
+
+_LOWEST = -(1 << 63)
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -36,7 +38,8 @@ def decide_dequeue(tables: Tables, now: Instant, claim: Claim) -> list[StoreEven
 
     Raises:
         UniqueViolationError: a claim would sit in a capacity slot that is taken.
-        PostgresError: no timestamp lies ``heartbeat_timeout`` before now.
+        PostgresError: no timestamp lies ``heartbeat_timeout`` before now, or no ``bigint`` says by
+            how much the manager is beyond its limit.
     """
     found = _find(tables, now, claim)
     if found is None:
@@ -77,6 +80,8 @@ def _find(
     room = claim.batch_size
     if claim.worker_limit is not None:
         left = claim.worker_limit - tables.jobs.load(claim.manager, claim.limits)
+        if tables.semantics.capped and left < _LOWEST:
+            raise PostgresError("22003", "bigint out of range")
         if left <= 0:
             return None
         if tables.semantics.capped:

@@ -22,12 +22,16 @@ from simqueue.store.tables import Tables
 
 
 class NewJob(msgspec.Struct, frozen=True):
-    """A job as a client sends it; ``execute_after`` is a delay, ``headers`` JSON text."""
+    """A job as a client sends it; ``execute_after`` is a delay, ``headers`` JSON text.
 
-    entrypoint: str
+    Older releases send columns of unequal length, and the server fills up the shorter ones with
+    NULL, which a job without an entrypoint, a priority or a delay does not survive.
+    """
+
+    entrypoint: str | None
     payload: bytes | None
-    priority: int
-    execute_after: Duration
+    priority: int | None
+    execute_after: Duration | None
     dedupe_key: str | None
     headers: str | None
 
@@ -48,9 +52,13 @@ def decide_enqueue(
     number = tables.jobs.next_id
     named: dict[str, JobId] = {}
     for job in jobs:
+        if job.entrypoint is None or job.priority is None or job.execute_after is None:
+            leaves = _burned(tables, events, len(jobs))
+            message = "null value in column violates not-null constraint"
+            raise PostgresError("23502", message, leaves=leaves)
         due = now + job.execute_after
         if not is_timestamp(tables.names, due):
-            raise out_of_range(_burned(tables, len(events), len(jobs)))
+            raise out_of_range(_burned(tables, events, len(jobs)))
         key = job.dedupe_key
         held = None if key is None else named.get(key) or tables.jobs.live_keys.get(key)
         if key is None or held is None:
@@ -65,7 +73,7 @@ def decide_enqueue(
         elif on_conflict == "skip":
             events.append(JobDeduplicated(JobId(number), held, key))
         elif on_conflict == "raise" or key in named:
-            leaves = _burned(tables, len(events), len(jobs))
+            leaves = _burned(tables, events, len(jobs))
             keys = [each.dedupe_key for each in jobs[: len(events) + 1]]
             raise _conflict(tables, on_conflict, keys, leaves)
         else:
@@ -96,17 +104,20 @@ def _conflict(
     return PostgresError("21000", message, leaves=leaves)
 
 
-def _burned(tables: Tables, decided: int, sent: int) -> tuple[IdsBurned, ...]:
-    """Return the ids that a statement has drawn which fails after ``decided`` of its jobs.
+def _burned(tables: Tables, decided: Sequence[StoreEvent], sent: int) -> tuple[IdsBurned, ...]:
+    """Return the ids that a statement has drawn which fails after those jobs that are ``decided``.
 
     The statement joins what it inserts with what was sent. A hash join, which is what PostgreSQL
-    plans for batches of usual size, inserts one row, then reads all that was sent, which draws
-    the ids, then goes on to insert. Older statements draw, insert and log job by job.
+    plans for batches of usual size, comes to the first row that it inserts, then reads all that
+    was sent, which draws the ids, then goes on to insert. Older statements draw, insert and log
+    job by job.
     """
+    count = len(decided)
     if tables.semantics.ids_up_front:
-        return (IdsBurned("queue", sent if decided else 1),)
-    drawn = IdsBurned("queue", decided + 1)
-    return (drawn, IdsBurned("log", decided)) if decided else (drawn,)
+        inserted = any(isinstance(event, JobEnqueued | JobReprioritized) for event in decided)
+        return (IdsBurned("queue", sent if inserted else count + 1),)
+    drawn = IdsBurned("queue", count + 1)
+    return (drawn, IdsBurned("log", count)) if count else (drawn,)
 
 
 def enqueued_ids(events: Sequence[StoreEvent]) -> list[JobId | None]:

@@ -91,15 +91,22 @@ def check_page(limit: int | None, offset: int = 0) -> None:
 def check_notification(channel: str, payload: str) -> None:
     """Refuse a channel or a payload that is too long, or no channel at all (SQLSTATE 22023)."""
     check_text((payload,))
-    check_channel(channel)
+    _check_channel(channel)
     if len(payload.encode()) >= _PAYLOAD_BYTES:
         raise PostgresError("22023", "payload string too long")
 
 
-def check_channel(channel: str) -> None:
-    """Refuse a channel with a long name or none."""
+def _check_channel(channel: str) -> None:
     check_text((channel,))
     if not channel:
         raise PostgresError("22023", "channel name cannot be empty")
     if len(channel.encode()) >= _NAME_BYTES:
         raise PostgresError("22023", "channel name too long")
+
+
+def identifier(name: str) -> str:
+    """Return a quoted name as the server takes it: cut to 63 bytes; none is refused (42601)."""
+    check_text((name,))
+    if not name:
+        raise PostgresError("42601", "zero-length delimited identifier")
+    return name.encode()[: _NAME_BYTES - 1].decode(errors="ignore")

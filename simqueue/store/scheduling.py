@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from simqueue.model.events import (
+    IdsBurned,
     ScheduleDeleted,
     ScheduleInserted,
     ScheduleKept,
@@ -16,7 +17,7 @@ from simqueue.model.events import (
 )
 from simqueue.model.ids import Duration, Instant, ScheduleId
 from simqueue.model.rows import ScheduleRow
-from simqueue.store.rejecting import check_instant, check_text
+from simqueue.store.rejecting import check_instant, check_text, is_timestamp, out_of_range
 from simqueue.store.statistics import SECOND
 from simqueue.store.tables import Tables
 
@@ -43,7 +44,10 @@ def decide_insert_schedules(
     known = tables.schedules.by_name
     added: dict[tuple[str, str], ScheduleId] = {}
     for expression, entrypoint, delay in registered:
-        due = tables.names.truncate(check_instant(tables.names, now + delay), SECOND)
+        if not is_timestamp(tables.names, now + delay):
+            # Each row's id is drawn before its times are computed.
+            raise out_of_range((IdsBurned("schedules", len(events) + 1),))
+        due = tables.names.truncate(Instant(now + delay), SECOND)
         name = (expression, entrypoint)
         there = known.get(name) or added.get(name)
         if there is not None:

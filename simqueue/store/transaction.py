@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 _DRAW_SCHEDULE_IDS = (e.ScheduleInserted, e.ScheduleKept)
 _DRAWS = (e.JobEnqueued, e.JobDeduplicated, e.JobReprioritized, *_DRAW_SCHEDULE_IDS)
+_INSERTS = (e.JobEnqueued, e.JobReprioritized)
 _FOLDS = (e.LogsAggregated, e.LogCleared, e.StatisticsCleared)
 
 
@@ -151,7 +152,8 @@ class Transaction(Generic[T]):
         if not needed:
             return
         jobs = not any(isinstance(event, _DRAW_SCHEDULE_IDS) for event in self.events)
-        if jobs and needed > 1 and self._tables.semantics.ids_up_front:
+        inserts = any(isinstance(event, _INSERTS) for event in self.events[: reached - 1])
+        if jobs and inserts and self._tables.semantics.ids_up_front:
             needed = sum(drawing)
         sequence = self._tables.jobs if jobs else self._tables.schedules
         first = sequence.next_id

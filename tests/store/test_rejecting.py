@@ -98,15 +98,11 @@ REFUSED: dict[str, tuple[str, Work]] = {
         "22021",
         lambda db: select_browse_queue(db.tables, db.now, 1, 0, None, ["\0"]),
     ),
-    "a page of no status": (
-        "22P02",
-        lambda db: select_browse_queue(db.tables, db.now, 1, 0, ["lost"], None),
+    "a page of a status with a NUL": (
+        "22021",
+        lambda db: select_browse_queue(db.tables, db.now, 1, 0, ["lo\0st"], None),
     ),
     "a status there is not": ("22P02", lambda db: db.run(decide_log_jobs, [(1, "lost", None)])),
-    "a first run in ages": (
-        "22008",
-        lambda db: db.run(decide_insert_schedules, [("* * * * *", "s", AGES)]),
-    ),
     "no channel": ("22023", lambda db: db.run(decide_notify, "", "payload")),
     "a long channel": ("22023", lambda db: db.run(decide_notify, "c" * 64, "payload")),
     "a long payload": ("22023", lambda db: db.run(decide_notify, "channel", "x" * 8_000)),
@@ -145,6 +141,19 @@ def test_the_server_refuses(db: Workbench, what: str) -> None:
         work(db)
     assert caught.value.sqlstate == sqlstate
     assert snapshot(db.tables) == before
+
+
+def test_a_page_of_a_status_that_there_is_not_is_empty(db: Workbench) -> None:
+    db.enqueue(new())
+    assert select_browse_queue(db.tables, db.now, 1, 0, ["lost"], None) == []
+
+
+def test_a_first_run_in_ages_is_refused_but_the_ids_up_to_it_are_drawn(db: Workbench) -> None:
+    first, impossible = ("* * * * *", "s", Duration(0)), ("* * * * *", "t", AGES)
+    with pytest.raises(PostgresError) as caught:
+        db.run(decide_insert_schedules, [first, impossible, first])
+    assert caught.value.sqlstate == "22008"
+    assert (db.tables.schedules.rows, db.tables.schedules.next_id) == ({}, 3)
 
 
 def test_an_escaped_backslash_before_u0000_is_no_nul(db: Workbench) -> None:
