@@ -308,6 +308,13 @@ class StatementReplied(Event, frozen=True, tag=_tag):
     statement: StatementId
 
 
+class ConnectionLost(Event, frozen=True, tag=_tag):
+    """A connection broke, and with it the statement that was not answered yet, if there was one."""
+
+    connection: str
+    statement: StatementId | None = None
+
+
 class Listening(Event, frozen=True, tag=_tag):
     """A connection listens on a channel from now on, or no longer does."""
 
@@ -425,6 +432,7 @@ WorldEvent = (
     | StatementCommitted
     | StatementFailed
     | StatementReplied
+    | ConnectionLost
     | Listening
     | NotificationDelivered
     | NotificationDropped

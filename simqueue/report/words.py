@@ -164,6 +164,10 @@ def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a ca
             return f"has statement {statement} rejected: {sqlstate} {message}"
         case e.StatementReplied(statement):
             return f"gets the reply to statement {statement}"
+        case e.ConnectionLost(connection, None):
+            return f"loses its connection {connection}"
+        case e.ConnectionLost(connection, statement):
+            return f"loses its connection {connection}, and statement {statement} with it"
         case e.Listening(connection, channel, on):
             return f"{'listens' if on else 'stops listening'} to {channel} over {connection}"
         case e.NotificationDelivered(connection, sent):

@@ -12,6 +12,7 @@ from simqueue.adapter.connection import connection_lost
 from simqueue.choices import Choices, Stream
 from simqueue.errors import PostgresError
 from simqueue.model.events import (
+    ConnectionLost,
     NotificationDelivered,
     NotificationDropped,
     StatementReplied,
@@ -69,7 +70,7 @@ class Route:
         return delays[self._commit.deviate(len(delays))]
 
 
-Pending = tuple[StatementId, EntryNumber, asyncio.Future[Any]]
+Pending = tuple[StatementId, asyncio.Future[Any]]
 """A statement that was sent and is not answered yet."""
 
 
@@ -133,7 +134,7 @@ class SimulatedConnection:
         )
         route = self._route(name)
         answer: asyncio.Future[T] = self._loop.create_future()
-        self._pending = number, sent, answer
+        self._pending = number, answer
         due = server.scheduler.now + self._network.delay(route.request)
         server.scheduler.post(server.process, due, self._receive, work, number, sent, route, answer)
         return await answer
@@ -237,13 +238,17 @@ class SimulatedConnection:
             return
         self._lost = True
         self._server.disconnect(self)
-        if self._pending is not None:
-            number, sent, answer = self._pending
-            due = max(self._server.scheduler.now + self._network.hop, self._arrived)
-            self._arrived = due
-            self._server.scheduler.post(
-                self.process, due, self._reply, number, sent, answer, None, connection_lost()
-            )
+        pending, self._pending = self._pending, None
+        lost = ConnectionLost(self.name, None if pending is None else pending[0])
+        self._server.recorder.append(self.process.worker, lost)
+        if pending is not None:
+            self._arrived = max(self._server.scheduler.now + self._network.hop, self._arrived)
+            self._server.scheduler.post(self.process, self._arrived, self._fail, pending[1])
+
+    def _fail(self, answer: asyncio.Future[Any]) -> None:
+        self._release()
+        if not answer.done():
+            answer.set_exception(connection_lost())
 
     def close(self) -> None:
         """Drop the connection, its client being gone, and with it what was on the way to it."""
