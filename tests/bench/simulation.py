@@ -142,7 +142,7 @@ def _stock_drains() -> None:
 
 @contextmanager
 def _no_log() -> Iterator[None]:
-    def append(self: Recorder, worker: str, event: object, cause: object = None) -> EntryNumber:
+    def append(self: Recorder, *_: object) -> EntryNumber:
         return EntryNumber(0)
 
     with mock.patch.object(Recorder, "append", append):
