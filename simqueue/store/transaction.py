@@ -69,10 +69,13 @@ class Transaction(Generic[T]):
     @property
     def deadlocked(self) -> bool:
         """Whether it waits for itself, by way of others."""
-        seen = self.blocker
-        while seen is not None and seen is not self:
-            seen = seen.blocker
-        return seen is self
+        met: set[Transaction[Any]] = set()
+        other = self.blocker
+        # Others may wait in a circle that this one is not part of.
+        while other is not None and other not in met:
+            met.add(other)
+            other = other.blocker
+        return self in met
 
     def advance(self, earlier: Sequence[Transaction[Any]]) -> None:
         """Go as far as it goes without waiting; ``earlier`` are those older."""
@@ -163,10 +166,13 @@ class Transaction(Generic[T]):
 
     def _draw_for(self, error: PostgresError) -> None:
         """Draw the ids that a statement has drawn when it runs into a key that is taken."""
-        burned = [event for event in error.leaves if isinstance(event, e.IdsBurned)]
-        needed = sum(event.count for event in burned if event.sequence == "queue")
-        self._extend("queue", self._tables.jobs.next_id, needed)
-        error.leaves = tuple(event for event in burned if event.sequence != "queue")
+        leaves = [event for event in error.leaves if isinstance(event, e.IdsBurned)]
+        for event in leaves:
+            if event.sequence == "queue":
+                self._extend("queue", self._tables.jobs.next_id, event.count)
+            elif event.sequence == "schedules":
+                self._extend("schedules", self._tables.schedules.next_id, event.count)
+        error.leaves = tuple(event for event in leaves if event.sequence == "log")
 
     def _extend(self, sequence: e.Sequence, first: int, needed: int) -> None:
         missing = needed - len(self._ids)

@@ -274,6 +274,16 @@ def test_statements_that_wait_for_each_other_are_a_deadlock(server):
     assert [row.dedupe_key for row in server.rows().values()] == ["c", "b", "a"]
 
 
+def test_who_waits_for_a_deadlock_is_not_part_of_it(server):
+    first = server.enqueue(new(key="c"))
+    one = server.enqueue(new(key="a"), new(key="c"), new(key="b"), on_conflict="skip")
+    other = server.enqueue(new(key="b"), new(key="a"), on_conflict="skip")
+    third = server.enqueue(new(key="a"))
+    server.commit(first)
+    assert third.blocker is one
+    assert [each.deadlocked for each in (one, other, third)] == [True, True, False]
+
+
 # --- schedules, log, tables ---
 
 TICKS = [("* * * * *", "s", Duration(0)), ("0 * * * *", "s", Duration(0))]
