@@ -43,22 +43,31 @@ class Connection(Protocol):
         ...
 
 
+_AT_ONCE = frozenset(("enqueue", "log_jobs", "retry_job", "update_heartbeat"))
+"""Statements that tasks send by the thousand, and that nobody waits for anything with."""
+
+
 class LocalConnection:
     """A session of a ``Database`` in this process: statements are executed at once."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self._incarnation = database.incarnation
+        self._on_the_way = 0
         self.on_notify: Hear = _unheard
 
     async def run(self, statement: Statement[T]) -> T:
-        """Execute a statement now."""
+        """Execute a statement and answer it, in one step."""
+        if self._on_the_way or statement.name not in _AT_ONCE:
+            # Who claims or asks in a loop may await nothing else: without this nobody else runs.
+            # What is sent meanwhile comes after it.
+            self._on_the_way += 1
+            try:
+                await asyncio.sleep(0)
+            finally:
+                self._on_the_way -= 1
         self._check()
-        answer = self.database.execute(statement)
-        if statement.name == "dequeue":
-            # A busy worker awaits nothing else between two batches: without this nobody else runs.
-            await asyncio.sleep(0)
-        return answer
+        return self.database.execute(statement)
 
     async def listen(self, channel: str) -> None:
         """Hear the notifications of ``channel`` from now on."""

@@ -101,8 +101,8 @@ class QueueQueries(NotificationQueries, Port):
 
     def _lost_slot(self, error: PostgresError) -> bool:
         """Return whether another claim took the capacity slot, which is as good as no job."""
-        slots = f"{self.qbe.settings.queue_table}_picked_slot_idx"
-        return error.sqlstate == _DEADLOCK or error.constraint_name == slots
+        constraint = error.constraint_name or ""
+        return error.sqlstate == _DEADLOCK or constraint.endswith("_picked_slot_idx")
 
     @overload
     async def enqueue(
@@ -346,12 +346,8 @@ def _check_conflict(on_conflict: str, keys: list[str | None]) -> None:
         unknown = TypeError if len(_MODES) == 1 else AssertionError
         known = ", ".join(map(repr, _MODES))
         raise unknown(f"on_conflict is {on_conflict!r}; with the installed PgQueuer use {known}")
-    named = [key for key in keys if key is not None]
-    if on_conflict == "update_priority" and len(named) > len(set(named)):
-        # PostgreSQL refuses to update one row twice in a statement.
-        raise ValueError(
-            "with on_conflict='update_priority' a dedupe_key can stand only once in a call"
-        )
+    if on_conflict == "update_priority":
+        query_helpers.reject_repeated_dedupe_keys(keys)
 
 
 def _new_jobs(batch: query_helpers.NormedEnqueueParam) -> list[NewJob]:

@@ -11,7 +11,7 @@ from simqueue.store import Tables, decide_drop
 class SchemaQueries(Port):
     """Answers as an installed, up-to-date schema would."""
 
-    async def install(self) -> None:
+    async def install(self, create_schema: bool = True) -> None:  # noqa: FBT001, FBT002
         """Do nothing: the tables are there."""
 
     async def upgrade(self) -> None:

@@ -91,17 +91,36 @@ def test_the_clock_never_goes_back_with_the_wall_clock(monkeypatch):
     assert read == [5_000, 5_001, 9_000]
 
 
-def test_a_dequeue_lets_other_tasks_run_before_it_returns(database):
+@pytest.mark.parametrize("name", ["dequeue", "queue_size"])
+def test_who_claims_or_asks_in_a_loop_lets_other_tasks_run(database, name):
     order = []
 
     async def scene():
         asyncio.get_running_loop().call_soon(order.append, "other")
-        statement = Statement("dequeue", lambda t, n: [], lambda t, n, e: order.append("dequeue"))
+        statement = Statement(name, lambda t, n: [], lambda t, n, e: order.append("executed"))
         await LocalConnection(database).run(statement)
         order.append("returned")
 
     asyncio.run(scene())
-    assert order == ["dequeue", "other", "returned"]
+    assert order == ["other", "executed", "returned"]
+
+
+def test_no_statement_overtakes_another_of_its_connection(database):
+    order = []
+
+    async def scene():
+        connection = LocalConnection(database)
+
+        async def send(name):
+            statement = Statement(name, lambda t, n: [], lambda t, n, e: order.append(name))
+            await connection.run(statement)
+            order.append(f"{name} returned")
+
+        await asyncio.gather(*map(send, ("dequeue", "enqueue", "queue_size")))
+
+    asyncio.run(scene())
+    assert order[::2] == ["dequeue", "enqueue", "queue_size"]
+    assert order[1::2] == ["dequeue returned", "enqueue returned", "queue_size returned"]
 
 
 def test_statements_are_executed_in_the_order_in_which_they_were_sent(database):

@@ -218,7 +218,7 @@ def test_update_priority_raises_the_job_that_is_there_and_never_lowers_it(querie
 
 def test_update_priority_takes_a_dedupe_key_once_per_call(queries):
     async def use():
-        with pytest.raises(ValueError, match="only once in a call"):
+        with pytest.raises(ValueError, match="at most once per call"):
             await queries.enqueue(
                 ["charge"] * 2,
                 [None] * 2,

@@ -34,7 +34,7 @@ def database():
         yield dsn
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # it holds PgQueuer's clock, which other tests want back
 def rig(database):
     """Both sides on one clock."""
     from sides import open_rig
