@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from simqueue.model.events import Entry, WorkerExited, WorkerReady
+from simqueue.model.events import ConnectionLost, Entry, WorkerExited, WorkerReady
 from simqueue.model.ids import ManagerId
 from simqueue.store import Tables
 
@@ -13,14 +13,15 @@ class NoOrphan:
     """When a worker's ``run()`` returns, no row is left picked in its name.
 
     Such a job runs nowhere, and nobody else takes it before its heartbeat is stale. It is not a
-    violation when the worker was killed or ended with an error: recovery is for such rows.
+    violation when the worker was killed, ended with an error, or lost its connection and could not
+    give back anything: recovery is for such rows.
     """
 
     name: ClassVar[str] = "no-orphan"
     reason: ClassVar[str] = (
         "a worker that shut down gracefully has finished or given back what it picked"
     )
-    sees: ClassVar[tuple[type, ...]] = (WorkerReady, WorkerExited)
+    sees: ClassVar[tuple[type, ...]] = (WorkerReady, WorkerExited, ConnectionLost)
 
     def __init__(self, tables: Tables) -> None:
         self._tables = tables
@@ -39,6 +40,4 @@ class NoOrphan:
         if not held:
             return None
         jobs = ", ".join(str(job) for job in held[:10])
-        return (
-            f"{entry.worker} shut down and left {len(held)} job(s) picked that it never ran: {jobs}"
-        )
+        return f"{entry.worker} shut down and left {len(held)} job(s) picked in its name: {jobs}"

@@ -136,7 +136,10 @@ class SimulatedConnection:
         answer: asyncio.Future[T] = self._loop.create_future()
         self._pending = number, answer
         due = server.scheduler.now + self._network.delay(route.request)
-        server.scheduler.post(server.process, due, self._receive, work, number, sent, route, answer)
+        server.scheduler.post(
+            server.process, due, self._receive,
+            work, number, sent, route, server.incarnation, answer,
+        )  # fmt: skip
         return await answer
 
     async def _turn(self) -> None:
@@ -169,16 +172,17 @@ class SimulatedConnection:
             self._routes[asker, name] = route
         return route
 
-    def _receive(
+    def _receive(  # noqa: PLR0917  as it is posted
         self,
         work: Statement[T] | Callable[[], T],
         number: StatementId,
         sent: EntryNumber,
         route: Route,
+        incarnation: int,
         answer: asyncio.Future[T],
     ) -> None:
         """Have the server do the work, and send the reply on its way when it is done."""
-        if self._lost:
+        if incarnation != self._server.incarnation and not self.spared:
             return  # The request was on its way when the server crashed.
 
         def reply(result: T | None, error: PostgresError | None) -> None:
@@ -226,6 +230,8 @@ class SimulatedConnection:
         self._server.scheduler.post(self.process, due, self._deliver, channel, payload)
 
     def _deliver(self, channel: str, payload: str) -> None:
+        if self._lost:
+            return
         sent = self._in_flight.popleft()
         self._server.recorder.append(
             self.process.worker, NotificationDelivered(self.name, sent), sent
@@ -233,11 +239,13 @@ class SimulatedConnection:
         self.on_notify(channel, payload)
 
     def lose(self) -> None:
-        """Lose the server, and the statement it has not answered yet with it."""
+        """Lose the server, and with it what it has not answered yet and what was on the way."""
         if self.spared:
             return
         self._lost = True
+        self._server.connections.pop(self, None)
         self._server.disconnect(self)
+        self._drop_notifications()
         pending, self._pending = self._pending, None
         lost = ConnectionLost(self.name, None if pending is None else pending[0])
         self._server.recorder.append(self.process.worker, lost)
@@ -255,6 +263,9 @@ class SimulatedConnection:
         self.closed = True
         self._server.connections.pop(self, None)
         self._server.disconnect(self)
+        self._drop_notifications()
+
+    def _drop_notifications(self) -> None:
         for sent in self._in_flight:
             self._server.recorder.append(
                 self.process.worker, NotificationDropped(self.name, sent), sent

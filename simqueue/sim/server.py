@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
@@ -65,6 +66,7 @@ class Request(Generic[T]):
     answer: Callable[[T | None, PostgresError | None], None]
     spared: bool = False
     commits_after: int | None = None
+    waits: int = 0
 
 
 class Server:
@@ -87,6 +89,7 @@ class Server:
         self._sessions: dict[str, dict[SimulatedConnection, None]] = {}
         self._committed: list[Callable[[], None]] = []
         self.connections: dict[SimulatedConnection, None] = {}
+        self.incarnation = 1
         self._transactions = Transactions(self.tables)
         self._requests: dict[Transaction[Any], Request[Any]] = {}
 
@@ -139,7 +142,9 @@ class Server:
         elif transaction.blocker is not None:
             blocker = self._requests[transaction.blocker].number
             self._say(request, StatementHeld(request.number, blocker))
-            self._later(_DEADLOCK_TIMEOUT_US, self._break_deadlock, transaction)
+            request.waits += 1
+            look = partial(self._break_deadlock, request.waits)
+            self._later(_DEADLOCK_TIMEOUT_US, look, transaction)
         else:
             if request.commits_after is None:
                 request.commits_after = request.late() if transaction.events else 0
@@ -162,9 +167,10 @@ class Server:
         self._commit(request, transaction.now, transaction.events)
         self._finish(transaction)
 
-    def _break_deadlock(self, transaction: Transaction[Any]) -> None:
-        """Reject a statement that has waited for a while, if it waits for itself."""
-        if transaction in self._requests and transaction.deadlocked:
+    def _break_deadlock(self, wait: int, transaction: Transaction[Any]) -> None:
+        """Reject a statement that has waited for one thing for a while, if it waits for itself."""
+        request = self._requests.get(transaction)
+        if request is not None and request.waits == wait and transaction.deadlocked:
             transaction.fail(PostgresError("40P01", "deadlock detected"))
             self._go_on(transaction)
 
@@ -229,6 +235,7 @@ class Server:
         What has not committed never will, UNLOGGED tables are empty, and connections break, but
         for those that are spared: their statements are executed again.
         """
+        self.incarnation += 1
         interrupted = [self._requests[each] for each in self._transactions]
         for transaction in self._transactions:
             self._transactions.finish(transaction)

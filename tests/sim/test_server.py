@@ -10,13 +10,16 @@ from pgqueuer.domain import settings
 import simqueue
 from simqueue.errors import PostgresError
 from simqueue.model.events import (
+    ConnectionLost,
     JobEnqueued,
     JobPicked,
+    NotificationDelivered,
     ServerCrashed,
     StatementCommitted,
     StatementFailed,
     StatementHeld,
     StatementReplied,
+    StatementSent,
 )
 from simqueue.store import Names, fold
 
@@ -178,6 +181,62 @@ def test_what_has_not_committed_is_rolled_back_and_who_sent_it_is_told():
         run = simqueue.run(scenario, seed=seed)
         run.check()
     assert seen == {"08003"}
+
+
+async def two_crashes(sim):
+    def app(pq):
+        @pq.entrypoint("a")
+        async def a(job):
+            await asyncio.sleep(0.5)
+
+    worker = sim.worker("w", app)
+    await sim.queries.enqueue("a", None)
+    await asyncio.sleep(0.3)
+    sim.crash_server()
+    sim.crash_server()
+    worker.stop()
+    await asyncio.sleep(30)
+
+
+def test_a_worker_that_cannot_give_back_its_jobs_is_not_blamed_and_loses_a_connection_once():
+    for seed in range(10):
+        run = simqueue.run(two_crashes, seed=seed)
+        # PgQueuer's run() may end with the error that its statement met, or return.
+        assert run.failure is None or "PostgresError" in run.failure.signature
+        assert len(of(run, ConnectionLost)) == 1
+        lost = next(n for n, e in enumerate(run.events) if isinstance(e.event, ConnectionLost))
+        for entry in run.events[lost:]:
+            assert not (isinstance(entry.event, NotificationDelivered) and entry.worker == "w")
+
+
+def statements(entries, kind):
+    return {
+        entry.event.statement
+        for entry in entries
+        if isinstance(entry.event, kind) and entry.worker == "w"
+    }
+
+
+async def a_request_on_its_way(sim):
+    worker = sim.worker("w", restarted)
+    await sim.queries.enqueue("a", None)
+    await asyncio.sleep(sim.random.random())
+    if worker.alive:
+        worker.crash()
+    sim.crash_server()
+    await asyncio.sleep(1)
+
+
+def test_what_was_on_its_way_to_a_server_that_crashed_is_never_executed():
+    lost = 0
+    for seed in range(60):
+        run = simqueue.run(a_request_on_its_way, seed=seed)
+        run.check()
+        crashed = next(n for n, e in enumerate(run.events) if isinstance(e.event, ServerCrashed))
+        sent = statements(run.events[:crashed], StatementSent)
+        assert not sent & statements(run.events[crashed:], StatementCommitted)
+        lost += bool(sent - statements(run.events, StatementCommitted))
+    assert lost
 
 
 def test_a_server_cannot_crash_before_the_world_is_there():
