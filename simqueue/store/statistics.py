@@ -27,15 +27,16 @@ class Statistics:
             self._count(bucket, count, self.next_id)
             self.next_id += 1
 
-    def of_entrypoints(self, entrypoints: Iterable[str], below: int | None = None) -> set[Bucket]:
+    def of_entrypoints(self, entrypoints: Iterable[str], below: int | None = None) -> list[Bucket]:
         """Return the buckets of these entrypoints, or those of them with an id ``below``."""
         named = set(entrypoints)
         end = self.next_id if below is None else below
-        return {
+        # In their order: a set's is that of hashes of strings, and they are locked one by one.
+        return [
             bucket
             for bucket, number in self._buckets.items()
             if bucket[0] in named and number < end
-        }
+        ]
 
     def _count(self, bucket: Bucket, count: int, number: int) -> None:
         there = self._buckets.get(bucket)

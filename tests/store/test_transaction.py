@@ -18,6 +18,7 @@ from simqueue.store import (
     apply,
     decide_aggregate,
     decide_clear_queue,
+    decide_clear_statistics,
     decide_dequeue,
     decide_enqueue,
     decide_fetch_schedules,
@@ -333,6 +334,17 @@ def test_an_aggregation_leaves_what_was_logged_after_it_began(server):
     assert server.tables.log.unaggregated == 1
     server.commit(server.aggregate(guarded=True))
     assert [row.count for row in server.tables.statistics.rows.values()] == [2]
+
+
+def test_buckets_are_locked_in_the_order_of_their_rows_whatever_strings_hash_to(server):
+    for number in range(20):
+        server.commit(server.enqueue(new(f"e{number}")))
+    server.commit(server.aggregate(guarded=False))
+    names = [f"e{number}" for number in reversed(range(20))]
+    clearing = server.begin("clear_statistics_log", decide_clear_statistics, names)
+    assert [bucket[0] for _, bucket in server.tables.locks] == names[::-1]
+    server.commit(clearing)
+    assert not server.tables.statistics.rows
 
 
 def test_a_truncate_waits_for_all_who_use_its_table_and_they_for_it(server):
