@@ -1,10 +1,14 @@
 """Invariants over the store: what must hold in every run, noticed without the user writing a check.
 
-``invariant``      what an invariant is, and the panel that shows events to all of them
-``schedule_once``  a tick of a schedule runs once
-``no_orphan``      a worker that ended of itself holds no job
+``invariant``  what an invariant is
+``view``       what they all know of the world: who runs what, who is up, who was held up when
+``panel``      all of them, and what shows them the events
+
+Each of the other modules holds one invariant and is named after it.
 """
 
-from simqueue.check.invariant import INVARIANTS, Invariant, Panel
+from simqueue.check.invariant import Broken, Invariant
+from simqueue.check.panel import INVARIANTS, Panel, Verdict
+from simqueue.check.view import View
 
-__all__ = ["INVARIANTS", "Invariant", "Panel"]
+__all__ = ["INVARIANTS", "Broken", "Invariant", "Panel", "Verdict", "View"]

@@ -1,70 +1,51 @@
-"""What an invariant is, and the panel that shows events to all of them."""
+"""What an invariant is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
-from simqueue.check.no_orphan import NoOrphan
-from simqueue.check.schedule_once import ScheduleOnce
-from simqueue.errors import UsageError
+import msgspec
+
+from simqueue.check.view import View
 from simqueue.model.events import Entry
-from simqueue.store import Tables
+from simqueue.model.ids import Instant
 
 
-class Invariant(Protocol):
-    """One claim about every run, judged event by event."""
+class Broken(msgspec.Struct, frozen=True):
+    """What is wrong, in queue words.
+
+    ``variant`` tells apart ways in which one invariant breaks for different reasons; it enters the
+    failure's signature, so it names neither jobs nor workers nor times.
+    """
+
+    message: str
+    variant: str = ""
+
+
+class Invariant:
+    """One claim about every run.
+
+    An invariant of safety judges event by event. One of liveness says what is owed: ``due`` until
+    when the world may take its time, and ``overdue`` what it has not done by then. Those are asked
+    when a run ends, when it gives up waiting, and whenever ``see`` cannot tell.
+    """
 
     name: ClassVar[str]
     reason: ClassVar[str]
-    sees: ClassVar[tuple[type, ...]]
+    sees: ClassVar[tuple[type, ...]] = ()
     """The events it wants to be shown."""
 
-    def __init__(self, tables: Tables) -> None: ...
+    def __init__(self, view: View) -> None:
+        self.view = view
 
-    def see(self, entry: Entry) -> str | None:
-        """Return what is wrong after this event, in queue words, or None."""
-        ...
-
-
-INVARIANTS: tuple[type[Invariant], ...] = (ScheduleOnce, NoOrphan)
-"""All of them, on by default."""
-
-
-class Panel:
-    """The invariants of one run."""
-
-    __slots__ = ("_seers",)
-
-    def __init__(self, tables: Tables, *, without: Iterable[str] = ()) -> None:
-        off = _known(without)
-        self._seers: dict[type, list[Invariant]] = {}
-        for invariant in INVARIANTS:
-            if invariant.name not in off:
-                self._seat(invariant(tables))
-
-    @property
-    def sees(self) -> tuple[type, ...]:
-        """The events that any of them wants to be shown."""
-        return tuple(self._seers)
-
-    def _seat(self, invariant: Invariant) -> None:
-        for event in invariant.sees:
-            self._seers.setdefault(event, []).append(invariant)
-
-    def see(self, entry: Entry) -> tuple[str, str] | None:
-        """Return the first invariant that ``entry`` breaks by name, and what is wrong, or None."""
-        for invariant in self._seers.get(type(entry.event), ()):
-            message = invariant.see(entry)
-            if message is not None:
-                return invariant.name, message
+    def see(self, entry: Entry) -> Broken | None:
+        """Return what is wrong after this event: ``view`` is as before it, the tables as after."""
         return None
 
+    def due(self, now: Instant) -> Instant | None:
+        """Return the latest instant by which something that is owed now must have happened."""
+        return None
 
-def _known(names: Iterable[str]) -> frozenset[str]:
-    off = frozenset(names)
-    unknown = sorted(off - {invariant.name for invariant in INVARIANTS})
-    if unknown:
-        known = ", ".join(invariant.name for invariant in INVARIANTS)
-        raise UsageError(f"no invariant is named {unknown[0]!r}; there are: {known}")
-    return off
+    def overdue(self, now: Instant) -> Broken | None:
+        """Return what should have happened by now and has not."""
+        return None

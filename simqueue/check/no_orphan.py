@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from simqueue.check.invariant import Broken, Invariant
+from simqueue.check.view import View
 from simqueue.model.events import ConnectionLost, Entry, WorkerExited, WorkerReady
 from simqueue.model.ids import ManagerId
-from simqueue.store import Tables
 
 
-class NoOrphan:
+class NoOrphan(Invariant):
     """When a worker's ``run()`` returns, no row is left picked in its name.
 
     Such a job runs nowhere, and nobody else takes it before its heartbeat is stale. It is not a
@@ -23,11 +24,11 @@ class NoOrphan:
     )
     sees: ClassVar[tuple[type, ...]] = (WorkerReady, WorkerExited, ConnectionLost)
 
-    def __init__(self, tables: Tables) -> None:
-        self._tables = tables
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
         self._managers: dict[str, ManagerId] = {}
 
-    def see(self, entry: Entry) -> str | None:
+    def see(self, entry: Entry) -> Broken | None:
         """Remember each worker's manager; look at what it holds when it returns."""
         event = entry.event
         if isinstance(event, WorkerReady):
@@ -36,8 +37,10 @@ class NoOrphan:
         manager = self._managers.pop(entry.worker, None)
         if manager is None or not isinstance(event, WorkerExited) or event.error is not None:
             return None
-        held = sorted(self._tables.jobs.held_by(manager))
+        held = sorted(self.view.tables.jobs.held_by(manager))
         if not held:
             return None
         jobs = ", ".join(str(job) for job in held[:10])
-        return f"{entry.worker} shut down and left {len(held)} job(s) picked in its name: {jobs}"
+        return Broken(
+            f"{entry.worker} shut down and left {len(held)} job(s) picked in its name: {jobs}"
+        )

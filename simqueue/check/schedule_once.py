@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from simqueue.check.invariant import Broken, Invariant
+from simqueue.check.view import View
 from simqueue.model.events import DatabaseDropped, Entry, ScheduleDeleted, SchedulePicked
 from simqueue.model.ids import Instant, ScheduleId
-from simqueue.store import Tables
 
 
-class ScheduleOnce:
+class ScheduleOnce(Invariant):
     """No schedule is claimed twice for the same tick.
 
     A schedule's row is the lock that keeps several schedulers from running one tick twice. It is
@@ -23,11 +24,11 @@ class ScheduleOnce:
     )
     sees: ClassVar[tuple[type, ...]] = (SchedulePicked, ScheduleDeleted, DatabaseDropped)
 
-    def __init__(self, tables: Tables) -> None:
-        self._tables = tables
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
         self._claims: dict[ScheduleId, tuple[Instant, Entry]] = {}
 
-    def see(self, entry: Entry) -> str | None:
+    def see(self, entry: Entry) -> Broken | None:
         """Remember a claim; complain about a second one for the same tick."""
         event = entry.event
         if not isinstance(event, SchedulePicked):
@@ -37,10 +38,10 @@ class ScheduleOnce:
         self._claims[event.schedule_id] = event.due, entry
         if event.stale or claim is None or claim[0] != event.due:
             return None
-        return self._complaint(event, entry, claim[1])
+        return Broken(self._complaint(event, entry, claim[1]))
 
     def _complaint(self, event: SchedulePicked, second: Entry, first: Entry) -> str:
-        row = self._tables.schedules.rows[event.schedule_id]
+        row = self.view.tables.schedules.rows[event.schedule_id]
         apart = (second.at - first.at) / 1_000_000
         return (
             f"schedule {row.entrypoint!r} ({row.expression}) was claimed twice for its tick at "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
@@ -32,7 +32,12 @@ StrategyOption = Annotated[
     ),
 ]
 FaultsOption = Annotated[
-    str, typer.Option("--faults", metavar="NAME", help="What befalls workers and server: none.")
+    str,
+    typer.Option(
+        "--faults",
+        metavar="NAMES",
+        help="What befalls workers and server: none, network, production, or kinds.",
+    ),
 ]
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
@@ -51,15 +56,9 @@ def duration(text: str) -> timedelta:
 
 def config_with(faults: str) -> Config:
     """Return the default configuration with a preset of faults; ``UsageError`` if there is none."""
-    import msgspec
-
     from simqueue.model.config import Config, Faults
 
-    try:
-        return Config(faults=msgspec.convert({"preset": faults}, Faults))
-    except msgspec.ValidationError:
-        known = _either(get_args(get_type_hints(Faults)["preset"]))
-        raise UsageError(f"--faults {faults}: there is no such preset; choose {known}") from None
+    return Config(faults=Faults.named(faults))
 
 
 def check_strategy(name: str) -> None:

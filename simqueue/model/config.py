@@ -3,20 +3,70 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal, get_origin, get_type_hints
+from types import UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from simqueue.errors import UsageError
+from simqueue.model.ids import FaultKind
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which faults a run may suffer; all off. Those the scenario itself strikes need no switch."""
+FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
+_NETWORK: tuple[FaultKind, ...] = ("disconnect", "refuse", "fail", "slow", "late-notify")
 
-    preset: Literal["none"] = "none"
+PRESETS: dict[str, tuple[FaultKind, ...]] = {
+    "none": (),
+    "network": _NETWORK,
+    "production": FAULT_KINDS,
+}
+
+
+class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which faults a run may suffer; none by default. What a scenario strikes needs no switch.
+
+    Which of the ``kinds`` a run really suffers, how often and for how long, is drawn from its
+    seed, so that some runs have many of them and some but one.
+
+    ============== =============================================================================
+    crash          a worker is killed between two steps (SIGKILL), and started again later
+    stop           a worker is told to stop (SIGTERM), perhaps twice, and started again later
+    pause          nothing of a worker runs for a while, its connections staying open (SIGSTOP)
+    skew           a worker's wall clock is set, forwards or back
+    disconnect     a connection breaks: before a statement arrives, after its COMMIT, or while idle
+    refuse         the server does not let a client connect
+    fail           the server rejects a statement: 40001, 40P01, 57014, 57P01, 53300 or 08006
+    slow           a statement takes up to a minute, before it begins or until it commits
+    late-notify    what the server sends over a connection is held up for up to 30 seconds
+    restart-server the server is restarted properly; every connection is lost
+    crash-server   the server crashes: as before, and UNLOGGED tables are empty
+    fail-over      a replica takes over, with what was committed and empty UNLOGGED tables
+    ============== =============================================================================
+    """
+
+    kinds: tuple[FaultKind, ...] = ()
+
+    @classmethod
+    def named(cls, names: str) -> Faults:
+        """Return the faults of presets and kinds: ``"network"``, ``"crash,pause"``.
+
+        Raises:
+            UsageError: there is no preset and no kind of that name.
+        """
+        kinds: list[FaultKind] = []
+        for name in names.split(","):
+            known = PRESETS.get(name.strip(), tuple(k for k in FAULT_KINDS if k == name.strip()))
+            if not known and name.strip() not in PRESETS:
+                presets, offered = " or ".join(PRESETS), ", ".join(FAULT_KINDS)
+                raise UsageError(
+                    f"faults {name.strip()!r}: there is no such preset and no such fault; choose "
+                    f"{presets}, or some of {offered}, separated by commas"
+                )
+            kinds += [kind for kind in known if kind not in kinds]
+        return cls(tuple(kinds))
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,7 +80,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``hop`` is how long a message takes between a client and the server in calm weather, and
     ``hop_max`` how much longer the seed may make it. ``commit_max`` is how long after it was
     executed the seed may let a statement commit; until then others run into its locks.
-    ``without`` switches invariants off by name.
+    ``faults`` may befall workers, connections and the server until ``Simulation.heal()`` or the
+    scenario's end.
+    ``invariants`` names those that are judged, None is all of them; ``without`` switches some off.
+    ``patience`` is how long a due job may wait while a worker that could take it is idle.
     ``log_level`` is that of the root logger and of ``pgqueuer`` during a run; loggers that have
     levels of their own keep them.
     """
@@ -44,14 +97,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     commit_max: timedelta = timedelta(milliseconds=250)
     lag_max: timedelta = timedelta(milliseconds=250)
     faults: Faults = Faults()
+    invariants: tuple[str, ...] | None = None
     without: tuple[str, ...] = ()
+    patience: timedelta = timedelta(seconds=10)
     log_level: str = "INFO"
 
     def __post_init__(self) -> None:
         """Raise ``UsageError`` for a setting that makes no sense."""
         for name, wanted in get_type_hints(Config).items():
             value = getattr(self, name)
-            if not isinstance(value, get_origin(wanted) or wanted) or isinstance(value, bool):
+            if not isinstance(value, _classes(wanted)) or isinstance(value, bool):
                 raise UsageError(f"Config.{name} must be a {wanted}, not {value!r}")
             if isinstance(value, timedelta) and value < timedelta(0):
                 raise UsageError(f"Config.{name} must not be negative, as {value} is")
@@ -70,3 +125,10 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def epoch_us(self) -> int:
         """The Unix time of a run's first instant, in microseconds."""
         return (self.start - _EPOCH) // timedelta(microseconds=1)
+
+
+def _classes(wanted: Any) -> Any:
+    """Return what ``isinstance`` takes for an annotation."""
+    if isinstance(wanted, UnionType):
+        return tuple(_classes(each) for each in get_args(wanted))
+    return get_origin(wanted) or wanted

@@ -16,6 +16,7 @@ from simqueue.model.ids import (
     Bucket,
     Duration,
     EntryNumber,
+    FaultKind,
     Instant,
     JobId,
     ManagerId,
@@ -315,6 +316,13 @@ class ConnectionLost(Event, frozen=True, tag=_tag):
     statement: StatementId | None = None
 
 
+class ConnectionRefused(Event, frozen=True, tag=_tag):
+    """The server did not let a client connect."""
+
+    connection: str
+    sqlstate: str
+
+
 class Listening(Event, frozen=True, tag=_tag):
     """A connection listens on a channel from now on, or no longer does."""
 
@@ -347,9 +355,21 @@ class WorkerStarted(Event, frozen=True, tag=_tag):
 
 
 class WorkerReady(Event, frozen=True, tag=_tag):
-    """The worker's registration code ran; ``manager`` will mark its picks."""
+    """The worker's registration code ran; ``manager`` will mark its picks.
+
+    ``entrypoints`` are names with their concurrency limits, 0 being none; ``schedules`` names with
+    their expressions. ``tasks_max`` is how many jobs the worker may hold, None any number;
+    ``drain`` says that it ends when the queue is empty, ``pooled`` that it has several connections.
+    """
 
     manager: ManagerId
+    entrypoints: tuple[tuple[str, int], ...] = ()
+    schedules: tuple[tuple[str, str], ...] = ()
+    heartbeat_timeout: Duration = Duration(30_000_000)
+    dequeue_timeout: Duration = Duration(30_000_000)
+    tasks_max: int | None = None
+    drain: bool = False
+    pooled: bool = False
 
 
 class WorkerStopping(Event, frozen=True, tag=_tag):
@@ -366,6 +386,35 @@ class WorkerCrashed(Event, frozen=True, tag=_tag):
     """The worker got SIGKILL: nothing of it runs any more, no ``finally`` either."""
 
 
+class WorkerPaused(Event, frozen=True, tag=_tag):
+    """Nothing of the worker runs for so long, while its connections stay open (SIGSTOP)."""
+
+    duration: Duration
+
+
+class WorkerResumed(Event, frozen=True, tag=_tag):
+    """The worker runs again before its pause was over."""
+
+
+class ClockSet(Event, frozen=True, tag=_tag):
+    """The worker's wall clock is from now on so far ahead of the world's, behind if negative."""
+
+    offset: Duration
+
+
+class TasksLeaked(Event, frozen=True, tag=_tag):
+    """The worker's ``run()`` returned while these tasks of it were not done."""
+
+    tasks: tuple[str, ...]
+
+
+class ErrorIgnored(Event, frozen=True, tag=_tag):
+    """A task ended with an error some time ago, and nobody has looked at it since."""
+
+    task: str
+    error: str
+
+
 class HandlerStarted(Event, frozen=True, tag=_tag):
     """A handler began to run a job (``job_id``) or a schedule (``schedule_id``)."""
 
@@ -375,20 +424,27 @@ class HandlerStarted(Event, frozen=True, tag=_tag):
 
 
 class HandlerFinished(Event, frozen=True, tag=_tag):
-    """The handler returned."""
+    """The handler returned; ``cancelled`` says that its cancel scope had been cancelled by then."""
 
     entrypoint: str
     job_id: JobId | None = None
     schedule_id: ScheduleId | None = None
+    cancelled: bool = False
 
 
 class HandlerRaised(Event, frozen=True, tag=_tag):
-    """The handler raised, or was cancelled (``CancelledError``)."""
+    """The handler raised, or was cancelled (``CancelledError``).
+
+    ``retry`` says that it asked to be retried, ``cancelled`` that its task or its cancel scope had
+    been cancelled by then.
+    """
 
     entrypoint: str
     error: str
     job_id: JobId | None = None
     schedule_id: ScheduleId | None = None
+    retry: bool = False
+    cancelled: bool = False
 
 
 class LogLine(Event, frozen=True, tag=_tag):
@@ -419,6 +475,31 @@ class LoopBlocked(Event, frozen=True, tag=_tag):
     duration: Duration
 
 
+class ServerRestarted(Event, frozen=True, tag=_tag):
+    """The server was shut down properly and started: every connection is lost, no row is."""
+
+
+class FaultStruck(Event, frozen=True, tag=_tag):
+    """A fault that the run may suffer befell the entry's worker, or the server.
+
+    ``statement`` is the one it befell, if it was one.
+    """
+
+    fault: FaultKind
+    detail: str = ""
+    statement: StatementId | None = None
+
+
+class Healed(Event, frozen=True, tag=_tag):
+    """All faults ended; from now on what is owed is due."""
+
+
+class Reached(Event, frozen=True, tag=_tag):
+    """A moment came that ``sim.sometimes`` or ``sim.eventually`` waits for."""
+
+    name: str
+
+
 class InvariantBroken(Event, frozen=True, tag=_tag):
     """A check found that something which must always hold does not."""
 
@@ -433,6 +514,7 @@ WorldEvent = (
     | StatementFailed
     | StatementReplied
     | ConnectionLost
+    | ConnectionRefused
     | Listening
     | NotificationDelivered
     | NotificationDropped
@@ -441,6 +523,11 @@ WorldEvent = (
     | WorkerStopping
     | WorkerExited
     | WorkerCrashed
+    | WorkerPaused
+    | WorkerResumed
+    | ClockSet
+    | TasksLeaked
+    | ErrorIgnored
     | HandlerStarted
     | HandlerFinished
     | HandlerRaised
@@ -448,6 +535,10 @@ WorldEvent = (
     | TaskFailed
     | ScenarioChose
     | LoopBlocked
+    | ServerRestarted
+    | FaultStruck
+    | Healed
+    | Reached
     | InvariantBroken
 )
 

@@ -168,6 +168,8 @@ def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a ca
             return f"loses its connection {connection}"
         case e.ConnectionLost(connection, statement):
             return f"loses its connection {connection}, and statement {statement} with it"
+        case e.ConnectionRefused(connection, sqlstate):
+            return f"is refused connection {connection}: {sqlstate}"
         case e.Listening(connection, channel, on):
             return f"{'listens' if on else 'stops listening'} to {channel} over {connection}"
         case e.NotificationDelivered(connection, sent):
@@ -182,6 +184,15 @@ def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a ca
             return f"chooses {name} = {value}"
         case e.LoopBlocked(duration):
             return f"blocks its loop for {duration / MICROSECONDS:g} s"
+        case e.ServerRestarted():
+            return "is shut down and started again"
+        case e.FaultStruck(fault, detail, statement):
+            befell = "" if statement is None else f" at statement {statement}"
+            return f"suffers {fault}{befell}" + (f": {detail}" if detail else "")
+        case e.Healed():
+            return "is healed: all faults end"
+        case e.Reached(name):
+            return f"reaches {name!r}"
         case e.InvariantBroken(name, message):
             return f"breaks {name}: {message}"
         case _:
@@ -194,13 +205,18 @@ WorkerEvent = (
     | e.WorkerStopping
     | e.WorkerExited
     | e.WorkerCrashed
+    | e.WorkerPaused
+    | e.WorkerResumed
+    | e.ClockSet
+    | e.TasksLeaked
+    | e.ErrorIgnored
     | e.HandlerStarted
     | e.HandlerFinished
     | e.HandlerRaised
 )
 
 
-def _of_workers(event: WorkerEvent) -> str:  # noqa: PLR0911  a case per event
+def _of_workers(event: WorkerEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a case per event
     match event:
         case e.WorkerStarted(incarnation):
             return "starts" if incarnation == 1 else f"starts again (incarnation {incarnation})"
@@ -212,6 +228,17 @@ def _of_workers(event: WorkerEvent) -> str:  # noqa: PLR0911  a case per event
             return "ends" if error is None else f"ends with {error}"
         case e.WorkerCrashed():
             return "is killed"
+        case e.WorkerPaused(duration):
+            return f"is paused for {duration / MICROSECONDS:g} s"
+        case e.WorkerResumed():
+            return "goes on before its pause is over"
+        case e.ClockSet(offset):
+            ahead = "ahead of" if offset >= 0 else "behind"
+            return f"has its clock set {abs(offset) / MICROSECONDS:g} s {ahead} the others"
+        case e.TasksLeaked(tasks):
+            return f"leaves tasks that are not done: {', '.join(tasks)}"
+        case e.ErrorIgnored(task, error):
+            return f"has an error that nobody looks at in task {task}: {error}"
         case e.HandlerStarted():
             return f"starts to run {_task(event)}"
         case e.HandlerFinished():

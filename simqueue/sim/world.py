@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from simqueue.adapter.connection import AMBIENT
 from simqueue.adapter.installed import names_in_force, semantics_in_force
-from simqueue.check import Panel
+from simqueue.check import Panel, Verdict
 from simqueue.choices import Choices, ladder
 from simqueue.errors import RefusedError
 from simqueue.model.config import Config
@@ -74,7 +74,7 @@ class World:
         self.loop.on_reading = self._spend_reading
         names = names_in_force(self.epoch_us)
         self.server = Server(self.scheduler, self.recorder, names, semantics_in_force())
-        self.panel = Panel(self.server.tables, without=config.without)
+        self.panel = Panel(self.server.tables, config)
         self.recorder.watch(self._judge, *self.panel.sees)
         self.network = Network(
             self.choices,
@@ -144,12 +144,16 @@ class World:
             self.picks[entry.event.job_id] = EntryNumber(number)
 
     def _judge(self, number: int, entry: Entry) -> None:
-        broken = self.panel.see(entry)
-        if broken is None or self.failure is not None:
-            return
-        name, message = broken
-        self.fail(Failure("invariant", message, where=name, signature=f"invariant:{name}"))
-        self.recorder.append(entry.worker, InvariantBroken(name, message), EntryNumber(number))
+        verdict = self.panel.see(entry)
+        if verdict is not None and self.failure is None:
+            self._condemn(verdict, entry.worker, EntryNumber(number))
+
+    def _condemn(self, verdict: Verdict, worker: str, cause: EntryNumber | None) -> None:
+        invariant, broken = verdict
+        name, variant = invariant.name, broken.variant
+        signature = f"invariant:{name}:{variant}" if variant else f"invariant:{name}"
+        self.fail(Failure("invariant", broken.message, where=name, signature=signature))
+        self.recorder.append(worker, InvariantBroken(name, broken.message), cause)
 
     def refused(self, error: RefusedError) -> None:
         """End the run since code that nobody questions met a refusal, and took it for a failure."""

@@ -363,7 +363,7 @@ def test_what_cannot_be_written_is_refused_and_nothing_else_touched(call, tmp_pa
 
 
 def test_what_is_not_built_is_refused_rather_than_ignored(call):
-    assert "choose none" in refused(call("fuzz", "one.py", "--faults", "network"))
+    assert "choose none" in refused(call("fuzz", "one.py", "--faults", "weather"))
     assert "choose random or calm" in refused(call("run", "one.py", "--strategy", "pct"))
     assert "--time 5x" in refused(call("fuzz", "one.py", "--time", "5x"))
 
