@@ -1,9 +1,9 @@
 """A deploy at the wrong moment: one tick of a schedule runs twice.
 
 Claim: each tick of a schedule runs once, however many schedulers there are and whenever they are
-deployed. Invariant: ``schedule-once``. Affected: PgQueuer up to 1.6.0. A scheduler computes the
-delay to a schedule's next run before it sends the statement that claims what is due; when the tick
-passes in between, the claimed schedule's next run is set to the very tick it was claimed for.
+deployed. A scheduler computes the delay to a schedule's next run before it sends the statement
+that claims what is due; when the tick passes in between, the claimed schedule's next run is set
+to the very tick it was claimed for. Affected: PgQueuer up to 1.6.0. Invariant: ``schedule-once``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from pgqueuer.models import Schedule
 
     import simqueue
+
+ID = "double-tick"
+AFFECTED, FIXED = "1.6.0", None
+INVARIANT = "schedule-once"
+VARIANTS = ("",)
+FAULTS = "none"
 
 DEPLOYS = 20
 

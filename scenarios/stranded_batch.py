@@ -1,7 +1,8 @@
 """A shutdown in the middle of a batch: the jobs that were claimed with it run nowhere.
 
-Claim: a worker that shut down gracefully holds no job. Invariant: ``no-orphan``. Affected: PgQueuer
-1.2.0 and older; fixed in 1.3.0, where this scenario finds nothing.
+Claim: a worker that shut down gracefully holds no job. PgQueuer 1.2.0 asks between two jobs of a
+batch whether it shall end, and if so forgets the rest of the batch, which stays picked (#693).
+Affected: 1.2.0 and older. Fixed in 1.3.0. Invariant: ``no-orphan``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
     import simqueue
 
-JOBS = 40
+ID = "stranded-batch"
+AFFECTED, FIXED = "1.2.0", "1.3.0"
+INVARIANT = "no-orphan"
+VARIANTS = ("",)
+FAULTS = "none"
+
+DEPLOYS = 8
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
@@ -29,7 +36,7 @@ async def scenario(sim: simqueue.Simulation) -> None:
             await asyncio.sleep(0.01)
 
     worker = sim.worker("worker", app, batch_size=10)
-    for _ in range(8):
+    for _ in range(DEPLOYS):
         await sim.queries.enqueue(["send_mail"] * 5, [None] * 5, [0] * 5)
         await asyncio.sleep(sim.random.uniform(0, 0.2))
         worker.stop()

@@ -101,8 +101,11 @@ class PostgresError(SimqueueError):
     ``sqlstate`` is the five-character code, ``constraint_name`` names a violated constraint.
     ``leaves`` are the events that stay although the statement failed: ids drawn from a sequence.
     ``awaits`` are the rows and the keys of unique indexes that the statement came to until it met
-    one that was taken, that last, as the store's locks name them.
+    one that was taken, that last, as the store's locks name them. ``by_fault`` says that the
+    statement would have succeeded but for a fault.
     """
+
+    by_fault = False
 
     def __init__(
         self,

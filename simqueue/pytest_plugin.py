@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import functools
 import inspect
+import itertools
 import os
 import shlex
 from collections.abc import Callable, Generator, Mapping
@@ -25,7 +26,9 @@ MARKER = "simqueue"
 FIXTURE = "sim"
 _RUNS = 100
 _TARGET = "pytest:"
-_OPTIONS = frozenset({"runs", "seed", "config"})
+_OPTIONS = ("runs", "seed", "config", "faults", "without")
+_REMARK = "simqueue"
+"""The property of a test's report, also in JUnit's XML, that says what its runs came to."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -61,8 +64,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known; read the trace that is to be replayed."""
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(runs=..., seed=..., config=...): run this `async def test(sim)` in simulated "
-        "worlds, once per seed.",
+        f"{MARKER}(runs=..., seed=..., faults=..., without=..., config=...): run this `async def "
+        "test(sim)` in simulated worlds, once per seed.",
     )
     _check_number(config, "--simqueue-runs", 1)
     _check_number(config, "--simqueue-seed", 0)
@@ -137,14 +140,14 @@ def pytest_pycollect_makeitem() -> Generator[None, Any, Any]:
 
 def _check(item: pytest.Function, marker: pytest.Mark) -> None:
     """Raise for a marked test that cannot be run."""
-    unknown = [*map(repr, marker.args), *sorted(set(marker.kwargs) - _OPTIONS)]
+    unknown = [*map(repr, marker.args), *sorted(set(marker.kwargs).difference(_OPTIONS))]
     runs, seed = marker.kwargs.get("runs", 1), marker.kwargs.get("seed", 0)
     if not inspect.iscoroutinefunction(item.obj):
         problem = f"is marked {MARKER}, so it must be an `async def`"
     elif FIXTURE not in inspect.signature(item.obj).parameters:
         problem = f"is marked {MARKER}, so it must take `{FIXTURE}`, the simulation it runs in"
     elif unknown:
-        problem = f"its marker takes runs=, seed= and config=, not {', '.join(unknown)}"
+        problem = f"its marker takes {'=, '.join(_OPTIONS)}=, not {', '.join(unknown)}"
     elif not isinstance(runs, int) or runs < 1:
         problem = f"its marker's runs must be a whole number of 1 or more, not {runs!r}"
     elif not isinstance(seed, int) or seed < 0:
@@ -211,8 +214,13 @@ def _play(item: pytest.Function, test: Callable[..., Any], fixtures: Mapping[str
 class _Skips:
     """A test as a scenario. What pytest's own exceptions say is kept until the run is over."""
 
-    test: Callable[..., Any]
+    test: functools.partial[Any]
     said: BaseException | None = None
+
+    @property
+    def __wrapped__(self) -> Callable[..., Any]:
+        """The test itself, whose source is read for the moments it marks."""
+        return self.test.func
 
     async def __call__(self, sim: object) -> None:
         """Run the test in a simulation."""
@@ -231,26 +239,60 @@ class _Skips:
 
 
 def _play_seeds(item: pytest.Function, scenario: _Skips) -> None:
-    from simqueue.sim.run import run
+    from simqueue.search.campaign import fuzz
+    from simqueue.search.known import DEFAULT_FILE, load_known
 
     runs, seed, config = _settings(item)
-    for number in range(seed, seed + runs):
-        played = run(scenario, seed=number, config=config, target=_TARGET + item.nodeid)
-        scenario.speak()
-        if not played.passed:
-            _fail(played.trace, item, f"after {number - seed} that passed" if number > seed else "")
+    campaign = fuzz(
+        scenario,
+        runs=runs,
+        seed=seed,
+        config=config,
+        target=_TARGET + item.nodeid,
+        known=load_known(item.config.rootpath / DEFAULT_FILE, missing_ok=True),
+        until_failure=True,
+        on_progress=lambda _: scenario.speak(),
+    )
+    for remark in campaign.remarks(DEFAULT_FILE):
+        item.user_properties.append((_REMARK, remark))
+    for found in campaign.failures:
+        _fail(found.trace, item, f"after {campaign.passed} that passed" if campaign.passed else "")
 
 
 def _settings(item: pytest.Function) -> tuple[int, int, Config]:
     """Return the number of runs, the first seed and the configuration."""
-    from simqueue.model.config import Config
-
     marker = item.get_closest_marker(MARKER)
     said: Mapping[str, Any] = {} if marker is None else marker.kwargs
     runs, seed = item.config.getoption("--simqueue-runs"), item.config.getoption("--simqueue-seed")
     runs = said.get("runs", _RUNS) if runs is None else runs
     seed = said.get("seed", 0) if seed is None else seed
-    return runs, seed, said.get("config") or Config()
+    return runs, seed, _config(said)
+
+
+def _config(said: Mapping[str, Any]) -> Config:
+    """Return what a marker's ``config``, ``faults`` and ``without`` amount to."""
+    import msgspec
+
+    from simqueue.errors import UsageError
+    from simqueue.model.config import Config, Faults
+
+    config, faults, without = said.get("config"), said.get("faults"), said.get("without")
+    if config is None:
+        config = Config()
+    elif not isinstance(config, Config):
+        raise UsageError(f"the marker's config must be a simqueue.Config, not {config!r}")
+    if isinstance(faults, str):
+        faults = Faults.named(faults)
+    if faults is not None:
+        if not isinstance(faults, Faults):
+            raise UsageError(
+                f"the marker's faults must be a simqueue.Faults or text, not {faults!r}"
+            )
+        config = msgspec.structs.replace(config, faults=faults)
+    if without is not None:
+        names = (without,) if isinstance(without, str) else tuple(without)
+        config = msgspec.structs.replace(config, without=(*config.without, *names))
+    return config
 
 
 def _fail(trace: Trace, item: pytest.Function, note: str) -> None:
@@ -317,6 +359,11 @@ def _say(item: pytest.Function, verdict: str, sentence: str) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say what became of a trace, also when the test passes."""
+    """Say what became of a trace and what runs came to, also of tests that pass."""
     for sentence in config.stash[_VERDICTS]:
         terminalreporter.write_line(sentence)
+    for report in itertools.chain(*terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport) and report.when == "call":
+            for name, remark in report.user_properties:
+                if name == _REMARK:
+                    terminalreporter.write_line(f"{report.nodeid}: {remark}")

@@ -1,46 +1,143 @@
-"""no-orphan: a worker that ended of itself holds no job."""
+"""no-orphan: no row stays picked that nobody works on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
-from simqueue.check.invariant import Broken, Invariant
-from simqueue.check.view import View
-from simqueue.model.events import ConnectionLost, Entry, WorkerExited, WorkerReady
-from simqueue.model.ids import ManagerId
+from simqueue.check.idle import Idle
+from simqueue.check.invariant import Broken
+from simqueue.check.owed import Liveness, Owed, latency, moment
+from simqueue.check.view import View, WorkerView
+from simqueue.check.wording import seconds
+from simqueue.model import events as e
+from simqueue.model.events import Entry
+from simqueue.model.ids import Instant, JobId, ManagerId
+from simqueue.model.rows import JobRow
 
 
-class NoOrphan(Invariant):
-    """When a worker's ``run()`` returns, no row is left picked in its name.
+class NoOrphan(Liveness):
+    """When a worker's ``run()`` returns no row is left picked in its name; and none is for ever.
 
-    Such a job runs nowhere, and nobody else takes it before its heartbeat is stale. It is not a
-    violation when the worker was killed, ended with an error, or lost its connection and could not
-    give back anything: recovery is for such rows.
+    A job that is left behind runs nowhere, and nobody else takes it before its heartbeat is stale.
+    It is not a violation when the worker was killed, ended with an error, lost its connection, or
+    had a statement rejected by a fault, and could not give back anything: recovery is for such
+    rows. But then another worker has to take them over (``forever``): one that has been idle and
+    registered their entrypoint looks for silent jobs at least every ``dequeue_timeout``, and finds
+    them once they have been silent for its ``heartbeat_timeout``.
+
+    That is not owed while the handler runs or beats come, while faults fly, or while every worker
+    that could take the job is busy: jobs that are queued may go first.
     """
 
     name: ClassVar[str] = "no-orphan"
     reason: ClassVar[str] = (
-        "a worker that shut down gracefully has finished or given back what it picked"
+        "a worker that shut down gracefully has finished or given back what it picked, and what "
+        "another one left behind is taken over"
     )
-    sees: ClassVar[tuple[type, ...]] = (WorkerReady, WorkerExited, ConnectionLost)
+    sees: ClassVar[tuple[type, ...]] = (
+        *Idle.sees, e.WorkerExited, e.ConnectionLost, e.FaultStruck,
+    )  # fmt: skip
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
+        self._idle = Idle(view)
+        self._grace = view.patience + 4 * latency(view.config)
+        """How much longer than its timeouts a worker may take to find a silent job and claim it."""
         self._managers: dict[str, ManagerId] = {}
+        self._ran: dict[JobId, Instant] = {}
 
     def see(self, entry: Entry) -> Broken | None:
         """Remember each worker's manager; look at what it holds when it returns."""
         event = entry.event
-        if isinstance(event, WorkerReady):
-            self._managers[entry.worker] = event.manager
-            return None
-        manager = self._managers.pop(entry.worker, None)
-        if manager is None or not isinstance(event, WorkerExited) or event.error is not None:
-            return None
-        held = sorted(self.view.tables.jobs.held_by(manager))
-        if not held:
+        broken: Broken | None = None
+        match event:
+            case e.WorkerReady(manager):
+                self._managers[entry.worker] = manager
+            case e.WorkerExited() | e.ConnectionLost() | e.FaultStruck(fault="fail"):
+                holder = self._managers.pop(entry.worker, None)
+                if holder is not None and isinstance(event, e.WorkerExited):
+                    broken = self._left_behind(entry.worker, event, holder)
+            case e.JobPicked(stale=True, previous=previous):
+                broken = self._taken_over_late(event.job_id, previous, entry.at)
+            case e.HandlerFinished(job_id=int(job)) | e.HandlerRaised(job_id=int(job)):
+                self._ran[JobId(job)] = entry.at
+            case e.JobLogged(job_id) | e.JobRetried(job_id):
+                self._ran.pop(job_id, None)
+        if type(event) in Idle.sees:
+            self._idle.take(entry)
+        return broken
+
+    # --- a worker that ended of itself ---
+
+    def _left_behind(self, worker: str, event: e.WorkerExited, manager: ManagerId) -> Broken | None:
+        held = self.view.tables.jobs.held_by(manager)
+        if event.error is not None or not held:
             return None
         jobs = ", ".join(str(job) for job in held[:10])
-        return Broken(
-            f"{entry.worker} shut down and left {len(held)} job(s) picked in its name: {jobs}"
-        )
+        return Broken(f"{worker} shut down and left {len(held)} job(s) picked in its name: {jobs}")
+
+    # --- one that did not ---
+
+    def _taken_over_late(
+        self, job: JobId, previous: ManagerId | None, at: Instant
+    ) -> Broken | None:
+        row = self.view.tables.jobs.rows[job]
+        owed = self._owed(row, previous, self._heirs(row.entrypoint, at), at)
+        return owed.broken() if owed is not None and at > owed.due else None
+
+    def owed(self, now: Instant) -> Iterator[Owed]:
+        """Yield the picked jobs that nobody works on and that an idle worker could take over."""
+        jobs = self.view.tables.jobs
+        for entrypoint, lane in jobs.lanes.items():
+            heirs = self._heirs(entrypoint, now) if len(lane.picked) else []
+            if not heirs:
+                continue
+            for job in lane.picked:
+                row = jobs.rows[job]
+                owed = self._owed(row, row.queue_manager_id, heirs, now)
+                if owed is not None:
+                    yield owed
+
+    def _heirs(self, entrypoint: str, at: Instant) -> list[tuple[WorkerView, Instant]]:
+        """Return the idle workers that could take over a job of an entrypoint, and since when."""
+        able = [worker for worker in self.view.workers.values() if entrypoint in worker.entrypoints]
+        idle = ((worker, self._idle.since(worker, at)) for worker in able)
+        return [(worker, since) for worker, since in idle if since is not None]
+
+    def _owed(
+        self,
+        row: JobRow,
+        manager: ManagerId | None,
+        heirs: list[tuple[WorkerView, Instant]],
+        at: Instant,
+    ) -> Owed | None:
+        """Return by when the first of its heirs must have taken over a job from a manager."""
+        view = self.view
+        holder = None if manager is None else view.managers.get(manager)
+        if not heirs or any(run.worker is holder for run in view.running.get(row.id, ())):
+            return None
+        beat = view.beats.get(row.id, row.heartbeat)
+        silent = max(beat, self._ran.get(row.id, beat), (holder and holder.ended) or beat)
+
+        def due(heir: tuple[WorkerView, Instant]) -> int:
+            worker, since = heir
+            return max(silent, since) + worker.heartbeat_timeout + worker.dequeue_timeout
+
+        heir = min(heirs, key=due)
+
+        def broken() -> Broken:
+            return Broken(
+                f"job {row.id} ({row.entrypoint}) stayed picked in the name of {_told(holder)}, "
+                f"silent for {seconds(at - beat)} since {moment(beat)}, although {heir[0]} was "
+                "idle and could take it over",
+                "forever",
+            )
+
+        return Owed(Instant(due(heir) + self._grace), broken)
+
+
+def _told(holder: WorkerView | None) -> str:
+    if holder is None:
+        return "a manager that nobody knows"
+    return f"{holder}, which {'runs no handler for it' if holder.alive else 'has ended'}"

@@ -4,17 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from simqueue.check.cancel_is_heard import CancelIsHeard
+from simqueue.check.concurrency_limit import ConcurrencyLimit
+from simqueue.check.dedupe_unique import DedupeUnique
+from simqueue.check.drain_means_done import DrainMeansDone
 from simqueue.check.invariant import Broken, Invariant
+from simqueue.check.legal_transition import LegalTransition
+from simqueue.check.no_lost_job import NoLostJob
 from simqueue.check.no_orphan import NoOrphan
+from simqueue.check.no_silent_error import NoSilentError
+from simqueue.check.no_starvation import NoStarvation
+from simqueue.check.run_ends import RunEnds
+from simqueue.check.schedule_on_time import ScheduleOnTime
 from simqueue.check.schedule_once import ScheduleOnce
+from simqueue.check.single_runner import SingleRunner
+from simqueue.check.status_is_true import StatusIsTrue
+from simqueue.check.terminal_once import TerminalOnce
 from simqueue.check.view import View
+from simqueue.check.worker_limit import WorkerLimit
 from simqueue.errors import UsageError
 from simqueue.model.config import Config
 from simqueue.model.events import Entry
-from simqueue.model.ids import Instant
+from simqueue.model.ids import EntryNumber, Instant
 from simqueue.store import Tables
 
-INVARIANTS: tuple[type[Invariant], ...] = (ScheduleOnce, NoOrphan)
+INVARIANTS: tuple[type[Invariant], ...] = (
+    StatusIsTrue,
+    NoLostJob,
+    TerminalOnce,
+    LegalTransition,
+    SingleRunner,
+    ConcurrencyLimit,
+    WorkerLimit,
+    DedupeUnique,
+    ScheduleOnce,
+    NoOrphan,
+    NoStarvation,
+    ScheduleOnTime,
+    RunEnds,
+    DrainMeansDone,
+    CancelIsHeard,
+    NoSilentError,
+)
 """All of them, on by default."""
 
 Verdict = tuple[Invariant, Broken]
@@ -42,8 +73,12 @@ class Panel:
         """The events that any of them wants to be shown."""
         return tuple(self._seers)
 
-    def see(self, entry: Entry) -> Verdict | None:
-        """Return the first invariant that ``entry`` breaks and what is wrong, or None."""
+    def see(self, entry: Entry, number: EntryNumber | None = None) -> Verdict | None:
+        """Return the first invariant that ``entry`` breaks and what is wrong, or None.
+
+        It is the one with that ``number`` in the event log, or else the next one.
+        """
+        self.view.number = EntryNumber(self.view.number + 1) if number is None else number
         found: Verdict | None = None
         for invariant in self._seers.get(type(entry.event), ()):
             # All of them, since each keeps books.

@@ -4,47 +4,121 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from simqueue.check.excuse import SCHEDULES, Leases, absent
 from simqueue.check.invariant import Broken, Invariant
-from simqueue.check.view import View
-from simqueue.model.events import DatabaseDropped, Entry, ScheduleDeleted, SchedulePicked
+from simqueue.check.resets import RESTARTING, restarts_ids
+from simqueue.check.view import Running, View
+from simqueue.check.wording import seconds, state
+from simqueue.model.events import Entry, ScheduleDeleted, SchedulePicked, ScheduleReleased
 from simqueue.model.ids import Instant, ScheduleId
 
 
 class ScheduleOnce(Invariant):
-    """No schedule is claimed twice for the same tick.
+    """No schedule is claimed twice for the same tick, nor while a live scheduler still runs it.
 
-    A schedule's row is the lock that keeps several schedulers from running one tick twice. It is
-    not a violation when a scheduler takes over a schedule whose holder has stopped beating: that
-    claim is marked stale, and the first one may never have finished.
+    A schedule's row is the lock that keeps several schedulers from running one tick twice, and
+    its heartbeat says that the one who holds it is alive.
+
+    It is not a violation when a scheduler takes over a schedule whose holder has stopped beating:
+    that claim is marked stale, and the first one may never have finished. A holder that has not
+    finished is excused if it was paused, its loop blocked, or its connection broken; a schedule
+    that was taken from it so may be claimed again beside it.
     """
 
     name: ClassVar[str] = "schedule-once"
     reason: ClassVar[str] = (
         "each tick of a schedule must run once, however many schedulers there are"
     )
-    sees: ClassVar[tuple[type, ...]] = (SchedulePicked, ScheduleDeleted, DatabaseDropped)
+    sees: ClassVar[tuple[type, ...]] = (
+        SchedulePicked, ScheduleReleased, ScheduleDeleted, *Leases.sees, *RESTARTING,
+    )  # fmt: skip
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._claims: dict[ScheduleId, tuple[Instant, Entry]] = {}
+        self._leases = Leases(view)
 
     def see(self, entry: Entry) -> Broken | None:
-        """Remember a claim; complain about a second one for the same tick."""
-        event = entry.event
-        if not isinstance(event, SchedulePicked):
-            self._claims.clear()
+        """Remember a claim; complain about a second one for the same tick, or beside a run."""
+        match entry.event:
+            case SchedulePicked() as picked:
+                # Both of them, since each keeps books.
+                found = self._claimed(entry, picked), self._beside(entry, picked)
+                return found[0] or found[1]
+            case ScheduleReleased(schedule_id=schedule):
+                ticking = self.view.ticking.get(schedule)
+                if ticking and entry.worker not in self.view.workers:
+                    self._leases.forfeit(schedule, ticking)
+            case ScheduleDeleted(schedule_id=schedule):
+                self._claims.pop(schedule, None)
+            case event if isinstance(event, RESTARTING):
+                if restarts_ids(event, "schedules"):
+                    self._claims.clear()
+                    self._leases.forfeit_all(self.view.ticking)
+            case _:
+                self._leases.note(entry)
+        return None
+
+    # --- one tick, two claims ---
+
+    def _claimed(self, entry: Entry, picked: SchedulePicked) -> Broken | None:
+        claim = self._claims.get(picked.schedule_id)
+        # Who takes a schedule over runs the tick that it was claimed for, and leaves the next one.
+        tick = claim[0] if picked.stale and claim is not None else picked.due
+        self._claims[picked.schedule_id] = tick, entry
+        if claim is None:
             return None
-        claim = self._claims.get(event.schedule_id)
-        self._claims[event.schedule_id] = event.due, entry
-        if event.stale or claim is None or claim[0] != event.due:
+        if picked.stale:
+            silent = entry.now - self.view.schedule_beats.get(picked.schedule_id, Instant(0))
+            if silent > SCHEDULES.timeout:
+                return None
+            return Broken(
+                f"{self._named(picked)} was claimed by {claim[1].worker}, and taken over by "
+                f"{entry.worker} {seconds(silent)} after its last beat, as if it were abandoned",
+                "early",
+            )
+        if claim[0] != picked.due:
             return None
-        return Broken(self._complaint(event, entry, claim[1]))
+        return Broken(self._complaint(picked, entry, claim[1]))
 
     def _complaint(self, event: SchedulePicked, second: Entry, first: Entry) -> str:
-        row = self.view.tables.schedules.rows[event.schedule_id]
         apart = (second.at - first.at) / 1_000_000
         return (
-            f"schedule {row.entrypoint!r} ({row.expression}) was claimed twice for its tick at "
+            f"{self._named(event)} was claimed twice for its tick at "
             f"+{event.due / 1_000_000:g}s: by {first.worker} at +{first.at / 1_000_000:.6f}s and "
             f"by {second.worker} {apart:.6f} s later"
         )
+
+    def _named(self, event: SchedulePicked) -> str:
+        row = self.view.tables.schedules.rows[event.schedule_id]
+        return f"schedule {row.entrypoint!r} ({row.expression})"
+
+    # --- a claim beside a run ---
+
+    def _beside(self, entry: Entry, picked: SchedulePicked) -> Broken | None:
+        schedule = picked.schedule_id
+        ticking = self.view.ticking.get(schedule)
+        held = [run for run in ticking or () if self._leases.holds(schedule, run)]
+        if not held:
+            return None
+        beat = self.view.schedule_beats.get(schedule, held[0].since)
+        wronged = [run for run in held if not self._excused(entry, picked, run, beat)]
+        self._leases.forfeit(schedule, held)
+        if not wronged:
+            return None
+        worker = wronged[0].worker
+        told = f"{self._named(picked)} was running on {worker} ({state(worker)}"
+        if picked.stale:
+            silent = seconds(entry.now - beat)
+            return Broken(
+                f"{told}, last beat {silent} ago) when {entry.worker} claimed it", "running"
+            )
+        return Broken(
+            f"{told}) when {entry.worker} claimed it, since another scheduler had released it",
+            "released",
+        )
+
+    def _excused(self, entry: Entry, picked: SchedulePicked, run: Running, beat: Instant) -> bool:
+        if not picked.stale:
+            return absent(run.worker, entry.at)
+        return self._leases.excuses_silence(run.worker, beat, entry.at, SCHEDULES)

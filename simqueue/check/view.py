@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from simqueue.model import events as e
 from simqueue.model.config import Config
 from simqueue.model.events import Entry
-from simqueue.model.ids import Duration, Instant, JobId, ManagerId, ScheduleId
+from simqueue.model.ids import Duration, EntryNumber, Instant, JobId, ManagerId, ScheduleId
 from simqueue.store import Tables
 
 _HALF_A_MINUTE, _NOTHING = Duration(30_000_000), Duration(0)
@@ -78,12 +78,12 @@ class View:
     ``running`` and ``ticking`` are the handlers that run a job or a schedule now, oldest first.
     ``beats`` is when a picked job was last beaten for, or picked.
     ``calm_since`` is the instant from which on what is owed is due: the run's first, or when its
-    faults ended; None while they fly.
+    faults ended; None while they fly. ``number`` is that of the entry that is shown.
     """
 
     __slots__ = (
-        "beats", "calm_since", "config", "managers", "patience", "running", "schedule_beats",
-        "tables", "ticking", "workers",
+        "beats", "calm_since", "config", "managers", "number", "patience", "running",
+        "schedule_beats", "tables", "ticking", "workers",
     )  # fmt: skip
 
     sees: ClassVar[tuple[type, ...]]
@@ -91,6 +91,7 @@ class View:
 
     def __init__(self, tables: Tables, config: Config = Config()) -> None:  # noqa: B008  frozen
         self.tables, self.config = tables, config
+        self.number = EntryNumber(-1)
         self.patience = Duration(config.patience // timedelta(microseconds=1))
         self.calm_since: Instant | None = None if config.faults.kinds else Instant(0)
         self.workers: dict[str, WorkerView] = {}

@@ -5,11 +5,14 @@
 ``delays``   the ladder from a picked integer to a duration
 """
 
-from simqueue.choices.delays import ladder
+from simqueue.choices.delays import RUNGS, ladder
 from simqueue.choices.door import Choices, Draws, Stream
-from simqueue.choices.sources import Calm, Generator, Recording, Seeded, Source
+from simqueue.choices.sources import DISASTER, MISHAP, Calm, Generator, Recording, Seeded, Source
 
 __all__ = [
+    "DISASTER",
+    "MISHAP",
+    "RUNGS",
     "Calm",
     "Choices",
     "Draws",

@@ -11,6 +11,16 @@ _EIGHT_WORDS = Struct("<8Q")
 _MEAN_GAPS = (None, 100, 20, 4, 0)
 """How many calm picks lie between two that are not, on average; None: all are calm."""
 
+DISASTER, MISHAP = "disaster:", "mishap:"
+"""What the last word of a key begins with when it is about a fault that ends something, as a crash
+does, or one that does not. A slash may follow, and what the fault befalls."""
+
+_MEAN_GAPS_OF_FAULTS: dict[str, tuple[int | None, ...]] = {
+    DISASTER: (None, None, None, 1000, 300, 100),
+    MISHAP: (None, None, None, 200, 40, 6),
+}
+"""Likewise: they leave a run time to go on."""
+
 NEVER = 1 << 62
 """A gap that no run outlives."""
 
@@ -121,9 +131,15 @@ class Seeded:
         """Begin the deviations of ``key``; equal seeds and keys give equal sequences."""
         kind = key.rpartition(" ")[2]
         if kind not in self._gaps:
-            which = Generator(self._seed, f"temper {kind}").below(len(_MEAN_GAPS))
-            self._gaps[kind] = _MEAN_GAPS[which]
+            self._gaps[kind] = self._mean_gap(kind)
         return _RandomDeviations(self._seed, key, self._gaps[kind])
+
+    def _mean_gap(self, kind: str) -> int | None:
+        fault, _, befallen = kind.partition("/")
+        gaps = _MEAN_GAPS_OF_FAULTS.get(fault.partition(":")[0] + ":", _MEAN_GAPS)
+        if befallen and not Generator(self._seed, f"temper {fault}").below(2):
+            return None  # Half of the faults that may befall a run do not.
+        return gaps[Generator(self._seed, f"temper {kind}").below(len(gaps))]
 
     def values(self, key: str) -> Values:
         """Begin the values of ``key``; equal seeds and keys give equal sequences."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from simqueue.cli.accept import accept_command
 from simqueue.cli.audit import audit_command, record_command
 from simqueue.cli.fuzz import fuzz_command
 from simqueue.cli.reading import diff_command, entropy_command, show_command
@@ -50,6 +51,7 @@ app.command("fuzz")(fuzz_command)
 app.command("replay")(replay_command)
 app.command("show")(show_command)
 app.command("diff")(diff_command)
+app.command("accept")(accept_command)
 app.command("audit")(audit_command)
 app.command("entropy")(entropy_command)
 app.command("_record", hidden=True)(record_command)

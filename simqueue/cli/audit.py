@@ -7,13 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simqueue.cli.options import SeedOption, TargetArgument
+from simqueue.cli.options import (
+    FaultsOption,
+    SeedOption,
+    TargetArgument,
+    WithoutOption,
+    config_with,
+)
 
 if TYPE_CHECKING:
     from simqueue.search.audit import Circumstance
 
 
-def audit_command(target: TargetArgument, seed: SeedOption = 0) -> None:
+def audit_command(
+    target: TargetArgument,
+    seed: SeedOption = 0,
+    faults: FaultsOption = "none",
+    without: WithoutOption = None,
+) -> None:
     """Look for whatever decides on its own.
 
     The seed is run twice here, the second time with a disturbed heap, and in fresh processes under
@@ -23,10 +34,11 @@ def audit_command(target: TargetArgument, seed: SeedOption = 0) -> None:
     Example:
       simqueue audit scenarios/lost_update.py --seed 7
     """  # noqa: D301  the backspace keeps lines apart
+    config = config_with(faults, without)
     from simqueue.search.audit import audit
     from simqueue.search.target import load_target
 
-    audited = audit(load_target(target), seed=seed, on_progress=_show)
+    audited = audit(load_target(target), seed=seed, config=config, on_progress=_show)
     events, python = len(audited.trace.events), platform.python_version()
     if audited.same:
         typer.echo(f"the same in all: {events} events, digest {audited.trace.digest}, {python}")
@@ -48,11 +60,14 @@ def _show(circumstance: Circumstance) -> None:
 def record_command(
     target: Annotated[str, typer.Argument()],
     seed: Annotated[int, typer.Argument()],
+    config: Annotated[str, typer.Argument(help="As JSON.")],
     file: Annotated[str, typer.Argument()],
 ) -> None:
     """Run one seed under the PYTHONHASHSEED of the environment, and write its trace."""
+    from simqueue.search.audit import decode_config
     from simqueue.search.target import load_target
     from simqueue.sim.run import run
 
     found = load_target(target)
-    run(found.scenario, seed=seed, target=found.name).trace.save(file)
+    settings = decode_config(config)
+    run(found.scenario, seed=seed, config=settings, target=found.name).trace.save(file)

@@ -17,17 +17,21 @@ import typer
 from simqueue.cli.options import (
     SEED_MAX,
     FaultsOption,
+    KnownOption,
     SeedOption,
     StrategyOption,
+    WithoutOption,
     check_strategy,
     config_with,
     duration,
+    given,
 )
 from simqueue.errors import UsageError
 
 if TYPE_CHECKING:
     from simqueue.model.config import Config
     from simqueue.search.campaign import Campaign, Strategy
+    from simqueue.search.known import Known
     from simqueue.search.target import Target
 
 _RUNS = 100
@@ -58,13 +62,16 @@ def fuzz_command(
     ] = None,
     strategy: StrategyOption = "random",
     faults: FaultsOption = "none",
+    without: WithoutOption = None,
+    known: KnownOption = None,
     traces: Annotated[
         str, typer.Option("--traces", metavar="DIR", help="Where failures are saved.")
     ] = ".simqueue/failures",
 ) -> None:
     """Run many seeds; save the first failure of each kind, and print how to replay it.
 
-    Exit status: 0 all passed, 1 a failure was found, 4 inconclusive.
+    Failures that `simqueue accept` made known are counted, and are none. Exit status: 0 no failure,
+    1 a failure was found, 4 inconclusive: something never came that the runs should have come to.
 
     \b
     Examples:
@@ -73,19 +80,23 @@ def fuzz_command(
     """  # noqa: D301  the backspace keeps lines apart
     check_strategy(strategy)
     limit = None if time_limit is None else duration(time_limit)
-    config = config_with(faults)
+    config = config_with(faults, without)
     from simqueue.search.failures import check_directory
+    from simqueue.search.known import DEFAULT_FILE, load_known
     from simqueue.search.target import load_targets
 
     check_directory(traces)
+    accepted = load_known(known or DEFAULT_FILE, missing_ok=known is None)
     # Now: what is imported and run may change the current directory.
     home = Path.cwd()
     found = {target.name: target for text in targets for target in load_targets(text)}
-    plan = _Plan(runs, seed, limit, processes, strategy, config)
+    plan = _Plan(runs, seed, limit, processes, strategy, config, accepted)
+    options = given(faults, without, strategy)
     statuses = set()
     for number, target in enumerate(found.values()):
         campaign, interrupted = _play(target, plan, time_share=len(found) - number)
-        statuses.add(_report(target, campaign, home, traces))
+        _report_failures(target, campaign, home / traces, home, options)
+        statuses.add(_report(target, campaign, accepted.file))
         if interrupted:
             typer.echo("interrupted", err=True)
             raise typer.Exit(_INTERRUPTED)
@@ -104,11 +115,13 @@ class _Plan:
         processes: int,
         strategy: str,
         config: Config,
+        known: Known,
     ) -> None:
         endless = SEED_MAX - seed
         self.runs = runs or (_RUNS if limit is None else endless)
         self.total = self.runs if runs or limit is None else None
-        self.seed, self.processes, self.config = seed, processes, config
+        self.seed, self.processes = seed, processes
+        self.config, self.known = config, known
         self.strategy: Strategy = "calm" if strategy == "calm" else "random"
         self._ends = None if limit is None else time.perf_counter() + limit.total_seconds()
 
@@ -141,6 +154,7 @@ def _play(target: Target, plan: _Plan, time_share: int) -> tuple[Campaign, bool]
                 target=target.name,
                 time_limit=plan.time_left(time_share),
                 strategy=plan.strategy,
+                known=plan.known,
                 on_progress=on_progress,
             )
         except KeyboardInterrupt:
@@ -181,29 +195,36 @@ def _bar(name: str, total: int | None) -> Iterator[Progress]:
         yield show
 
 
-def _report(target: Target, campaign: Campaign, home: Path, traces: str) -> int:
-    """Print what came of a target, save its failures, return the exit status it deserves."""
+def _report_failures(
+    target: Target, campaign: Campaign, traces: Path, home: Path, options: str
+) -> None:
+    """Save a target's failures, and tell the story of each."""
     from simqueue.report.story import render_story
     from simqueue.search.failures import keep
 
-    failed = campaign.runs - campaign.passed
-    kinds = len(campaign.failures)
     for found in campaign.failures:
         try:
-            path = os.path.relpath(keep(found.trace, home / traces), home)
+            path = os.path.relpath(keep(found.trace, traces), home)
             again = f"simqueue replay {shlex.quote(path)}"
         except UsageError as error:  # what was found is not lost with the file
             typer.echo(f"simqueue: {error}", err=True)
-            again = f"simqueue run {shlex.quote(target.name)} --seed {found.seed}"
+            again = f"simqueue run {shlex.quote(target.name)} --seed {found.seed}{options}"
         typer.echo(render_story(found.trace, again=again, tail=_STORY_TAIL))
+
+
+def _report(target: Target, campaign: Campaign, known: str) -> int:
+    """Print what came of a target; return the exit status it deserves."""
+    kinds = len(campaign.failures)
     typer.echo(
-        f"{target.name}: {campaign.runs} runs, {failed} failed in {kinds} "
+        f"{target.name}: {campaign.runs} runs, {campaign.failed} failed in {kinds} "
         f"way{'' if kinds == 1 else 's'}, {campaign.seeds_per_second:.0f} seeds/s"
     )
     for found in campaign.failures:
         typer.echo(f"  {found.count} x {found.signature} (first seed {found.seed})")
+    for remark in campaign.remarks(known):
+        typer.echo(f"  {remark}")
     for seed in campaign.lost:
         typer.echo(f"  seed {seed} is lost: the process that ran it was killed", err=True)
-    if failed:
+    if campaign.failed:
         return _FAILED
     return _INCONCLUSIVE if campaign.lost or campaign.inconclusive or not campaign.runs else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, get_args
 
@@ -40,6 +41,19 @@ FaultsOption = Annotated[
     ),
 ]
 
+WithoutOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--without", metavar="NAME", help="Do not judge this invariant; may be given repeatedly."
+    ),
+]
+KnownOption = Annotated[
+    str | None,
+    typer.Option(
+        "--known", metavar="FILE", help="Accepted failures, if not those of .simqueue/known.toml."
+    ),
+]
+
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
@@ -54,11 +68,24 @@ def duration(text: str) -> timedelta:
         raise UsageError(f"--time {text}: is longer than can be counted") from None
 
 
-def config_with(faults: str) -> Config:
-    """Return the default configuration with a preset of faults; ``UsageError`` if there is none."""
+def config_with(faults: str, without: list[str] | None = None) -> Config:
+    """Return the default configuration with some faults and without some invariants.
+
+    Raises:
+        UsageError: there is no fault of such a name; of invariants, a run tells.
+    """
     from simqueue.model.config import Config, Faults
 
-    return Config(faults=Faults.named(faults))
+    return Config(faults=Faults.named(faults), without=tuple(without or ()))
+
+
+def given(faults: str, without: list[str] | None, strategy: str = "random") -> str:
+    """Return options that are not the default ones as words of a command line."""
+    said = [] if faults == "none" else ["--faults", faults]
+    for name in without or ():
+        said += ["--without", name]
+    said += ["--strategy", strategy] if strategy != "random" else []
+    return "".join(f" {shlex.quote(word)}" for word in said)
 
 
 def check_strategy(name: str) -> None:

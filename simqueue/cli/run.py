@@ -14,8 +14,10 @@ from simqueue.cli.options import (
     StrategyOption,
     TargetArgument,
     VerboseOption,
+    WithoutOption,
     check_strategy,
     config_with,
+    given,
 )
 from simqueue.errors import UsageError
 
@@ -31,6 +33,7 @@ def run_command(
     ] = None,
     strategy: StrategyOption = "random",
     faults: FaultsOption = "none",
+    without: WithoutOption = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Run a scenario once. Exit status: 0 it passed, 1 it failed.
@@ -40,7 +43,7 @@ def run_command(
       simqueue run scenarios/lost_update.py --seed 7 --trace run.json
     """  # noqa: D301  the backspace keeps lines apart
     check_strategy(strategy)
-    config = config_with(faults)
+    config = config_with(faults, without)
     # Now: what is imported and run may change the current directory.
     file = None if trace is None else Path.cwd() / trace
     from simqueue.cli.live import printer
@@ -57,7 +60,7 @@ def run_command(
         watch=printer() if verbose else None,
     )
     again = f"simqueue run {shlex.quote(found.name)} --seed {seed}"
-    again += " --strategy calm" * (strategy == "calm")
+    again += given(faults, without, strategy)
     if trace is None or file is None:
         _report(played, again)
     else:

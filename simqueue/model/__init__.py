@@ -6,4 +6,5 @@
 ``config``   what a run is allowed to do
 ``trace``    a whole run in one document, with its failure
 ``tracefile``  that document as a file: written, read, checked
+``files``    files that are written whole or not at all
 """

@@ -83,6 +83,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``faults`` may befall workers, connections and the server until ``Simulation.heal()`` or the
     scenario's end.
     ``invariants`` names those that are judged, None is all of them; ``without`` switches some off.
+    ``accepted`` holds signatures of broken invariants that a run writes down and survives.
     ``patience`` is how long a due job may wait while a worker that could take it is idle.
     ``log_level`` is that of the root logger and of ``pgqueuer`` during a run; loggers that have
     levels of their own keep them.
@@ -99,6 +100,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     faults: Faults = Faults()
     invariants: tuple[str, ...] | None = None
     without: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
     patience: timedelta = timedelta(seconds=10)
     log_level: str = "INFO"
 

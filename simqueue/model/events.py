@@ -28,8 +28,11 @@ from simqueue.model.ids import (
 )
 
 
-class Event(msgspec.Struct, frozen=True, tag_field="type", omit_defaults=True):
-    """Base of all events; the tag is the class name in snake case."""
+class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaults=True):
+    """Base of all events; the tag is the class name in snake case.
+
+    No event is part of a reference cycle, so that the garbage collector need not look at them.
+    """
 
 
 def _tag(name: str) -> str:
@@ -501,10 +504,19 @@ class Reached(Event, frozen=True, tag=_tag):
 
 
 class InvariantBroken(Event, frozen=True, tag=_tag):
-    """A check found that something which must always hold does not."""
+    """A check found that something which must always hold does not.
+
+    ``variant`` tells apart ways in which one invariant breaks for different reasons.
+    """
 
     name: str
     message: str
+    variant: str = ""
+
+    @property
+    def signature(self) -> str:
+        """What a failure of that kind is recognized by."""
+        return ":".join(filter(None, ("invariant", self.name, self.variant)))
 
 
 WorldEvent = (
@@ -545,7 +557,7 @@ WorldEvent = (
 AnyEvent = StoreEvent | WorldEvent
 
 
-class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
+class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One line of the event log.
 
     ``at`` is virtual time, ``worker`` the simulated process on whose behalf it happened,

@@ -7,7 +7,7 @@ import msgspec
 from simqueue.model.ids import Instant, JobId, ManagerId, ScheduleId, Status
 
 
-class JobRow(msgspec.Struct, frozen=True):
+class JobRow(msgspec.Struct, frozen=True, gc=False):
     """A row of the queue table."""
 
     id: JobId
@@ -26,7 +26,7 @@ class JobRow(msgspec.Struct, frozen=True):
     slot: int | None
 
 
-class LogRow(msgspec.Struct, frozen=True):
+class LogRow(msgspec.Struct, frozen=True, gc=False):
     """A row of the log table: one status a job has had."""
 
     id: int
@@ -39,7 +39,7 @@ class LogRow(msgspec.Struct, frozen=True):
     aggregated: bool
 
 
-class StatisticsRow(msgspec.Struct, frozen=True):
+class StatisticsRow(msgspec.Struct, frozen=True, gc=False):
     """A row of the statistics table: how many log rows fell into one second."""
 
     id: int
@@ -50,7 +50,7 @@ class StatisticsRow(msgspec.Struct, frozen=True):
     entrypoint: str
 
 
-class ScheduleRow(msgspec.Struct, frozen=True):
+class ScheduleRow(msgspec.Struct, frozen=True, gc=False):
     """A row of the schedules table."""
 
     id: ScheduleId

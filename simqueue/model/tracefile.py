@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import stat
-from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
-from simqueue.errors import TraceFormatError, UsageError
+from simqueue.errors import TraceFormatError
+from simqueue.model.files import reason, write_whole
 from simqueue.model.trace import TRACE_VERSION, Recorded, Trace
 
 FORMAT = "simqueue-trace"
@@ -119,7 +118,7 @@ def load(path: str | os.PathLike[str]) -> Trace:
     except IsADirectoryError:
         raise TraceFormatError(origin, "is a directory; name a trace file in it") from None
     except (OSError, ValueError) as error:
-        raise TraceFormatError(origin, f"cannot be read ({_reason(error)})") from None
+        raise TraceFormatError(origin, f"cannot be read ({reason(error)})") from None
     return decode(document, origin)
 
 
@@ -129,40 +128,7 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
     Raises:
         UsageError: the file cannot be written there.
     """
-    target = Path(os.path.realpath(path))
-    document = encode(seal(trace))
-    try:
-        _refuse_device(target)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, document)
-    except (OSError, ValueError) as error:
-        where = os.fspath(path)
-        raise UsageError(f"{where}: cannot be written ({_reason(error)}); name another") from None
-
-
-def _refuse_device(target: Path) -> None:
-    # Replacing /dev/null by a file would succeed for root, and hurt everybody.
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        raise ValueError("it exists and is not a regular file")
-
-
-def _replace(target: Path, document: bytes) -> None:
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(document)
-            file.flush()
-            os.fsync(file.fileno())
-        if target.exists():
-            part.chmod(stat.S_IMODE(target.stat().st_mode))
-        part.replace(target)
-    finally:
-        with suppress(OSError):
-            part.unlink()
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()
+    write_whole(path, encode(seal(trace)))
 
 
 def schema() -> bytes:

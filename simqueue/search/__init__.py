@@ -3,6 +3,9 @@
 ``target``    a scenario by its name on the command line
 ``campaign``  many seeds of one scenario, in one process or several
 ``workers``   the processes of a campaign
+``evidence``  what its runs came to, and what none of them did
+``catalogue`` what a scenario's source says that one should come to
+``known``     failures that are accepted, so that the next one can be seen
 ``failures``  where found failures are kept
 ``replay``    a trace played again, and the verdict
 ``audit``     one seed under other circumstances

@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from simqueue.errors import UsageError
+from simqueue.model.config import Config
 from simqueue.model.trace import Trace
 from simqueue.report.difference import Difference, first_difference
 from simqueue.search.target import Target
@@ -19,7 +22,7 @@ from simqueue.sim.run import run
 
 HASH_SEEDS = ("0", "1", "2", "random")
 RECORD_COMMAND = "_record"
-"""The hidden command that a fresh process is started with: target, seed, trace file."""
+"""The hidden command that a fresh process is started with: target, seed, config, trace file."""
 
 _JUNK = 20_000
 
@@ -46,32 +49,36 @@ class Audit:
 
 
 def audit(
-    target: Target, *, seed: int = 0, on_progress: Callable[[Circumstance], None] | None = None
+    target: Target,
+    *,
+    seed: int = 0,
+    config: Config = Config(),  # noqa: B008  frozen
+    on_progress: Callable[[Circumstance], None] | None = None,
 ) -> Audit:
     """Run one seed here, again with another heap, and in fresh processes with other hash seeds.
 
     Raises:
         UsageError: a fresh process could not run it.
     """
-    first = _run(target, seed)
+    first = _run(target, seed, config)
     seen = []
-    for name, trace in _others(target, seed):
+    for name, trace in _others(target, seed, config):
         seen.append(Circumstance(name, first_difference(first, trace)))
         if on_progress is not None:
             on_progress(seen[-1])
     return Audit(first, tuple(seen))
 
 
-def _run(target: Target, seed: int) -> Trace:
-    return run(target.scenario, seed=seed, target=target.name).trace
+def _run(target: Target, seed: int, config: Config) -> Trace:
+    return run(target.scenario, seed=seed, config=config, target=target.name).trace
 
 
-def _others(target: Target, seed: int) -> Iterator[tuple[str, Trace]]:
+def _others(target: Target, seed: int, config: Config) -> Iterator[tuple[str, Trace]]:
     junk = _disturb()
-    yield "again, with a disturbed heap", _run(target, seed)
+    yield "again, with a disturbed heap", _run(target, seed, config)
     del junk
     for hash_seed in HASH_SEEDS:
-        trace = _in_fresh_process(target, seed, hash_seed)
+        trace = _in_fresh_process(target, seed, config, hash_seed)
         yield f"fresh process, PYTHONHASHSEED={hash_seed}", trace
 
 
@@ -83,10 +90,11 @@ def _disturb() -> list[object]:
     return junk
 
 
-def _in_fresh_process(target: Target, seed: int, hash_seed: str) -> Trace:
+def _in_fresh_process(target: Target, seed: int, config: Config, hash_seed: str) -> Trace:
     with tempfile.TemporaryDirectory(prefix="simqueue-") as directory:
         file = Path(directory, "trace.json")
-        arguments = [RECORD_COMMAND, target.name, str(seed), str(file)]
+        settings = msgspec.json.encode(config).decode()
+        arguments = [RECORD_COMMAND, target.name, str(seed), settings, str(file)]
         done = subprocess.run(  # noqa: S603  our own interpreter and our own command
             [sys.executable, "-m", "simqueue", *arguments],
             env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": _import_path()},
@@ -98,6 +106,11 @@ def _in_fresh_process(target: Target, seed: int, hash_seed: str) -> Trace:
             said = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
             raise UsageError(f"{target.name}: a fresh process could not run it: {said}")
         return Trace.load(file)
+
+
+def decode_config(text: str) -> Config:
+    """Return the configuration that a fresh process was given."""
+    return msgspec.json.decode(text, type=Config)
 
 
 def _import_path() -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -12,6 +14,9 @@ from typing import Literal
 from simqueue.errors import UsageError
 from simqueue.model.config import Config
 from simqueue.model.trace import Recorded, Trace
+from simqueue.search.catalogue import moments_in
+from simqueue.search.evidence import Evidence
+from simqueue.search.known import Known, KnownFailure, load_known
 from simqueue.search.workers import Result, results_here, results_of_processes
 from simqueue.sim.run import SEED_MAX, Run, Scenario, run
 
@@ -30,12 +35,27 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """A failure that is known, and in how many runs it occurred."""
+
+    signature: str
+    reason: str
+    count: int
+
+    def __str__(self) -> str:
+        """Return the signature and the reason, in one line."""
+        return " ".join(f"{self.signature} ({self.reason})".split())
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     """What came of running many seeds.
 
     ``failures`` are ordered by their first seed. ``lost`` are seeds whose process was killed while
-    it ran them. ``inconclusive`` names what no run reached though one should have. ``elapsed`` is
-    real seconds.
+    it ran them. ``elapsed`` is real seconds. ``accepted`` are the known failures that occurred: a
+    run that one of them ended neither passed nor failed. ``stale`` are those that did not, and
+    ``inconclusive`` says what no run came to though one should have; both are empty as long as a
+    campaign runs, and if none of its runs came to its end.
     """
 
     runs: int
@@ -44,6 +64,24 @@ class Campaign:
     lost: tuple[int, ...]
     inconclusive: tuple[str, ...]
     elapsed: float
+    accepted: tuple[Accepted, ...] = ()
+    stale: tuple[Accepted, ...] = ()
+
+    @property
+    def failed(self) -> int:
+        """How many runs failed in ways that are not known."""
+        return sum(found.count for found in self.failures)
+
+    def remarks(self, file: str) -> list[str]:
+        """Say in a line each what is known, what ``file`` need not know, and what never came."""
+        return [
+            *(f"{each.count} x accepted: {each}" for each in self.accepted),
+            *(
+                f"known failure {each} did not occur in {self.runs} runs: remove it from {file}"
+                for each in self.stale
+            ),
+            *(f"inconclusive: {missing}" for missing in self.inconclusive),
+        ]
 
     @property
     def seeds_per_second(self) -> float:
@@ -61,6 +99,8 @@ def fuzz(
     target: str = "",
     time_limit: timedelta | None = None,
     strategy: Strategy = "random",
+    known: Known | str | os.PathLike[str] = Known(),  # noqa: B008  frozen
+    until_failure: bool = False,
     on_progress: Callable[[Campaign], None] | None = None,
 ) -> Campaign:
     """Run the seeds ``seed .. seed + runs - 1``.
@@ -76,23 +116,29 @@ def fuzz(
         target: what traces call the scenario.
         time_limit: begin no more runs after this much real time.
         strategy: where the choices come from.
+        known: failures that are accepted, or the file that ``simqueue accept`` wrote. Those of
+            ``target`` are counted and not kept; broken invariants among them end no run.
+        until_failure: begin no more runs after one that fails in a way that is not known.
         on_progress: called after each run with the campaign so far.
 
     Raises:
         TargetError: ``scenario`` is not an async function.
-        UsageError: a number makes no sense.
+        UsageError: a number makes no sense, or ``known`` cannot be read.
     """
     _check_numbers(runs, seed, processes)
+    known = known if isinstance(known, Known) else load_known(known)
+    config = known.survived_by(config, target)
     choices: Recorded | None = {} if strategy == "calm" else None
 
     def play(number: int) -> Run:
         return run(scenario, seed=number, config=config, choices=choices, target=target)
 
-    tally = _Tally(started=time.perf_counter())
-    seeds = range(seed, seed + runs)
-    alone = processes == 1
+    tally = _Tally(time.perf_counter(), known.of(target), Evidence(wanted=moments_in(scenario)))
+    seeds, accepted = range(seed, seed + runs), frozenset(tally.known)
     with closing(
-        results_here(play, seeds) if alone else results_of_processes(play, seeds, processes)
+        results_here(play, seeds, accepted)
+        if processes == 1
+        else results_of_processes(play, seeds, processes, accepted)
     ) as results:
         for result in results:
             tally.add(result)
@@ -100,7 +146,9 @@ def fuzz(
                 on_progress(tally.campaign())
             if time_limit is not None and tally.elapsed() >= time_limit.total_seconds():
                 break
-    return tally.campaign()
+            if until_failure and tally.found:
+                break
+    return tally.whole_campaign(config)
 
 
 def _check_numbers(runs: int, seed: int, processes: int) -> None:
@@ -119,16 +167,24 @@ class _Tally:
     """A campaign while it runs; results may come in any order."""
 
     started: float
+    known: dict[str, KnownFailure]
+    evidence: Evidence
     passed: int = 0
+    excused: int = 0
     lost: list[int] = field(default_factory=list)
     found: dict[str, Found] = field(default_factory=dict)
+    occurred: Counter[str | None] = field(default_factory=Counter)
 
     def add(self, result: Result) -> None:
         """Count one result."""
+        self.evidence |= result.evidence
+        self.occurred.update({result.signature, *result.evidence.broken})
         if result.lost:
             self.lost.append(result.seed)
         elif result.signature is None:
             self.passed += 1
+        elif result.signature in self.known:
+            self.excused += 1
         else:
             self._add_failure(result.signature, result)
 
@@ -148,10 +204,27 @@ class _Tally:
         """Return what came of it so far."""
         failures = tuple(sorted(self.found.values(), key=lambda found: found.seed))
         return Campaign(
-            runs=self.passed + sum(found.count for found in failures),
+            runs=self.passed + self.excused + sum(found.count for found in failures),
             passed=self.passed,
             failures=failures,
             lost=tuple(sorted(self.lost)),
             inconclusive=(),
             elapsed=self.elapsed(),
+            accepted=tuple(each for each in self._accepted() if each.count),
         )
+
+    def whole_campaign(self, config: Config) -> Campaign:
+        """Return what came of it, and what did not: of that, runs cut short tell nothing."""
+        if not self.passed:
+            return self.campaign()
+        return replace(
+            self.campaign(),
+            inconclusive=self.evidence.missing(config),
+            stale=tuple(each for each in self._accepted() if not each.count),
+        )
+
+    def _accepted(self) -> list[Accepted]:
+        return [
+            Accepted(signature, failure.reason, self.occurred[signature])
+            for signature, failure in sorted(self.known.items())
+        ]

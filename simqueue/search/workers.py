@@ -13,6 +13,7 @@ from multiprocessing.context import ForkContext, ForkProcess
 
 from simqueue.errors import UsageError
 from simqueue.model.trace import Trace
+from simqueue.search.evidence import NOTHING, Evidence, gather
 from simqueue.sim.run import Run
 
 Job = Callable[[int], Run]
@@ -28,34 +29,42 @@ class Result:
     """What became of one seed.
 
     ``signature`` is its failure's, None if it passed. The ``trace`` comes with the first failure
-    of each signature that a process meets. ``lost``: its process was killed.
+    of each signature that a process meets, unless it is accepted. ``lost``: its process was killed.
     """
 
     seed: int
     signature: str | None = None
     trace: Trace | None = None
     lost: bool = False
+    evidence: Evidence = NOTHING
 
 
-def results_here(job: Job, seeds: range) -> Generator[Result, None, None]:
-    """Run seeds in this process, in their order."""
-    known: set[str] = set()
+def results_here(
+    job: Job, seeds: range, accepted: frozenset[str] = frozenset()
+) -> Generator[Result, None, None]:
+    """Run seeds in this process, in their order.
+
+    ``accepted`` are the signatures of failures of which no trace is wanted.
+    """
+    known = set(accepted)
     for seed in seeds:
         yield _result(job, seed, known)
 
 
 def _result(job: Job, seed: int, known: set[str]) -> Result:
     run = job(seed)
-    failure = run.failure
+    evidence, failure = gather(run), run.failure
     if failure is None:
-        return Result(seed)
+        return Result(seed, evidence=evidence)
     if failure.signature in known:
-        return Result(seed, failure.signature)
+        return Result(seed, failure.signature, evidence=evidence)
     known.add(failure.signature)
-    return Result(seed, failure.signature, run.trace)
+    return Result(seed, failure.signature, run.trace, evidence=evidence)
 
 
-def results_of_processes(job: Job, seeds: range, processes: int) -> Generator[Result, None, None]:
+def results_of_processes(
+    job: Job, seeds: range, processes: int, accepted: frozenset[str] = frozenset()
+) -> Generator[Result, None, None]:
     """Run seeds in forked processes; results come as they are ready.
 
     A process that is killed loses the seed it was running; another takes up the rest of its chunk.
@@ -66,7 +75,7 @@ def results_of_processes(job: Job, seeds: range, processes: int) -> Generator[Re
     """
     if "fork" not in multiprocessing.get_all_start_methods():
         raise UsageError("this platform cannot fork: use one process")
-    crew = _Crew(job, seeds, processes)
+    crew = _Crew(job, seeds, processes, accepted)
     try:
         yield from crew.results()
     finally:
@@ -89,6 +98,7 @@ class _Crew:
     job: Job
     seeds: range
     size: int
+    accepted: frozenset[str]
     left_over: list[range] = field(default_factory=list)
     hands: list[_Hand] = field(default_factory=list)
     context: ForkContext = field(default_factory=lambda: multiprocessing.get_context("fork"))
@@ -127,7 +137,7 @@ class _Crew:
         ours, theirs = self.context.Pipe()
         inherited = [hand.connection for hand in self.hands] + [ours]
         process = self.context.Process(
-            target=_work, args=(self.job, theirs, inherited), daemon=True
+            target=_work, args=(self.job, self.accepted, theirs, inherited), daemon=True
         )
         process.start()
         theirs.close()  # else its end of the pipe stays open when it dies
@@ -166,13 +176,15 @@ class _Crew:
             self._let_go(hand)
 
 
-def _work(job: Job, connection: Connection, inherited: list[Connection]) -> None:
+def _work(
+    job: Job, accepted: frozenset[str], connection: Connection, inherited: list[Connection]
+) -> None:
     """Run chunks of seeds until the other end closes; this is a forked process's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     _die_with_parent()
     for other in inherited:
         other.close()
-    known: set[str] = set()
+    known = set(accepted)
     while True:
         try:
             chunk = connection.recv()

@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from simqueue.adapter.connection import connection_lost
@@ -15,10 +17,12 @@ from simqueue.model.events import (
     ConnectionLost,
     NotificationDelivered,
     NotificationDropped,
+    StatementFailed,
     StatementReplied,
     StatementSent,
 )
 from simqueue.model.ids import EntryNumber, StatementId
+from simqueue.sim.faults import Injector, StatementFaults
 from simqueue.sim.process import Process
 from simqueue.sim.server import Request, Server
 from simqueue.store import Statement, Tables
@@ -30,9 +34,12 @@ CAUSE: ContextVar[EntryNumber | None] = ContextVar("simqueue_cause", default=Non
 
 
 class Network:
-    """How long messages take between clients and the server, and statements within it."""
+    """How long messages take between clients and the server, and statements within it.
 
-    __slots__ = ("choices", "commit_delays", "delays", "hop")
+    ``injector`` knows what goes wrong on the way.
+    """
+
+    __slots__ = ("choices", "commit_delays", "delays", "hop", "injector")
 
     def __init__(
         self,
@@ -41,8 +48,9 @@ class Network:
         *,
         delays: tuple[int, ...],
         commit_delays: tuple[int, ...],
+        injector: Injector,
     ) -> None:
-        self.choices, self.hop = choices, hop_us
+        self.choices, self.hop, self.injector = choices, hop_us, injector
         self.delays, self.commit_delays = delays, commit_delays
 
     def delay(self, stream: Stream) -> int:
@@ -51,12 +59,12 @@ class Network:
 
 
 class Route:
-    """The choices about one statement of one task: the way there and back, and the commit."""
+    """The choices about one statement of one task: the way there and back, the commit, faults."""
 
-    __slots__ = ("_commit", "_key", "_network", "reply", "request")
+    __slots__ = ("_commit", "_key", "_network", "faults", "reply", "request")
 
-    def __init__(self, network: Network, key: str) -> None:
-        self._network, self._key = network, key
+    def __init__(self, network: Network, key: str, faults: StatementFaults | None) -> None:
+        self._network, self._key, self.faults = network, key, faults
         self.request = network.choices.stream(f"{key} request")
         self.reply = network.choices.stream(f"{key} reply")
         self._commit: Stream | None = None
@@ -73,12 +81,42 @@ class Route:
 Pending = tuple[StatementId, asyncio.Future[Any]]
 """A statement that was sent and is not answered yet."""
 
+_UNTOUCHED: dict[str, list[Callable[[], None]]] = {}
+
+
+@dataclass(eq=False, slots=True)
+class _Errand:
+    """A statement or another request on its way there and back.
+
+    ``befalls`` is what befalls the worker at each moment of it, ``doomed`` that the connection
+    breaks after the commit, ``late`` by how many microseconds more it commits late.
+    """
+
+    work: Any
+    number: StatementId
+    sent: EntryNumber
+    route: Route
+    incarnation: int
+    answer: asyncio.Future[Any]
+    befalls: dict[str, list[Callable[[], None]]] = field(default_factory=lambda: _UNTOUCHED)
+    doomed: bool = False
+    late: int = 0
+
+    def moment(self, name: str) -> None:
+        """Let befall the worker what was chosen for a moment."""
+        for shoot in self.befalls.get(name, ()):
+            shoot()
+
+    def commit_delay(self) -> int:
+        """Pick how many microseconds after its execution the statement commits."""
+        return self.route.commit_delay() + self.late
+
 
 class SimulatedConnection:
     """One session of the simulated server, as asyncpg's driver uses one: a statement at a time.
 
     What arrives, replies and notifications alike, arrives in the order it was sent, since one
-    TCP stream carries both. One that is ``spared`` survives a crash of the server.
+    TCP stream carries both. One that is ``spared`` survives a crash of the server and every fault.
     """
 
     def __init__(
@@ -97,7 +135,7 @@ class SimulatedConnection:
         self._server, self._network, self._loop = server, network, loop
         self.closed = False
         server.connections[self] = None
-        self._lost = False
+        self.lost = False
         self._pending: Pending | None = None
         self._busy = False
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -105,6 +143,9 @@ class SimulatedConnection:
         self._in_flight: deque[EntryNumber] = deque()
         self._routes: dict[tuple[str, str], Route] = {}
         self._notify = network.choices.stream(f"{name} notify")
+        self._stalls = None
+        if not spared:
+            self._stalls = network.injector.of_statement(process.worker, f"{name} notify")
 
     async def run(self, statement: Statement[T]) -> T:
         """Send a statement when the connection is free, and wait for the reply."""
@@ -113,6 +154,10 @@ class SimulatedConnection:
     async def listen(self, channel: str) -> None:
         """Ask for the notifications of ``channel``."""
         await self._exchange("listen", lambda: self._server.listen(self, channel))
+
+    async def ping(self, name: str) -> None:
+        """Make a round trip that changes nothing in the database."""
+        await self._exchange(name, _nothing)
 
     async def unlisten(self, channel: str) -> None:
         """Ask for no more notifications of ``channel``."""
@@ -124,9 +169,9 @@ class SimulatedConnection:
             await asyncio.sleep(0)  # The step blocked its loop: go on when the world is there too.
         if self._busy:
             await self._turn()
-        if self._lost:
+        if self.lost:
             self._release()
-            raise connection_lost()
+            raise _gone()
         self._busy = True
         number = server.number()
         sent = server.recorder.append(
@@ -136,10 +181,8 @@ class SimulatedConnection:
         answer: asyncio.Future[T] = self._loop.create_future()
         self._pending = number, answer
         due = server.scheduler.now + self._network.delay(route.request)
-        server.scheduler.post(
-            server.process, due, self._receive,
-            work, number, sent, route, server.incarnation, answer,
-        )  # fmt: skip
+        errand = _Errand(work, number, sent, route, server.incarnation, answer)
+        server.scheduler.post(server.process, due, self._arrive, errand)
         return await answer
 
     async def _turn(self) -> None:
@@ -168,47 +211,89 @@ class SimulatedConnection:
         asker = "" if task is None else task.get_name().partition("#")[0]
         route = self._routes.get((asker, name))
         if route is None:
-            route = Route(self._network, f"{self.name} {asker} {name}")
-            self._routes[asker, name] = route
+            key, worker = f"{self.name} {asker} {name}", self.process.worker
+            faults = None if self.spared else self._network.injector.of_statement(worker, key)
+            route = self._routes[asker, name] = Route(self._network, key, faults)
         return route
 
-    def _receive(  # noqa: PLR0917  as it is posted
-        self,
-        work: Statement[T] | Callable[[], T],
-        number: StatementId,
-        sent: EntryNumber,
-        route: Route,
-        incarnation: int,
-        answer: asyncio.Future[T],
-    ) -> None:
-        """Have the server do the work, and send the reply on its way when it is done."""
-        if incarnation != self._server.incarnation and not self.spared:
-            return  # The request was on its way when the server crashed.
-
-        def reply(result: T | None, error: PostgresError | None) -> None:
-            self._pending = None
-            due = self._next_arrival(route.reply)
-            self._server.scheduler.post(
-                self.process, due, self._reply, number, sent, answer, result, error
-            )
-
-        if isinstance(work, Statement):
-            worker, late = self.process.worker, route.commit_delay
-            self._server.execute(Request(work, number, worker, sent, late, reply, self.spared))
+    def _arrive(self, errand: _Errand) -> None:
+        """Take a request that has reached the server, unless the connection broke before."""
+        if self.lost or self._outdated(errand):
+            return
+        faults = errand.route.faults
+        if faults is None:
+            self._execute(errand)
         else:
-            reply(work(), None)
+            self._befall(errand, faults)
 
-    def _reply(
-        self,
-        number: StatementId,
-        sent: EntryNumber,
-        answer: asyncio.Future[T],
-        result: T,
-        error: PostgresError | None,
-    ) -> None:
-        self._server.recorder.append(self.process.worker, StatementReplied(number), sent)
+    def _befall(self, errand: _Errand, faults: StatementFaults) -> None:
+        """Let befall a statement what was chosen for it, then execute it if it still can be."""
+        number, scheduler = errand.number, self._server.scheduler
+        errand.befalls = faults.aim()
+        errand.moment("arrival")
+        breaks = faults.breaks(number)
+        if breaks == "before it arrived":
+            self.lose()
+            return
+        errand.doomed = bool(breaks)
+        rejected = faults.rejection(number)
+        if rejected is not None:
+            self._reject(errand, *rejected)
+            return
+        late, errand.late = faults.slowness(number, scheduler.now)
+        if late:
+            scheduler.post(self._server.process, scheduler.now + late, self._execute, errand)
+        else:
+            self._execute(errand)
+
+    def _reject(self, errand: _Errand, error: PostgresError, breaks: bool) -> None:  # noqa: FBT001  of a pair
+        """Have a statement fail before it does anything, and the connection break with it."""
+        failed = StatementFailed(errand.number, error.sqlstate, error.message)
+        self._server.recorder.append(self.process.worker, failed, errand.sent)
+        if breaks:
+            self.lose(error)
+        else:
+            self._answer(errand, None, error)
+
+    def _outdated(self, errand: _Errand) -> bool:
+        """Return whether the server that was asked is gone."""
+        return errand.incarnation != self._server.incarnation and not self.spared
+
+    def _execute(self, errand: _Errand) -> None:
+        """Have the server do the work, and send the reply on its way when it is done.
+
+        The server does so whether or not the client is still there.
+        """
+        if self._outdated(errand):
+            return
+        work, answer = errand.work, partial(self._answer, errand)
+        if isinstance(work, Statement):
+            worker, late = self.process.worker, errand.commit_delay
+            self._server.execute(
+                Request(work, errand.number, worker, errand.sent, late, answer, self.spared)
+            )
+        else:
+            answer(work(), None)
+
+    def _answer(self, errand: _Errand, result: object, error: PostgresError | None) -> None:
+        """Send the reply on its way."""
+        errand.moment("commit")
+        if self.lost:
+            return
+        if errand.doomed:
+            self.lose()
+            return
+        self._pending = None
+        due = self._next_arrival(errand.route.reply)
+        self._server.scheduler.post(self.process, due, self._reply, errand, result, error)
+
+    def _reply(self, errand: _Errand, result: object, error: PostgresError | None) -> None:
+        answer = errand.answer
+        replied = StatementReplied(errand.number)
+        self._server.recorder.append(self.process.worker, replied, errand.sent)
         # Also when the caller was cancelled meanwhile: only now is the connection free again.
         self._release()
+        errand.moment("reply")
         if answer.done():
             return
         if error is None:
@@ -226,11 +311,14 @@ class SimulatedConnection:
     def notify(self, sent: EntryNumber, channel: str, payload: str) -> None:
         """Send a notification to this connection's client."""
         self._in_flight.append(sent)
+        if self._stalls is not None:
+            now = self._server.scheduler.now
+            self._arrived = max(self._arrived, now + self._stalls.hold_up(now))
         due = self._next_arrival(self._notify)
         self._server.scheduler.post(self.process, due, self._deliver, channel, payload)
 
     def _deliver(self, channel: str, payload: str) -> None:
-        if self._lost:
+        if self.lost:
             return
         sent = self._in_flight.popleft()
         self._server.recorder.append(
@@ -238,11 +326,14 @@ class SimulatedConnection:
         )
         self.on_notify(channel, payload)
 
-    def lose(self) -> None:
-        """Lose the server, and with it what it has not answered yet and what was on the way."""
-        if self.spared:
+    def lose(self, error: PostgresError | None = None) -> None:
+        """Lose the server, and with it what it has not answered yet and what was on the way.
+
+        ``error`` is what the client is told of the statement that was not answered.
+        """
+        if self.spared or self.lost:
             return
-        self._lost = True
+        self.lost = True
         self._server.connections.pop(self, None)
         self._server.disconnect(self)
         self._drop_notifications()
@@ -251,12 +342,14 @@ class SimulatedConnection:
         self._server.recorder.append(self.process.worker, lost)
         if pending is not None:
             self._arrived = max(self._server.scheduler.now + self._network.hop, self._arrived)
-            self._server.scheduler.post(self.process, self._arrived, self._fail, pending[1])
+            self._server.scheduler.post(
+                self.process, self._arrived, self._fail, pending[1], error or _gone()
+            )
 
-    def _fail(self, answer: asyncio.Future[Any]) -> None:
+    def _fail(self, answer: asyncio.Future[Any], error: PostgresError) -> None:
         self._release()
         if not answer.done():
-            answer.set_exception(connection_lost())
+            answer.set_exception(error)
 
     def close(self) -> None:
         """Drop the connection, its client being gone, and with it what was on the way to it."""
@@ -276,3 +369,14 @@ class SimulatedConnection:
     def tables(self) -> Tables:
         """The server's tables, for whoever inspects a finished run."""
         return self._server.tables
+
+
+def _gone() -> PostgresError:
+    """Return the error of a statement whose connection is gone, which takes a fault."""
+    error = connection_lost()
+    error.by_fault = True
+    return error
+
+
+def _nothing() -> None:
+    """Do nothing on the server."""

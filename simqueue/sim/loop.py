@@ -206,6 +206,10 @@ class SimulatedLoop(LoopWithoutIO):
                 thing.set_name(f"Task-{number}")
         return number
 
+    def mark(self) -> int:
+        """Return a number above that of every task so far, and below that of every later one."""
+        return next(self._numbers)
+
     def owns(self, task: asyncio.Task[Any]) -> bool:
         """Return whether a task is one of the running process."""
         current = self.scheduler.current

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from pgqueuer.core.executors import AbstractEntrypointExecutor, AbstractScheduleExecutor
+from pgqueuer.domain import errors
 
 from simqueue.errors import RefusedError
 from simqueue.model.events import (
@@ -50,7 +51,8 @@ class ObservedEntrypoint(AbstractEntrypointExecutor):
             self._recorder,
             self._on_refused,
             self._picks.get(job_id),
-            str(job.entrypoint),
+            lambda: bool(context.cancellation.cancel_called),
+            entrypoint=str(job.entrypoint),
             job_id=job_id,
         )
 
@@ -72,7 +74,8 @@ class ObservedSchedule(AbstractScheduleExecutor):
             self._recorder,
             self._on_refused,
             None,
-            str(schedule.entrypoint),
+            lambda: False,
+            entrypoint=str(schedule.entrypoint),
             schedule_id=schedule_id,
         )
 
@@ -97,25 +100,42 @@ async def _observed(
     recorder: Recorder,
     on_refused: OnRefused,
     cause: EntryNumber | None,
-    entrypoint: str,
-    **ids: Any,
+    cancelled: Callable[[], bool],
+    **of: Any,
 ) -> None:
-    """Run a handler, and write down when it starts and how it ends."""
-    started = recorder.say(HandlerStarted(entrypoint, **ids), cause)
+    """Run the handler ``of`` a job or a schedule; write down when it starts and how it ends.
+
+    ``cancelled()`` tells whether its cancel scope has been cancelled.
+    """
+    started = recorder.say(HandlerStarted(**of), cause)
     before = CAUSE.get()
     CAUSE.set(started)
     try:
         await handler
     except BaseException as error:
-        recorder.say(HandlerRaised(entrypoint, described(error), **ids), started)
+        ended = HandlerRaised(
+            error=described(error),
+            retry=_asks_for_retry(error),
+            cancelled=isinstance(error, asyncio.CancelledError) or cancelled(),
+            **of,
+        )
+        recorder.say(ended, started)
         refusal = refusal_in(error)
         if refusal is not None:
             on_refused(refusal)  # PgQueuer takes it for the job's own failure, and goes on
         raise
     else:
-        recorder.say(HandlerFinished(entrypoint, **ids), started)
+        recorder.say(HandlerFinished(cancelled=cancelled(), **of), started)
     finally:
         CAUSE.set(before)
+
+
+def _asks_for_retry(error: BaseException) -> bool:
+    """Return whether the installed PgQueuer takes an error for a wish to be retried."""
+    unwrap = getattr(errors, "retry_request", None)
+    if unwrap is not None and isinstance(error, Exception):
+        return unwrap(error) is not None
+    return isinstance(error, errors.RetryRequested)
 
 
 def refusal_in(error: BaseException | None) -> RefusedError | None:

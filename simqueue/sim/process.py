@@ -19,7 +19,9 @@ class Process:
     """What runs one after the other, in the order it became ready, as on one asyncio loop.
 
     ``floor`` is how far the process's own time is ahead of the world's: a step that blocked the
-    loop until then. ``queued`` says that it is in the scheduler's list of runnable processes.
+    loop until then, or a pause; ``floor_unpaused`` is what it was before the pause. ``skew`` is by
+    how many microseconds its wall clock is ahead of the world's. ``queued`` says that it is in the
+    scheduler's list of runnable processes.
     ``order`` and ``lag`` are its choices: who goes first when it could go next,
     and how late it notices a timer.
     """
@@ -32,6 +34,9 @@ class Process:
     owner: Process | None = None
     ready: deque[Handle] = field(default_factory=deque)
     floor: int = 0
+    floor_unpaused: int = 0
+    paused_until: int = 0
+    skew: int = 0
     queued: bool = False
     alive: bool = True
     killed: bool = False

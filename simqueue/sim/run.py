@@ -46,7 +46,8 @@ class Run:
     """What became of one run.
 
     ``events`` is the event log, ``elapsed`` real seconds. ``trace`` and ``digest`` are made when
-    they are first asked for: a campaign has no use for those of runs that pass.
+    they are first asked for: a campaign has no use for those of runs that pass. ``wanted`` names
+    the moments that ``sim.sometimes`` was asked to mark, reached or not.
     """
 
     target: str
@@ -58,6 +59,7 @@ class Run:
     choices: Choices
     entropy: tuple[object, ...]
     """What decided the run and is no event: clock readings and the state of drawn randomness."""
+    wanted: frozenset[str] = frozenset()
 
     @property
     def passed(self) -> bool:
@@ -194,6 +196,7 @@ def _run(
         elapsed=perf_counter() - started,
         choices=door,
         entropy=(world.recorder.readings, state),
+        wanted=frozenset(world.checks.wanted),
     )
 
 
@@ -231,16 +234,26 @@ def _play(world: World, scenario: Scenario, gate: Gate) -> None:
         task.add_done_callback(finished)
 
     def finished(task: asyncio.Task[None]) -> None:
-        scheduler.stopped = True
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, SystemExit):
+        if error is None:
+            world.conclude()
+        elif isinstance(error, SystemExit):
+            world.stop()
+        else:
             world.fail(failure_of(error))
 
     scheduler.post(process, 0, begin)
+    with _endings(world), loop.running(), gate.opened(world.stop):
+        world.interruptible = True
+        scheduler.run()
+
+
+@contextmanager
+def _endings(world: World) -> Iterator[None]:
+    """Turn the ways in which a world can end before its scenario does into failures."""
+    loop, scheduler = world.loop, world.scheduler
     try:
-        with loop.running(), gate.opened(world.stop):
-            world.interruptible = True
-            scheduler.run()
+        yield
     except Deadlock:
         message = "nothing can ever run again; these tasks wait"
         world.fail(ending("deadlock", message, loop.unfinished()))
@@ -255,7 +268,8 @@ def _play(world: World, scenario: Scenario, gate: Gate) -> None:
         message = (
             f"the run reached its limit of {world.config.limit} virtual time; these tasks wait"
         )
-        world.fail(ending("timeout", message, loop.unfinished()))
+        if not (world.judge_overdue() or world.concluding):
+            world.fail(ending("timeout", message, loop.unfinished()))
     except SystemExit as error:
         world.fail(failure_of(error))
     except Hang:

@@ -12,6 +12,7 @@ from simqueue.sim.handles import Handle, Timer
 from simqueue.sim.process import HOME, Process
 
 _STEPS_BETWEEN_CLEANINGS = 16_384
+SWEEP_US = 60_000_000
 _STEPS_FREE = 1_000
 _STEPS_BILLED = 100
 _STEP_US = 10
@@ -40,9 +41,27 @@ class Scheduler:
     """
 
     __slots__ = (
-        "_attention", "_cleaning", "_collect", "_heap", "_instant_began", "_lags",
-        "choices", "current", "limit", "now", "on_error", "on_exit", "processes", "runnable",
-        "sequence", "steps", "steps_per_instant_max", "stopped",
+        "_appointments",
+        "_attention",
+        "_cleaning",
+        "_collect",
+        "_heap",
+        "_instant_began",
+        "_lags",
+        "choices",
+        "current",
+        "limit",
+        "now",
+        "on_error",
+        "on_exit",
+        "on_sweep",
+        "processes",
+        "runnable",
+        "sequence",
+        "steps",
+        "steps_per_instant_max",
+        "stopped",
+        "sweep_due",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +88,10 @@ class Scheduler:
         self.on_error = on_error
         self.on_exit = on_exit
         self._heap: list[tuple[int, int, Process, Timer]] = []
+        self._appointments: list[tuple[int, int, Process, Callable[[], object]]] = []
+        self.sweep_due = SWEEP_US
+        self.on_sweep: Callable[[], object] = lambda: None
+        """Called about once in so much virtual time, while time moves at all."""
         self.sequence = 0
         self._instant_began = 0
         self._cleaning = _STEPS_BETWEEN_CLEANINGS
@@ -113,6 +136,23 @@ class Scheduler:
         self._heap = [item for item in self._heap if item[2] not in victims]
         heapq.heapify(self._heap)
 
+    def pause(self, process: Process, until: int) -> None:
+        """Let nothing of a process and its threads run until then."""
+        for each in (process, *process.lanes):
+            if each.paused_until <= self.now:
+                each.floor_unpaused = each.floor
+            each.paused_until = max(each.paused_until, until)
+            each.floor = max(each.floor_unpaused, each.paused_until)
+            if each.floor > self.now:
+                self._block(each)
+
+    def resume(self, process: Process) -> None:
+        """End a pause now; a step that blocked its loop by itself goes on doing so."""
+        for each in (process, *process.lanes):
+            if each.paused_until > self.now:
+                each.floor, each.paused_until = each.floor_unpaused, self.now
+                self.post(each, max(self.now, each.floor), _wake_up)
+
     def local_now(self) -> int:
         """Return virtual microseconds as the running process sees them."""
         floor = self.current.floor
@@ -133,6 +173,13 @@ class Scheduler:
     ) -> Timer:
         """Deliver a message: like ``at``, in the process's own context, never noticed late."""
         return self.at(process, due, callback, args, process.context)
+
+    def after_steps(self, count: int, process: Process, callback: Callable[[], object]) -> None:
+        """Call ``callback()`` as ``process`` when so many steps more have run, between two."""
+        self.sequence += 1
+        appointment = (self.steps + count, self.sequence, process, callback)
+        heapq.heappush(self._appointments, appointment)
+        self._attention = min(self._attention, appointment[0])
 
     def enqueue(self, process: Process, handle: Handle) -> None:
         """Append a step to a ready queue, making its process runnable if it can run."""
@@ -156,6 +203,7 @@ class Scheduler:
             if self.steps >= self._attention:
                 # Before a step is taken out: a process with one to run is not idle.
                 self._attend()
+                continue
             process = runnable[0]
             if len(runnable) > 1:
                 # Calm is the process whose step became ready first.
@@ -202,11 +250,16 @@ class Scheduler:
         if spent >= _STEPS_FREE:
             # Steps take time, too, and who busily awaits a timer must live to see it.
             self._ripen(self.now + _STEPS_BILLED * _STEP_US)
+        while self._appointments and self.steps >= self._appointments[0][0]:
+            _, _, self.current, callback = heapq.heappop(self._appointments)
+            callback()
         self._attention = self._next_attention(spent)
 
     def _next_attention(self, spent: int) -> int:
         left = _STEPS_BILLED if spent >= _STEPS_FREE else _STEPS_FREE - spent
+        appointment = self._appointments[0][0] if self._appointments else self._cleaning
         return min(
+            appointment,
             self._cleaning,
             self.steps + left,
             self._instant_began + self.steps_per_instant_max + 1,
@@ -252,6 +305,9 @@ class Scheduler:
         if now > self.limit:
             raise TimeLimit
         self.now = now
+        if now >= self.sweep_due:
+            self.sweep_due = now + SWEEP_US
+            self.on_sweep()
         heap = self._heap
         while heap and heap[0][0] <= now:
             _, _, process, timer = heapq.heappop(heap)

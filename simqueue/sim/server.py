@@ -17,6 +17,7 @@ from simqueue.model.events import (
     JobRetried,
     Listening,
     NotificationSent,
+    ServerRestarted,
     StatementCommitted,
     StatementFailed,
     StatementHeld,
@@ -90,6 +91,8 @@ class Server:
         self._committed: list[Callable[[], None]] = []
         self.connections: dict[SimulatedConnection, None] = {}
         self.incarnation = 1
+        self.down_until = 0
+        """Until when nobody can connect."""
         self._transactions = Transactions(self.tables)
         self._requests: dict[Transaction[Any], Request[Any]] = {}
 
@@ -235,15 +238,29 @@ class Server:
         What has not committed never will, UNLOGGED tables are empty, and connections break, but
         for those that are spared: their statements are executed again.
         """
+        now = Instant(self.scheduler.now)
+        interrupted = self._interrupt()
+        for event in decide_crash(self.tables, now):
+            apply(self.tables, now, event)
+            self.recorder.append("server", event)
+        self._come_up(interrupted)
+
+    def restart(self) -> None:
+        """Shut down properly and come up again: as after a crash, but no row is lost."""
+        interrupted = self._interrupt()
+        self.recorder.append("server", ServerRestarted())
+        self._come_up(interrupted)
+
+    def _interrupt(self) -> list[Request[Any]]:
+        """Roll back what has not committed; return it."""
         self.incarnation += 1
         interrupted = [self._requests[each] for each in self._transactions]
         for transaction in self._transactions:
             self._transactions.finish(transaction)
         self._requests.clear()
-        now = Instant(self.scheduler.now)
-        for event in decide_crash(self.tables, now):
-            apply(self.tables, now, event)
-            self.recorder.append("server", event)
+        return interrupted
+
+    def _come_up(self, interrupted: Iterable[Request[Any]]) -> None:
         for connection in list(self.connections):
             connection.lose()
         for callback in list(self._committed):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -15,7 +15,7 @@ from simqueue.errors import SettleTimeoutError, UsageError
 from simqueue.model.events import ScenarioChose
 from simqueue.sim.observers import logger_for
 from simqueue.sim.recorded_random import RecordedRandom
-from simqueue.sim.worker import RestartPolicy, Setup, Worker
+from simqueue.sim.worker import RestartPolicy, Setup, Worker, positive
 
 if TYPE_CHECKING:
     import structlog
@@ -60,6 +60,7 @@ class Simulation:
         setup: Setup,
         *,
         restart: RestartPolicy = "never",
+        pool: int | None = None,
         **run_options: Any,
     ) -> Worker:
         """Start a simulated process that runs ``PgQueuer.run(**run_options)``.
@@ -67,6 +68,9 @@ class Simulation:
         ``setup(pq)`` registers entrypoints and schedules; it may be a function, an async function
         or an async context manager. With ``restart="always"`` a supervisor starts the process
         again whenever it ends by itself or is killed, but not after ``stop()``.
+
+        With ``pool`` the process has so many connections as asyncpg's pool has: statements overlap,
+        and LISTEN has a connection of its own. Without it has one, as ``AsyncpgDriver`` does.
         """
         _check_name(name)
         workers = self._world.workers
@@ -77,8 +81,9 @@ class Simulation:
             raise UsageError(f"worker {name!r}: restart is {known}, not {restart!r}")
         if not callable(setup):
             raise UsageError(f"worker {name!r}: setup must be callable, not {setup!r}")
-        worker = workers[name] = Worker(name, self._world, setup, restart, run_options)
+        worker = workers[name] = Worker(name, self._world, setup, restart, pool, run_options)
         worker.start()
+        self._world.injector.watch(worker)
         return worker
 
     def connect(self, name: str | None = None) -> InMemoryDriver:
@@ -90,8 +95,44 @@ class Simulation:
         connection = self._world.connect(name, self._process, spared=True)
         return InMemoryDriver(connection=connection)
 
-    def crash_server(self) -> None:
-        """Crash the database server, and let it come up again at once.
+    def heal(self) -> None:
+        """End all faults that ``Config.faults`` allows.
+
+        None strikes any more; what is paused or dead by a fault comes back at once. What is still
+        held up on its way arrives in its time, at most a minute later: from then on the world is
+        calm, and what it owes falls due. The end of the scenario does the same.
+        """
+        self._check_moment("heal the world")
+        self._world.injector.heal()
+
+    def burn(self, duration: timedelta) -> None:
+        """Keep the processor busy for so long, as code does that computes and awaits nothing.
+
+        As ``time.sleep`` does: it blocks the calling process, and nobody else.
+        """
+        self._world.block(positive(duration, "burn"))
+
+    def restart_server(self, downtime: timedelta = timedelta(0)) -> None:
+        """Shut the database server down properly, and start it after ``downtime``.
+
+        Statements that have not committed are rolled back, and the workers' connections break. No
+        row is lost. Nobody can connect before the downtime is over (SQLSTATE 57P03); this
+        simulation's own clients are spared.
+        """
+        self._take_down("restart the server", downtime)
+        self._world.server.restart()
+
+    def fail_over(self, downtime: timedelta = timedelta(0)) -> None:
+        """Let a replica take the place of the database server after ``downtime``.
+
+        It has all that was committed, except that its UNLOGGED tables are empty, and sequences
+        may have leapt. For clients it is a crash.
+        """
+        self._take_down("fail over", downtime)
+        self._world.server.crash()
+
+    def crash_server(self, downtime: timedelta = timedelta(0)) -> None:
+        """Crash the database server, and let it come up again after ``downtime``.
 
         Statements that have not committed are rolled back, and the workers' connections break, as
         asyncpg's do: the statement in flight fails with SQLSTATE 08003, and so do all later ones.
@@ -101,13 +142,22 @@ class Simulation:
         Raises:
             UsageError: ``time.sleep`` has put the caller ahead of the world.
         """
+        self._take_down("crash the server", downtime)
+        self._world.server.crash()
+
+    def _take_down(self, verb: str, downtime: timedelta) -> None:
+        self._check_moment(verb)
+        server = self._world.server
+        until = self._world.scheduler.now + positive(downtime, "downtime")
+        server.down_until = max(server.down_until, until)
+
+    def _check_moment(self, verb: str) -> None:
         scheduler = self._world.scheduler
         if scheduler.local_now() > scheduler.now:
             raise UsageError(
                 f"time.sleep has put {scheduler.current.name!r} ahead of the world, so that it "
-                "cannot crash the server now: await asyncio.sleep(...) instead"
+                f"cannot {verb} now: await asyncio.sleep(...) instead"
             )
-        self._world.server.crash()
 
     # --- time ---
 
@@ -121,6 +171,9 @@ class Simulation:
 
     async def settled(self, timeout: timedelta = timedelta(minutes=5)) -> None:  # noqa: ASYNC109
         """Wait until no job is queued or picked; held (failed) jobs may stay.
+
+        When faults fly and jobs are left after ``timeout``, the world is healed and has as much
+        time again.
 
         Raises:
             SettleTimeoutError: jobs were left after ``timeout`` of virtual time; the run's failure
@@ -137,8 +190,13 @@ class Simulation:
         look()
         try:
             with world.server.after_commit(look):
+                if world.panel.view.calm_since is None:
+                    await asyncio.wait({quiet}, timeout=timeout.total_seconds())
+                    if not quiet.done():
+                        world.injector.heal()
                 await asyncio.wait_for(quiet, timeout.total_seconds())
         except TimeoutError:
+            world.judge_overdue()  # which says more
             raise SettleTimeoutError(timeout.total_seconds(), self._remaining()) from None
 
     def _remaining(self) -> str:
@@ -151,6 +209,42 @@ class Simulation:
             f"job {row.id} ({row.entrypoint}) is {row.status}" for row in rows[:_SHOWN]
         )
         return shown + (f", and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
+
+    # --- checks ---
+
+    def always(self, name: str, predicate: Callable[[], bool]) -> None:
+        """Judge that ``predicate()`` holds: now, and after every state transition.
+
+        Those are each statement's commit, and whatever starts or ends a handler or a worker. False
+        or a failed assertion ends the run with a failure of kind ``invariant``, and any other
+        error with that error.
+
+        Raises:
+            UsageError: the name is taken, or the predicate is no plain function that returns a
+                bool.
+        """
+        _check_name(name)
+        self._world.checks.always(name, predicate)
+
+    def eventually(self, name: str, predicate: Callable[[], bool], within: timedelta) -> None:
+        """Judge that ``predicate()`` comes true at least once, as it is asked by ``always``.
+
+        It may take so much virtual time from now on, and from the end of the faults on, if the run
+        has some. That the scenario ends before does not end the wait.
+
+        Raises:
+            UsageError: as ``always``; or ``within`` is no timedelta.
+        """
+        _check_name(name)
+        self._world.checks.eventually(name, predicate, within)
+
+    def sometimes(self, name: str, condition: bool = True) -> None:  # noqa: FBT001, FBT002
+        """Mark a moment that has to be reached, with ``condition``, in some run of a campaign.
+
+        A campaign in which no run reaches it is inconclusive, however many of them pass.
+        """
+        _check_name(name)
+        self._world.checks.sometimes(name, condition)
 
     # --- choices of the scenario itself ---
 

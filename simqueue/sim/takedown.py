@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import sys
+import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -26,6 +27,8 @@ def take_down(world: World, gate: Gate) -> None:
     world.scheduler.stopped = True
     hook, sys.unraisablehook = sys.unraisablehook, _ignore
     logging.disable()  # what is said now is said by nobody who runs
+    filters = warnings.filters[:]
+    warnings.simplefilter("ignore")  # a task that ends now may leave a coroutine unawaited
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
     asyncio._set_running_loop(world.loop)  # noqa: SLF001  what swallows its end may well go on awaiting
@@ -42,6 +45,7 @@ def take_down(world: World, gate: Gate) -> None:
         asyncio._set_running_loop(None)  # noqa: SLF001
         sys.set_asyncgen_hooks(*hooks)
         sys.unraisablehook = hook
+        warnings.filters[:] = filters  # type: ignore[index]
 
 
 def _is_killed(task: asyncio.Task[Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.tasks
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from simqueue.sim.patch import Attribute, Patch
@@ -12,6 +12,19 @@ from simqueue.sim.source import Control, Scope, Source
 
 every_task = asyncio.tasks.all_tasks
 """asyncio's own ``all_tasks``: the tasks of a loop, and in a run of all processes."""
+
+
+def failed_unseen(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
+    """Return the tasks of a loop that ended with an error that nobody has looked at, by age."""
+    known: Iterable[asyncio.Task[Any]] = getattr(
+        asyncio.tasks, "_scheduled_tasks", getattr(asyncio.tasks, "_all_tasks", ())
+    )
+    unseen = [
+        task
+        for task in list(known)
+        if task.done() and task.get_loop() is loop and getattr(task, "_log_traceback", False)
+    ]
+    return sorted(unseen, key=hash)
 
 
 def _all_tasks(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:

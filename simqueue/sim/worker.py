@@ -8,24 +8,34 @@ import inspect
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
+
+from pgqueuer.domain.types import QueueExecutionMode
 
 from simqueue.errors import UsageError
 from simqueue.model.events import (
+    ClockSet,
+    TasksLeaked,
     WorkerCrashed,
     WorkerExited,
+    WorkerPaused,
     WorkerReady,
+    WorkerResumed,
     WorkerStarted,
     WorkerStopping,
 )
-from simqueue.model.ids import ManagerId
+from simqueue.model.ids import Duration, ManagerId
 from simqueue.sim.connection import SimulatedConnection
 from simqueue.sim.observers import described, observe, refusal_in
+from simqueue.sim.pool import Pool
 from simqueue.sim.process import Process
 
 if TYPE_CHECKING:
     from pgqueuer import PgQueuer
 
+    from simqueue.adapter.connection import Connection
     from simqueue.sim.world import World
 
 Setup = Callable[["PgQueuer"], Any]
@@ -33,6 +43,17 @@ Setup = Callable[["PgQueuer"], Any]
 
 RestartPolicy = Literal["never", "always"]
 _KILLED = "killed"
+_US = timedelta(microseconds=1)
+
+
+def positive(duration: timedelta, verb: str) -> Duration:
+    """Return a length of time in microseconds; raise ``UsageError`` if it is none."""
+    if not isinstance(duration, timedelta) or duration < timedelta(0):
+        raise UsageError(
+            f"{verb} takes a timedelta that is not negative, such as timedelta(seconds=40), "
+            f"not {duration!r}"
+        )
+    return Duration(duration // _US)
 
 
 @dataclass(eq=False)
@@ -47,6 +68,7 @@ class Worker:
     world: World
     setup: Setup
     policy: RestartPolicy
+    pool: int | None
     options: dict[str, Any]
     incarnation: int = 0
     exit: str | None = None
@@ -54,6 +76,11 @@ class Worker:
     process: Process | None = None
     _stopping: bool = False
     _again: bool = False
+    _back_after: int | None = None
+    """How many microseconds after its end the process comes back, if a fault ends it."""
+    _skew: int = 0
+    _mark: int = 0
+    """Tasks with higher numbers were made by ``run()`` or by what it runs."""
     _connections: list[SimulatedConnection] = field(default_factory=list)
     _ended: list[asyncio.Future[None]] = field(default_factory=list)
 
@@ -67,8 +94,9 @@ class Worker:
         self._check_moment("start")
         world = self.world
         self.incarnation += 1
-        self.exit, self._stopping, self._again = None, False, False
+        self.exit, self._stopping, self._again, self._back_after = None, False, False, None
         process = self.process = world.spawn(self.name, self._connect)
+        process.skew = self._skew
         world.recorder.append(self.name, WorkerStarted(self.incarnation))
         world.scheduler.post(process, world.scheduler.now, self._main_task, process)
 
@@ -81,28 +109,52 @@ class Worker:
             UsageError: the process has ended, or is the one that asks.
         """
         process = self._running("crash")
-        scheduler = self.world.scheduler
-        if scheduler.current in {process, *process.lanes}:
-            raise UsageError(
-                f"worker {self.name!r} cannot crash itself, since its step would run on: crash it "
-                "from the scenario, which an asyncio.Event of the handler's can tell to"
-            )
-        # What nobody holds any more may have been collected before, and must not be after.
-        gc.collect()
-        self.world.recorder.append(self.name, WorkerCrashed())
-        self._end(process, _KILLED)
+        if process is not None:
+            self._check_other("crash", process)
+            self._kill(process)
 
     def stop(self) -> None:
         """Ask the process to end (SIGTERM), which sets its shutdown event, as in PgQueuer's CLI."""
-        process = self._running("stop")
-        self.world.scheduler.post(process, self.world.scheduler.local_now(), self._terminate)
+        if self._running("stop") is not None:
+            self.terminate()
+
+    def pause(self, duration: timedelta) -> None:
+        """Let nothing of the process run for a while, as a SIGSTOP or a stolen processor does.
+
+        Its connections stay open, and what reaches it meanwhile waits for it.
+
+        Raises:
+            UsageError: the process has ended, or is the one that asks.
+        """
+        process = self._running("pause")
+        if process is not None:
+            self._check_other("pause", process)
+            self._pause(process, positive(duration, "pause"))
+
+    def skew(self, offset: timedelta) -> None:
+        """Set the wall clock of the process's machine, ahead of the world's or behind it.
+
+        Loop time and ``time.monotonic`` go on as before. The clock stays so after a restart.
+        """
+        self._check_moment("skew")
+        self.set_clock(offset // _US)
+
+    def disconnect(self) -> None:
+        """Break the process's connections: statements in flight fail, and nobody listens any more.
+
+        A worker without a pool has no other connection, so that its ``run()`` ends with the error
+        sooner or later; ``restart="always"`` starts it again.
+        """
+        if self._running("disconnect") is not None:
+            for connection in self._connections:
+                connection.lose()
 
     def restart(self) -> None:
         """Start the process again: at once if it has ended, else after stopping it gracefully."""
         if not self.alive:
             self.start()
             return
-        self._again = True
+        self._again, self._back_after = True, None
         if not self._stopping:
             self.stop()
 
@@ -114,10 +166,82 @@ class Worker:
             await ended
         return str(self.exit)
 
+    # --- what faults do ---
+
+    def fell(self, back_after: int) -> None:
+        """Kill the process, and start it again after so many microseconds."""
+        if self.process is not None and self.process.alive:
+            self._back_after = back_after
+            self._kill(self.process)
+
+    def stop_by_fault(self, back_after: int) -> None:
+        """Ask the process to end, and start it again so many microseconds after it has."""
+        if not self._stopping:
+            self._back_after = back_after
+            self.terminate()
+
+    def pause_by_fault(self, microseconds: int) -> None:
+        """Let nothing of the process run for so long."""
+        if self.process is not None and self.process.alive:
+            self._pause(self.process, Duration(microseconds))
+
+    def disconnect_by_fault(self, which: int) -> None:
+        """Break one of the process's connections that is not broken, and not used if it can be."""
+        whole = [connection for connection in self._connections if not connection.lost]
+        if whole:
+            self.world.injector.tell(self.name, "disconnect")
+            whole[which % len(whole)].lose()
+
+    def recover(self) -> None:
+        """Come out of what faults have done: a pause, a wrong clock, a death."""
+        if self._skew:
+            self.set_clock(0)
+        if self.alive and self.process is not None:
+            if self.process.paused_until > self.world.scheduler.now:
+                self.world.recorder.append(self.name, WorkerResumed())
+            self.world.scheduler.resume(self.process)
+        elif self._back_after is not None:
+            self.start()
+
+    def set_clock(self, offset: int) -> None:
+        """Let the wall clock be so many microseconds ahead of the world's."""
+        self._skew = offset
+        if self.process is not None:
+            self.process.skew = offset
+        self.world.recorder.append(self.name, ClockSet(Duration(offset)))
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+        if self.process is not None:
+            scheduler = self.world.scheduler
+            scheduler.post(self.process, scheduler.local_now(), self._terminate)
+
     # --- inside ---
 
-    def _running(self, verb: str) -> Process:
+    def _kill(self, process: Process) -> None:
+        # What nobody holds any more may have been collected before, and must not be after.
+        gc.collect()
+        self.world.recorder.append(self.name, WorkerCrashed())
+        self._end(process, _KILLED)
+
+    def _pause(self, process: Process, duration: Duration) -> None:
+        scheduler = self.world.scheduler
+        self.world.recorder.append(self.name, WorkerPaused(duration))
+        scheduler.pause(process, scheduler.now + duration)
+
+    def _check_other(self, verb: str, process: Process) -> None:
+        if self.world.scheduler.current in {process, *process.lanes}:
+            raise UsageError(
+                f"worker {self.name!r} cannot {verb} itself, since its step would run on: {verb} "
+                "it from the scenario, which an asyncio.Event of the handler's can tell to"
+            )
+
+    def _running(self, verb: str) -> Process | None:
+        """Return the process; None if a fault ended it, which then does not come back."""
         self._check_moment(verb)
+        back, self._back_after = self._back_after, None
+        if back is not None and not self.alive:
+            return None
         if self.process is None or not self.process.alive:
             raise UsageError(
                 f"worker {self.name!r} cannot {verb}: it has ended ({self.exit}); call restart() "
@@ -153,7 +277,7 @@ class Worker:
 
         from simqueue.adapter import InMemoryDriver, InMemoryQueries
 
-        driver = InMemoryDriver(connection=self._connect())
+        driver = InMemoryDriver(connection=self._open())
         pq = PgQueuer(connection=driver, queries=InMemoryQueries(driver))
         async with AsyncExitStack() as stack:
             registered = self.setup(pq)
@@ -164,10 +288,33 @@ class Worker:
             world = self.world
             observe(pq, world.recorder, world.picks, world.refused)
             self.pq = pq
-            world.recorder.say(WorkerReady(ManagerId(str(pq.qm.queue_manager_id))))
+            world.recorder.say(self._ready(pq))
+            self._mark = world.loop.mark()
             if self._stopping:
                 pq.shutdown.set()
             await pq.run(**self.options)
+
+    def _open(self) -> Connection:
+        """Connect as the user's application does when it starts."""
+        connect = self._connect if self.pool is None else partial(Pool, self._connect, self.pool)
+        return connect()
+
+    def _ready(self, pq: PgQueuer) -> WorkerReady:
+        """Say what the managers are about to run, and how."""
+        options = _run_options(pq, self.options)
+        return WorkerReady(
+            ManagerId(str(pq.qm.queue_manager_id)),
+            entrypoints=tuple(
+                (str(name), executor.parameters.concurrency_limit)
+                for name, executor in pq.qm.entrypoint_registry.items()
+            ),
+            schedules=tuple((str(key.entrypoint), str(key.expression)) for key in pq.sm.registry),
+            heartbeat_timeout=Duration(options["heartbeat_timeout"] // _US),
+            dequeue_timeout=Duration(options["dequeue_timeout"] // _US),
+            tasks_max=options["max_concurrent_tasks"] or None,
+            drain=options["mode"] is QueueExecutionMode.drain,
+            pooled=self.pool is not None,
+        )
 
     def _terminate(self) -> None:
         if not self._stopping:
@@ -188,9 +335,25 @@ class Worker:
         if refusal is not None:
             self.world.refused(refusal)  # to be started again would not mend it
         self.world.recorder.append(self.name, WorkerExited(text))
+        leaked = self._leaked(process) if error is None else ()
+        if leaked:
+            self.world.recorder.append(self.name, TasksLeaked(leaked))
+        excused = error is not None and self.world.excuses(error)
+        if excused and self._back_after is None:
+            self._back_after = self.world.comeback_delay(self.name)
         self._end(process, "returned" if text is None else text)
-        if error is not None and self.policy == "never":
+        if error is not None and not excused and self.policy == "never":
             self.world.worker_failed(self, error)
+
+    def _leaked(self, process: Process) -> tuple[str, ...]:
+        """Return the tasks that ``run()`` left: not done, and not told to end either."""
+        return tuple(
+            task.get_name()
+            for task in self.world.loop.unfinished()
+            if getattr(task, "home", None) is process
+            and hash(task) > self._mark
+            and not task.cancelling()
+        )
 
     def _end(self, process: Process, how: str) -> None:
         world = self.world
@@ -208,10 +371,25 @@ class Worker:
         self._ended.clear()
         if self._again:
             self.start()
+        elif self._back_after is not None:
+            due = world.scheduler.now + self._back_after
+            world.scheduler.post(world.supervisor, due, self._come_back, self.incarnation)
         elif self.policy == "always" and how != "returned":
             due = world.scheduler.now + world.restart_delay(self.name)
             world.scheduler.post(world.supervisor, due, self._supervise)
 
+    def _come_back(self, incarnation: int) -> None:
+        """Start again what a fault has ended, unless somebody else did so or does not want it."""
+        if self._back_after is not None and not self.alive and self.incarnation == incarnation:
+            self.start()
+
     def _supervise(self) -> None:
         if not self.alive:
             self.start()
+
+
+def _run_options(pq: PgQueuer, options: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``PgQueuer.run`` is called with, its defaults included."""
+    bound = inspect.signature(pq.run).bind(**options)
+    bound.apply_defaults()
+    return {"max_concurrent_tasks": None, **bound.arguments}

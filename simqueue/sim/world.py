@@ -10,31 +10,45 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from pgqueuer.domain.errors import FailingListenerError
+
 from simqueue.adapter.connection import AMBIENT
 from simqueue.adapter.installed import names_in_force, semantics_in_force
-from simqueue.check import Panel, Verdict
+from simqueue.check import Broken, Panel
 from simqueue.choices import Choices, ladder
-from simqueue.errors import RefusedError
+from simqueue.errors import PostgresError, RefusedError
 from simqueue.model.config import Config
-from simqueue.model.events import AnyEvent, Entry, InvariantBroken, JobPicked, LoopBlocked
+from simqueue.model.events import (
+    AnyEvent,
+    ConnectionRefused,
+    Entry,
+    ErrorIgnored,
+    InvariantBroken,
+    JobPicked,
+    LoopBlocked,
+)
 from simqueue.model.failure import Failure
-from simqueue.model.ids import Duration, EntryNumber
+from simqueue.model.ids import Duration, EntryNumber, Instant
+from simqueue.sim.checks import Checks
 from simqueue.sim.connection import Network, SimulatedConnection
 from simqueue.sim.failing import failure_of
+from simqueue.sim.faults import Injector, by_fault
 from simqueue.sim.finalizers import running_locals, withhold_all
 from simqueue.sim.handles import Handle
 from simqueue.sim.loop import SimulatedLoop
-from simqueue.sim.observers import Picks, on_unhandled
+from simqueue.sim.observers import Picks, described, on_unhandled
 from simqueue.sim.process import Process
 from simqueue.sim.recorder import Recorder
 from simqueue.sim.scheduler import Scheduler
 from simqueue.sim.server import Server
+from simqueue.sim.tasks import failed_unseen
 
 if TYPE_CHECKING:
     from simqueue.sim.worker import Worker
 
 _US = timedelta(microseconds=1)
 _RESTART_DELAY_US = 1_000_000
+_BETWEEN_LOOKS_US = 1_000_000
 _READINGS_FREE = 10_000
 _READING_US = 10
 _STANDSTILL_US = 10 * _READING_US
@@ -48,6 +62,8 @@ class World:
     choices: Choices
     failure: Failure | None = None
     aborted: BaseException | None = None
+    concluding: bool = False
+    """Whether the scenario has ended, and only what it set in motion goes on."""
     interruptible: bool = False
     """Whether the user's code runs, and not what must not be cut short."""
     workers: dict[str, Worker] = field(default_factory=dict)
@@ -72,17 +88,23 @@ class World:
         self.loop.on_unhandled = on_unhandled(self.recorder, self.refused)
         self.loop.on_refused = self.refused
         self.loop.on_reading = self._spend_reading
+        self._unseen: set[int] = set()
+        self.scheduler.on_sweep = self._sweep
+        self._last_call: int | None = None
         names = names_in_force(self.epoch_us)
         self.server = Server(self.scheduler, self.recorder, names, semantics_in_force())
         self.panel = Panel(self.server.tables, config)
         self.recorder.watch(self._judge, *self.panel.sees)
+        self.injector = Injector(self)
         self.network = Network(
             self.choices,
             config.hop // _US,
             delays=ladder(config.hop_max // _US),
             commit_delays=ladder(config.commit_max // _US),
+            injector=self.injector,
         )
         self.supervisor = self.scheduler.spawn("supervisor")
+        self.checks = Checks(self)
 
     # --- who there is ---
 
@@ -93,10 +115,24 @@ class World:
         return process
 
     def connect(self, name: str, process: Process, *, spared: bool = False) -> SimulatedConnection:
-        """Open a session of the server for a process; no fault touches one that is ``spared``."""
+        """Open a session of the server for a process; no fault touches one that is ``spared``.
+
+        Raises:
+            PostgresError: the server lets nobody in, or not this one.
+        """
+        if not spared:
+            self._check_welcome(name, process)
         return SimulatedConnection(
             name, self.server, self.network, process, self.loop, spared=spared
         )
+
+    def _check_welcome(self, name: str, process: Process) -> None:
+        error = self.injector.refusal(name, process.worker)
+        if self.scheduler.now < self.server.down_until:
+            error = by_fault("57P03", "the database system is starting up")
+        if error is not None:
+            self.recorder.append(process.worker, ConnectionRefused(name, error.sqlstate))
+            raise error
 
     def end(self, process: Process) -> None:
         """Stop a process between two steps, keeping what it left until the world is taken down."""
@@ -117,11 +153,33 @@ class World:
             belongs=lambda task: getattr(task, "home", None) is process,
         )
 
+    def _sweep(self) -> None:
+        """Write down the errors of tasks that nobody has looked at since the last time."""
+        unseen = {hash(task): task for task in failed_unseen(self.loop)}
+        for number, task in unseen.items():
+            home = getattr(task, "home", None)
+            if number in self._unseen and home is not None and home.alive:
+                self.recorder.append(home.worker, ErrorIgnored(task.get_name(), _ended_with(task)))
+        # Each of them is told of once.
+        self._unseen = {number for number in unseen if number not in self._unseen}
+
     def restart_delay(self, name: str) -> int:
         """Pick how many microseconds a supervisor takes to start a process again."""
         delays = self.network.delays
         rung = self.choices.stream(f"{name} restart").deviate(len(delays))
         return _RESTART_DELAY_US + 10 * delays[rung]
+
+    def comeback_delay(self, name: str) -> int | None:
+        """Pick after how many microseconds a process is started again that a fault has ended."""
+        return self.restart_delay(name) if self.injector.kinds else None
+
+    def excuses(self, error: BaseException) -> bool:
+        """Return whether a fault explains that a worker ended with an error."""
+        if isinstance(error, BaseExceptionGroup):
+            return all(map(self.excuses, error.exceptions))
+        if isinstance(error, FailingListenerError):
+            return self.injector.struck or self.server.incarnation > 1
+        return isinstance(error, PostgresError) and error.by_fault
 
     # --- how it can end ---
 
@@ -139,21 +197,53 @@ class World:
         """End the run since a worker that nobody restarts ended with an error."""
         self.fail(failure_of(error))
 
+    def conclude(self) -> None:
+        """End all faults, let the world do what it owes, judge that, and end the run."""
+        self.concluding = True
+        self.injector.heal()
+        self._wind_up()
+
+    def _wind_up(self) -> None:
+        now = Instant(self.scheduler.now)
+        if self.panel.view.calm_since is not None:
+            if self.judge_overdue():
+                return
+            due = self.panel.due(now)
+            if self._last_call is None:
+                # Once: the world may go on to owe something for ever.
+                self._last_call = due
+            if due is None or now >= (self._last_call or now):
+                self.stop()
+                return
+        self.scheduler.post(self.supervisor, now + _BETWEEN_LOOKS_US, self._wind_up)
+
+    def judge_overdue(self) -> bool:
+        """Fail the run if something has not happened that was owed; return whether that is so."""
+        verdict = self.panel.overdue(Instant(self.scheduler.now))
+        if verdict is None:
+            return False
+        if self.failure is None:
+            invariant, broken = verdict
+            self.condemn(invariant.name, broken, "world", None)
+        return True
+
     def _remember(self, number: int, entry: Entry) -> None:
         if isinstance(entry.event, JobPicked):
             self.picks[entry.event.job_id] = EntryNumber(number)
 
     def _judge(self, number: int, entry: Entry) -> None:
-        verdict = self.panel.see(entry)
+        verdict = self.panel.see(entry, EntryNumber(number))
         if verdict is not None and self.failure is None:
-            self._condemn(verdict, entry.worker, EntryNumber(number))
+            invariant, broken = verdict
+            self.condemn(invariant.name, broken, entry.worker, EntryNumber(number))
 
-    def _condemn(self, verdict: Verdict, worker: str, cause: EntryNumber | None) -> None:
-        invariant, broken = verdict
-        name, variant = invariant.name, broken.variant
-        signature = f"invariant:{name}:{variant}" if variant else f"invariant:{name}"
-        self.fail(Failure("invariant", broken.message, where=name, signature=signature))
-        self.recorder.append(worker, InvariantBroken(name, broken.message), cause)
+    def condemn(self, name: str, broken: Broken, worker: str, cause: EntryNumber | None) -> None:
+        """Write down what does not hold; that ends the run, unless it is accepted."""
+        verdict = InvariantBroken(name, broken.message, broken.variant)
+        signature = verdict.signature
+        if signature not in self.config.accepted:
+            self.fail(Failure("invariant", broken.message, where=name, signature=signature))
+        self.recorder.append(worker, verdict, cause)
 
     def refused(self, error: RefusedError) -> None:
         """End the run since code that nobody questions met a refusal, and took it for a failure."""
@@ -183,7 +273,9 @@ class World:
     def wall_ns(self) -> int:
         """Return Unix nanoseconds as the running process's wall clock shows them."""
         self._spend_reading()
-        return (self.epoch_us + self.scheduler.local_now()) * 1_000
+        current = self.scheduler.current
+        skew = (current.owner or current).skew
+        return (self.epoch_us + self.scheduler.local_now() + skew) * 1_000
 
     def _spend_reading(self) -> None:
         """Let time pass for who reads clocks over and over, waiting for one to move on."""
@@ -198,9 +290,12 @@ class World:
 
     def sleep(self, seconds: float) -> None:
         """Block the running process's loop: its own time goes on at once, the world's does not."""
-        scheduler = self.scheduler
         # Rounded up: who sleeps for what is left of a microsecond must not do so for ever.
-        duration = Duration(max(0, math.ceil(round(seconds * 1_000_000, 3))))
+        self.block(Duration(max(0, math.ceil(round(seconds * 1_000_000, 3)))))
+
+    def block(self, duration: Duration) -> None:
+        """Let the running process's own time go on at once, and nothing else of it."""
+        scheduler = self.scheduler
         self.say(LoopBlocked(duration))
         scheduler.current.floor = scheduler.local_now() + duration
 
@@ -220,3 +315,9 @@ class World:
 def silence(task: asyncio.Task[Any]) -> None:
     """Keep a task that will never finish from complaining about it."""
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def _ended_with(task: asyncio.Task[Any]) -> str:
+    """Return the error of a task, without looking at it in the task's own eyes."""
+    error = getattr(task, "_exception", None)  # to ask with exception() would be to look
+    return "" if error is None else described(error)

@@ -181,6 +181,138 @@ def test_a_campaign_that_is_interrupted_keeps_what_it_found(call, project, tmp_p
     assert len(list((tmp_path / ".simqueue/failures").iterdir())) == 1
 
 
+def test_a_campaign_whose_moments_never_came_exits_with_4_and_names_them(call, project):
+    project(
+        "marks.py",
+        """
+        async def scenario(sim):
+            sim.sometimes("never", False)
+            assert sim.choice(range(4)) != SAD, "three"
+            if False:
+                sim.sometimes("dead")
+
+        SAD = 9
+        """,
+    )
+    result = call("fuzz", "marks.py", "--runs", "20", "--faults", "pause")
+    assert result.exit_code == 4
+    assert result.output.splitlines()[1:] == [
+        "  inconclusive: sometimes 'dead' was never reached",
+        "  inconclusive: sometimes 'never' was never reached",
+        "  inconclusive: fault pause never struck",
+    ]
+    file = project("marks.py", Path("marks.py").read_text().replace("SAD = 9", "SAD = 3"))
+    failing = call("fuzz", file.name, "--runs", "20")
+    assert failing.exit_code == 1
+    assert "  inconclusive: sometimes 'dead' was never reached" in failing.output
+
+
+def test_an_interrupted_campaign_says_nothing_of_what_was_yet_to_come(call, project):
+    project(
+        "stopped.py",
+        """
+        SEEN = []
+
+        async def scenario(sim):
+            sim.sometimes("later", len(SEEN) > 50)
+            SEEN.append(1)
+            if len(SEEN) == 3:
+                raise KeyboardInterrupt
+        """,
+    )
+    Path("known.toml").write_text(
+        "[[failure]]\ntarget = 'stopped.py:scenario'\nsignature = 'x'\nreason = 'y'\n"
+        "message = 'z'\naccepted = 2026-01-02\n"
+    )
+    result = call("fuzz", "stopped.py", "--known", "known.toml")
+    assert result.exit_code == 130
+    assert "2 runs, 0 failed" in result.output
+    assert "inconclusive" not in result.output
+    assert "known failure" not in result.output
+
+
+def test_a_campaign_does_without_the_invariants_it_is_told_to(call, project):
+    project(
+        "orphan.py",
+        """
+        import asyncio
+
+        async def scenario(sim):
+            from simqueue.check import INVARIANTS
+            world = sim._world
+            sim.log.info(",".join(world.config.without))
+            assert "no-orphan" in world.config.without
+        """,
+    )
+    for command in ("run", "audit"):
+        judged = call(command, "orphan.py", "--without", "no-orphan", "--without", "schedule-once")
+        assert judged.exit_code == 0, judged.output
+    assert call("fuzz", "orphan.py", "--runs", "3", "--without", "no-orphan").exit_code == 0
+    assert call("fuzz", "orphan.py", "--runs", "3").exit_code == 1
+    for command in ("run", "fuzz", "audit"):
+        assert "no invariant is named 'no-such'" in refused(
+            call(command, "orphan.py", "--without", "no-such")
+        )
+
+
+def test_the_line_that_repeats_a_run_has_the_options_that_decided_it(call, project):
+    project("sad.py", "async def scenario(sim):\n    assert not sim\n")
+    options = ["--faults", "pause,slow", "--without", "no-orphan", "--strategy", "calm"]
+    result = call("run", "sad.py", "--seed", "7", *options)
+    assert f"Again: simqueue run sad.py:scenario --seed 7 {' '.join(options)}\n" in result.output
+
+
+# --- accept -------------------------------------------------------------------------------------
+
+
+def test_a_failure_that_is_accepted_no_longer_fails_a_campaign(call, trace_file, tmp_path):
+    accepted = call("accept", trace_file, "--reason", "issue 7")
+    assert accepted.exit_code == 0
+    assert "accepted for one.py:scenario: exception:AssertionError:scenario" in accepted.output
+    result = call("fuzz", "one.py", "--runs", "30")
+    assert result.exit_code == 0
+    assert "one.py:scenario: 30 runs, 0 failed in 0 ways" in result.output
+    assert 'x accepted: exception:AssertionError:scenario:assert number != 2, "it is two" (issue 7)' in result.output  # noqa: E501  # fmt: skip
+    assert not (tmp_path / ".simqueue/failures").exists()
+
+
+def test_an_accepted_failure_does_not_hide_the_next(call, project, trace_file):
+    call("accept", trace_file, "--reason", "issue 7")
+    project(
+        "one.py", SCENARIO.replace("    assert number", "    assert number != 3\n    assert number")
+    )
+    result = call("fuzz", "one.py", "--runs", "40")
+    assert result.exit_code == 1
+    assert "failed in 1 way," in result.output
+    assert "x accepted: exception:AssertionError:scenario:assert number != 2" in result.output
+
+
+def test_a_failure_that_occurs_no_more_is_to_be_removed_from_the_file(call, project, trace_file):
+    call("accept", trace_file, "--reason", "issue 7", "--known", "mine.toml")
+    project("one.py", SCENARIO.replace("number != 2", "number != 7"))
+    result = call("fuzz", "one.py", "--runs", "9", "--known", "mine.toml")
+    assert result.exit_code == 0
+    assert "(issue 7) did not occur in 9 runs: remove it from mine.toml" in result.output
+    assert "known failure" not in call("fuzz", "one.py", "--runs", "9").output
+
+
+def test_what_cannot_be_accepted_is_refused(call, trace_file, tmp_path):
+    call("run", "one.py:calm", "--trace", "passed.json")
+    assert "the run passed" in refused(call("accept", "passed.json", "--reason", "x"))
+    assert "there is no such file" in refused(call("accept", "nope.json", "--reason", "x"))
+    assert "say why" in refused(call("accept", trace_file, "--reason", " "))
+    assert call("accept", trace_file).exit_code == 2
+    assert not (tmp_path / ".simqueue").exists()
+
+
+def test_a_bad_file_of_known_failures_is_refused(call, trace_file, tmp_path):
+    assert "there is no such file" in refused(call("fuzz", "one.py", "--known", "nope.toml"))
+    (tmp_path / ".simqueue").mkdir()
+    (tmp_path / ".simqueue/known.toml").write_text("[[failure]]\nsignature = 'x'\n")
+    for result in (call("fuzz", "one.py"), call("accept", trace_file, "--reason", "x")):
+        assert ".simqueue/known.toml: does not hold known failures" in refused(result)
+
+
 # --- replay -------------------------------------------------------------------------------------
 
 

@@ -400,3 +400,112 @@ def test_settings_of_a_marker_are_checked(pytester, inner, marker):
     assert result.ret != 0
     assert "Traceback" not in result.stdout.str()
     assert "not 'x'" in result.stdout.str() or "not 3" in result.stdout.str()
+
+
+# --- faults, invariants, known failures ---
+
+
+def test_the_marker_takes_faults_and_invariants_to_do_without(pytester, inner):
+    pytester.makepyfile(
+        """
+        import pytest
+        from simqueue import Config, Faults
+
+        @pytest.mark.simqueue(runs=2, faults="pause,slow", without=("no-orphan",))
+        async def test_named(sim):
+            assert sim._world.config.faults.kinds == ("pause", "slow")
+            assert sim._world.config.without == ("no-orphan",)
+
+        @pytest.mark.simqueue(
+            runs=2, faults=Faults(("crash",)), without="no-orphan",
+            config=Config(without=("schedule-once",), log_level="ERROR"),
+        )
+        async def test_together(sim):
+            assert sim._world.config.faults.kinds == ("crash",)
+            assert sim._world.config.without == ("schedule-once", "no-orphan")
+            assert sim._world.config.log_level == "ERROR"
+        """
+    )
+    inner().assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize(
+    ("marker", "problem"),
+    [
+        ("faults='weather'", "*there is no such preset*"),
+        ("faults=3", "*faults must be a simqueue.Faults or text, not 3*"),
+        ("without=('no-such',)", "*no invariant is named 'no-such'*"),
+    ],
+)
+def test_faults_and_invariants_that_there_are_not_fail_the_test(pytester, inner, marker, problem):
+    pytester.makepyfile(
+        f"import pytest\n@pytest.mark.simqueue({marker})\nasync def test_it(sim): pass\n"
+    )
+    result = inner()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([problem])
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def accept(trace):
+    command = [sys.executable, "-m", "simqueue", "accept", trace, "--reason", "issue 7"]
+    subprocess.run(command, check=True)
+
+
+def test_a_test_whose_only_failures_are_known_passes_and_says_so(pytester, inner):
+    pytester.makepyfile(test_it=TESTS)
+    accept(replay_line(inner())[-1])
+    result = inner()
+    result.assert_outcomes(passed=1)
+    known = "*::test_flaky: * x accepted: exception:AssertionError:test_flaky:*three* (issue 7)"
+    result.stdout.fnmatch_lines([known])
+    inner("-n", "2").stdout.fnmatch_lines([known])
+    elsewhere = pytester.mkdir("elsewhere")
+    below = inner("--rootdir", ".", "-c", "pytest.ini", "--simqueue-traces", str(elsewhere))
+    assert not list(elsewhere.iterdir()), below.outlines
+
+
+def test_a_known_failure_does_not_hide_the_next_and_is_stale_when_it_is_gone(pytester, inner):
+    file = pytester.makepyfile(test_it=TESTS)
+    accept(replay_line(inner())[-1])
+    text = file.read_text()
+    file.write_text(
+        text.replace("assert sim", "assert sim.choice(range(9)) != 1, 'new'\n    assert sim")
+    )
+    result = inner()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["seed *: exception: AssertionError: new*"])
+    file.write_text(text.replace("!= 3", "!= 30"))
+    mended = inner()
+    mended.assert_outcomes(passed=1)
+    mended.stdout.fnmatch_lines(
+        ["*::test_flaky: known failure * did not occur in 40 runs: remove it from .simqueue/*"]
+    )
+
+
+def test_a_bad_file_of_known_failures_fails_the_test_in_one_line(pytester, inner):
+    pytester.makepyfile(TESTS)
+    pytester.mkdir(".simqueue").joinpath("known.toml").write_text("[[failure]")
+    result = inner()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["simqueue: *known.toml: is not TOML*"])
+
+
+def test_what_no_run_reached_is_told_although_the_test_passes(pytester, inner):
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.simqueue(runs=5)
+        async def test_marks(sim):
+            sim.sometimes("reached")
+            if sim.chance(0):
+                sim.sometimes("dead")
+        """
+    )
+    result = inner()
+    result.assert_outcomes(passed=1)
+    told = [line for line in result.outlines if "inconclusive" in line]
+    assert [line.partition("::")[2] for line in told] == [
+        "test_marks: inconclusive: sometimes 'dead' was never reached"
+    ]

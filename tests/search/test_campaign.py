@@ -1,11 +1,16 @@
+import asyncio
 import ctypes
 import signal
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from simqueue.errors import TargetError, UsageError
+from simqueue.model.config import Config, Faults
 from simqueue.search.campaign import fuzz
+from simqueue.search.evidence import gather
+from simqueue.sim.run import run
 
 DIE = getattr(ctypes.CDLL(None), "raise")  # the C library's, which no simulation refuses
 
@@ -95,3 +100,95 @@ def test_a_calm_campaign_deviates_in_nothing():
     (found,) = fuzz(always, runs=20, strategy="calm").failures
     assert found.count == 20
     assert not found.trace.choices
+
+
+def test_a_campaign_can_end_with_its_first_failure():
+    whole = fuzz(sometimes, runs=60)
+    campaign = fuzz(sometimes, runs=60, until_failure=True)
+    (found,) = campaign.failures
+    assert found == replace(whole.failures[0], count=1)
+    assert campaign.runs == found.seed + 1
+
+
+# --- what never came --------------------------------------------------------------------------
+
+
+async def reaching(sim):
+    sim.sometimes("often", sim.choice(range(2)) == 1)
+    sim.sometimes("never", False)
+    if sim.chance(0):
+        sim.sometimes("not even asked")
+    assert sim.choice(range(4)) != 3, "three"
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_a_moment_that_no_run_reached_makes_a_campaign_inconclusive(processes):
+    assert fuzz(reaching, runs=40, processes=processes).inconclusive == (
+        "sometimes 'never' was never reached",
+        "sometimes 'not even asked' was never reached",
+    )
+
+
+def test_a_moment_that_one_run_reached_is_enough():
+    async def once(sim):
+        sim.sometimes("rare", sim.choice(range(8)) == 5)
+
+    seed = next(seed for seed in range(99) if gather(run(once, seed=seed)).reached)
+    assert fuzz(once, runs=seed + 1).inconclusive == ()
+    assert fuzz(once, runs=seed).inconclusive == ("sometimes 'rare' was never reached",)
+
+
+def test_a_moment_whose_name_is_computed_is_wanted_when_it_was_asked_for():
+    async def computed(sim):
+        for number in range(2):
+            sim.sometimes(f"number {number}", number == 1)
+
+    assert fuzz(computed, runs=2).inconclusive == ("sometimes 'number 0' was never reached",)
+
+
+def test_runs_that_all_failed_say_nothing_of_what_never_came():
+    async def failing(sim):
+        await asyncio.wait_for(asyncio.Event().wait(), timeout=1)
+        sim.sometimes("after")
+
+    config = Config(faults=Faults(("pause",)))
+    assert fuzz(failing, runs=3, config=config).inconclusive == ()
+
+
+def test_what_a_failed_run_reached_counts():
+    async def failing_then(sim):
+        first = sim.choice(range(2))
+        sim.sometimes("first", first == 1)
+        assert not first
+
+    campaign = fuzz(failing_then, runs=20)
+    assert campaign.passed
+    assert campaign.failures
+    assert campaign.inconclusive == ()
+
+
+def test_a_fault_that_never_struck_is_named():
+    async def nobody_to_strike(sim):
+        pass
+
+    campaign = fuzz(nobody_to_strike, runs=3, config=Config(faults=Faults(("pause", "crash"))))
+    assert campaign.inconclusive == ("fault pause never struck", "fault crash never struck")
+
+
+def test_a_schedule_that_never_came_due_is_named():
+    def app(pq):
+        @pq.schedule("hourly", "0 * * * *")
+        async def hourly(schedule):
+            pass
+
+        @pq.schedule("minutely", "* * * * *")
+        async def minutely(schedule):
+            pass
+
+    async def ten_minutes(sim):
+        sim.worker("a", app)
+        await asyncio.sleep(600)
+
+    campaign = fuzz(ten_minutes, runs=2)
+    assert not campaign.failures
+    assert campaign.inconclusive == ("schedule hourly (0 * * * *) never came due",)

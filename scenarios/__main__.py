@@ -1,0 +1,211 @@
+"""The scoreboard: each bug is looked for in the affected release, and in the first fixed one.
+
+    python -m scenarios [--runs N] [--seconds S] [--markdown] [NAME ...]
+
+For each release that is needed there is a virtual environment with this checkout and that release;
+they are kept under ``--environments``. Each scenario is run on one core, seed after seed from 0:
+
+- on the affected release until the row's invariant fails, at most ``--runs`` seeds and
+  ``--seconds``;
+- on the first fixed release for the whole of that budget, where it must not fail.
+
+All invariants are on. Other failures are told, with the number of runs that had them; those of
+invariants are accepted, so that they end no run before what is looked for could be seen.
+
+Scenarios of healthy applications are run on the newest release, where nothing may fail. The exit
+status is 0 if every bug was found, every fixed release was silent, and the healthy ones passed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from scenarios._environments import ROOT, default_home, environment
+from scenarios._rows import HERE, NEWEST, Row, constants, read_rows, scenario_files
+
+HEADINGS = (
+    "id", "affected → fixed", "invariant", "faults", "found", "first seed", "seconds", "simulated",
+    "fixed is silent", "other failures",
+)  # fmt: skip
+_GRACE = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of running a scenario's seeds under a release."""
+
+    runs: int
+    seconds: float
+    simulated: float
+    hits: int
+    first: int | None
+    others: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What may be spent on a scenario under a release, and where the releases are."""
+
+    runs: int
+    seconds: float
+    home: Path
+
+
+def main() -> int:
+    """Read the options, play, print."""
+    options = _options()
+    budget = Budget(options.runs, options.seconds, options.environments)
+    console = Console(stderr=True)
+    lines, good = [], True
+    for path in _chosen(options.names):
+        row = next((row for row in read_rows() if row.path == path), None)
+        with console.status(path.stem):
+            line, fine = _healthy(path, budget) if row is None else _judged(row, budget)
+        console.print(" | ".join(line), highlight=False, soft_wrap=True)
+        lines.append(line)
+        good &= fine
+    if options.markdown:
+        _print_markdown(lines)
+    else:
+        _print_table(lines)
+    return 0 if good else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m scenarios",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="files, without .py; or ids")
+    parser.add_argument("--runs", type=int, default=1000, help="seeds per scenario and release")
+    parser.add_argument("--seconds", type=float, default=60, help="likewise, of real time")
+    parser.add_argument("--environments", type=Path, default=default_home(), metavar="DIR")
+    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    return parser.parse_args()
+
+
+def _chosen(names: list[str]) -> list[Path]:
+    """Return the files that hold a row or a healthy application, or the named ones of them."""
+    known = {path: constants(path).get("ID") for path in scenario_files()}
+    known = {path: name for path, name in known.items() if name}
+    unknown = set(names) - {path.stem for path in known} - set(known.values())
+    if unknown:
+        sys.exit(f"no scenario is named {', '.join(sorted(unknown))}; see {HERE}")
+    return [path for path, name in known.items() if not names or {path.stem, name} & set(names)]
+
+
+# --- playing ----------------------------------------------------------------------------------
+
+
+def _judged(row: Row, budget: Budget) -> tuple[list[str], bool]:
+    """Return a line of the table, and whether it is as it should be."""
+    found = _play(row.path, row.runs_on, budget, row, first=True)
+    silent, after = "not fixed", None
+    if row.control is not None:
+        after = _play(row.path, row.runs_on, budget, row, function=row.control)
+    elif row.fixed is not None:
+        after = _play(row.path, row.fixed, budget, row)
+    if after is not None:
+        how = f"{after.runs:,} runs, {after.seconds:.0f} s"
+        silent = f"yes: {how}" if not after.hits else f"NO: {after.hits} of {how}"
+        if row.control is not None:
+            silent += f", as `{row.control}`"
+    line = [
+        row.id,
+        f"{row.affected} → {row.fixed or '-'}",
+        row.invariant + (" (asserted)" if row.by_itself else ""),
+        row.faults,
+        "yes" if found.hits else "NO",
+        "-" if found.first is None else str(found.first),
+        f"{found.seconds:.1f}",
+        _duration(found.simulated),
+        silent,
+        _others(found, after),
+    ]
+    return line, bool(found.hits) and (after is None or (not after.hits and bool(after.runs)))
+
+
+def _healthy(path: Path, budget: Budget) -> tuple[list[str], bool]:
+    said = constants(path)
+    played = _play(path, NEWEST, budget, None, faults=said["FAULTS"])
+    passed = played.runs - sum(played.others.values())  # each failure ends its run
+    line = [
+        said["ID"], NEWEST, "all", said["FAULTS"], f"{passed:,} of {played.runs:,} runs pass", "-",
+        f"{played.seconds:.1f}", _duration(played.simulated), "-", _others(played, None),
+    ]  # fmt: skip
+    return line, not played.others
+
+
+def _play(
+    path: Path,
+    release: str,
+    budget: Budget,
+    row: Row | None,
+    *,
+    function: str = "scenario",
+    faults: str = "none",
+    first: bool = False,
+) -> Outcome:
+    python = environment(budget.home, release)
+    command = [
+        str(python), str(HERE / "_play.py"), f"{path.relative_to(ROOT)}:{function}",
+        f"--row={'' if row is None else row.id}",
+        f"--faults={faults if row is None else row.faults}", f"--runs={budget.runs}",
+        f"--seconds={budget.seconds}", *(["--first"] if first else []),
+    ]  # fmt: skip
+    played = subprocess.run(  # noqa: S603  our own file, in an environment of ours
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=budget.seconds + _GRACE,
+        check=True,
+    )
+    return Outcome(**json.loads(played.stdout.splitlines()[-1]))
+
+
+# --- printing ---------------------------------------------------------------------------------
+
+
+def _others(*outcomes: Outcome | None) -> str:
+    """Name the other failures, of the affected and of the fixed release."""
+    told = []
+    for place, outcome in zip(("", "fixed: "), outcomes, strict=True):
+        if outcome is not None and outcome.others:
+            named = ", ".join(f"{count} x {what}" for what, count in outcome.others.items())
+            told.append(f"{place}{named}")
+    return "; ".join(told) or "none"
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _print_table(lines: list[list[str]]) -> None:
+    table = Table(*HEADINGS)
+    for line in lines:
+        table.add_row(*line)
+    Console().print(table)
+
+
+def _print_markdown(lines: list[list[str]]) -> None:
+    for line in (list(HEADINGS), ["---"] * len(HEADINGS), *lines):
+        sys.stdout.write(f"| {' | '.join(each.replace('|', ' ') for each in line)} |\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""One heartbeat that fails: another worker runs the job, too.
+
+Claim: a job does not run twice at a time while its first runner lives. Jobs beat every 15 s and
+their beats are sent up to 9 s later; when that statement fails, it is repeated up to 9 s later
+again, and by then more than the 30 s have gone by after which PgQueuer 1.4.0 takes a job for
+abandoned. Affected: 1.4.0 and older. Fixed in 1.5.0, which sends beats twice as often, so that
+one may fail. Invariant: ``single-runner``. What strikes: statements fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pgqueuer import PgQueuer
+
+if TYPE_CHECKING:
+    from pgqueuer.models import Job
+
+    import simqueue
+
+ID = "beat-margin"
+AFFECTED, FIXED = "1.4.0", "1.5.0"
+INVARIANT = "single-runner"
+VARIANTS = ("stale",)
+FAULTS = "fail"
+
+VIDEOS = 30
+
+
+async def scenario(sim: simqueue.Simulation) -> None:
+    """Transcode videos on two workers, some minutes each."""
+
+    def app(pq: PgQueuer) -> None:
+        @pq.entrypoint("transcode")
+        async def transcode(job: Job) -> None:
+            await asyncio.sleep(sim.random.uniform(60, 240))
+
+    for name in ("ada", "bob"):
+        # A worker that a failing statement ends is started again, as by systemd.
+        sim.worker(name, app, restart="always", dequeue_timeout=timedelta(seconds=4))
+    for _ in range(VIDEOS):
+        await sim.queries.enqueue("transcode", None)
+        await asyncio.sleep(sim.random.uniform(0, 3))
+    await sim.settled(timeout=timedelta(minutes=20))

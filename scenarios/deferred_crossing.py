@@ -1,0 +1,56 @@
+"""A job that becomes due between two questions: it waits although its worker is idle.
+
+Claim: a job that is due does not wait for an idle worker. Before it waits, a worker asks whether
+a job is eligible, and then when the next deferred one will be. A job that becomes due between the
+two is not eligible yet to the first and not deferred any more to the second. If no other is
+deferred, a third question catches it; if one is, be it for next week, the worker waits out its
+``dequeue_timeout`` of 30 s. Affected: PgQueuer up to 1.6.0; this is what 1.3.0 left open of #695.
+Invariant: ``no-starvation``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pgqueuer import PgQueuer
+
+if TYPE_CHECKING:
+    from pgqueuer.models import Job
+
+    import simqueue
+
+ID = "deferred-crossing"
+AFFECTED, FIXED = "1.6.0", None
+INVARIANT = "no-starvation"
+VARIANTS = ("deferred",)
+FAULTS = "none"
+
+ORDERS = 25
+
+
+async def scenario(sim: simqueue.Simulation) -> None:
+    """Take orders: pack each at once, confirm it soon after, ask for a review a week later."""
+
+    def app(pq: PgQueuer) -> None:
+        @pq.entrypoint("pack_order")
+        async def pack_order(job: Job) -> None:
+            await asyncio.sleep(sim.random.uniform(0.5, 4))
+
+        @pq.entrypoint("confirm_order")
+        async def confirm_order(job: Job) -> None:
+            await asyncio.sleep(sim.random.uniform(0.1, 1))
+
+        @pq.entrypoint("ask_for_review")
+        async def ask_for_review(job: Job) -> None:
+            await asyncio.sleep(0.1)
+
+    sim.worker("worker", app)
+    soon, later = timedelta(seconds=2), timedelta(days=7)
+    for _ in range(ORDERS):
+        await sim.queries.enqueue("pack_order", None)
+        await sim.queries.enqueue("confirm_order", None, execute_after=soon)
+        await sim.queries.enqueue("ask_for_review", None, execute_after=later)
+        await asyncio.sleep(sim.random.uniform(1, 45))
+    await asyncio.sleep(45)

@@ -1,0 +1,51 @@
+"""A reminder for tomorrow holds up today's work: eligible jobs wait although the worker is idle.
+
+Claim: a job that is due does not wait for an idle worker. A CRM takes one call at a time. A call
+that it turns down goes back to the queue, by an UPDATE, which notifies nobody; the calls behind
+it may go on now, and PgQueuer would look again after 100 ms, since there is work. But in 1.2.0 it
+does so only if no job at all is deferred: for the sake of the reminder it waits out its
+``dequeue_timeout`` of 30 s (#695). Affected: 1.2.0. Fixed in 1.3.0, which looks for eligible jobs
+first. Invariant: ``no-starvation``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pgqueuer import PgQueuer, RetryRequested
+
+if TYPE_CHECKING:
+    from pgqueuer.models import Job
+
+    import simqueue
+
+ID = "hidden-eligible"
+AFFECTED, FIXED = "1.2.0", "1.3.0"
+INVARIANT = "no-starvation"
+VARIANTS = ("enqueued",)
+FAULTS = "none"
+
+CALLS = 60
+TURNED_DOWN = 0.2
+
+
+async def scenario(sim: simqueue.Simulation) -> None:
+    """Bring customers to a CRM for a minute, while a reminder waits for tomorrow."""
+
+    def app(pq: PgQueuer) -> None:
+        @pq.entrypoint("remind")
+        async def remind(job: Job) -> None:
+            await asyncio.sleep(0.1)
+
+        @pq.entrypoint("update_crm", concurrency_limit=1)
+        async def update_crm(job: Job) -> None:
+            await asyncio.sleep(sim.random.uniform(0.5, 3))
+            if sim.random.random() < TURNED_DOWN:
+                raise RetryRequested(delay=timedelta(seconds=5), reason="503 Service Unavailable")
+
+    await sim.queries.enqueue("remind", None, execute_after=timedelta(days=1))
+    sim.worker("worker", app)
+    await sim.queries.enqueue(["update_crm"] * CALLS, [None] * CALLS, [0] * CALLS)
+    await asyncio.sleep(60)  # there is more to do than that

@@ -1,0 +1,43 @@
+"""A worker that ran out of memory: what it was doing is never taken up again.
+
+Claim: a job whose worker died is run by another. An accounting system takes two invoices at a
+time. A worker dies with both, and they count as being booked; in PgQueuer 1.0.1 abandoned jobs,
+too, are only taken up while their entrypoint is below its limit, which is the very limit that
+they fill (#633). Affected: 1.0.1 and older. Fixed in 1.0.2. Invariant: ``no-orphan``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pgqueuer import PgQueuer
+
+if TYPE_CHECKING:
+    from pgqueuer.models import Job
+
+    import simqueue
+
+ID = "recovery-gated"
+AFFECTED, FIXED = "1.0.1", "1.0.2"
+INVARIANT = "no-orphan"
+VARIANTS = ("forever",)
+FAULTS = "none"
+
+INVOICES = 20
+
+
+async def scenario(sim: simqueue.Simulation) -> None:
+    """Book invoices in a worker that is killed once, and started again."""
+
+    def app(pq: PgQueuer) -> None:
+        @pq.entrypoint("book_invoice", concurrency_limit=2)
+        async def book_invoice(job: Job) -> None:
+            await asyncio.sleep(sim.random.uniform(0.5, 3))
+
+    worker = sim.worker("worker", app, restart="always")
+    await sim.queries.enqueue(["book_invoice"] * INVOICES, [None] * INVOICES, [0] * INVOICES)
+    await asyncio.sleep(sim.random.uniform(1, 20))
+    worker.crash()  # the kernel's out-of-memory killer
+    await sim.settled(timeout=timedelta(minutes=10))

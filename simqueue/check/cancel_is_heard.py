@@ -1,0 +1,144 @@
+"""cancel-is-heard: a handler that should stop is told so."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from simqueue.check.invariant import Broken, Invariant
+from simqueue.check.owed import latency, moment
+from simqueue.check.view import View, WorkerView
+from simqueue.model import events as e
+from simqueue.model.events import Entry
+from simqueue.model.ids import EntryNumber, Instant, JobId
+
+
+class _Payload(msgspec.Struct, frozen=True):
+    """A notification that asks workers to cancel jobs, as PgQueuer spells it."""
+
+    type: Literal["cancellation_event"]
+    ids: list[JobId]
+
+
+_DECODER = msgspec.json.Decoder(_Payload)
+
+_Call = tuple[JobId, WorkerView]
+"""A worker that should cancel a job."""
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """When a worker was told, and whether the handler ran by then."""
+
+    at: Instant
+    dispatched: bool
+
+
+class CancelIsHeard(Invariant):
+    """A handler whose job is cancelled while a worker has it finds its cancel scope cancelled.
+
+    That is owed once the notification reached the worker, to handlers that end later, and also to
+    one that begins later, if the worker had claimed the job before the notification was sent
+    (``before-dispatch``); best is not to begin it.
+
+    It is not a violation when the notification was dropped with its connection, or came after the
+    handler's end, or before the claim; nor when the worker was killed, was held up at that moment,
+    so that the order of things is not to be known, or runs the job twice.
+    """
+
+    name: ClassVar[str] = "cancel-is-heard"
+    reason: ClassVar[str] = "an operator who cancels a job expects its handler to be told"
+    sees: ClassVar[tuple[type, ...]] = (
+        e.JobPicked, e.JobRetried, e.HandlerStarted, e.HandlerFinished, e.HandlerRaised,
+        e.NotificationSent, e.NotificationDelivered, e.Listening,
+    )  # fmt: skip
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self._claims: dict[JobId, WorkerView] = {}
+        """Who has claimed a job and not begun to run it."""
+        self._ears: dict[WorkerView, str] = {}
+        """The connection that a worker's manager listens with: the first after it was ready."""
+        self._calls: dict[EntryNumber, list[_Call]] = {}
+        self._told: dict[JobId, dict[WorkerView, _Told]] = {}
+        self._order_unknown = 2 * latency(view.config)
+
+    def see(self, entry: Entry) -> Broken | None:
+        """Remember who should be told what; judge a handler at its end."""
+        match entry.event:
+            case e.JobPicked(job_id) | e.JobRetried(job_id):
+                self._claimed(job_id, entry)
+            case e.HandlerStarted(job_id=int(job)):
+                if self._claims.get(JobId(job)) is self.view.workers.get(entry.worker):
+                    self._claims.pop(JobId(job), None)
+            case e.HandlerFinished(job_id=int(job), cancelled=cancelled):
+                return self._ended(JobId(job), entry, cancelled=cancelled)
+            case e.HandlerRaised(job_id=int(job), cancelled=cancelled):
+                return self._ended(JobId(job), entry, cancelled=cancelled)
+            case e.NotificationSent(payload=payload):
+                self._sent(payload)
+            case e.NotificationDelivered(connection, sent):
+                self._delivered(connection, sent, entry)
+            case e.Listening(connection, on=True):
+                worker = self.view.workers.get(entry.worker)
+                if worker is not None and worker.ready is not None:
+                    self._ears.setdefault(worker, connection)
+        return None
+
+    def _claimed(self, job: JobId, entry: Entry) -> None:
+        """Begin anew with a job that is picked, or was put back."""
+        self._told.pop(job, None)
+        worker = self.view.workers.get(entry.worker)
+        if worker is not None and isinstance(entry.event, e.JobPicked):
+            self._claims[job] = worker
+        else:
+            self._claims.pop(job, None)
+
+    def _sent(self, payload: str) -> None:
+        """Remember which workers have the jobs that are to be cancelled."""
+        if '"cancellation_event"' not in payload:
+            return
+        try:
+            jobs = dict.fromkeys(_DECODER.decode(payload).ids)
+        except msgspec.MsgspecError:
+            return
+        calls: list[_Call] = []
+        for job in jobs:
+            workers = [run.worker for run in self.view.running.get(job, ())]
+            if job in self._claims:
+                workers.append(self._claims[job])
+            calls += [(job, worker) for worker in dict.fromkeys(workers)]
+        if calls:
+            self._calls[self.view.number] = calls
+
+    def _delivered(self, connection: str, sent: EntryNumber, entry: Entry) -> None:
+        calls = self._calls.get(sent)
+        worker = self.view.workers.get(entry.worker)
+        if calls is None or worker is None or self._ears.get(worker, connection) != connection:
+            return
+        if any(end > entry.at - self._order_unknown for _, end in worker.stalls):
+            return
+        for job, called in calls:
+            runs = sum(run.worker is worker for run in self.view.running.get(job, ()))
+            claimed = self._claims.get(job) is worker
+            if called is worker and runs + claimed == 1:
+                told = self._told.setdefault(job, {})
+                told.setdefault(worker, _Told(entry.at, dispatched=not claimed))
+
+    def _ended(self, job: JobId, entry: Entry, *, cancelled: bool) -> Broken | None:
+        worker = self.view.workers.get(entry.worker)
+        if worker is None:
+            return None
+        told = self._told.get(job, {}).pop(worker, None)
+        if told is None or cancelled:
+            return None
+        if told.dispatched:
+            return Broken(
+                f"the handler of job {job} on {worker} ended without having been cancelled, "
+                f"although the worker was told to cancel it at {moment(told.at)}"
+            )
+        return Broken(
+            f"the handler of job {job} on {worker} began after the worker was told at "
+            f"{moment(told.at)} to cancel the job, which it had claimed, and was never cancelled",
+            "before-dispatch",
+        )

@@ -1,0 +1,68 @@
+"""Capacity: since when an entrypoint has had fewer picked jobs than it may have."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from simqueue.check.resets import EMPTYING, empties_queue
+from simqueue.check.view import View
+from simqueue.model import events as e
+from simqueue.model.events import Entry
+from simqueue.model.ids import Instant, JobId
+
+
+class Capacity:
+    """When each entrypoint was last full; fed by the invariant that asks.
+
+    Workers may register one entrypoint with several limits, and each counts for its own.
+    """
+
+    sees: ClassVar[tuple[type, ...]] = (
+        e.WorkerReady, e.JobPicked, e.JobLogged, e.JobRetried, e.JobDeleted, *EMPTYING,
+    )  # fmt: skip
+    """What ``take`` wants to be shown."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._limits: dict[str, set[int]] = {}
+        self._picked: dict[JobId, str] = {}
+        self._full: dict[tuple[str, int], Instant] = {}
+
+    def take(self, entry: Entry) -> None:
+        """Learn what an event tells; to be called when it has been judged."""
+        match entry.event:
+            case e.JobPicked(job_id):
+                self._picked[job_id] = self._view.tables.jobs.rows[job_id].entrypoint
+            case e.JobLogged(job_id) | e.JobRetried(job_id) | e.JobDeleted(job_id):
+                entrypoint = self._picked.pop(job_id, None)
+                if entrypoint is not None:
+                    self._note(entrypoint, self._count(entrypoint) + 1, entry.at)
+            case e.WorkerReady(entrypoints=entrypoints):
+                for name, limit in entrypoints:
+                    if limit > 0:
+                        self._limits.setdefault(name, set()).add(limit)
+            case event if empties_queue(event):
+                for entrypoint in self._picked.values():
+                    self._note(entrypoint, len(self._picked), entry.at)
+                self._picked.clear()
+
+    def since(self, entrypoint: str, limit: int, *, without: int = 0) -> Instant | None:
+        """Return since when there has been room under ``limit``; None while there is none.
+
+        ``without`` so many of the jobs that are picked now.
+        """
+        if limit <= 0:
+            return Instant(0)
+        if self._count(entrypoint) - without >= limit:
+            return None
+        return self._full.get((entrypoint, limit), Instant(0))
+
+    def _note(self, entrypoint: str, before: int, at: Instant) -> None:
+        """Remember that until now so many were picked."""
+        for limit in self._limits.get(entrypoint, ()):
+            if before >= limit:
+                self._full[entrypoint, limit] = at
+
+    def _count(self, entrypoint: str) -> int:
+        lane = self._view.tables.jobs.lanes.get(entrypoint)
+        return 0 if lane is None else len(lane.picked)

@@ -1,0 +1,40 @@
+"""Contested jobs: those of which more than one process may still tell how they ended."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from simqueue.check.resets import RESTARTING, restarts_ids
+from simqueue.check.view import View
+from simqueue.model.events import Entry, JobLogged, JobPicked, JobRetried
+from simqueue.model.ids import JobId
+
+
+class Contested:
+    """Jobs that were taken from who had picked them, by a stale claim or by hand.
+
+    The first holder may live, and PgQueuer lets anybody log any job: what it says of such a job
+    may come at any time and contradict what the second one says. Whether the job was taken
+    rightly is for single-runner to say.
+    """
+
+    sees: ClassVar[tuple[type, ...]] = (JobPicked, JobRetried, JobLogged, *RESTARTING)
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._jobs: set[JobId] = set()
+
+    def __contains__(self, job: JobId) -> bool:
+        return job in self._jobs
+
+    def note(self, entry: Entry) -> None:
+        """Learn from one of the events that it sees; those it does not are ignored."""
+        match entry.event:
+            case JobPicked(stale=stale, job_id=job):
+                if stale:
+                    self._jobs.add(job)
+            case JobRetried(job_id=job) | JobLogged(job_id=job):
+                if entry.worker not in self._view.workers:
+                    self._jobs.add(job)
+            case event if self._jobs and restarts_ids(event, "queue"):
+                self._jobs.clear()

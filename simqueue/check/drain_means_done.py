@@ -1,0 +1,129 @@
+"""drain-means-done: a worker that ends since there is nothing left has left nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from simqueue.check.idle import Idle
+from simqueue.check.invariant import Broken, Invariant
+from simqueue.check.owed import moment
+from simqueue.check.resets import EMPTYING, empties_queue
+from simqueue.check.view import View, WorkerView
+from simqueue.model import events as e
+from simqueue.model.events import Entry
+from simqueue.model.ids import Instant, JobId
+
+_SHOWN = 10
+
+
+@dataclass(slots=True)
+class _Questions:
+    """What a worker asked the queue last.
+
+    ``planning`` says that it has looked for jobs in vain and plans when to look again: what it
+    asks then decides how long it waits, not whether it ends.
+    """
+
+    planning: bool = False
+    asked: Instant | None = None
+
+
+class DrainMeansDone(Invariant):
+    """A worker in drain mode whose ``run()`` returns leaves no job that it could know of.
+
+    That is a job that it put back itself (``retried``), or one that was queued already when it
+    last asked whether anything is (``queued``); a deferred one, too, since PgQueuer's count has
+    them in all releases.
+
+    It is not a violation when others enqueue or put back jobs after it asked, or hold them; nor
+    when it was told to stop, ended with an error, or lost its connection. A handler that tells its
+    own worker to end looks like a queue that was found empty: that is overlooked only as long as
+    the worker asked nothing since.
+    """
+
+    name: ClassVar[str] = "drain-means-done"
+    reason: ClassVar[str] = "a worker in drain mode ends when the queue is empty, not before"
+    sees: ClassVar[tuple[type, ...]] = tuple(
+        dict.fromkeys(
+            (
+                e.StatementSent, e.JobEnqueued, e.JobRequeued, e.WorkerExited,
+                *Idle.sees, *EMPTYING,
+            )
+        )
+    )  # fmt: skip
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self._idle = Idle(view)
+        self._questions: dict[WorkerView, _Questions] = {}
+        self._queued: dict[JobId, tuple[Instant, WorkerView | None]] = {}
+        """When a job came to be queued, and which worker put it back, if one did."""
+
+    def see(self, entry: Entry) -> Broken | None:
+        """Remember who asks and what is queued; look at what is left when a worker returns."""
+        broken: Broken | None = None
+        match entry.event:
+            case e.StatementSent(name=name):
+                if entry.cause is None:
+                    self._asks(entry.worker, name, entry.at)
+            case e.JobEnqueued(job_id) | e.JobRequeued(job_id):
+                self._queued[job_id] = entry.at, None
+            case e.JobRetried(job_id):
+                self._queued[job_id] = entry.at, self.view.workers.get(entry.worker)
+            case e.JobPicked(job_id) | e.JobLogged(job_id) | e.JobDeleted(job_id):
+                self._queued.pop(job_id, None)
+            case e.WorkerExited(error=None):
+                broken = self._returned(entry.worker)
+            case event if empties_queue(event):
+                self._queued.clear()
+        if type(entry.event) in Idle.sees:
+            self._idle.take(entry)
+        return broken
+
+    def _asks(self, name: str, statement: str, at: Instant) -> None:
+        worker = self.view.workers.get(name)
+        if worker is None or not worker.drain:
+            return
+        questions = self._questions.setdefault(worker, _Questions())
+        match statement:
+            case "dequeue":
+                questions.planning = False
+            case "eligible_queued_work" | "next_deferred_eta":
+                questions.planning = True
+            case "queued_work" if not questions.planning:
+                questions.asked = at
+
+    def _returned(self, name: str) -> Broken | None:
+        worker = self.view.workers.get(name)
+        if worker is None or not (worker.drain and worker.able()):
+            return None
+        entrypoints, rows = worker.entrypoints, self.view.tables.jobs.rows
+        left = [job for job in self._queued if rows[job].entrypoint in entrypoints]
+        own = [job for job in left if self._queued[job][1] is worker]
+        if own:
+            return Broken(
+                f"{worker}, in drain mode, ended and left {len(own)} job(s) queued that it had put "
+                f"back itself: {_listed(own)}",
+                "retried",
+            )
+        asked = self._asked(worker)
+        known = [job for job in left if asked is not None and self._queued[job][0] < asked]
+        if asked is None or not known:
+            return None
+        return Broken(
+            f"{worker}, in drain mode, ended and left {len(known)} job(s) queued that were there "
+            f"when it asked at {moment(asked)}: {_listed(known)}",
+            "queued",
+        )
+
+    def _asked(self, worker: WorkerView) -> Instant | None:
+        """Return when it last asked, if it ran nothing then or since."""
+        questions = self._questions.get(worker)
+        if questions is None or questions.asked is None or self._idle.runs(worker):
+            return None
+        return questions.asked if questions.asked >= self._idle.busy(worker.name) else None
+
+
+def _listed(jobs: list[JobId]) -> str:
+    return ", ".join(map(str, sorted(jobs)[:_SHOWN]))

@@ -1,0 +1,116 @@
+"""Excuses: why the lease of a run may be lost although its worker lives."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import ClassVar, TypeVar
+
+import msgspec
+
+from simqueue.check.view import Running, View, WorkerView
+from simqueue.model.config import Config
+from simqueue.model.events import ConnectionLost, ConnectionRefused, Entry, StatementFailed
+from simqueue.model.ids import Duration, Instant
+
+Id = TypeVar("Id", bound=int)
+
+_TRANSIENT = ("08", "40", "53", "57")
+"""Classes of SQLSTATEs by which a server rejects what is sound."""
+_REMEMBERED = 16
+_IN_LINE = 3
+"""How many statements of its own a beat may have to wait for in calm weather, itself included."""
+
+
+class Rhythm(msgspec.Struct, frozen=True):
+    """How a lease is kept, all of it in microseconds.
+
+    Silent for ``timeout`` it is up. Where nothing is in the way, beats come ``slack`` before
+    that at the latest; one that fails is repeated within ``again``.
+    """
+
+    timeout: Duration
+    slack: Duration
+    again: Duration
+
+
+def rhythm_of_jobs(timeout: Duration) -> Rhythm:
+    """Return the rhythm of a worker's jobs.
+
+    A job beats each half of the timeout, and beats are sent each eighth of it, give or take a
+    fifth. Releases before 1.5 send them each quarter, which leaves a slack that is too small.
+    """
+    return Rhythm(timeout, Duration(timeout * 35 // 100), Duration(timeout * 15 // 100))
+
+
+SCHEDULES = Rhythm(Duration(30_000_000), Duration(29_000_000), Duration(1_000_000))
+"""The rhythm of schedules, whose timeout is a literal in the statement that claims them."""
+
+
+class Leases:
+    """Which runs of jobs, or of schedules, another may begin beside.
+
+    A run whose lease was lost with an excuse never has it again: whatever befalls its row from
+    then on, such as that the second run puts it back, is nothing that it is protected from.
+    """
+
+    sees: ClassVar[tuple[type, ...]] = (ConnectionLost, ConnectionRefused, StatementFailed)
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._latency = _latency(view.config)
+        self._failures: dict[str, deque[Instant]] = {}
+        self._forfeited: dict[int, list[Running]] = {}
+
+    def note(self, entry: Entry) -> None:
+        """Remember that a beat of the worker may have failed."""
+        event = entry.event
+        if isinstance(event, StatementFailed) and not event.sqlstate.startswith(_TRANSIENT):
+            return
+        failures = self._failures.setdefault(entry.worker, deque(maxlen=_REMEMBERED))
+        failures.append(entry.at)
+
+    def forfeit(self, number: int, runs: Iterable[Running]) -> None:
+        """Let these runs, all of them of one job or one schedule, have no lease any more."""
+        before = self._forfeited.get(number, ())
+        running = [run for run in runs if run not in before]
+        self._forfeited[number] = [*before, *running]
+
+    def forfeit_all(self, runs: Mapping[Id, Iterable[Running]]) -> None:
+        """Let no run have a lease: the rows are gone, and their ids may be drawn again."""
+        for number, each in runs.items():
+            self.forfeit(number, each)
+
+    def holds(self, number: int, run: Running) -> bool:
+        """Return whether a run still has what could be taken from it."""
+        return run not in self._forfeited.get(number, ())
+
+    def excuses_silence(
+        self, worker: WorkerView, since: Instant, now: Instant, rhythm: Rhythm
+    ) -> bool:
+        """Return whether a worker, however correct, may have failed to beat in a span.
+
+        It is if its only connection broke; or if pauses and blocked steps, together with beats
+        that were rejected, took a quarter of the timeout, or what is left of the slack in a
+        network as slow as this run's may be. One slow statement is none, nor is one rejected:
+        there is room for those.
+        """
+        if worker.lost is not None:
+            return True
+        failures = self._failures.get(worker.name, ())
+        failed = sum(since <= failure <= now for failure in failures)
+        hindered = worker.stalled(since, now) + failed * rhythm.again
+        return hindered >= min(rhythm.timeout // 4, rhythm.slack - self._latency)
+
+
+def absent(worker: WorkerView, now: Instant) -> bool:
+    """Return whether a worker has lost its only connection, or cannot run at this moment."""
+    return worker.lost is not None or worker.stalled(now - 1, now + 1) > 0
+
+
+def _latency(config: Config) -> int:
+    """Return by how many microseconds the network may hold a beat up in calm weather."""
+    statement = 2 * (config.hop + config.hop_max) + config.commit_max
+    whole = _IN_LINE * statement + 2 * config.lag_max
+    return whole // timedelta(microseconds=1)

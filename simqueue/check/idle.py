@@ -1,0 +1,145 @@
+"""Idleness: since when a worker has had nothing to do, and could take something."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from simqueue.check.owed import latency
+from simqueue.check.resets import EMPTYING, empties_queue
+from simqueue.check.view import View, WorkerView
+from simqueue.model import events as e
+from simqueue.model.events import Entry
+from simqueue.model.ids import Instant, JobId
+
+_QUESTIONS = 18
+"""How many statements a worker sends before it listens and dequeues for the first time."""
+
+Twice = tuple[Instant, Instant]
+"""The last two moments at which something happened; the same one counts once."""
+
+_NEVER: Twice = (Instant(0), Instant(0))
+
+
+class Idle:
+    """When each worker was last busy, as the events tell; fed by the invariant that asks.
+
+    A worker is idle while it is able, listens, is not held up, and **runs nothing**, neither a job
+    nor a schedule. One that still runs something may well have been told to end by its own code
+    (``pq.shutdown.set()`` in a handler, a manager that failed, an empty queue in drain mode): it
+    takes nothing more, and nothing tells of it before what it runs is over. One that runs nothing
+    would end at once.
+    """
+
+    sees: ClassVar[tuple[type, ...]] = (
+        e.WorkerStarted, e.WorkerReady, e.WorkerPaused, e.WorkerResumed, e.LoopBlocked,
+        e.Listening, e.HandlerFinished, e.HandlerRaised, e.JobPicked, e.JobLogged, e.JobRetried,
+        e.JobDeleted, *EMPTYING,
+    )  # fmt: skip
+    """What ``take`` wants to be shown."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._startup = _QUESTIONS * latency(view.config)
+        self._busy: dict[str, Instant] = {}
+        self._picked: dict[str, Twice] = {}
+        self._stalled: dict[str, Instant] = {}
+        self._heard: dict[str, Instant] = {}
+        self._holds: dict[JobId, tuple[str, Instant]] = {}
+        """Who holds a job since when, of workers that may not hold any number of them."""
+
+    def take(self, entry: Entry) -> None:
+        """Learn what an event tells; to be called when it has been judged."""
+        event, worker = entry.event, entry.worker
+        match event:
+            case e.HandlerFinished() | e.HandlerRaised():
+                self._busy[worker] = entry.at
+            case e.JobPicked(job_id):
+                self._pick(job_id, worker, entry.at)
+            case e.JobLogged(job_id) | e.JobRetried(job_id) | e.JobDeleted(job_id):
+                self._let_go(job_id, entry.at)
+            case _ if type(event) in EMPTYING:
+                if self._holds and empties_queue(event):
+                    for job in list(self._holds):
+                        self._let_go(job, entry.at)
+            case _:
+                self._take_of_worker(entry)
+
+    def _take_of_worker(self, entry: Entry) -> None:
+        """Learn what happens to a worker as a whole."""
+        worker = entry.worker
+        match entry.event:
+            case e.Listening(on=True):
+                self._heard[worker] = entry.at
+            case e.WorkerPaused(duration) | e.LoopBlocked(duration):
+                self._stalled[worker] = max(self.stalled(worker), Instant(entry.at + duration))
+            case e.WorkerResumed():
+                self._stalled[worker] = min(self.stalled(worker), entry.at)
+            case e.WorkerStarted():
+                self._forget(worker)
+            case e.WorkerReady():
+                self._heard.pop(worker, None)  # what it listened to before was the user's
+
+    def _pick(self, job: JobId, worker: str, at: Instant) -> None:
+        _, last = self._picked.get(worker, _NEVER)
+        if last != at:
+            self._picked[worker] = last, at
+        self._let_go(job, at)
+        seen = self._view.workers.get(worker)
+        if seen is not None and seen.tasks_max is not None:
+            self._holds[job] = worker, at
+
+    def _let_go(self, job: JobId, at: Instant) -> None:
+        holder = self._holds.pop(job, None)
+        if holder is not None:
+            self._busy[holder[0]] = at
+
+    def _forget(self, worker: str) -> None:
+        """Begin anew with the next incarnation of a worker."""
+        for book in (self._busy, self._picked, self._stalled, self._heard):
+            book.pop(worker, None)
+        self._holds = {job: hold for job, hold in self._holds.items() if hold[0] != worker}
+
+    def busy(self, worker: str) -> Instant:
+        """Return when a worker last ran a handler, was rid of a job, or came out of a stall."""
+        return max(self._busy.get(worker, Instant(0)), self.stalled(worker))
+
+    def stalled(self, worker: str) -> Instant:
+        """Return when a worker's last stall ends, or has ended; 0 if there was none."""
+        return self._stalled.get(worker, Instant(0))
+
+    def since(self, worker: WorkerView, at: Instant) -> Instant | None:
+        """Return since when a worker was idle just before ``at``; None while it is not.
+
+        What it picks at ``at`` itself does not count. While faults fly nobody is idle.
+        """
+        calm = self._view.calm_since
+        if calm is None or worker.ready is None or not worker.able() or self._full(worker, at):
+            return None
+        if self.runs(worker):
+            return None
+        name = worker.name
+        before, last = self._picked.get(name, _NEVER)
+        return max(
+            calm,
+            self._heard.get(name, Instant(worker.ready + self._startup)),
+            self.busy(name),
+            last if last < at else before,
+        )
+
+    def runs(self, worker: WorkerView) -> bool:
+        """Return whether a handler of a worker's runs, of a job or of a schedule."""
+        view = self._view
+        return any(
+            run.worker is worker
+            for runs in (view.running, view.ticking)
+            for each in runs.values()
+            for run in each
+        )
+
+    def _full(self, worker: WorkerView, at: Instant) -> bool:
+        """Return whether it holds as many jobs as it may, but for those it picks right now."""
+        if worker.tasks_max is None:
+            return False
+        name = worker.name
+        held = sum(1 for holder, since in self._holds.values() if holder == name and since < at)
+        return held >= worker.tasks_max

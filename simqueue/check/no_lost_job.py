@@ -1,0 +1,83 @@
+"""no-lost-job: what a worker logs as done has been run."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from simqueue.check.contested import Contested
+from simqueue.check.invariant import Broken, Invariant
+from simqueue.check.resets import empties_queue
+from simqueue.check.view import View
+from simqueue.model.events import (
+    Entry,
+    HandlerFinished,
+    HandlerRaised,
+    JobDeleted,
+    JobLogged,
+    JobRequeued,
+    JobRetried,
+    QueueTruncated,
+)
+from simqueue.model.ids import JobId, Status
+
+_DONE: frozenset[Status] = frozenset(("successful", "exception", "failed"))
+
+
+class NoLostJob(Invariant):
+    """A job that a worker logs successful, exception or failed has had a handler run to its end.
+
+    Otherwise the job is gone, and nothing was done. The end counts that came since the job was
+    enqueued or put back; it need not be one of the worker that logs.
+
+    It is not a violation when a job is cancelled, when an operator or a client logs or deletes
+    jobs, or when the table is truncated, dropped, or lost with an UNLOGGED table's server.
+    """
+
+    name: ClassVar[str] = "no-lost-job"
+    reason: ClassVar[str] = "a job must not leave the queue as done when no handler has run it"
+    sees: ClassVar[tuple[type, ...]] = (
+        HandlerFinished, HandlerRaised, JobDeleted, JobRequeued, QueueTruncated, *Contested.sees,
+    )  # fmt: skip
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self._contested = Contested(view)
+        self._ended: dict[JobId, list[str]] = {}
+        """The workers that have run a job to an end of which they have not told the queue."""
+
+    def see(self, entry: Entry) -> Broken | None:
+        """Keep books of ends; complain about a job logged without one."""
+        self._contested.note(entry)
+        match entry.event:
+            case HandlerFinished(job_id=job) | HandlerRaised(job_id=job):
+                if job is not None and job in self.view.tables.jobs.rows:
+                    self._ended.setdefault(job, []).append(entry.worker)
+            case JobLogged() as logged:
+                broken = self._judge(entry, logged)
+                if logged.status != "failed":
+                    self._ended.pop(logged.job_id, None)
+                return broken
+            case JobRetried(job_id=job):
+                # Others who have run it, too, may log it yet.
+                if entry.worker in self._ended.get(job, ()):
+                    self._ended[job].remove(entry.worker)
+            case JobRequeued(job_id=job) | JobDeleted(job_id=job):
+                if job not in self._contested:
+                    self._ended.pop(job, None)
+            case event if empties_queue(event):
+                self._ended.clear()
+        return None
+
+    def _judge(self, entry: Entry, logged: JobLogged) -> Broken | None:
+        if logged.status not in _DONE or self._ended.get(logged.job_id):
+            return None
+        if logged.job_id in self._contested:
+            return None
+        worker = self.view.workers.get(entry.worker)
+        # What was registered later than the worker was ready is not observed.
+        if worker is None or logged.entrypoint not in worker.entrypoints:
+            return None
+        return Broken(
+            f"{worker} logged job {logged.job_id} ({logged.entrypoint}) {logged.status}, though no "
+            "handler of it has run to an end since it was queued"
+        )

@@ -1,0 +1,91 @@
+"""no-silent-error: no error goes unseen, and no task is left behind."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar
+
+from simqueue.check.invariant import Broken, Invariant
+from simqueue.check.view import View, WorkerView
+from simqueue.model import events as e
+from simqueue.model.events import Entry
+
+_TASK = re.compile(r" \(task (?P<name>.*)\)$", re.DOTALL)
+_NUMBERS = re.compile(r"\d+")
+
+
+class NoSilentError(Invariant):
+    """Each error of a worker's is raised, logged or looked at, and its tasks end before it does.
+
+    What nobody awaits fails unseen: a task that ended with an error which was never asked for
+    (``unawaited``) or not for a long while (``ignored``), and one that was not done when ``run()``
+    returned (``leaked``). Each kind is told apart by the coroutine.
+
+    It is not a violation when the scenario or its clients do so, or a worker that was killed; one
+    that ended with an error may leave tasks behind.
+    """
+
+    name: ClassVar[str] = "no-silent-error"
+    reason: ClassVar[str] = "an error that nobody sees, and a task that nobody awaits, hide bugs"
+    sees: ClassVar[tuple[type, ...]] = (
+        e.TaskFailed, e.ErrorIgnored, e.TasksLeaked, e.WorkerExited, e.WorkerCrashed,
+    )  # fmt: skip
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self._failed: set[WorkerView] = set()
+        self._killed: set[WorkerView] = set()
+        self._leaks: dict[WorkerView, Broken] = {}
+
+    def see(self, entry: Entry) -> Broken | None:
+        """Judge an event of a worker."""
+        worker = self.view.workers.get(entry.worker)
+        if worker is None:
+            return None
+        match entry.event:
+            case e.WorkerExited(error):
+                return self._exited(worker, error)
+            case e.WorkerCrashed():
+                self._killed.add(worker)
+            case _ if worker in self._killed:
+                """Whatever it left could not be helped."""
+            case e.TasksLeaked(tasks):
+                return self._leaked(worker, tasks)
+            case e.TaskFailed(message, error):
+                return _unawaited(worker, message, error)
+            case e.ErrorIgnored(task, error):
+                text = f"task {_stable(task)} of {worker} ended with an error that nobody looks at"
+                return Broken(f"{text}: {error}", f"ignored:{_stable(task)}")
+        return None
+
+    def _exited(self, worker: WorkerView, error: str | None) -> Broken | None:
+        """Judge what it left, if that was told before it was told how it ended."""
+        leak = self._leaks.pop(worker, None)
+        if error is not None:
+            self._failed.add(worker)
+            return None
+        return leak
+
+    def _leaked(self, worker: WorkerView, tasks: tuple[str, ...]) -> Broken | None:
+        names = ", ".join(sorted(set(map(_stable, tasks))))
+        leak = Broken(
+            f"run() of {worker} returned while {len(tasks)} task(s) were not done: {names}",
+            f"leaked:{names}",
+        )
+        if worker.alive:
+            self._leaks[worker] = leak
+            return None
+        return None if worker in self._failed else leak
+
+
+def _unawaited(worker: WorkerView, message: str, error: str) -> Broken:
+    found = _TASK.search(message)
+    told = message if found is None else message[: found.start()]
+    by = _stable(told.partition("\n")[0] if found is None else found["name"])
+    task = "" if found is None else f" (task {by})"
+    return Broken(f"on {worker}: {told}{task}: {error}", f"unawaited:{by}")
+
+
+def _stable(name: str) -> str:
+    """Return what a task's name shares with those of other tasks of its kind."""
+    return _NUMBERS.sub("N", name.partition("#")[0])

@@ -1,0 +1,46 @@
+"""What is owed: by when something must happen, and what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from simqueue.check.invariant import Broken, Invariant
+from simqueue.model.config import Config
+from simqueue.model.ids import MICROSECONDS, Duration, Instant
+
+
+@dataclass(slots=True)
+class Owed:
+    """Something that must happen by ``due``; ``broken()`` says what is wrong if it has not."""
+
+    due: Instant
+    broken: Callable[[], Broken]
+
+
+class Liveness(Invariant):
+    """An invariant that says what is owed at a moment; the rest follows from that."""
+
+    def owed(self, now: Instant) -> Iterator[Owed]:
+        """Yield what is owed now, in no particular order but the same one each time."""
+        raise NotImplementedError
+
+    def due(self, now: Instant) -> Instant | None:
+        """Return the latest instant by which something that is owed now must have happened."""
+        return max((owed.due for owed in self.owed(now)), default=None)
+
+    def overdue(self, now: Instant) -> Broken | None:
+        """Return the first thing that should have happened by now and has not."""
+        return next((owed.broken() for owed in self.owed(now) if owed.due <= now), None)
+
+
+def moment(at: int) -> str:
+    """Return an instant in words."""
+    return f"+{at / MICROSECONDS:.6f}s"
+
+
+def latency(config: Config) -> Duration:
+    """Return how long a statement and what follows from it may take in calm weather."""
+    way = 2 * (config.hop + config.hop_max) + config.commit_max + 2 * config.lag_max
+    return Duration(way // timedelta(microseconds=1))

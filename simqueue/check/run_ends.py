@@ -1,0 +1,74 @@
+"""run-ends: a worker that is told to stop ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from simqueue.check.idle import Idle
+from simqueue.check.invariant import Broken
+from simqueue.check.owed import Liveness, Owed, moment
+from simqueue.check.view import View, WorkerView
+from simqueue.check.wording import seconds
+from simqueue.model import events as e
+from simqueue.model.events import Entry
+from simqueue.model.ids import Duration, Instant
+
+_GRACE = Duration(30_000_000)
+"""How long a worker may take to end when nothing of the user's runs any more."""
+
+
+class RunEnds(Liveness):
+    """After SIGTERM ``run()`` returns, at most 30 s after the last thing that it has to wait for.
+
+    It waits for the handlers that run, of jobs and of schedules, and those of jobs it had picked
+    by then; the time counts from the end of the last one. A worker that hangs must be killed, and
+    what it does at its end is never done.
+
+    It is not a violation while a handler runs, be it for ever; while the worker is paused or a
+    step blocks its loop; before its registration code is done; and while faults fly. A worker that
+    ends with an error has ended, too.
+    """
+
+    name: ClassVar[str] = "run-ends"
+    reason: ClassVar[str] = "a worker that was told to stop must end by itself, and not hang"
+    sees: ClassVar[tuple[type, ...]] = tuple(
+        dict.fromkeys((*Idle.sees, e.WorkerStopping, e.WorkerExited))
+    )
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self._idle = Idle(view)
+
+    def see(self, entry: Entry) -> Broken | None:
+        """Judge how long a worker took when it has ended."""
+        if type(entry.event) in Idle.sees:
+            self._idle.take(entry)
+        if not isinstance(entry.event, e.WorkerExited):
+            return None
+        worker = self.view.workers.get(entry.worker)
+        owed = None if worker is None else self._owed(worker, entry.at)
+        return owed.broken() if owed is not None and entry.at > owed.due else None
+
+    def owed(self, now: Instant) -> Iterator[Owed]:
+        """Yield the workers that were told to stop and have nothing left to wait for."""
+        for worker in self.view.workers.values():
+            owed = self._owed(worker, now)
+            if owed is not None:
+                yield owed
+
+    def _owed(self, worker: WorkerView, at: Instant) -> Owed | None:
+        calm, stopping = self.view.calm_since, worker.stopping
+        if not worker.alive or calm is None or stopping is None or worker.ready is None:
+            return None
+        if self._idle.runs(worker):
+            return None
+        begin = max(calm, stopping, worker.ready, self._idle.busy(worker.name))
+
+        def broken() -> Broken:
+            return Broken(
+                f"{worker} was told to stop at {moment(stopping)} and did not end for "
+                f"{seconds(at - begin)} although nothing of it ran"
+            )
+
+        return Owed(Instant(begin + _GRACE), broken)

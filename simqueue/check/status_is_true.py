@@ -1,0 +1,128 @@
+"""status-is-true: what a worker logs is what its handler's end said."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from simqueue.check.invariant import Broken, Invariant
+from simqueue.check.resets import EMPTYING, empties_queue
+from simqueue.check.view import View
+from simqueue.model.events import (
+    Entry,
+    HandlerFinished,
+    HandlerRaised,
+    JobLogged,
+    JobRetried,
+    WorkerStarted,
+)
+from simqueue.model.ids import JobId, Status
+
+End = HandlerFinished | HandlerRaised
+
+
+class StatusIsTrue(Invariant):
+    """A worker logs successful what returned, exception or failed what raised, canceled what was.
+
+    The log is all that remains of a job, so nobody could find out later. A handler that asked to
+    be retried has not ended its job: logged in any way, the job is lost.
+
+    It is not a violation what a worker logs of a job that it has not run, which is for
+    no-lost-job to judge; nor when a handler cancels other jobs over its worker's connection, nor
+    an error that a handler raised after it had been cancelled.
+    """
+
+    name: ClassVar[str] = "status-is-true"
+    reason: ClassVar[str] = (
+        "a job must be logged successful if and only if its handler returned, and a retry that "
+        "was asked for must be one"
+    )
+    sees: ClassVar[tuple[type, ...]] = (
+        HandlerFinished, HandlerRaised, JobLogged, JobRetried, WorkerStarted, *EMPTYING,
+    )  # fmt: skip
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self._ends: dict[str, dict[JobId, list[End]]] = {}
+        """By worker, the ends that it has not told the queue yet: several if it lost the job."""
+        self._retried: dict[str, set[JobId]] = {}
+        """By worker, the jobs it has put back at their handlers' wish and not run since."""
+
+    def see(self, entry: Entry) -> Broken | None:
+        """Keep books of ends; complain about a status that none of them justifies."""
+        worker = entry.worker
+        match entry.event:
+            case HandlerFinished() | HandlerRaised() as end:
+                if end.job_id is not None and end.job_id in self.view.tables.jobs.rows:
+                    self._ends.setdefault(worker, {}).setdefault(end.job_id, []).append(end)
+                    self._retried.get(worker, set()).discard(end.job_id)
+            case JobLogged() as logged:
+                return self._judge(worker, logged)
+            case JobRetried(job_id=job):
+                self._put_back(worker, job)
+            case WorkerStarted():
+                # What the one before has not said by now comes too late to be told apart.
+                self._ends.pop(worker, None)
+                self._retried.pop(worker, None)
+            case event if empties_queue(event):
+                self._ends.clear()
+                self._retried.clear()
+        return None
+
+    def _put_back(self, worker: str, job: JobId) -> None:
+        ends = self._ends.get(worker, {}).get(job, [])
+        asked = next((end for end in ends if _asks_for_retry(end)), None)
+        if asked is not None:
+            self._settle(worker, job, asked)
+            self._retried.setdefault(worker, set()).add(job)
+
+    def _settle(self, worker: str, job: JobId, end: End) -> None:
+        ends = self._ends[worker][job]
+        ends.remove(end)
+        if not ends:
+            del self._ends[worker][job]
+
+    def _judge(self, worker: str, logged: JobLogged) -> Broken | None:
+        job, status = logged.job_id, logged.status
+        ends = self._ends.get(worker, {}).get(job, [])
+        for end in ends:
+            if status in _true_of(end):
+                self._settle(worker, job, end)
+                return None
+        lost = any(map(_asks_for_retry, ends)) or job in self._retried.get(worker, ())
+        # A cancellation may be that of an operator, who may be a handler beside it.
+        if status == "canceled" and (not ends or self._runs_any(worker)):
+            return None
+        told = f"{worker} logged job {job} ({logged.entrypoint}) {status}, though its handler"
+        if lost:
+            return Broken(f"{told} had asked for a retry", "retry-lost")
+        return Broken(f"{told} {_told(ends[-1])}", _said(ends[-1], status)) if ends else None
+
+    def _runs_any(self, worker: str) -> bool:
+        return any(run.worker.name == worker for runs in self.view.running.values() for run in runs)
+
+
+def _asks_for_retry(end: End) -> bool:
+    return isinstance(end, HandlerRaised) and end.retry
+
+
+def _true_of(end: End) -> tuple[Status, ...]:
+    """Return the statuses that an end justifies."""
+    if isinstance(end, HandlerFinished):
+        return ("canceled",) if end.cancelled else ("successful",)
+    if end.retry:
+        return ("canceled",) if end.cancelled else ()
+    if end.error.startswith("CancelledError"):
+        return ("canceled",)
+    return ("canceled", "exception", "failed") if end.cancelled else ("exception", "failed")
+
+
+def _told(end: End) -> str:
+    if isinstance(end, HandlerFinished):
+        return "returned after it had been cancelled" if end.cancelled else "returned"
+    return f"raised {end.error}"
+
+
+def _said(end: End, status: Status) -> str:
+    if isinstance(end, HandlerRaised):
+        return f"raised-as-{status}"
+    return f"{'cancelled' if end.cancelled else 'returned'}-as-{status}"

@@ -1,0 +1,39 @@
+"""``simqueue accept``: a failure made known, so that the next one can be seen."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from simqueue.cli.options import KnownOption, TraceArgument
+
+
+def accept_command(
+    trace: TraceArgument,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why it may stay for now.")
+    ],
+    known: KnownOption = None,
+) -> None:
+    """Accept a failure: fuzz and pytest count it from now on, and look for the next.
+
+    Its signature and its target are written to .simqueue/known.toml, which belongs under version
+    control. To accept it again is to give another reason.
+
+    \b
+    Example:
+      simqueue accept trace.json --reason "PgQueuer issue 123; we retry by hand"
+    """  # noqa: D301  the backspace keeps lines apart
+    from simqueue.model.trace import Trace
+    from simqueue.search.known import DEFAULT_FILE, accept
+
+    file = known or DEFAULT_FILE
+    today = date.fromisoformat(time.strftime("%Y-%m-%d"))
+    accepted = accept(Trace.load(trace), reason, today=today, path=file)
+    typer.echo(
+        f"accepted for {accepted.target or 'a scenario without a name'}: {accepted.signature}"
+    )
+    typer.echo(f"it is in {file}: keep that under version control")

@@ -1,0 +1,125 @@
+import pytest
+
+from simqueue.check import Broken
+from simqueue.model import events as e
+from simqueue.model.config import Faults
+
+NAME = "no-orphan"
+
+
+@pytest.fixture
+def abandoned(history):
+    """Begin with a job whose worker was killed, and another worker that could take it over."""
+
+    def begin(entrypoints=("charge",), settings=None, **ready):
+        told = history(NAME, **(settings or {})).worker("dead").enqueue(1).picks("dead", 1)
+        told.starts("dead", 1).at(1).crashes("dead").worker("b", entrypoints, **ready)
+        return told.event("b", e.Listening("b", "ch"))
+
+    return begin
+
+
+# --- a worker that ended of itself ---
+
+
+def test_a_worker_that_shuts_down_and_keeps_jobs_leaves_orphans(history):
+    told = history(NAME).worker("a").enqueue(1, 2).picks("a", 1, 2)
+    told.event("a", e.WorkerStopping(), e.WorkerExited())
+    text = "a shut down and left 2 job(s) picked in its name: 1, 2"
+    assert told.broken == [(NAME, Broken(text))]
+
+
+@pytest.mark.parametrize(
+    "excuse",
+    [
+        e.ConnectionLost("a"),
+        e.WorkerExited("ValueError: no"),
+        e.FaultStruck("fail", "57014"),
+    ],
+)
+def test_one_that_could_give_nothing_back_has_an_excuse(history, excuse):
+    told = history(NAME).worker("a").enqueue(1).picks("a", 1).event("a", excuse, e.WorkerExited())
+    assert told.broken == []
+
+
+def test_one_that_was_slowed_down_has_none(history):
+    told = history(NAME).worker("a").enqueue(1).picks("a", 1)
+    told.event("a", e.FaultStruck("slow", "3 s"), e.WorkerExited())
+    assert len(told.broken) == 1
+
+
+# --- one that did not ---
+
+
+def test_a_job_that_nobody_takes_over_is_an_orphan_for_ever(abandoned):
+    told = abandoned()
+    # Silent for 30 s, looked for after 30 s more, 10 s of patience, and a few for the network.
+    assert told.panel.due(1_000_000) == 76_001_600
+    assert told.overdue(75) is None
+    text = (
+        "job 1 (charge) stayed picked in the name of dead, which has ended, silent for 80 s since "
+        "+0.000000s, although b was idle and could take it over"
+    )
+    assert told.overdue(80) == (NAME, Broken(text, "forever"))
+
+
+def test_a_job_that_is_taken_over_at_long_last_was_one_all_the_same(abandoned):
+    told = abandoned().at(100).picks("b", 1)
+    assert [broken.variant for _, broken in told.broken] == ["forever"]
+
+
+def test_a_job_that_is_taken_over_in_time_is_none(abandoned):
+    told = abandoned().at(70).picks("b", 1)
+    assert told.broken == []
+
+
+def test_the_timeouts_are_those_of_the_worker_that_could_take_it(abandoned):
+    told = abandoned(heartbeat_timeout=60_000_000, dequeue_timeout=5_000_000)
+    assert told.panel.due(1_000_000) == 81_001_600
+
+
+def test_nobody_need_take_over_what_it_did_not_register(abandoned):
+    assert abandoned(entrypoints=("mail",)).overdue(1_000) is None
+
+
+def test_a_worker_that_is_busy_need_not_take_it_over(abandoned):
+    told = abandoned().enqueue(2).at(2).picks("b", 2).starts("b", 2)
+    assert told.overdue(1_000) is None
+    assert told.at(1_000).finishes("b", 2).logs("b", 2, "successful").overdue(1_070) is None
+
+
+def test_the_time_counts_from_the_last_beat(abandoned):
+    told = abandoned().at(50).beats("b", 1)
+    assert told.overdue(100) is None
+    assert told.overdue(127) is not None
+
+
+def test_a_worker_that_runs_a_job_may_be_silent_for_single_runner_to_judge(history):
+    told = history(NAME).worker("a").worker("b").enqueue(1).picks("a", 1).starts("a", 1)
+    assert told.overdue(1_000) is None
+
+
+def test_a_job_that_its_living_worker_never_runs_is_an_orphan_for_ever(history):
+    told = history(NAME).worker("a").worker("b").enqueue(1).picks("a", 1)
+    assert told.overdue(100)[1].variant == "forever"
+    assert "a, which runs no handler for it" in told.overdue(100)[1].message
+
+
+def test_a_job_whose_handler_has_ended_counts_from_then(history):
+    told = history(NAME).worker("a").worker("b").enqueue(1).picks("a", 1).starts("a", 1)
+    told.at(200).finishes("a", 1)
+    assert told.overdue(270) is None
+
+
+def test_a_manager_that_nobody_knows_may_leave_orphans_too(history):
+    told = history(NAME).worker("b").enqueue(1)
+    told.event("scenario", e.JobPicked(1, "somebody"))
+    assert "a manager that nobody knows" in told.overdue(200)[1].message
+
+
+def test_nothing_is_owed_while_faults_fly(abandoned):
+    told = abandoned(settings={"faults": Faults(("crash",))})
+    assert told.overdue(1_000) is None
+    told.at(1_000).event("server", e.Healed())
+    assert told.overdue(1_070) is None
+    assert told.overdue(1_077) is not None

@@ -1,0 +1,62 @@
+import pytest
+
+from simqueue.model.events import ServerCrashed
+
+NAME = "terminal-once"
+
+
+@pytest.fixture
+def held(history):
+    """Worker a has run job 7, and holds it as failed; worker b looks on."""
+    told = history(NAME).worker("a", pooled=True).worker("b").enqueue(7).at(1).picks("a", 7)
+    return told.starts("a", 7).at(2).raises("a", 7).logs("a", 7, "failed")
+
+
+def test_a_job_that_ends_twice_is_caught(held):
+    name, broken = held.at(2.5).logs("b", 7, "successful").broken[0]
+    assert (name, broken.variant) == (NAME, "")
+    assert broken.message == (
+        "job 7 (charge) was logged failed by a, and 0.5 s later successful by b, though nobody "
+        "had put it back"
+    )
+
+
+def test_a_job_named_twice_in_one_batch_is_caught(history):
+    told = history(NAME).worker("a").enqueue(7).at(1).picks("a", 7)
+    told.at(2).logs("a", 7, "successful").logs("a", 7, "successful")
+    assert len(told.broken) == 1
+
+
+@pytest.mark.parametrize("how", ["requeues", "retries"])
+def test_a_job_that_is_put_back_may_end_again(held, how):
+    getattr(held, how)("scenario", 7)
+    assert not held.at(3).picks("b", 7).logs("b", 7, "failed").broken
+
+
+@pytest.mark.parametrize("who", ["scenario", "b"])
+def test_a_held_job_may_be_cancelled(held, who):
+    assert not held.at(3).logs(who, 7, "canceled").broken
+
+
+def test_clients_log_what_they_like(held):
+    assert not held.at(3).logs("scenario", 7, "failed").broken
+
+
+def test_a_worker_that_lost_the_answer_may_say_it_again(held):
+    assert not held.loses("a").at(3).logs("a", 7, "failed").broken
+
+
+def test_a_worker_that_lost_a_connection_before_may_not(history):
+    told = history(NAME).worker("a", pooled=True).loses("a").enqueue(7).at(1).picks("a", 7)
+    assert told.logs("a", 7, "failed").at(2).logs("a", 7, "failed").broken
+
+
+def test_both_runners_of_a_job_that_was_taken_over_may_log_it(history):
+    told = history(NAME).worker("a").worker("b").enqueue(7).at(1).picks("a", 7).starts("a", 7)
+    told.pauses("a", 40).at(32).picks("b", 7).starts("b", 7).raises("b", 7).logs("b", 7, "failed")
+    assert not told.at(42).raises("a", 7).logs("a", 7, "failed").broken
+
+
+def test_an_emptied_table_forgets(held):
+    told = held.event("server", ServerCrashed(emptied=("queue",))).enqueue(7)
+    assert not told.picks("a", 7).logs("a", 7, "failed").broken
