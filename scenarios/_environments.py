@@ -28,6 +28,10 @@ def environment(home: Path, release: str) -> Path:
     venv.create(base, with_pip=True)
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     command = [*install, "-e", str(ROOT), f"pgqueuer=={release}"]
-    subprocess.run(command, check=True)  # noqa: S603  pip, in an environment of ours
+    made = subprocess.run(  # noqa: S603  pip, in an environment of ours
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if made.returncode:
+        sys.exit(f"{base} cannot be made:\n{made.stdout}")
     ready.write_text(str(ROOT))  # last, so that half an environment is made anew
     return python

@@ -45,13 +45,13 @@ class Tally:
     row: Row | None
     runs: int = 0
     simulated: float = 0.0
-    started: float = field(default_factory=time.perf_counter)
+    started: float = field(default_factory=time.process_time)
     hits: list[int] = field(default_factory=list)
     others: Counter[str] = field(default_factory=Counter)
 
     def elapsed(self) -> float:
-        """Return the real seconds since the first seed."""
-        return time.perf_counter() - self.started
+        """Return the seconds of processor time since the first seed."""
+        return time.process_time() - self.started
 
     def add(self, seed: int, played: Run) -> None:
         """Count a run."""

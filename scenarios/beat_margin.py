@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 from pgqueuer import PgQueuer
 
 if TYPE_CHECKING:
-    from pgqueuer.models import Job
+    from pgqueuer.models import Job, Schedule
 
     import simqueue
 
 ID = "beat-margin"
 AFFECTED, FIXED = "1.4.0", "1.5.0"
 INVARIANT = "single-runner"
-VARIANTS = ("stale",)
+VARIANTS = ("stale", "own")
 FAULTS = "fail"
 
-VIDEOS = 30
+VIDEOS = 160
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
@@ -35,12 +35,16 @@ async def scenario(sim: simqueue.Simulation) -> None:
     def app(pq: PgQueuer) -> None:
         @pq.entrypoint("transcode")
         async def transcode(job: Job) -> None:
-            await asyncio.sleep(sim.random.uniform(60, 240))
+            await asyncio.sleep(sim.random.uniform(60, 300))
+
+        @pq.schedule("empty_trash", "0 4 * * *")
+        async def empty_trash(schedule: Schedule) -> None:
+            await asyncio.sleep(1)
 
     for name in ("ada", "bob"):
         # A worker that a failing statement ends is started again, as by systemd.
-        sim.worker(name, app, restart="always", dequeue_timeout=timedelta(seconds=4))
+        sim.worker(name, app, restart="always", dequeue_timeout=timedelta(seconds=1))
     for _ in range(VIDEOS):
         await sim.queries.enqueue("transcode", None)
-        await asyncio.sleep(sim.random.uniform(0, 3))
-    await sim.settled(timeout=timedelta(minutes=20))
+        await asyncio.sleep(sim.random.uniform(0, 1))
+    await asyncio.sleep(60)

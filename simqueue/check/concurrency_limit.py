@@ -59,7 +59,7 @@ class ConcurrencyLimit(Invariant):
         held = jobs.lanes[entrypoint].picked
         if picked.stale or len(held) <= limit:
             return None
-        beside = any(at > entry.now for manager, at in claims.items() if manager != picked.manager)
+        beside = any(at >= entry.now for manager, at in claims.items() if manager != picked.manager)
         numbers = ", ".join(str(job) for job in sorted(held)[:10])
         return Broken(
             f"{entrypoint!r} has a concurrency limit of {limit}, and {len(held)} of its jobs were "

@@ -29,12 +29,12 @@ class Contested:
 
     def note(self, entry: Entry) -> None:
         """Learn from one of the events that it sees; those it does not are ignored."""
-        match entry.event:
-            case JobPicked(stale=stale, job_id=job):
-                if stale:
-                    self._jobs.add(job)
-            case JobRetried(job_id=job) | JobLogged(job_id=job):
-                if entry.worker not in self._view.workers:
-                    self._jobs.add(job)
-            case event if self._jobs and restarts_ids(event, "queue"):
-                self._jobs.clear()
+        event = entry.event
+        if isinstance(event, JobPicked):
+            if event.stale:
+                self._jobs.add(event.job_id)
+        elif isinstance(event, JobLogged | JobRetried):
+            if entry.worker not in self._view.workers:
+                self._jobs.add(event.job_id)
+        elif self._jobs and restarts_ids(event, "queue"):
+            self._jobs.clear()

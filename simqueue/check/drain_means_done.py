@@ -15,17 +15,20 @@ from simqueue.model.events import Entry
 from simqueue.model.ids import Instant, JobId
 
 _SHOWN = 10
+_NEVER = Instant(0)
 
 
 @dataclass(slots=True)
 class _Questions:
-    """What a worker asked the queue last.
+    """What a worker in drain mode asked the queue last.
 
-    ``planning`` says that it has looked for jobs in vain and plans when to look again: what it
-    asks then decides how long it waits, not whether it ends.
+    ``looked`` is when it looked for jobs, ``asked`` when it asked whether any is queued.
+    ``planning`` says that it has looked in vain and plans when to look again: what it asks then
+    decides how long it waits, not whether it ends.
     """
 
     planning: bool = False
+    looked: Instant = _NEVER
     asked: Instant | None = None
 
 
@@ -37,9 +40,9 @@ class DrainMeansDone(Invariant):
     them in all releases.
 
     It is not a violation when others enqueue or put back jobs after it asked, or hold them; nor
-    when it was told to stop, ended with an error, or lost its connection. A handler that tells its
-    own worker to end looks like a queue that was found empty: that is overlooked only as long as
-    the worker asked nothing since.
+    when it was told to stop, ended with an error, or lost its connection; nor when a handler told
+    its own worker to end (``pq.shutdown.set()``), which may be so unless it looked for jobs after
+    its last handler's end.
     """
 
     name: ClassVar[str] = "drain-means-done"
@@ -55,7 +58,7 @@ class DrainMeansDone(Invariant):
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
-        self._idle = Idle(view)
+        self._idle = Idle.of(view)
         self._questions: dict[WorkerView, _Questions] = {}
         self._queued: dict[JobId, tuple[Instant, WorkerView | None]] = {}
         """When a job came to be queued, and which worker put it back, if one did."""
@@ -77,8 +80,7 @@ class DrainMeansDone(Invariant):
                 broken = self._returned(entry.worker)
             case event if empties_queue(event):
                 self._queued.clear()
-        if type(entry.event) in Idle.sees:
-            self._idle.take(entry)
+        self._idle.take(entry)
         return broken
 
     def _asks(self, name: str, statement: str, at: Instant) -> None:
@@ -88,7 +90,7 @@ class DrainMeansDone(Invariant):
         questions = self._questions.setdefault(worker, _Questions())
         match statement:
             case "dequeue":
-                questions.planning = False
+                questions.planning, questions.looked = False, at
             case "eligible_queued_work" | "next_deferred_eta":
                 questions.planning = True
             case "queued_work" if not questions.planning:
@@ -96,10 +98,13 @@ class DrainMeansDone(Invariant):
 
     def _returned(self, name: str) -> Broken | None:
         worker = self.view.workers.get(name)
-        if worker is None or not (worker.drain and worker.able()):
+        questions = None if worker is None else self._questions.get(worker)
+        if worker is None or questions is None or not worker.able() or self._idle.runs(worker):
             return None
-        entrypoints, rows = worker.entrypoints, self.view.tables.jobs.rows
-        left = [job for job in self._queued if rows[job].entrypoint in entrypoints]
+        if questions.looked <= self._idle.busy(name):
+            return None  # A handler may have ended it: then it looks for no more jobs.
+        rows = self.view.tables.jobs.rows
+        left = [job for job in self._queued if rows[job].entrypoint in worker.entrypoints]
         own = [job for job in left if self._queued[job][1] is worker]
         if own:
             return Broken(
@@ -107,7 +112,7 @@ class DrainMeansDone(Invariant):
                 f"back itself: {_listed(own)}",
                 "retried",
             )
-        asked = self._asked(worker)
+        asked = questions.asked
         known = [job for job in left if asked is not None and self._queued[job][0] < asked]
         if asked is None or not known:
             return None
@@ -116,13 +121,6 @@ class DrainMeansDone(Invariant):
             f"when it asked at {moment(asked)}: {_listed(known)}",
             "queued",
         )
-
-    def _asked(self, worker: WorkerView) -> Instant | None:
-        """Return when it last asked, if it ran nothing then or since."""
-        questions = self._questions.get(worker)
-        if questions is None or questions.asked is None or self._idle.runs(worker):
-            return None
-        return questions.asked if questions.asked >= self._idle.busy(worker.name) else None
 
 
 def _listed(jobs: list[JobId]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from simqueue.check.owed import latency
 from simqueue.check.resets import EMPTYING, empties_queue
@@ -21,7 +22,7 @@ _NEVER: Twice = (Instant(0), Instant(0))
 
 
 class Idle:
-    """When each worker was last busy, as the events tell; fed by the invariant that asks.
+    """When each worker was last busy, as the events tell; fed by the invariants that ask.
 
     A worker is idle while it is able, listens, is not held up, and **runs nothing**, neither a job
     nor a schedule. One that still runs something may well have been told to end by its own code
@@ -35,11 +36,25 @@ class Idle:
         e.Listening, e.HandlerFinished, e.HandlerRaised, e.JobPicked, e.JobLogged, e.JobRetried,
         e.JobDeleted, *EMPTYING,
     )  # fmt: skip
-    """What ``take`` wants to be shown."""
+    """What ``take`` wants to be shown; it ignores anything else."""
 
     def __init__(self, view: View) -> None:
         self._view = view
         self._startup = _QUESTIONS * latency(view.config)
+        self._takers: dict[type, Callable[[Entry, Any], None]] = {
+            e.HandlerFinished: self._ran,
+            e.HandlerRaised: self._ran,
+            e.JobPicked: self._picks,
+            **dict.fromkeys((e.JobLogged, e.JobRetried, e.JobDeleted), self._rid),
+            **dict.fromkeys(EMPTYING, self._emptied),
+            e.Listening: self._listens,
+            e.WorkerPaused: self._stalls,
+            e.LoopBlocked: self._stalls,
+            e.WorkerResumed: self._resumes,
+            e.WorkerStarted: self._begins,
+            e.WorkerReady: self._is_ready,
+        }
+        self._last: Entry | None = None
         self._busy: dict[str, Instant] = {}
         self._picked: dict[str, Twice] = {}
         self._stalled: dict[str, Instant] = {}
@@ -47,57 +62,70 @@ class Idle:
         self._holds: dict[JobId, tuple[str, Instant]] = {}
         """Who holds a job since when, of workers that may not hold any number of them."""
 
+    @classmethod
+    def of(cls, view: View) -> Idle:
+        """Return the one that all invariants of a run share."""
+        found = view.shared.get(cls)
+        if not isinstance(found, Idle):
+            found = view.shared[cls] = cls(view)
+        return found
+
     def take(self, entry: Entry) -> None:
-        """Learn what an event tells; to be called when it has been judged."""
-        event, worker = entry.event, entry.worker
-        match event:
-            case e.HandlerFinished() | e.HandlerRaised():
-                self._busy[worker] = entry.at
-            case e.JobPicked(job_id):
-                self._pick(job_id, worker, entry.at)
-            case e.JobLogged(job_id) | e.JobRetried(job_id) | e.JobDeleted(job_id):
-                self._let_go(job_id, entry.at)
-            case _ if type(event) in EMPTYING:
-                if self._holds and empties_queue(event):
-                    for job in list(self._holds):
-                        self._let_go(job, entry.at)
-            case _:
-                self._take_of_worker(entry)
+        """Learn what an event tells, the first time it is shown."""
+        if entry is self._last:
+            return
+        self._last = entry
+        taker = self._takers.get(type(entry.event))
+        if taker is not None:
+            taker(entry, entry.event)
 
-    def _take_of_worker(self, entry: Entry) -> None:
-        """Learn what happens to a worker as a whole."""
-        worker = entry.worker
-        match entry.event:
-            case e.Listening(on=True):
-                self._heard[worker] = entry.at
-            case e.WorkerPaused(duration) | e.LoopBlocked(duration):
-                self._stalled[worker] = max(self.stalled(worker), Instant(entry.at + duration))
-            case e.WorkerResumed():
-                self._stalled[worker] = min(self.stalled(worker), entry.at)
-            case e.WorkerStarted():
-                self._forget(worker)
-            case e.WorkerReady():
-                self._heard.pop(worker, None)  # what it listened to before was the user's
+    def _ran(self, entry: Entry, event: e.HandlerFinished | e.HandlerRaised) -> None:
+        self._busy[entry.worker] = entry.at
 
-    def _pick(self, job: JobId, worker: str, at: Instant) -> None:
+    def _picks(self, entry: Entry, event: e.JobPicked) -> None:
+        worker, at = entry.worker, entry.at
         _, last = self._picked.get(worker, _NEVER)
         if last != at:
             self._picked[worker] = last, at
-        self._let_go(job, at)
+        if self._holds:
+            self._let_go(event.job_id, at)
         seen = self._view.workers.get(worker)
         if seen is not None and seen.tasks_max is not None:
-            self._holds[job] = worker, at
+            self._holds[event.job_id] = worker, at
+
+    def _rid(self, entry: Entry, event: e.JobLogged | e.JobRetried | e.JobDeleted) -> None:
+        if self._holds:
+            self._let_go(event.job_id, entry.at)
+
+    def _emptied(self, entry: Entry, event: object) -> None:
+        if empties_queue(event):
+            for job in list(self._holds):
+                self._let_go(job, entry.at)
+
+    def _listens(self, entry: Entry, event: e.Listening) -> None:
+        if event.on:
+            self._heard[entry.worker] = entry.at
+
+    def _stalls(self, entry: Entry, event: e.WorkerPaused | e.LoopBlocked) -> None:
+        end = Instant(entry.at + event.duration)
+        self._stalled[entry.worker] = max(self.stalled(entry.worker), end)
+
+    def _resumes(self, entry: Entry, event: e.WorkerResumed) -> None:
+        self._stalled[entry.worker] = min(self.stalled(entry.worker), entry.at)
+
+    def _begins(self, entry: Entry, event: e.WorkerStarted) -> None:
+        worker = entry.worker
+        for book in (self._busy, self._picked, self._stalled, self._heard):
+            book.pop(worker, None)
+        self._holds = {job: hold for job, hold in self._holds.items() if hold[0] != worker}
+
+    def _is_ready(self, entry: Entry, event: e.WorkerReady) -> None:
+        self._heard.pop(entry.worker, None)  # what it listened to before was the user's
 
     def _let_go(self, job: JobId, at: Instant) -> None:
         holder = self._holds.pop(job, None)
         if holder is not None:
             self._busy[holder[0]] = at
-
-    def _forget(self, worker: str) -> None:
-        """Begin anew with the next incarnation of a worker."""
-        for book in (self._busy, self._picked, self._stalled, self._heard):
-            book.pop(worker, None)
-        self._holds = {job: hold for job, hold in self._holds.items() if hold[0] != worker}
 
     def busy(self, worker: str) -> Instant:
         """Return when a worker last ran a handler, was rid of a job, or came out of a stall."""

@@ -14,6 +14,7 @@ from simqueue.model.events import (
     HandlerRaised,
     JobDeleted,
     JobLogged,
+    JobPicked,
     JobRequeued,
     JobRetried,
     QueueTruncated,
@@ -49,14 +50,13 @@ class NoLostJob(Invariant):
         """Keep books of ends; complain about a job logged without one."""
         self._contested.note(entry)
         match entry.event:
+            case JobPicked():
+                pass  # The most frequent of those that only the line above is for.
             case HandlerFinished(job_id=job) | HandlerRaised(job_id=job):
                 if job is not None and job in self.view.tables.jobs.rows:
                     self._ended.setdefault(job, []).append(entry.worker)
             case JobLogged() as logged:
-                broken = self._judge(entry, logged)
-                if logged.status != "failed":
-                    self._ended.pop(logged.job_id, None)
-                return broken
+                return self._logged(entry, logged)
             case JobRetried(job_id=job):
                 # Others who have run it, too, may log it yet.
                 if entry.worker in self._ended.get(job, ()):
@@ -67,6 +67,12 @@ class NoLostJob(Invariant):
             case event if empties_queue(event):
                 self._ended.clear()
         return None
+
+    def _logged(self, entry: Entry, logged: JobLogged) -> Broken | None:
+        broken = self._judge(entry, logged)
+        if logged.status != "failed":
+            self._ended.pop(logged.job_id, None)
+        return broken
 
     def _judge(self, entry: Entry, logged: JobLogged) -> Broken | None:
         if logged.status not in _DONE or self._ended.get(logged.job_id):

@@ -41,7 +41,7 @@ class NoOrphan(Liveness):
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
-        self._idle = Idle(view)
+        self._idle = Idle.of(view)
         self._grace = view.patience + 4 * latency(view.config)
         """How much longer than its timeouts a worker may take to find a silent job and claim it."""
         self._managers: dict[str, ManagerId] = {}
@@ -64,8 +64,7 @@ class NoOrphan(Liveness):
                 self._ran[JobId(job)] = entry.at
             case e.JobLogged(job_id) | e.JobRetried(job_id):
                 self._ran.pop(job_id, None)
-        if type(event) in Idle.sees:
-            self._idle.take(entry)
+        self._idle.take(entry)
         return broken
 
     # --- a worker that ended of itself ---

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
+from simqueue.check.idle import Idle
 from simqueue.check.invariant import Broken, Invariant
+from simqueue.check.owed import latency
 from simqueue.check.view import View, WorkerView
 from simqueue.model import events as e
 from simqueue.model.events import Entry
+from simqueue.model.ids import Duration, Instant
 
+_A_WHILE = Duration(60_000_000)
+"""For how long an error was unseen at least when that is told; it is twice as long at most."""
 _TASK = re.compile(r" \(task (?P<name>.*)\)$", re.DOTALL)
 _NUMBERS = re.compile(r"\d+")
 
@@ -22,7 +27,9 @@ class NoSilentError(Invariant):
     returned (``leaked``). Each kind is told apart by the coroutine.
 
     It is not a violation when the scenario or its clients do so, or a worker that was killed; one
-    that ended with an error may leave tasks behind.
+    that ended with an error may leave tasks behind. Who should look may be held up: by faults, by
+    a stall, by a long ``dequeue_timeout``; and a handler that runs may yet await what it started.
+    Then nobody has ignored anything.
     """
 
     name: ClassVar[str] = "no-silent-error"
@@ -53,10 +60,18 @@ class NoSilentError(Invariant):
                 return self._leaked(worker, tasks)
             case e.TaskFailed(message, error):
                 return _unawaited(worker, message, error)
-            case e.ErrorIgnored(task, error):
+            case e.ErrorIgnored(task, error) if self._should_have_looked(worker, entry.at):
                 text = f"task {_stable(task)} of {worker} ended with an error that nobody looks at"
                 return Broken(f"{text}: {error}", f"ignored:{_stable(task)}")
         return None
+
+    def _should_have_looked(self, worker: WorkerView, at: Instant) -> bool:
+        """Return whether an error that was unseen for a while will hardly be seen any more."""
+        calm, begin = self.view.calm_since, Instant(at - 2 * _A_WHILE)
+        if calm is None or (calm and calm > begin) or Idle.of(self.view).runs(worker):
+            return False
+        held_up = worker.stalled(begin, at) + 8 * latency(self.view.config)
+        return worker.dequeue_timeout + held_up < _A_WHILE
 
     def _exited(self, worker: WorkerView, error: str | None) -> Broken | None:
         """Judge what it left, if that was told before it was told how it ended."""

@@ -54,14 +54,13 @@ class NoStarvation(Liveness):
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
-        self._idle, self._capacity = Idle(view), Capacity(view)
+        self._idle, self._capacity = Idle.of(view), Capacity(view)
         self._waits: dict[JobId, _Wait] = {}
 
     def see(self, entry: Entry) -> Broken | None:
         """Remember who waits since when; judge a wait when it is over."""
         broken = self._judge(entry)
-        if type(entry.event) in Idle.sees:
-            self._idle.take(entry)
+        self._idle.take(entry)
         if type(entry.event) in Capacity.sees:
             self._capacity.take(entry)
         return broken

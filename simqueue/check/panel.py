@@ -73,18 +73,17 @@ class Panel:
         """The events that any of them wants to be shown."""
         return tuple(self._seers)
 
-    def see(self, entry: Entry, number: EntryNumber | None = None) -> Verdict | None:
-        """Return the first invariant that ``entry`` breaks and what is wrong, or None.
+    def see(self, entry: Entry, number: EntryNumber | None = None) -> tuple[Verdict, ...]:
+        """Return the invariants that ``entry`` breaks, and what is wrong.
 
-        It is the one with that ``number`` in the event log, or else the next one.
+        The entry is the one with that ``number`` in the event log, or else the next one.
         """
         self.view.number = EntryNumber(self.view.number + 1) if number is None else number
-        found: Verdict | None = None
+        found: tuple[Verdict, ...] = ()
         for invariant in self._seers.get(type(entry.event), ()):
-            # All of them, since each keeps books.
             broken = invariant.see(entry)
-            if broken is not None and found is None:
-                found = invariant, broken
+            if broken is not None:
+                found = (*found, (invariant, broken))
         self.view.take(entry)
         return found
 
@@ -93,13 +92,10 @@ class Panel:
         owed = [due for due in (each.due(now) for each in self._invariants) if due is not None]
         return max(owed, default=None)
 
-    def overdue(self, now: Instant) -> Verdict | None:
-        """Return the first invariant to which something is owed that should have happened."""
-        for invariant in self._invariants:
-            broken = invariant.overdue(now)
-            if broken is not None:
-                return invariant, broken
-        return None
+    def overdue(self, now: Instant) -> tuple[Verdict, ...]:
+        """Return the invariants to which something is owed that should have happened, and what."""
+        asked = ((invariant, invariant.overdue(now)) for invariant in self._invariants)
+        return tuple((invariant, broken) for invariant, broken in asked if broken is not None)
 
 
 def _chosen(config: Config) -> list[type[Invariant]]:

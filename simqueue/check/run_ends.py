@@ -38,12 +38,11 @@ class RunEnds(Liveness):
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
-        self._idle = Idle(view)
+        self._idle = Idle.of(view)
 
     def see(self, entry: Entry) -> Broken | None:
         """Judge how long a worker took when it has ended."""
-        if type(entry.event) in Idle.sees:
-            self._idle.take(entry)
+        self._idle.take(entry)
         if not isinstance(entry.event, e.WorkerExited):
             return None
         worker = self.view.workers.get(entry.worker)

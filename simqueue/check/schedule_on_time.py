@@ -25,6 +25,8 @@ _NEVER = Instant(0)
 class ScheduleOnTime(Liveness):
     """A schedule whose tick has come is claimed within ten seconds while a scheduler could do so.
 
+    With a ``Config`` of a slower network it is eight times what a statement may take.
+
     A scheduler looks, computes how long it is until the next tick of any of its schedules, and
     looks again one second after that. So it is at a tick in time if it looked before, and was done
     with that before the tick came; or else it is late if it looked after the tick and left the
@@ -57,7 +59,7 @@ class ScheduleOnTime(Liveness):
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
-        self._idle = Idle(view)
+        self._idle = Idle.of(view)
         slow = latency(view.config)
         self._late = 8 * slow
         """How long after a tick its claim may come: PgQueuer looks one second after it."""
@@ -66,8 +68,9 @@ class ScheduleOnTime(Liveness):
         self._looks: dict[str, tuple[Instant, Instant]] = {}
         self._clocks: dict[str, Instant] = {}
         self._queued: dict[ScheduleId, Instant] = {}
-        """Since when a schedule waits for its tick, of those whose tick can be trusted."""
+        """Since when a schedule waits for its tick."""
         self._trusted: dict[ScheduleId, bool] = {}
+        """Whether its tick is one at which schedulers look."""
 
     def see(self, entry: Entry) -> Broken | None:
         """Remember who looks when; judge a claim."""
@@ -91,8 +94,7 @@ class ScheduleOnTime(Liveness):
                 self._clocks[worker] = entry.at
             case e.WorkerStarted():
                 self._looks.pop(worker, None)
-        if type(event) in Idle.sees:
-            self._idle.take(entry)
+        self._idle.take(entry)
         return broken
 
     def _trusts(self, name: str, at: Instant) -> bool:

@@ -9,7 +9,14 @@ from simqueue.check.invariant import Broken, Invariant
 from simqueue.check.resets import restarts_ids
 from simqueue.check.view import View
 from simqueue.check.wording import seconds
-from simqueue.model.events import ConnectionLost, Entry, JobLogged, JobRequeued, JobRetried
+from simqueue.model.events import (
+    ConnectionLost,
+    Entry,
+    JobLogged,
+    JobPicked,
+    JobRequeued,
+    JobRetried,
+)
 from simqueue.model.ids import Instant, JobId
 
 
@@ -37,6 +44,8 @@ class TerminalOnce(Invariant):
         """Remember a job's end; complain about a second one."""
         self._contested.note(entry)
         match entry.event:
+            case JobPicked():
+                pass  # The most frequent of those that only the line above is for.
             case JobLogged() as logged:
                 return self._judge(entry, logged)
             case JobRetried(job_id=job) | JobRequeued(job_id=job):

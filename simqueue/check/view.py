@@ -79,11 +79,12 @@ class View:
     ``beats`` is when a picked job was last beaten for, or picked.
     ``calm_since`` is the instant from which on what is owed is due: the run's first, or when its
     faults ended; None while they fly. ``number`` is that of the entry that is shown.
+    ``shared`` are books that some invariants keep together, by their type.
     """
 
     __slots__ = (
         "beats", "calm_since", "config", "managers", "number", "patience", "running",
-        "schedule_beats", "tables", "ticking", "workers",
+        "schedule_beats", "shared", "tables", "ticking", "workers",
     )  # fmt: skip
 
     sees: ClassVar[tuple[type, ...]]
@@ -92,6 +93,7 @@ class View:
     def __init__(self, tables: Tables, config: Config = Config()) -> None:  # noqa: B008  frozen
         self.tables, self.config = tables, config
         self.number = EntryNumber(-1)
+        self.shared: dict[type, Any] = {}
         self.patience = Duration(config.patience // timedelta(microseconds=1))
         self.calm_since: Instant | None = None if config.faults.kinds else Instant(0)
         self.workers: dict[str, WorkerView] = {}

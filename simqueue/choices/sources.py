@@ -16,7 +16,7 @@ DISASTER, MISHAP = "disaster:", "mishap:"
 does, or one that does not. A slash may follow, and what the fault befalls."""
 
 _MEAN_GAPS_OF_FAULTS: dict[str, tuple[int | None, ...]] = {
-    DISASTER: (None, None, None, 1000, 300, 100),
+    DISASTER: (None, None, 1000, 200, 50, 12),
     MISHAP: (None, None, None, 200, 40, 6),
 }
 """Likewise: they leave a run time to go on."""

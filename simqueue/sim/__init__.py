@@ -4,7 +4,9 @@
 ``simulation``  the world as a scenario sees it; ``recorded_random``: its generator
 ``worker``      a simulated process running the user's application
 ``world``       who there is in one run, and how they reach each other
-``server``      the simulated PostgreSQL, ``connection`` a client's session of it
+``judge``       holds a run to the invariants, and to ``checks``: what its scenario claims
+``faults``      what befalls workers, connections and the server, and when
+``server``      the simulated PostgreSQL, ``connection`` a client's session of it, ``pool`` several
 ``scheduler``   whose turn it is and what time it is
 ``loop``        asyncio's interface over it; ``executors``: its threads; ``loop_without_io``: what
                 it refuses

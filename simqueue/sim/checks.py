@@ -19,6 +19,7 @@ from simqueue.sim.handles import Timer
 from simqueue.sim.tidy import Tidier
 
 if TYPE_CHECKING:
+    from simqueue.sim.judge import Judge
     from simqueue.sim.world import World
 
 Predicate = Callable[[], bool]
@@ -98,8 +99,8 @@ class Checks:
     ``wanted`` are the names that ``sometimes`` was called with, reached or not.
     """
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, world: World, judge: Judge) -> None:
+        self._world, self.judge = world, judge
         self._names = {invariant.name for invariant in INVARIANTS}
         self._claims: dict[str, _Claim] = {}
         self._promises: dict[str, _Promise] = {}
@@ -215,7 +216,7 @@ class Checks:
 
     def _break(self, claim: _Claim, worker: str, cause: EntryNumber | None = None) -> None:
         del self._claims[claim.name]  # once a run: where that is accepted, the run goes on
-        self._world.condemn(claim.name, claim.broken("does not hold"), worker, cause)
+        self.judge.condemn(claim.name, claim.broken("does not hold"), worker, cause)
 
     def _keep(self, promise: _Promise, worker: str, cause: EntryNumber | None = None) -> None:
         self._drop(promise)
@@ -230,7 +231,7 @@ class Checks:
     def _set_timer(self, promise: _Promise) -> None:
         """Have a promise judged at its deadline, or later, if faults put that off."""
         scheduler = self._world.scheduler
-        due = promise.due(self._world.panel.view.calm_since)
+        due = promise.due(self.judge.view.calm_since)
         if promise.timer is not None:
             promise.timer.cancel()
         if due is not None:
@@ -244,19 +245,19 @@ class Checks:
             self._keep(promise, "world")
         elif held is False:
             self._drop(promise)
-            self._world.condemn(promise.name, promise.missed(), "world", None)
+            self.judge.condemn(promise.name, promise.missed(), "world", None)
 
     # --- what is owed, as the panel tells it of invariants ---
 
     def due(self, now: Instant) -> Instant | None:
         """Return the latest instant by which a promise must have come true."""
-        calm = self._world.panel.view.calm_since
+        calm = self.judge.view.calm_since
         dues = (promise.due(calm) for promise in self._promises.values())
         return max((due for due in dues if due is not None), default=None)
 
     def overdue(self, now: Instant) -> tuple[str, Broken] | None:
         """Return the first promise that should have come true by now, and what is wrong."""
-        calm = self._world.panel.view.calm_since
+        calm = self.judge.view.calm_since
         for promise in self._promises.values():
             due = promise.due(calm)
             if due is not None and due <= now:

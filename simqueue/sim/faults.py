@@ -14,6 +14,7 @@ from simqueue.choices import DISASTER, MISHAP, RUNGS, Choices, Stream, ladder
 from simqueue.errors import PostgresError
 from simqueue.model.events import FaultStruck, Healed
 from simqueue.model.ids import FaultKind, StatementId
+from simqueue.sim.handles import Timer
 
 if TYPE_CHECKING:
     from simqueue.sim.worker import Worker
@@ -73,6 +74,7 @@ class Injector:
         self.kinds = frozenset(world.config.faults.kinds)
         self.over = not self.kinds
         self.struck = False
+        self._armed: dict[Stream, Timer] = {}
         self._calm = 0
         if not self.over:
             self.process = world.scheduler.spawn("faults")
@@ -93,6 +95,8 @@ class Injector:
             return
         self.over = True
         world = self._world
+        for timer in self._armed.values():
+            timer.cancel()  # A trace does not tell of strikes that never came.
         world.server.down_until = world.scheduler.now
         for worker in world.workers.values():
             worker.recover()
@@ -133,11 +137,10 @@ class Injector:
         """Wait for the next second that goes wrong."""
         due = since + (stream.leap() + 1) * _SECOND_US
         if due < self._world.scheduler.limit:
-            self._world.scheduler.post(self.process, due, self._come_due, stream, due, strike)
+            post = self._world.scheduler.post
+            self._armed[stream] = post(self.process, due, self._come_due, stream, due, strike)
 
     def _come_due(self, stream: Stream, due: int, strike: Callable[[int], None]) -> None:
-        if self.over:
-            return
         value = stream.deviate(RUNGS * RUNGS)
         if value:
             within = _WITHIN_A_SECOND[value % RUNGS]

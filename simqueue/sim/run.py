@@ -196,7 +196,7 @@ def _run(
         elapsed=perf_counter() - started,
         choices=door,
         entropy=(world.recorder.readings, state),
-        wanted=frozenset(world.checks.wanted),
+        wanted=frozenset(world.judge.checks.wanted),
     )
 
 
@@ -236,7 +236,7 @@ def _play(world: World, scenario: Scenario, gate: Gate) -> None:
     def finished(task: asyncio.Task[None]) -> None:
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
-            world.conclude()
+            world.judge.conclude()
         elif isinstance(error, SystemExit):
             world.stop()
         else:
@@ -268,7 +268,7 @@ def _endings(world: World) -> Iterator[None]:
         message = (
             f"the run reached its limit of {world.config.limit} virtual time; these tasks wait"
         )
-        if not (world.judge_overdue() or world.concluding):
+        if not (world.judge.overdue() or world.judge.concluding):
             world.fail(ending("timeout", message, loop.unfinished()))
     except SystemExit as error:
         world.fail(failure_of(error))

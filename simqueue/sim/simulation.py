@@ -190,13 +190,13 @@ class Simulation:
         look()
         try:
             with world.server.after_commit(look):
-                if world.panel.view.calm_since is None:
+                if world.judge.view.calm_since is None:
                     await asyncio.wait({quiet}, timeout=timeout.total_seconds())
                     if not quiet.done():
                         world.injector.heal()
                 await asyncio.wait_for(quiet, timeout.total_seconds())
         except TimeoutError:
-            world.judge_overdue()  # which says more
+            world.judge.overdue()  # which says more
             raise SettleTimeoutError(timeout.total_seconds(), self._remaining()) from None
 
     def _remaining(self) -> str:
@@ -224,7 +224,7 @@ class Simulation:
                 bool.
         """
         _check_name(name)
-        self._world.checks.always(name, predicate)
+        self._world.judge.checks.always(name, predicate)
 
     def eventually(self, name: str, predicate: Callable[[], bool], within: timedelta) -> None:
         """Judge that ``predicate()`` comes true at least once, as it is asked by ``always``.
@@ -236,7 +236,7 @@ class Simulation:
             UsageError: as ``always``; or ``within`` is no timedelta.
         """
         _check_name(name)
-        self._world.checks.eventually(name, predicate, within)
+        self._world.judge.checks.eventually(name, predicate, within)
 
     def sometimes(self, name: str, condition: bool = True) -> None:  # noqa: FBT001, FBT002
         """Mark a moment that has to be reached, with ``condition``, in some run of a campaign.
@@ -244,7 +244,7 @@ class Simulation:
         A campaign in which no run reaches it is inconclusive, however many of them pass.
         """
         _check_name(name)
-        self._world.checks.sometimes(name, condition)
+        self._world.judge.checks.sometimes(name, condition)
 
     # --- choices of the scenario itself ---
 

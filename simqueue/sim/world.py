@@ -14,7 +14,6 @@ from pgqueuer.domain.errors import FailingListenerError
 
 from simqueue.adapter.connection import AMBIENT
 from simqueue.adapter.installed import names_in_force, semantics_in_force
-from simqueue.check import Broken, Panel
 from simqueue.choices import Choices, ladder
 from simqueue.errors import PostgresError, RefusedError
 from simqueue.model.config import Config
@@ -23,18 +22,17 @@ from simqueue.model.events import (
     ConnectionRefused,
     Entry,
     ErrorIgnored,
-    InvariantBroken,
     JobPicked,
     LoopBlocked,
 )
 from simqueue.model.failure import Failure
-from simqueue.model.ids import Duration, EntryNumber, Instant
-from simqueue.sim.checks import Checks
+from simqueue.model.ids import Duration, EntryNumber
 from simqueue.sim.connection import Network, SimulatedConnection
 from simqueue.sim.failing import failure_of
 from simqueue.sim.faults import Injector, by_fault
 from simqueue.sim.finalizers import running_locals, withhold_all
 from simqueue.sim.handles import Handle
+from simqueue.sim.judge import Judge
 from simqueue.sim.loop import SimulatedLoop
 from simqueue.sim.observers import Picks, described, on_unhandled
 from simqueue.sim.process import Process
@@ -48,7 +46,6 @@ if TYPE_CHECKING:
 
 _US = timedelta(microseconds=1)
 _RESTART_DELAY_US = 1_000_000
-_BETWEEN_LOOKS_US = 1_000_000
 _READINGS_FREE = 10_000
 _READING_US = 10
 _STANDSTILL_US = 10 * _READING_US
@@ -62,8 +59,6 @@ class World:
     choices: Choices
     failure: Failure | None = None
     aborted: BaseException | None = None
-    concluding: bool = False
-    """Whether the scenario has ended, and only what it set in motion goes on."""
     interruptible: bool = False
     """Whether the user's code runs, and not what must not be cut short."""
     workers: dict[str, Worker] = field(default_factory=dict)
@@ -89,12 +84,11 @@ class World:
         self.loop.on_refused = self.refused
         self.loop.on_reading = self._spend_reading
         self._unseen: set[int] = set()
+        self._ignored: set[int] = set()
         self.scheduler.on_sweep = self._sweep
-        self._last_call: int | None = None
         names = names_in_force(self.epoch_us)
         self.server = Server(self.scheduler, self.recorder, names, semantics_in_force())
-        self.panel = Panel(self.server.tables, config)
-        self.recorder.watch(self._judge, *self.panel.sees)
+        self.judge = Judge(self)
         self.injector = Injector(self)
         self.network = Network(
             self.choices,
@@ -104,7 +98,6 @@ class World:
             injector=self.injector,
         )
         self.supervisor = self.scheduler.spawn("supervisor")
-        self.checks = Checks(self)
 
     # --- who there is ---
 
@@ -158,10 +151,10 @@ class World:
         unseen = {hash(task): task for task in failed_unseen(self.loop)}
         for number, task in unseen.items():
             home = getattr(task, "home", None)
-            if number in self._unseen and home is not None and home.alive:
+            if number in self._unseen - self._ignored and home is not None and home.alive:
+                self._ignored.add(number)
                 self.recorder.append(home.worker, ErrorIgnored(task.get_name(), _ended_with(task)))
-        # Each of them is told of once.
-        self._unseen = {number for number in unseen if number not in self._unseen}
+        self._unseen = set(unseen)
 
     def restart_delay(self, name: str) -> int:
         """Pick how many microseconds a supervisor takes to start a process again."""
@@ -197,53 +190,9 @@ class World:
         """End the run since a worker that nobody restarts ended with an error."""
         self.fail(failure_of(error))
 
-    def conclude(self) -> None:
-        """End all faults, let the world do what it owes, judge that, and end the run."""
-        self.concluding = True
-        self.injector.heal()
-        self._wind_up()
-
-    def _wind_up(self) -> None:
-        now = Instant(self.scheduler.now)
-        if self.panel.view.calm_since is not None:
-            if self.judge_overdue():
-                return
-            due = self.panel.due(now)
-            if self._last_call is None:
-                # Once: the world may go on to owe something for ever.
-                self._last_call = due
-            if due is None or now >= (self._last_call or now):
-                self.stop()
-                return
-        self.scheduler.post(self.supervisor, now + _BETWEEN_LOOKS_US, self._wind_up)
-
-    def judge_overdue(self) -> bool:
-        """Fail the run if something has not happened that was owed; return whether that is so."""
-        verdict = self.panel.overdue(Instant(self.scheduler.now))
-        if verdict is None:
-            return False
-        if self.failure is None:
-            invariant, broken = verdict
-            self.condemn(invariant.name, broken, "world", None)
-        return True
-
     def _remember(self, number: int, entry: Entry) -> None:
         if isinstance(entry.event, JobPicked):
             self.picks[entry.event.job_id] = EntryNumber(number)
-
-    def _judge(self, number: int, entry: Entry) -> None:
-        verdict = self.panel.see(entry, EntryNumber(number))
-        if verdict is not None and self.failure is None:
-            invariant, broken = verdict
-            self.condemn(invariant.name, broken, entry.worker, EntryNumber(number))
-
-    def condemn(self, name: str, broken: Broken, worker: str, cause: EntryNumber | None) -> None:
-        """Write down what does not hold; that ends the run, unless it is accepted."""
-        verdict = InvariantBroken(name, broken.message, broken.variant)
-        signature = verdict.signature
-        if signature not in self.config.accepted:
-            self.fail(Failure("invariant", broken.message, where=name, signature=signature))
-        self.recorder.append(worker, verdict, cause)
 
     def refused(self, error: RefusedError) -> None:
         """End the run since code that nobody questions met a refusal, and took it for a failure."""

@@ -37,14 +37,14 @@ class History:
             self.entries.append(entry)
             if isinstance(event, e.StoreEvent):
                 apply(self.tables, entry.now, event)
-            verdict = self.panel.see(entry)
+            verdict = next(iter(self.panel.see(entry)), None)
             if verdict is not None:
                 self.broken.append((verdict[0].name, verdict[1]))
         return self
 
     def overdue(self, seconds):
         """Return the first thing that is owed at a moment, as a name and what is wrong, or None."""
-        verdict = self.panel.overdue(round(seconds * 1_000_000))
+        verdict = next(iter(self.panel.overdue(round(seconds * 1_000_000))), None)
         return None if verdict is None else (verdict[0].name, verdict[1])
 
     # --- the world ---

@@ -26,7 +26,8 @@ def nightly(history):
 
 def test_a_worker_that_leaves_what_it_put_back_is_not_done(nightly):
     told = sends(nightly, "dequeue", "queued_work").at(1.1).raises("nightly", 1, retry=True)
-    told.retries("nightly", 1, due=3).at(1.2).event("nightly", e.WorkerExited())
+    told.retries("nightly", 1, due=3)
+    sends(told.at(1.2), "dequeue").at(1.3).event("nightly", e.WorkerExited())
     text = "nightly, in drain mode, ended and left 1 job(s) queued that it had put back itself: 1"
     assert told.broken == [(NAME, Broken(text, "retried"))]
 
@@ -70,7 +71,7 @@ def test_jobs_that_others_put_back_or_hold_are_theirs(nightly):
 
 def test_what_it_put_back_and_another_put_back_again_is_the_other_s(nightly):
     told = nightly.raises("nightly", 1, retry=True).retries("nightly", 1).worker("b")
-    told.picks("b", 1).retries("b", 1)
+    sends(told.picks("b", 1).retries("b", 1).at(2), "dequeue")
     assert told.event("nightly", e.WorkerExited()).broken == []
 
 
@@ -90,20 +91,22 @@ def test_jobs_of_other_entrypoints_are_none_of_its_business(nightly):
 )
 def test_a_worker_that_did_not_end_of_itself_may_leave_anything(nightly, how):
     told = nightly.raises("nightly", 1, retry=True).retries("nightly", 1)
-    assert told.event("nightly", *how).broken == []
+    assert sends(told.at(2), "dequeue").event("nightly", *how).broken == []
 
 
 def test_a_worker_that_does_not_drain_may_leave_anything(history):
-    told = history(NAME).worker("a").enqueue(1).picks("a", 1).retries("a", 1)
-    assert told.event("a", e.WorkerExited()).broken == []
+    told = history(NAME).worker("a").enqueue(1).picks("a", 1).retries("a", 1).at(1)
+    assert sends(told, "dequeue", worker="a").event("a", e.WorkerExited()).broken == []
 
 
-def test_a_handler_that_ended_its_worker_after_the_question_is_no_bug(nightly):
-    told = sends(nightly.enqueue(2).at(2), "dequeue", "queued_work")
-    assert ended(told.at(3)).event("nightly", e.WorkerExited()).broken == []
+@pytest.mark.parametrize("question", ["dequeue", "queued_work"])
+def test_a_handler_may_have_ended_its_worker(nightly, question):
+    told = sends(nightly.enqueue(2).at(2), "dequeue").raises("nightly", 1, retry=True)
+    sends(told.retries("nightly", 1), question)  # in this order, and at one moment
+    assert told.at(3).event("nightly", e.WorkerExited()).broken == []
 
 
 def test_jobs_that_are_gone_were_not_left(nightly):
-    told = nightly.raises("nightly", 1, retry=True).retries("nightly", 1)
+    told = nightly.raises("nightly", 1, retry=True).retries("nightly", 1).at(2)
     told.event("scenario", e.QueueTruncated())
-    assert told.event("nightly", e.WorkerExited()).broken == []
+    assert sends(told, "dequeue").event("nightly", e.WorkerExited()).broken == []

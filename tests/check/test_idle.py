@@ -6,8 +6,7 @@ def since(told, at, name="a"):
     """Return since when a worker was idle at a moment, in seconds."""
     idle = Idle(told.panel.view)
     for entry in told.entries:
-        if type(entry.event) in Idle.sees:
-            idle.take(entry)
+        idle.take(entry)
     found = idle.since(told.panel.view.workers[name], at * 1_000_000)
     return None if found is None else found / 1_000_000
 
@@ -38,3 +37,19 @@ def test_what_it_picks_at_this_very_moment_does_not_count(history):
     told = history().worker("a").at(1).event("a", e.Listening("a", "ch")).enqueue(1, 2)
     told.at(9).picks("a", 1, 2)
     assert since(told, 9) == 1
+
+
+def test_all_invariants_of_a_run_share_one(history):
+    view = history().panel.view
+    assert Idle.of(view) is Idle.of(view)
+    assert Idle.of(view) is not Idle.of(history().panel.view)
+
+
+def test_an_event_that_is_shown_twice_counts_once(history):
+    told = history().worker("a").at(1).event("a", e.Listening("a", "ch")).enqueue(1).at(9)
+    told.picks("a", 1)
+    idle = Idle(told.panel.view)
+    for entry in told.entries:
+        idle.take(entry)
+        idle.take(entry)
+    assert idle.since(told.panel.view.workers["a"], 9_000_000) == 1_000_000

@@ -2,6 +2,7 @@ import pytest
 
 from simqueue.check import Broken
 from simqueue.model import events as e
+from simqueue.model.config import Faults
 
 NAME = "no-silent-error"
 
@@ -32,6 +33,29 @@ def test_an_error_that_nobody_looks_at_is_ignored(told):
     told.event("a", e.ErrorIgnored("beat#3", "OSError: gone"))
     text = "task beat of a ended with an error that nobody looks at: OSError: gone"
     assert told.broken == [(NAME, Broken(text, "ignored:beat"))]
+
+
+@pytest.mark.parametrize(
+    "excuse",
+    [
+        lambda told: told.starts("a", 1),
+        lambda told: told.ticks("a", 1),
+        lambda told: told.at(150).pauses("a", 30),
+        lambda told: told.worker("a", dequeue_timeout=60_000_000),
+    ],
+)
+def test_one_that_somebody_may_yet_look_at_is_not(told, excuse):
+    excuse(told).at(200).event("a", e.ErrorIgnored("beat#3", "OSError: gone"))
+    assert told.broken == []
+
+
+@pytest.mark.parametrize(("healed", "ignored"), [(None, 0), (100, 0), (50, 1)])
+def test_who_is_held_up_by_faults_cannot_look(history, healed, ignored):
+    told = history(NAME, faults=Faults(("slow",))).worker("a")
+    if healed is not None:
+        told.at(healed).event("server", e.Healed())
+    told.at(200).event("a", e.ErrorIgnored("beat#3", "OSError: gone"))
+    assert len(told.broken) == ignored
 
 
 def test_tasks_that_are_left_behind_are_leaked(told):

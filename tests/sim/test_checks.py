@@ -366,7 +366,7 @@ def test_a_promise_is_asked_once_more_at_its_deadline():
 def test_a_promise_that_is_kept_at_once_leaves_no_deadline():
     async def scenario(sim):
         sim.eventually("true", lambda: True, within=9 * SECOND)
-        assert sim._world.checks.due(0) is None
+        assert sim._world.judge.checks.due(0) is None
         await asyncio.Event().wait()
 
     result = run(scenario)
@@ -389,15 +389,34 @@ def test_a_promise_that_is_broken_says_which_assertion_failed():
     assert "no job" in message
 
 
+def test_the_end_of_the_scenario_does_not_end_the_wait_for_a_promise():
+    async def kept(sim):
+        sim.worker("a", worker)
+        sim.eventually("done", lambda: bool(so_far(sim, HandlerFinished)), within=5 * SECOND)
+        await enqueue(sim)
+
+    async def broken(sim):
+        sim.eventually("done", lambda: False, within=5 * SECOND)
+
+    result = run(kept)
+    assert result.passed
+    ((name, at),) = reached(result)
+    assert name == "done"
+    assert 1 <= at < 5
+    result = run(broken)
+    assert result.failure.signature == "invariant:done"
+    assert result.simulated == 5 * SECOND
+
+
 def test_while_faults_fly_nothing_is_due():
     async def scenario(sim):
         sim.eventually("never", lambda: False, within=5 * SECOND)
-        checks = sim._world.checks
+        checks = sim._world.judge.checks
         await asyncio.sleep(60)
         assert checks.due(0) is checks.overdue(10**9) is None
         sim.heal()
         await asyncio.sleep(1)
-        healed = sim._world.panel.view.calm_since
+        healed = sim._world.judge.view.calm_since
         assert checks.due(0) == healed + 5_000_000
         assert checks.overdue(healed) is None
         assert checks.overdue(healed + 5_000_000)[0] == "never"
@@ -426,7 +445,7 @@ def test_an_accepted_promise_is_written_down_and_the_run_goes_on():
     async def scenario(sim):
         sim.eventually("never", lambda: False, within=SECOND)
         await asyncio.sleep(60)
-        assert sim._world.checks.overdue(sim._world.scheduler.now) is None
+        assert sim._world.judge.checks.overdue(sim._world.scheduler.now) is None
 
     result = run(scenario, config=Config(accepted=("invariant:never",)))
     assert result.passed

@@ -1,0 +1,58 @@
+"""A retried job that its own worker claims and then skips: nobody runs it for half a minute.
+
+Claim: a job that asked to be retried at once runs again soon. PgQueuer 1.5.0 skips what it claims
+of jobs that it runs already. But a retried job counts as running until its task has ended, and
+over a pool of connections the worker may claim it before it has the reply to the statement that
+put it back: then the job stays picked, its handler not called, until its heartbeat is stale.
+Affected: 1.5.0. Fixed in 1.6.0, which forgets the job before it puts it back. Invariant:
+``no-orphan``.
+
+simqueue's ``no-orphan`` gives a picked job the time after which another worker may take it over,
+and by then it runs; so the scenario measures itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from pgqueuer import PgQueuer, RetryRequested
+
+if TYPE_CHECKING:
+    from pgqueuer.models import Job
+
+    import simqueue
+
+ID = "skipped-retry"
+AFFECTED, FIXED = "1.5.0", "1.6.0"
+INVARIANT = "no-orphan"
+FAULTS = "none"
+BY_ITSELF = True
+
+PAGES, ATTEMPTS = 40, 3
+PATIENCE = timedelta(seconds=10)
+
+
+async def scenario(sim: simqueue.Simulation) -> None:
+    """Fetch pages from a site that often answers too late; look for work every two seconds."""
+    asked: dict[int, timedelta] = {}
+    late: dict[int, timedelta] = {}
+
+    def app(pq: PgQueuer) -> None:
+        @pq.entrypoint("fetch_page")
+        async def fetch_page(job: Job) -> None:
+            waited = sim.elapsed() - asked.pop(job.id, sim.elapsed())
+            if waited > PATIENCE:
+                late[job.id] = waited
+            await asyncio.sleep(sim.random.uniform(0.1, 0.5))
+            if job.attempts + 1 < ATTEMPTS and sim.chance(0.5):
+                asked[job.id] = sim.elapsed()
+                raise RetryRequested(reason="504 Gateway Timeout")
+
+    sim.worker("worker", app, pool=4, dequeue_timeout=timedelta(seconds=2))
+    for _ in range(PAGES):
+        await sim.queries.enqueue("fetch_page", None)
+        await asyncio.sleep(sim.random.uniform(0, 0.3))
+    await sim.settled(timeout=timedelta(minutes=3))
+    assert not late, f"retried jobs waited for their own worker: {late}"

@@ -1,0 +1,82 @@
+"""The judge: holds a run to the invariants and to its scenario's checks, also after its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simqueue.check import Broken, Panel, View
+from simqueue.model.events import Entry, InvariantBroken
+from simqueue.model.failure import Failure
+from simqueue.model.ids import EntryNumber, Instant
+from simqueue.sim.checks import Checks
+
+if TYPE_CHECKING:
+    from simqueue.sim.world import World
+
+_BETWEEN_LOOKS_US = 1_000_000
+
+
+class Judge:
+    """Ends a run when something does not hold that is not ``Config.accepted``.
+
+    ``checks`` are the scenario's own. ``concluding`` says that the scenario has ended, and only
+    what it set in motion goes on, until it has done what it owes.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._panel = Panel(world.server.tables, world.config)
+        self._late: set[str] = set()
+        self._last_call: Instant | None = None
+        self.checks = Checks(world, self)
+        self.concluding = False
+        world.recorder.watch(self._see, *self._panel.sees)
+
+    @property
+    def view(self) -> View:
+        """What the invariants know of the world."""
+        return self._panel.view
+
+    def _see(self, number: int, entry: Entry) -> None:
+        for invariant, broken in self._panel.see(entry, EntryNumber(number)):
+            self.condemn(invariant.name, broken, entry.worker, EntryNumber(number))
+
+    def condemn(self, name: str, broken: Broken, worker: str, cause: EntryNumber | None) -> None:
+        """Write down what does not hold; that ends the run, unless it is accepted."""
+        if self._world.failure is not None:
+            return
+        verdict = InvariantBroken(name, broken.message, broken.variant)
+        signature = verdict.signature
+        if signature not in self._world.config.accepted:
+            self._world.fail(Failure("invariant", broken.message, where=name, signature=signature))
+        self._world.recorder.append(worker, verdict, cause)
+
+    def overdue(self) -> bool:
+        """Fail the run if something has not happened that was owed; return whether that is so."""
+        for invariant, broken in self._panel.overdue(Instant(self._world.scheduler.now)):
+            known = f"{invariant.name}:{broken.variant}"
+            if known not in self._late:  # what is accepted is told of once
+                self._late.add(known)
+                self.condemn(invariant.name, broken, "world", None)
+        return self._world.failure is not None
+
+    def conclude(self) -> None:
+        """End all faults, let the world do what it owes, judge that, and end the run."""
+        self.concluding = True
+        self._world.injector.heal()
+        self._wind_up()
+
+    def _wind_up(self) -> None:
+        world = self._world
+        now = Instant(world.scheduler.now)
+        if self.view.calm_since is not None:
+            if self.overdue():
+                return
+            owed = [each for each in (self._panel.due(now), self.checks.due(now)) if each]
+            if self._last_call is None and owed:
+                # Once: the world may go on to owe something for ever.
+                self._last_call = max(owed)
+            if not owed or now >= (self._last_call or now):
+                world.stop()
+                return
+        world.scheduler.post(world.supervisor, now + _BETWEEN_LOOKS_US, self._wind_up)

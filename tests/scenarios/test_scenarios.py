@@ -1,0 +1,68 @@
+"""What scenario files say of themselves fits together, and the scoreboard reads it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simqueue import Faults
+from simqueue.check import INVARIANTS
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "scenarios"))
+
+from _rows import constants, read_rows, scenario_files  # noqa: E402
+
+ROWS = read_rows()
+
+
+def test_each_bug_has_one_row():
+    ids = [row.id for row in ROWS]
+    assert len(ids) == len(set(ids)) >= 16
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_a_row_names_an_invariant_and_faults_that_there_are(row):
+    assert row.invariant in {invariant.name for invariant in INVARIANTS}
+    assert Faults.named(row.faults).kinds == () or row.faults != "none"
+    assert row.fixed is None or row.fixed != row.affected
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_a_docstring_says_what_the_constants_say(row):
+    said = " ".join(row.path.read_text().split('"""')[1].split())
+    assert f"Invariant: ``{row.invariant}``" in said
+    assert f"Fixed in {row.fixed}" in said or row.fixed is None
+    assert row.affected in said
+
+
+def test_a_variant_is_told_from_another_of_the_same_invariant():
+    row = next(row for row in ROWS if row.id == "double-tick")
+    assert row.is_hit("invariant:schedule-once")
+    assert not row.is_hit("invariant:schedule-once:running")
+    assert not row.is_hit("invariant:no-orphan")
+
+
+def test_healthy_applications_claim_no_bug():
+    healthy = [path for path in scenario_files() if path.stem.startswith("healthy_")]
+    assert healthy
+    assert not any("AFFECTED" in constants(path) for path in healthy)
+
+
+def test_a_campaign_tells_what_it_found_as_json():
+    played = subprocess.run(
+        [
+            sys.executable, "scenarios/_play.py", "scenarios/silent_retry.py:scenario",
+            "--row=update-is-silent", "--runs=40", "--seconds=60", "--first",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+        stdout=subprocess.PIPE,
+        check=True,
+    )  # fmt: skip
+    said = json.loads(played.stdout)
+    assert said["hits"] == 1
+    assert said["runs"] == said["first"] + 1
