@@ -26,7 +26,7 @@ INVARIANT = "single-runner"
 VARIANTS = ("stale", "own")
 FAULTS = "fail"
 
-VIDEOS = 160
+VIDEOS = 240
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
@@ -46,5 +46,5 @@ async def scenario(sim: simqueue.Simulation) -> None:
         sim.worker(name, app, restart="always", dequeue_timeout=timedelta(seconds=1))
     for _ in range(VIDEOS):
         await sim.queries.enqueue("transcode", None)
-        await asyncio.sleep(sim.random.uniform(0, 1))
+        await asyncio.sleep(sim.random.uniform(0, 0.5))
     await asyncio.sleep(60)

@@ -21,6 +21,10 @@ _MEAN_GAPS_OF_FAULTS: dict[str, tuple[int | None, ...]] = {
 }
 """Likewise: they leave a run time to go on."""
 
+_ONE_IN = 6
+_MEAN_GAPS_OF_THE_ONE = (30, 8, 2)
+"""A run may spare all but a few of what a fault can befall, and strike those hard."""
+
 NEVER = 1 << 62
 """A gap that no run outlives."""
 
@@ -132,14 +136,21 @@ class Seeded:
         kind = key.rpartition(" ")[2]
         if kind not in self._gaps:
             self._gaps[kind] = self._mean_gap(kind)
-        return _RandomDeviations(self._seed, key, self._gaps[kind])
+        strays = _RandomFaults if kind.startswith((DISASTER, MISHAP)) else _RandomDeviations
+        return strays(self._seed, key, self._gaps[kind])
 
     def _mean_gap(self, kind: str) -> int | None:
         fault, _, befallen = kind.partition("/")
         gaps = _MEAN_GAPS_OF_FAULTS.get(fault.partition(":")[0] + ":", _MEAN_GAPS)
-        if befallen and not Generator(self._seed, f"temper {fault}").below(2):
-            return None  # Half of the faults that may befall a run do not.
-        return gaps[Generator(self._seed, f"temper {kind}").below(len(gaps))]
+        generator = Generator(self._seed, f"temper {kind}")
+        if befallen:
+            match Generator(self._seed, f"temper {fault}").below(4):
+                case 0:
+                    return None  # A quarter of the faults that may befall a run do not.
+                case 1 | 2:
+                    hard = not generator.below(_ONE_IN)
+                    return _MEAN_GAPS_OF_THE_ONE[generator.below(3)] if hard else None
+        return gaps[generator.below(len(gaps))]
 
     def values(self, key: str) -> Values:
         """Begin the values of ``key``; equal seeds and keys give equal sequences."""
@@ -184,6 +195,15 @@ class _RandomDeviations(Generator):
 
     def after_gap(self, n: int) -> int:
         return self.below(n)
+
+
+class _RandomFaults(_RandomDeviations):
+    """Deviations that are never calm after all: of what does not strike a trace must not tell."""
+
+    __slots__ = ()
+
+    def after_gap(self, n: int) -> int:
+        return 1 + self.below(n - 1)
 
 
 class _RandomValues(Generator):

@@ -74,7 +74,7 @@ def test_a_worker_is_killed_between_any_two_steps():
     """What happens last before a kill is, over some seeds, everything that a worker does."""
     last = Counter()
     after = set()
-    for seed in range(25):
+    for seed in range(40):
         done = []
 
         async def scenario(sim, done=done):
@@ -102,25 +102,34 @@ def test_a_worker_is_killed_between_any_two_steps():
 
 
 def test_kills_come_before_and_after_commits_and_replies_and_in_the_middle_of_handlers():
-    before = set()
-    for seed in range(25):
+    before, in_handlers = set(), 0
+    for seed in range(30):
 
         async def scenario(sim):
-            sim.worker("a", shop([], lasts=0.3), batch_size=2)
+            sim.worker("a", shop([], lasts=2), batch_size=2)
             for _ in range(10):
                 await sim.queries.enqueue(["charge"] * 3, [None] * 3, [0] * 3)
                 await asyncio.sleep(2)
             await sim.settled()
 
         config = Config(faults=Faults(("crash",)), invariants=())
-        own = [
-            each for each in run(scenario, seed=seed, config=config).events if each.worker == "a"
-        ]
-        before |= {
-            type(one.event) for one, two in pairwise(own) if isinstance(two.event, e.FaultStruck)
-        }
-    wanted = {e.StatementSent, e.StatementReplied, e.TableChanged, e.HandlerStarted}
-    assert wanted <= before
+        result = run(scenario, seed=seed, config=config)
+        result.check()
+        running = 0
+        for one, two in pairwise(each.event for each in result.events if each.worker == "a"):
+            match two:
+                case e.HandlerStarted():
+                    running += 1
+                case e.HandlerFinished():
+                    running -= 1
+                case e.FaultStruck():
+                    before.add(type(one))
+                    in_handlers += running > 0
+                case e.WorkerCrashed():
+                    running = 0
+    assert in_handlers > 0
+    assert {e.StatementSent, e.StatementReplied} <= before
+    assert before & {e.StatementCommitted, e.TableChanged, e.JobPicked}
 
 
 def test_a_worker_stopped_by_a_fault_comes_back_and_a_second_sigterm_changes_nothing():

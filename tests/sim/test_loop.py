@@ -10,6 +10,7 @@ import anyio.to_thread
 import pytest
 
 from simqueue.errors import RefusedError
+from simqueue.model.config import Config
 from simqueue.sim.run import run
 
 
@@ -408,7 +409,7 @@ def test_settings_of_the_loop_and_its_tasks_are_each_processs_own():
         assert asyncio.all_tasks() == {asyncio.current_task()}
         await asyncio.sleep(5)
 
-    outcome = run(scenario)
+    outcome = run(scenario, config=Config(without=("no-silent-error",)))
     outcome.check()
     assert seen == {name: ["Exception in callback int", 1] for name in "ab"}
     assert sum("TaskFailed" in type(entry.event).__name__ for entry in outcome.events) == 2
