@@ -8,6 +8,7 @@ from typing import ClassVar
 from simqueue.check.idle import Idle
 from simqueue.check.invariant import Broken
 from simqueue.check.owed import Liveness, Owed, latency, moment
+from simqueue.check.resets import empties_queue
 from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import seconds
 from simqueue.model import events as e
@@ -26,8 +27,12 @@ class NoOrphan(Liveness):
     registered their entrypoint looks for silent jobs at least every ``dequeue_timeout``, and finds
     them once they have been silent for its ``heartbeat_timeout``.
 
-    That is not owed while the handler runs or beats come, while faults fly, or while every worker
-    that could take the job is busy: jobs that are queued may go first.
+    And a worker runs what it claims, at once: a job that it has held for longer than
+    ``Config.patience`` without calling its handler (``skipped``) waits for nothing, unless the
+    worker was held up, is ending, or lost a connection, and the news of its claim with it.
+
+    The former is not owed while the handler runs or beats come, while faults fly, or while every
+    worker that could take the job is busy: jobs that are queued may go first.
     """
 
     name: ClassVar[str] = "no-orphan"
@@ -36,7 +41,7 @@ class NoOrphan(Liveness):
         "another one left behind is taken over"
     )
     sees: ClassVar[tuple[type, ...]] = (
-        *Idle.sees, e.WorkerExited, e.ConnectionLost, e.FaultStruck,
+        *Idle.sees, e.HandlerStarted, e.WorkerExited, e.ConnectionLost, e.FaultStruck,
     )  # fmt: skip
 
     def __init__(self, view: View) -> None:
@@ -46,6 +51,7 @@ class NoOrphan(Liveness):
         """How much longer than its timeouts a worker may take to find a silent job and claim it."""
         self._managers: dict[str, ManagerId] = {}
         self._ran: dict[JobId, Instant] = {}
+        self._unstarted: dict[JobId, tuple[WorkerView, Instant]] = {}
 
     def see(self, entry: Entry) -> Broken | None:
         """Remember each worker's manager; look at what it holds when it returns."""
@@ -55,15 +61,21 @@ class NoOrphan(Liveness):
             case e.WorkerReady(manager):
                 self._managers[entry.worker] = manager
             case e.WorkerExited() | e.ConnectionLost() | e.FaultStruck(fault="fail"):
+                self._excuse(entry.worker)
                 holder = self._managers.pop(entry.worker, None)
                 if holder is not None and isinstance(event, e.WorkerExited):
                     broken = self._left_behind(entry.worker, event, holder)
-            case e.JobPicked(stale=True, previous=previous):
-                broken = self._taken_over_late(event.job_id, previous, entry.at)
+            case e.JobPicked():
+                broken = self._picked(event, entry.at)
+            case e.HandlerStarted(job_id=int(job)):
+                self._unstarted.pop(JobId(job), None)
             case e.HandlerFinished(job_id=int(job)) | e.HandlerRaised(job_id=int(job)):
                 self._ran[JobId(job)] = entry.at
-            case e.JobLogged(job_id) | e.JobRetried(job_id):
+            case e.JobLogged(job_id) | e.JobRetried(job_id) | e.JobDeleted(job_id):
                 self._ran.pop(job_id, None)
+                self._unstarted.pop(job_id, None)
+            case _ if empties_queue(event):
+                self._unstarted.clear()
         self._idle.take(entry)
         return broken
 
@@ -76,7 +88,44 @@ class NoOrphan(Liveness):
         jobs = ", ".join(str(job) for job in held[:10])
         return Broken(f"{worker} shut down and left {len(held)} job(s) picked in its name: {jobs}")
 
-    # --- one that did not ---
+    # --- one that skips what it claims ---
+
+    def _picked(self, event: e.JobPicked, at: Instant) -> Broken | None:
+        """Judge how long a job was held before this claim; begin to wait for its handler."""
+        job, view = event.job_id, self.view
+        broken = self._taken_over_late(job, event.previous, at) if event.stale else None
+        owed = self._start_owed(job, at)
+        self._unstarted.pop(job, None)
+        worker = view.managers.get(event.manager)
+        if worker is not None and job not in view.running:
+            self._unstarted[job] = worker, at
+        return owed.broken() if broken is None and owed is not None and at > owed.due else broken
+
+    def _excuse(self, worker: str) -> None:
+        """Wait no longer for what a worker may not know that it holds."""
+        for job in [job for job, (each, _) in self._unstarted.items() if each.name == worker]:
+            del self._unstarted[job]
+
+    def _start_owed(self, job: JobId, at: Instant) -> Owed | None:
+        """Return by when the worker that claimed a job must have called its handler."""
+        worker, since = self._unstarted.get(job, (None, at))
+        calm, row = self.view.calm_since, self.view.tables.jobs.rows.get(job)
+        if worker is None or row is None or calm is None or since < calm or not worker.able():
+            return None
+        if row.entrypoint not in worker.entrypoints:
+            return None
+        begin = max(since, self._idle.stalled(worker.name))
+
+        def broken() -> Broken:
+            return Broken(
+                f"job {job} ({row.entrypoint}) was picked by {worker} at {moment(since)}, which "
+                f"has not called its handler in the {seconds(at - begin)} since",
+                "skipped",
+            )
+
+        return Owed(Instant(begin + self.view.patience), broken)
+
+    # --- one that is gone ---
 
     def _taken_over_late(
         self, job: JobId, previous: ManagerId | None, at: Instant
@@ -87,6 +136,8 @@ class NoOrphan(Liveness):
 
     def owed(self, now: Instant) -> Iterator[Owed]:
         """Yield the picked jobs that nobody works on and that an idle worker could take over."""
+        starts = (self._start_owed(job, now) for job in self._unstarted)
+        yield from (owed for owed in starts if owed is not None)
         jobs = self.view.tables.jobs
         for entrypoint, lane in jobs.lanes.items():
             heirs = self._heirs(entrypoint, now) if len(lane.picked) else []

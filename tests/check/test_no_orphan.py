@@ -99,10 +99,34 @@ def test_a_worker_that_runs_a_job_may_be_silent_for_single_runner_to_judge(histo
     assert told.overdue(1_000) is None
 
 
-def test_a_job_that_its_living_worker_never_runs_is_an_orphan_for_ever(history):
-    told = history(NAME).worker("a").worker("b").enqueue(1).picks("a", 1)
-    assert told.overdue(100)[1].variant == "forever"
-    assert "a, which runs no handler for it" in told.overdue(100)[1].message
+def test_a_worker_that_never_calls_the_handler_of_what_it_claims_skips_it(history):
+    told = history(NAME).worker("a").enqueue(1).picks("a", 1)
+    assert told.overdue(9) is None
+    text = (
+        "job 1 (charge) was picked by a at +0.000000s, which has not called its handler in the "
+        "12 s since"
+    )
+    assert told.overdue(12) == (NAME, Broken(text, "skipped"))
+
+
+def test_it_may_be_held_up_or_be_ending_or_have_lost_the_news(history):
+    claimed = history(NAME).worker("a").enqueue(1).picks("a", 1)
+    assert claimed.event("a", e.LoopBlocked(60_000_000)).overdue(69) is None
+    assert claimed.overdue(71)[1].variant == "skipped"
+    for excuse in (e.WorkerStopping(), e.ConnectionLost("a")):
+        told = history(NAME).worker("a").enqueue(1).picks("a", 1).event("a", excuse)
+        assert told.overdue(30) is None
+
+
+def test_a_skipped_job_that_is_claimed_again_was_skipped_all_the_same(history):
+    told = history(NAME).worker("a").enqueue(1).picks("a", 1).at(31).picks("a", 1, stale=True)
+    assert [broken.variant for _, broken in told.broken] == ["skipped"]
+
+
+def test_a_job_that_is_started_or_taken_away_in_time_is_not_skipped(history):
+    assert history(NAME).worker("a").enqueue(1).picks("a", 1).starts("a", 1).overdue(30) is None
+    told = history(NAME).worker("a").enqueue(1).picks("a", 1)
+    assert told.event("operator", e.JobLogged(1, "canceled", "charge", 0)).overdue(30) is None
 
 
 def test_a_job_whose_handler_has_ended_counts_from_then(history):
