@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import gc
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -91,7 +92,10 @@ def quiet_heap() -> Iterator[None]:
         try:
             yield
         finally:
-            gc.collect()
+            with warnings.catch_warnings():
+                # What a killed process never came to await is nobody's mistake.
+                warnings.simplefilter("ignore", RuntimeWarning)
+                gc.collect()
 
 
 def _switches(scope: Scope) -> Iterator[Patch]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from simqueue.sim.world import World
 
 _BETWEEN_LOOKS_US = 1_000_000
+_COMEBACK_US = 30_000_000
 
 
 class Judge:
@@ -76,7 +77,19 @@ class Judge:
             if self._last_call is None and owed:
                 # Once: the world may go on to owe something for ever.
                 self._last_call = max(owed)
-            if not owed or now >= (self._last_call or now):
+            if (not owed or now >= (self._last_call or now)) and not self._recovers(now):
                 world.stop()
                 return
         world.scheduler.post(world.supervisor, now + _BETWEEN_LOOKS_US, self._wind_up)
+
+    def _recovers(self, now: Instant) -> bool:
+        """Return whether jobs are left that a world needs time for in which faults flew.
+
+        It has the time that workers take to start and to find what dead ones left behind.
+        """
+        view, jobs = self.view, self._world.server.tables.jobs
+        if not (view.calm_since and (jobs.count("queued") or jobs.count("picked"))):
+            return False
+        timeouts = (each.heartbeat_timeout + each.dequeue_timeout for each in view.workers.values())
+        until = view.calm_since + max(timeouts, default=0) + view.patience + _COMEBACK_US
+        return now < until

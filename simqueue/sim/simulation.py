@@ -147,6 +147,7 @@ class Simulation:
 
     def _take_down(self, verb: str, downtime: timedelta) -> None:
         self._check_moment(verb)
+        self._world.disturbed = True
         server = self._world.server
         until = self._world.scheduler.now + positive(downtime, "downtime")
         server.down_until = max(server.down_until, until)

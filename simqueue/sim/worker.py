@@ -129,6 +129,7 @@ class Worker:
         process = self._running("pause")
         if process is not None:
             self._check_other("pause", process)
+            self.world.disturbed = True
             self._pause(process, positive(duration, "pause"))
 
     def skew(self, offset: timedelta) -> None:
@@ -146,6 +147,7 @@ class Worker:
         sooner or later; ``restart="always"`` starts it again.
         """
         if self._running("disconnect") is not None:
+            self.world.disturbed = True
             for connection in self._connections:
                 connection.lose()
 

@@ -58,6 +58,8 @@ class World:
     config: Config
     choices: Choices
     failure: Failure | None = None
+    disturbed: bool = False
+    """Whether the scenario has held up a worker or broken a connection, as a fault does."""
     aborted: BaseException | None = None
     interruptible: bool = False
     """Whether the user's code runs, and not what must not be cut short."""
@@ -171,7 +173,7 @@ class World:
         if isinstance(error, BaseExceptionGroup):
             return all(map(self.excuses, error.exceptions))
         if isinstance(error, FailingListenerError):
-            return self.injector.struck or self.server.incarnation > 1
+            return self.injector.struck or self.disturbed
         return isinstance(error, PostgresError) and error.by_fault
 
     # --- how it can end ---
