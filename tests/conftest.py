@@ -15,7 +15,7 @@ from simqueue.model.events import (
     StatementReplied,
 )
 from simqueue.model.failure import Failure
-from simqueue.model.trace import Outcome, Trace
+from simqueue.model.trace import TRACE_VERSION, Outcome, Trace
 from simqueue.model.tracefile import seal
 
 pytest_plugins = ["pytester"]
@@ -57,7 +57,7 @@ def trace():
     return seal(
         Trace(
             format="simqueue-trace",
-            version=1,
+            version=TRACE_VERSION,
             simqueue="0.1.0",
             pgqueuer="1.6.0",
             python="3.12.0",

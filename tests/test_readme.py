@@ -2,14 +2,22 @@
 
 import asyncio
 import re
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 import simqueue
+from simqueue.check import INVARIANTS
+from simqueue.model.config import FAULT_KINDS, PRESETS
 from simqueue.search.target import load_targets
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "scenarios"))
+
+from _rows import NEWEST, constants, read_rows  # noqa: E402
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
@@ -19,13 +27,34 @@ def block(mark):
     return found
 
 
-def test_the_first_scenario_runs_and_its_run_can_be_asked(tmp_path, capsys):
+def section(title):
+    (found,) = re.findall(rf"^##+ {title}\n(.*?)(?=^##)", README, re.DOTALL | re.MULTILINE)
+    return found
+
+
+def first_column(title):
+    return re.findall(r"^\| `([^`]+)` \|", section(title), re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def shown():
+    """The names of the first scenario's module."""
     names = {}
     exec(compile(block("async def scenario"), "mails.py", "exec"), names)
+    return names
+
+
+def test_the_first_scenario_runs_and_its_run_can_be_asked(shown, capsys):
     for seed in range(20):
-        simqueue.run(names["scenario"], seed=seed).check()
-    exec(block("run.check()"), {"simqueue": simqueue, **names})
+        simqueue.run(shown["scenario"], seed=seed).check()
+    exec(block("run.check()"), {"simqueue": simqueue, **shown})
     assert re.search(r"\d \d+ [0-9a-f]{32}\n$", capsys.readouterr().out)
+
+
+def test_the_first_scenario_fails_under_faults_by_what_it_asserts_alone(shown, capsys):
+    exec(block("Faults.named"), {"simqueue": simqueue, **shown})
+    (line,) = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"\d+ exception:AssertionError:scenario:.* \d+", line)
 
 
 def test_the_marked_test_passes(pytester, plugin_args):
@@ -51,21 +80,111 @@ def test_every_command_is_shown():
     assert {command.name for command in app.registered_commands} - {"_record"} <= shown
 
 
-FOUND = {
-    "double_tick": "invariant:schedule-once",
-    "lost_update": "exception:AssertionError:scenario",
-    "silent_retry": "exception:AssertionError:scenario",
+def test_every_invariant_and_every_fault_has_a_row():
+    assert sorted(first_column("Invariants")) == sorted(each.name for each in INVARIANTS)
+    assert first_column("Faults") == list(FAULT_KINDS)
+
+
+def test_the_presets_are_those_that_are_told():
+    (told,) = re.findall(r"^The presets are (.*?)\n\n", section("Faults"), re.DOTALL | re.MULTILINE)
+    network = re.search(r"`network` \((.*?)\)", told, re.DOTALL)[1]
+    assert tuple(re.findall(r"`([^`]+)`", network)) == PRESETS["network"]
+    assert PRESETS["production"] == FAULT_KINDS
+    assert all(f"`{preset}`" in told for preset in PRESETS)
+
+
+def test_what_a_simulation_and_a_worker_can_do_is_in_the_table():
+    told = section("A first scenario for your own application")
+    for kind, prefix in ((simqueue.Simulation, "sim."), (simqueue.Worker, "")):
+        for name in vars(kind):
+            if not name.startswith("_") and name not in NOT_TOLD:
+                assert re.search(rf"`[^`\n]*\b{re.escape(prefix + name)}\b", told), name
+
+
+NOT_TOLD = (
+    {"start", "process", "world", "setup", "policy", "pool", "options", "name", "pq"}
+    | {"fell", "recover", "set_clock", "terminate", "ended_by"}
+    | {name for name in vars(simqueue.Worker) if name.endswith("_by_fault")}
+)
+"""What only the simulation itself calls or reads of a worker."""
+
+
+# --- what a campaign over each scenario finds ---
+
+ROWS = {row.path.stem: row for row in read_rows()}
+INSTALLED = version("pgqueuer")
+PLANTED = {"lost_update": "exception:AssertionError:scenario:"}
+RUNS, RUNS_OF_THE_QUIET = 30, 3
+TARGETS = {
+    Path(each.name.partition(":")[0]).stem: each for each in load_targets(ROOT / "scenarios")
 }
-"""What a campaign over each scenario finds on the newest PgQueuer; on older ones, more."""
 
 
-@pytest.mark.parametrize("target", load_targets(str(ROOT / "scenarios")), ids=lambda t: t.name)
-def test_the_scenarios_find_what_they_claim_and_nothing_else(target):
-    name = Path(target.name.partition(":")[0]).stem
-    campaign = simqueue.fuzz(target.scenario, runs=40, target=target.name)
-    signatures = [found.signature for found in campaign.failures]
-    wanted = FOUND.get(name)
-    assert len(signatures) == (wanted is not None)
-    for found in campaign.failures:
-        assert found.signature.startswith(wanted)
-        assert simqueue.replay(found.trace, scenario=target.scenario, exact=True).reproduced
+def release(text):
+    return tuple(map(int, text.split(".")))
+
+
+def has_its_bug(row):
+    """Return whether the installed PgQueuer has a row's bug, or the scenario puts it there."""
+    if release(INSTALLED) < release(row.runs_on):
+        return False
+    return row.fixed is None or row.control is not None or release(INSTALLED) < release(row.fixed)
+
+
+BUGGY = [name for name, row in ROWS.items() if has_its_bug(row)]
+QUIET = [name for name in TARGETS if name not in {*BUGGY, *PLANTED}]
+
+
+def fuzz(name, **options):
+    target = TARGETS[name]
+    return simqueue.fuzz(target.scenario, target=target.name, **options)
+
+
+def replays(found, name):
+    return simqueue.replay(found.trace, scenario=TARGETS[name].scenario, exact=True).reproduced
+
+
+@pytest.mark.parametrize("name", BUGGY)
+def test_a_scenario_finds_its_bug_where_it_is_and_nothing_before(name):
+    row = ROWS[name]
+    config = simqueue.Config(faults=simqueue.Faults.named(row.faults))
+    (found,) = fuzz(name, runs=RUNS, config=config, until_failure=True).failures
+    assert row.is_hit(found.signature)
+    assert replays(found, name)
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_bug_is_found_in_the_scenario_itself(name):
+    (found,) = fuzz(name, runs=RUNS).failures
+    assert found.signature.startswith(PLANTED[name])
+    assert replays(found, name)
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_a_scenario_without_its_bug_finds_at_most_another_row_s(name):
+    others = [] if name.startswith("healthy_") else [ROWS[other] for other in BUGGY]
+    for found in fuzz(name, runs=RUNS_OF_THE_QUIET).failures:
+        assert any(row.is_hit(found.signature) for row in others if not row.by_itself)
+        assert name in first_column("Try it") or INSTALLED != NEWEST
+
+
+@pytest.mark.skipif(INSTALLED != NEWEST, reason="the README tells of the newest release")
+def test_the_first_command_finds_what_the_table_says():
+    (runs,) = re.findall(r"simqueue fuzz scenarios/ --runs (\d+)\n", section("Try it"))
+    assert int(runs) == RUNS
+    calm = {name for name in BUGGY if ROWS[name].faults == "none"}
+    other = set(first_column("Try it")) - calm - set(PLANTED)
+    assert set(first_column("Try it")) >= calm | set(PLANTED)
+    assert all(fuzz(name, runs=RUNS, until_failure=True).failures for name in other)
+    for name in set(BUGGY) - calm:
+        assert f"scenarios/{name}.py --faults {ROWS[name].faults}`" in section("Try it")
+
+
+def test_the_scenarios_are_counted_as_they_are():
+    healthy = [
+        name for name in TARGETS if "AFFECTED" not in constants(ROOT / "scenarios" / f"{name}.py")
+    ]
+    assert {"three": 3}[re.search(r"(\w+) more are healthy", section("Scenarios"))[1].lower()] == (
+        len(set(healthy) - set(PLANTED))
+    )
+    assert len(TARGETS) == len(ROWS) + len(healthy)

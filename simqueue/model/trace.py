@@ -12,7 +12,7 @@ from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.ids import Duration
 
-TRACE_VERSION = 1
+TRACE_VERSION = 2
 
 Recorded = dict[str, dict[int, int]]
 """What was picked: per key (who asked, and for what) the picks that were not 0, by position.

@@ -71,10 +71,12 @@ def _check_header(document: bytes, origin: str) -> None:
         _refuse_unreadable(document, origin, error)
     if header.format != FORMAT:
         _refuse_foreign(origin)
-    if isinstance(header.version, int) and header.version > TRACE_VERSION:
+    if isinstance(header.version, int) and header.version != TRACE_VERSION:
+        newer = header.version > TRACE_VERSION
         problem = (
             f"was written by simqueue {header.simqueue} in trace format {header.version}; this "
-            f"release reads formats up to {TRACE_VERSION}: upgrade simqueue"
+            f"release reads format {TRACE_VERSION}: "
+            f"{'upgrade simqueue' if newer else 'run its target again and record anew'}"
         )
         raise TraceFormatError(origin, problem)
 
