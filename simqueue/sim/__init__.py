@@ -5,7 +5,7 @@
 ``worker``      a simulated process running the user's application
 ``world``       who there is in one run, and how they reach each other
 ``judge``       holds a run to the invariants, and to ``checks``: what its scenario claims
-``faults``      what befalls workers, connections and the server, and when
+``faults``      what befalls workers and the server, and when; ``statement_faults``: statements
 ``server``      the simulated PostgreSQL, ``connection`` a client's session of it, ``pool`` several
 ``scheduler``   whose turn it is and what time it is
 ``loop``        asyncio's interface over it; ``executors``: its threads; ``loop_without_io``: what

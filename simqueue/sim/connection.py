@@ -22,9 +22,10 @@ from simqueue.model.events import (
     StatementSent,
 )
 from simqueue.model.ids import EntryNumber, StatementId
-from simqueue.sim.faults import Injector, StatementFaults
+from simqueue.sim.faults import Injector
 from simqueue.sim.process import Process
 from simqueue.sim.server import Request, Server
+from simqueue.sim.statement_faults import StatementFaults
 from simqueue.store import Statement, Tables
 
 T = TypeVar("T")

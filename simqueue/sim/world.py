@@ -29,7 +29,7 @@ from simqueue.model.failure import Failure
 from simqueue.model.ids import Duration, EntryNumber
 from simqueue.sim.connection import Network, SimulatedConnection
 from simqueue.sim.failing import failure_of
-from simqueue.sim.faults import Injector, by_fault
+from simqueue.sim.faults import Injector
 from simqueue.sim.finalizers import running_locals, withhold_all
 from simqueue.sim.handles import Handle
 from simqueue.sim.judge import Judge
@@ -39,6 +39,7 @@ from simqueue.sim.process import Process
 from simqueue.sim.recorder import Recorder
 from simqueue.sim.scheduler import Scheduler
 from simqueue.sim.server import Server
+from simqueue.sim.statement_faults import by_fault
 from simqueue.sim.tasks import failed_unseen
 
 if TYPE_CHECKING:

@@ -7,15 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from _rows import constants, read_rows, scenario_files
 
 from simqueue import Faults
 from simqueue.check import INVARIANTS
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "scenarios"))
-
-from _rows import constants, read_rows, scenario_files  # noqa: E402
-
 ROWS = read_rows()
 
 

@@ -11,8 +11,8 @@ from simqueue.choices import RUNGS
 from simqueue.errors import PostgresError, UsageError
 from simqueue.model import events as e
 from simqueue.model.config import FAULT_KINDS, Config, Faults
-from simqueue.sim.faults import REJECTIONS
 from simqueue.sim.run import run
+from simqueue.sim.statement_faults import REJECTIONS
 
 
 @pytest.fixture
