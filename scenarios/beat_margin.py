@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pgqueuer import PgQueuer
 
 if TYPE_CHECKING:
-    from pgqueuer.models import Job, Schedule
+    from pgqueuer.models import Job
 
     import simqueue
 
@@ -36,10 +36,6 @@ async def scenario(sim: simqueue.Simulation) -> None:
         @pq.entrypoint("transcode")
         async def transcode(job: Job) -> None:
             await asyncio.sleep(sim.random.uniform(60, 300))
-
-        @pq.schedule("empty_trash", "0 4 * * *")
-        async def empty_trash(schedule: Schedule) -> None:
-            await asyncio.sleep(1)
 
     for name in ("ada", "bob"):
         # A worker that a failing statement ends is started again, as by systemd.

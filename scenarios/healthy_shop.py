@@ -61,7 +61,7 @@ class Shop:
         async def reindex(job: Job) -> None:
             await asyncio.sleep(random.uniform(1, 5))
 
-        @pq.schedule("close_carts", "*/2 * * * *")
+        @pq.schedule("close_carts", "* * * * *")
         async def close_carts(schedule: Schedule) -> None:
             await asyncio.sleep(random.uniform(0.5, 5))
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import re
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from _rows import NEWEST, constants, read_rows
 
 import simqueue
 from simqueue.check import INVARIANTS
@@ -14,10 +14,6 @@ from simqueue.model.config import FAULT_KINDS, PRESETS
 from simqueue.search.target import load_targets
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT / "scenarios"))
-
-from _rows import NEWEST, constants, read_rows  # noqa: E402
-
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 

@@ -129,7 +129,7 @@ class Injector:
             case "skew":
                 offset = _SKEWS[1 + value // 2 % (RUNGS - 1)] * (-1 if value % 2 else 1)
                 self.tell(worker.name, "skew")
-                worker.set_clock(offset)
+                worker.skew_by_fault(offset)
             case "disconnect":
                 worker.disconnect_by_fault(value)
             case _:

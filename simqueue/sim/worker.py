@@ -79,6 +79,8 @@ class Worker:
     _back_after: int | None = None
     """How many microseconds after its end the process comes back, if a fault ends it."""
     _skew: int = 0
+    _skewed_by_fault: bool = False
+    _paused_by_fault: bool = False
     _mark: int = 0
     """Tasks with higher numbers were made by ``run()`` or by what it runs."""
     _connections: list[SimulatedConnection] = field(default_factory=list)
@@ -109,13 +111,15 @@ class Worker:
             UsageError: the process has ended, or is the one that asks.
         """
         process = self._running("crash")
+        self._back_after = None
         if process is not None:
             self._check_other("crash", process)
             self._kill(process)
 
     def stop(self) -> None:
         """Ask the process to end (SIGTERM), which sets its shutdown event, as in PgQueuer's CLI."""
-        if self._running("stop") is not None:
+        process, self._back_after = self._running("stop"), None
+        if process is not None:
             self.terminate()
 
     def pause(self, duration: timedelta) -> None:
@@ -130,6 +134,7 @@ class Worker:
         if process is not None:
             self._check_other("pause", process)
             self.world.disturbed = True
+            self._paused_by_fault = False
             self._pause(process, positive(duration, "pause"))
 
     def skew(self, offset: timedelta) -> None:
@@ -138,6 +143,7 @@ class Worker:
         Loop time and ``time.monotonic`` go on as before. The clock stays so after a restart.
         """
         self._check_moment("skew")
+        self._skewed_by_fault = False
         self.set_clock(offset // _US)
 
     def disconnect(self) -> None:
@@ -185,7 +191,13 @@ class Worker:
     def pause_by_fault(self, microseconds: int) -> None:
         """Let nothing of the process run for so long."""
         if self.process is not None and self.process.alive:
+            self._paused_by_fault = True
             self._pause(self.process, Duration(microseconds))
+
+    def skew_by_fault(self, microseconds: int) -> None:
+        """Set the wall clock."""
+        self._skewed_by_fault = True
+        self.set_clock(microseconds)
 
     def disconnect_by_fault(self, which: int) -> None:
         """Break one of the process's connections that is not broken, and not used if it can be."""
@@ -196,12 +208,12 @@ class Worker:
 
     def recover(self) -> None:
         """Come out of what faults have done: a pause, a wrong clock, a death."""
-        if self._skew:
+        if self._skewed_by_fault:
             self.set_clock(0)
         if self.alive and self.process is not None:
-            if self.process.paused_until > self.world.scheduler.now:
+            if self._paused_by_fault and self.process.paused_until > self.world.scheduler.now:
                 self.world.recorder.append(self.name, WorkerResumed())
-            self.world.scheduler.resume(self.process)
+                self.world.scheduler.resume(self.process)
         elif self._back_after is not None:
             self.start()
 
@@ -239,10 +251,9 @@ class Worker:
             )
 
     def _running(self, verb: str) -> Process | None:
-        """Return the process; None if a fault ended it, which then does not come back."""
+        """Return the process; None if a fault has ended it."""
         self._check_moment(verb)
-        back, self._back_after = self._back_after, None
-        if back is not None and not self.alive:
+        if self._back_after is not None and not self.alive:
             return None
         if self.process is None or not self.process.alive:
             raise UsageError(

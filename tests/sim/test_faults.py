@@ -623,13 +623,25 @@ def test_a_scenario_may_stop_a_worker_that_a_fault_has_killed_and_it_stays_down(
         a = sim.worker("a", shop([]))
         await asyncio.sleep(21.5)
         assert not a.alive
+        a.pause(seconds(1))  # of what is down
+        a.disconnect()
+        a.skew(seconds(5))
+        await asyncio.sleep(40)
+        assert a.alive
+        a.crash()
+        await asyncio.sleep(1)
+        assert not a.alive
+        a.restart()
+        await asyncio.sleep(180 - sim.elapsed().total_seconds() + 1.5)
+        assert not a.alive
         a.stop()
         await asyncio.sleep(200)
         assert not a.alive
         a.restart()
         assert a.alive
 
-    picks = {"a second disaster:crash/second": {20: 1}, "a back": {0: RUNGS - 1}}
+    back = {"a back": dict.fromkeys(range(2), RUNGS - 1)}
+    picks = {"a second disaster:crash/second": {20: 1, 180: 1}, **back}
     befallen(scenario, picks).check()
 
 
