@@ -43,6 +43,7 @@ class NoLostJob(Invariant):
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._contested = Contested(view)
+        self._put_back: dict[JobId, str] = {}
         self._ended: dict[JobId, list[str]] = {}
         """The workers that have run a job to an end of which they have not told the queue."""
 
@@ -50,23 +51,30 @@ class NoLostJob(Invariant):
         """Keep books of ends; complain about a job logged without one."""
         self._contested.note(entry)
         match entry.event:
-            case JobPicked():
-                pass  # The most frequent of those that only the line above is for.
+            case JobPicked(job_id=job):
+                if self._put_back:
+                    self._put_back.pop(job, None)
             case HandlerFinished(job_id=job) | HandlerRaised(job_id=job):
                 if job is not None and job in self.view.tables.jobs.rows:
                     self._ended.setdefault(job, []).append(entry.worker)
             case JobLogged() as logged:
                 return self._logged(entry, logged)
             case JobRetried(job_id=job):
+                self._put_back[job] = entry.worker
                 # Others who have run it, too, may log it yet.
                 if entry.worker in self._ended.get(job, ()):
                     self._ended[job].remove(entry.worker)
+            case event:
+                self._forget(event)
+        return None
+
+    def _forget(self, event: object) -> None:
+        match event:
             case JobRequeued(job_id=job) | JobDeleted(job_id=job):
                 if job not in self._contested:
                     self._ended.pop(job, None)
-            case event if empties_queue(event):
+            case _ if empties_queue(event):
                 self._ended.clear()
-        return None
 
     def _logged(self, entry: Entry, logged: JobLogged) -> Broken | None:
         broken = self._judge(entry, logged)
@@ -79,6 +87,8 @@ class NoLostJob(Invariant):
             return None
         if logged.job_id in self._contested:
             return None
+        if self._put_back.get(logged.job_id) == entry.worker:
+            return None  # It has run it, and undoes the retry: that is for status-is-true.
         worker = self.view.workers.get(entry.worker)
         # What was registered later than the worker was ready is not observed.
         if worker is None or logged.entrypoint not in worker.entrypoints:

@@ -60,7 +60,7 @@ class NoOrphan(Liveness):
         match event:
             case e.WorkerReady(manager):
                 self._managers[entry.worker] = manager
-            case e.WorkerExited() | e.ConnectionLost() | e.FaultStruck(fault="fail"):
+            case e.WorkerExited() | e.ConnectionLost() | e.FaultStruck(fault="fail" | "refuse"):
                 self._excuse(entry.worker)
                 holder = self._managers.pop(entry.worker, None)
                 if holder is not None and isinstance(event, e.WorkerExited):

@@ -110,8 +110,10 @@ class ScheduleOnce(Invariant):
         told = f"{self._named(picked)} was running on {worker} ({state(worker)}"
         if picked.stale:
             silent = seconds(entry.now - beat)
+            own = worker.name == entry.worker
             return Broken(
-                f"{told}, last beat {silent} ago) when {entry.worker} claimed it", "running"
+                f"{told}, last beat {silent} ago) when {'it' if own else entry.worker} claimed it",
+                "own" if own else "running",
             )
         return Broken(
             f"{told}) when {entry.worker} claimed it, since another scheduler had released it",

@@ -19,6 +19,8 @@ from simqueue.model.events import (
 )
 from simqueue.model.ids import Instant, JobId
 
+_LONG_US = 120_000_000
+
 
 class TerminalOnce(Invariant):
     """Workers log a job successful, exception, failed or canceled once, unless it is put back.
@@ -76,5 +78,9 @@ class TerminalOnce(Invariant):
         )
 
     def _unheard(self, entry: Entry) -> bool:
-        """Return whether the answer to a worker's statement may have been lost."""
-        return self._disconnected.get(entry.worker, Instant(-1)) >= entry.at
+        """Return whether the answer to a worker's statement may have been lost.
+
+        The connection may have broken while the server was still at it, which a slow one can be
+        for a minute and more.
+        """
+        return self._disconnected.get(entry.worker, -_LONG_US) >= entry.at - _LONG_US

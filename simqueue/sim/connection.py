@@ -82,6 +82,9 @@ class Route:
 Pending = tuple[StatementId, asyncio.Future[Any]]
 """A statement that was sent and is not answered yet."""
 
+Turn = tuple[asyncio.Future[None], Process]
+"""Who waits for the connection, and in which process."""
+
 _UNTOUCHED: dict[str, list[Callable[[], None]]] = {}
 
 
@@ -139,7 +142,8 @@ class SimulatedConnection:
         self.lost = False
         self._pending: Pending | None = None
         self._busy = False
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[Turn] = deque()
+        self._granted: Turn | None = None
         self._arrived = 0
         self._in_flight: deque[EntryNumber] = deque()
         self._routes: dict[tuple[str, str], Route] = {}
@@ -189,22 +193,28 @@ class SimulatedConnection:
     async def _turn(self) -> None:
         """Wait for the connection, behind those who came before."""
         turn = self._loop.create_future()
-        self._waiting.append(turn)
+        self._waiting.append((turn, self._server.scheduler.current))
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self._release()
             raise
+        self._granted = None
 
     def _release(self) -> None:
         """Hand the connection to who has waited longest, so that nobody can step in between."""
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
+            turn, process = self._granted = self._waiting.popleft()
+            if not turn.done() and process.alive:
                 turn.set_result(None)
                 return
-        self._busy = False
+        self._busy, self._granted = False, None
+
+    def left_by(self, process: Process) -> None:
+        """Give the turn of a process that has ended to whoever is next."""
+        if self._granted is not None and self._granted[1] is process:
+            self._release()
 
     def _route(self, name: str) -> Route:
         """Return the choices of this worker, task and statement."""
@@ -319,6 +329,10 @@ class SimulatedConnection:
         self._server.scheduler.post(self.process, due, self._deliver, channel, payload)
 
     def _deliver(self, channel: str, payload: str) -> None:
+        # As asyncpg does: in a step of its own, behind the task that a reply before it has woken.
+        self._loop.call_soon(self._hear, channel, payload, context=self.process.context)
+
+    def _hear(self, channel: str, payload: str) -> None:
         if self.lost:
             return
         sent = self._in_flight.popleft()

@@ -111,7 +111,8 @@ class Pool:
             if not connection.lost:
                 await connection.ping("reset")
         except PostgresError:
-            connection.lose()  # asyncpg, too, terminates one that it cannot reset
+            connection.lose()  # asyncpg, too, terminates one that it cannot reset, and says so
+            raise
         finally:
             if connection.lost:
                 self._open -= 1

@@ -43,6 +43,7 @@ Setup = Callable[["PgQueuer"], Any]
 
 RestartPolicy = Literal["never", "always"]
 _KILLED = "killed"
+_BACKOFF_US, _BACKOFF_MAX_US, _FALLS_MAX = 100_000, 60_000_000, 20
 _US = timedelta(microseconds=1)
 
 
@@ -78,6 +79,9 @@ class Worker:
     _again: bool = False
     _back_after: int | None = None
     """How many microseconds after its end the process comes back, if a fault ends it."""
+    _unwanted: bool = False
+    """Whether the scenario has stopped the process, so that nobody else starts it again."""
+    _falls: int = 0
     _skew: int = 0
     _skewed_by_fault: bool = False
     _paused_by_fault: bool = False
@@ -97,6 +101,7 @@ class Worker:
         world = self.world
         self.incarnation += 1
         self.exit, self._stopping, self._again, self._back_after = None, False, False, None
+        self._unwanted = False
         process = self.process = world.spawn(self.name, self._connect)
         process.skew = self._skew
         world.recorder.append(self.name, WorkerStarted(self.incarnation))
@@ -118,7 +123,7 @@ class Worker:
 
     def stop(self) -> None:
         """Ask the process to end (SIGTERM), which sets its shutdown event, as in PgQueuer's CLI."""
-        process, self._back_after = self._running("stop"), None
+        process, self._back_after, self._unwanted = self._running("stop"), None, True
         if process is not None:
             self.terminate()
 
@@ -165,6 +170,7 @@ class Worker:
         self._again, self._back_after = True, None
         if not self._stopping:
             self.stop()
+        self._unwanted = False
 
     async def wait(self) -> str:
         """Wait until this incarnation of the process has ended; return ``exit``."""
@@ -179,14 +185,22 @@ class Worker:
     def fell(self, back_after: int) -> None:
         """Kill the process, and start it again after so many microseconds."""
         if self.process is not None and self.process.alive:
-            self._back_after = back_after
+            self._comes_back(back_after)
             self._kill(self.process)
 
     def stop_by_fault(self, back_after: int) -> None:
         """Ask the process to end, and start it again so many microseconds after it has."""
         if not self._stopping:
-            self._back_after = back_after
+            self._comes_back(back_after)
             self.terminate()
+
+    def _comes_back(self, after: int | None) -> None:
+        """Let the process come back so long after its end, and later from time to time."""
+        if after is not None and not self._unwanted:
+            # As every supervisor does it, lest a process do nothing but start and die.
+            patience = min(_BACKOFF_US << min(self._falls, _FALLS_MAX), _BACKOFF_MAX_US)
+            self._falls += 1
+            self._back_after = max(after, patience)
 
     def pause_by_fault(self, microseconds: int) -> None:
         """Let nothing of the process run for so long."""
@@ -353,7 +367,7 @@ class Worker:
             self.world.recorder.append(self.name, TasksLeaked(leaked))
         excused = error is not None and self.world.excuses(error)
         if excused and self._back_after is None:
-            self._back_after = self.world.comeback_delay(self.name)
+            self._comes_back(self.world.comeback_delay(self.name))
         self._end(process, "returned" if text is None else text)
         if error is not None and not excused and self.policy == "never":
             self.world.worker_failed(self, error)
@@ -387,7 +401,7 @@ class Worker:
         elif self._back_after is not None:
             due = world.scheduler.now + self._back_after
             world.scheduler.post(world.supervisor, due, self._come_back, self.incarnation)
-        elif self.policy == "always" and how != "returned":
+        elif self.policy == "always" and how != "returned" and not self._unwanted:
             due = world.scheduler.now + world.restart_delay(self.name)
             world.scheduler.post(world.supervisor, due, self._supervise)
 

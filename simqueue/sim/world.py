@@ -137,6 +137,8 @@ class World:
                 silence(task)
                 process.remains.append(task)
         self.scheduler.kill(process)
+        for connection in list(self.server.connections):
+            connection.left_by(process)
 
     def kill(self, process: Process) -> None:
         """Stop a process between two steps, and let no ``finally`` of it run, then or later."""

@@ -43,7 +43,9 @@ def test_one_heartbeat_that_failed_is_no_excuse(ticking):
 
 
 def test_a_scheduler_that_takes_its_own_schedule_again_is_caught(ticking):
-    assert variants(ticking.at(92).claims("a", 3, next_run=120, stale=True)) == ["running"]
+    told = ticking.at(92).claims("a", 3, next_run=120, stale=True)
+    assert variants(told) == ["own"]
+    assert told.broken[0][1].message.endswith("ago) when it claimed it")
 
 
 def test_a_schedule_taken_over_though_its_holder_beats_is_caught(ticking):

@@ -700,3 +700,102 @@ def test_tasks_that_a_handler_left_are_told_of_when_its_worker_ends():
     result = run(scenario, config=UNJUDGED)
     result.check()
     assert [each.event.tasks for each in events(result, e.TasksLeaked)] == [("forgotten",)]
+
+
+# --- what once was a false alarm -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pool", [None, 3])
+def test_a_cancel_that_comes_with_the_claim_is_heard_over_one_connection(pool):
+    """What the reply wakes goes first, as with asyncpg; over two a cancel can be faster."""
+    deaf = set()
+    for seed in range(40):
+
+        async def scenario(sim):
+            def app(pq):
+                @pq.entrypoint("charge")
+                async def charge(job):
+                    await asyncio.sleep(1)
+
+            sim.worker("a", app, pool=pool, batch_size=1)
+            for _ in range(20):
+                (job,) = await sim.queries.enqueue("charge", None)
+                await asyncio.sleep(sim.random.uniform(0, 0.003))
+                await sim.queries.mark_job_as_cancelled([job])
+
+        result = run(scenario, seed=seed, config=Config(invariants=("cancel-is-heard",)))
+        deaf.add(result.failure and result.failure.signature)
+    assert deaf == ({None} if pool is None else {None, "invariant:cancel-is-heard:before-dispatch"})
+
+
+def test_a_connection_that_processes_share_is_not_blocked_by_one_that_is_killed():
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("ask")
+            async def ask(job):
+                while True:
+                    await sim.queries.queue_size()
+
+        workers = [sim.worker(name, app, restart="always") for name in "abc"]
+        await sim.queries.enqueue(["ask"] * 3, [None] * 3, [0] * 3)
+        for _ in range(40):
+            await asyncio.sleep(sim.random.uniform(0, 2))
+            sim.random.choice([each for each in workers if each.alive] or workers).crash()
+            await sim.queries.queue_size()
+
+    for seed in range(8):
+        result = run(scenario, seed=seed, config=UNJUDGED)
+        assert result.passed or "it has ended" in result.failure.message
+
+
+def test_a_worker_that_its_scenario_has_stopped_is_not_started_again_by_a_fault():
+    async def scenario(sim):
+        a = sim.worker("a", shop([], lasts=60), restart="always")
+        await sim.queries.enqueue("charge", None)
+        await asyncio.sleep(15)
+        a.stop()
+        assert await a.wait() == "killed"
+        await asyncio.sleep(100)
+        assert not a.alive
+        sim.heal()
+        assert not a.alive
+
+    befallen(scenario, {"a second disaster:crash/second": {20: 1}}).check()
+
+
+def test_a_worker_that_dies_again_and_again_comes_back_later_each_time():
+    async def scenario(sim):
+        sim.worker("a", shop([]))
+        await asyncio.sleep(300)
+
+    result = befallen(
+        scenario,
+        {"a second disaster:crash/second": dict.fromkeys(range(5, 12), 1)},
+    )
+    result.check()
+    died = [each.at for each in events(result, e.WorkerCrashed)]
+    back = [each.at for each in events(result, e.WorkerStarted)[1:]]
+    waits = [later - sooner for sooner, later in zip(died, back, strict=False)]
+    assert waits == sorted(waits)
+    assert waits[-1] > 2 * waits[0]
+
+
+def test_a_statement_that_a_pool_cannot_reset_after_raises_though_it_was_done():
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("charge")
+            async def charge(job):
+                with pytest.raises(PostgresError, match="could not serialize"):
+                    await pq.qm.queries.enqueue("other", None)
+
+        sim.worker("a", app, pool=3)
+        await sim.queries.enqueue("charge", None)
+        await asyncio.sleep(5)
+        assert sim.driver.connection.tables.jobs.count("queued") == 1
+
+    key = next(
+        key
+        for key in run(scenario, seed=1, config=ALL).choices._streams
+        if "mishap:fail/reset" in key and "charge" not in key and "_dispatch" in key
+    )
+    befallen(scenario, {key: {0: 1}}).check()
