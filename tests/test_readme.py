@@ -103,7 +103,7 @@ def test_what_a_simulation_and_a_worker_can_do_is_in_the_table():
 ROWS = {row.path.stem: row for row in read_rows()}
 INSTALLED = version("pgqueuer")
 PLANTED = {"lost_update": "exception:AssertionError:scenario:"}
-RUNS, RUNS_OF_THE_QUIET = 30, 3
+RUNS, RUNS_OF_THE_QUIET = 40, 3
 TARGETS = {
     Path(each.name.partition(":")[0]).stem: each for each in load_targets(ROOT / "scenarios")
 }

@@ -75,7 +75,7 @@ def fuzz_command(
 
     \b
     Examples:
-      simqueue fuzz scenarios/ --runs 30
+      simqueue fuzz scenarios/ --runs 40
       simqueue fuzz tests/flaky.py:refunds --time 5m --processes 2
     """  # noqa: D301  the backspace keeps lines apart
     check_strategy(strategy)
