@@ -49,6 +49,16 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     kinds: tuple[FaultKind, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raise ``UsageError`` for kinds that there are not."""
+        if not isinstance(self.kinds, tuple):
+            raise UsageError(
+                f"Faults.kinds is a tuple of kinds, not {self.kinds!r}; Faults.named(...) makes one"
+            )
+        for kind in self.kinds:
+            if kind not in FAULT_KINDS:
+                raise UsageError(_unknown(str(kind)))
+
     @classmethod
     def named(cls, names: str) -> Faults:
         """Return the faults of presets and kinds: ``"network"``, ``"crash,pause"``.
@@ -56,15 +66,13 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Raises:
             UsageError: there is no preset and no kind of that name.
         """
+        if not isinstance(names, str):
+            raise UsageError(f"Faults.named takes text such as 'network', not {names!r}")
         kinds: list[FaultKind] = []
         for name in names.split(","):
             known = PRESETS.get(name.strip(), tuple(k for k in FAULT_KINDS if k == name.strip()))
             if not known and name.strip() not in PRESETS:
-                presets, offered = " or ".join(PRESETS), ", ".join(FAULT_KINDS)
-                raise UsageError(
-                    f"faults {name.strip()!r}: there is no such preset and no such fault; choose "
-                    f"{presets}, or some of {offered}, separated by commas"
-                )
+                raise UsageError(_unknown(name.strip()))
             kinds += [kind for kind in known if kind not in kinds]
         return cls(tuple(kinds))
 
@@ -134,3 +142,11 @@ def _classes(wanted: Any) -> Any:
     if isinstance(wanted, UnionType):
         return tuple(_classes(each) for each in get_args(wanted))
     return get_origin(wanted) or wanted
+
+
+def _unknown(name: str) -> str:
+    presets, offered = " or ".join(PRESETS), ", ".join(FAULT_KINDS)
+    return (
+        f"faults {name!r}: there is no such preset and no such fault; choose {presets}, or some of "
+        f"{offered}, separated by commas"
+    )

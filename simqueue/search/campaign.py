@@ -77,7 +77,8 @@ class Campaign:
         return [
             *(f"{each.count} x accepted: {each}" for each in self.accepted),
             *(
-                f"known failure {each} did not occur in {self.runs} runs: remove it from {file}"
+                f"known failure {each} did not occur in {self.runs} runs: if it is fixed, remove "
+                f"it from {file}"
                 for each in self.stale
             ),
             *(f"inconclusive: {missing}" for missing in self.inconclusive),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _BETWEEN_LOOKS_US = 1_000_000
 _COMEBACK_US = 30_000_000
+_NEVER = Instant(1 << 62)
 
 
 class Judge:
@@ -59,6 +60,11 @@ class Judge:
             if known not in self._late:  # what is accepted is told of once
                 self._late.add(known)
                 self.condemn(invariant.name, broken, "world", None)
+        if self._world.scheduler.exhausted:
+            # What was to come true after the run's limit has not come true.
+            promise = self.checks.overdue(_NEVER)
+            if promise is not None and promise[1] is not None:
+                self.condemn(promise[0], promise[1], "world", None)
         return self._world.failure is not None
 
     def conclude(self) -> None:

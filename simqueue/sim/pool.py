@@ -8,11 +8,14 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from simqueue.adapter.connection import Hear
-from simqueue.errors import PostgresError, UsageError
+from simqueue.errors import PostgresError
 from simqueue.sim.connection import SimulatedConnection
 from simqueue.store import Statement
 
 T = TypeVar("T")
+
+POOL_MIN = 2
+"""One to listen and one for statements."""
 
 
 class Pool:
@@ -24,15 +27,10 @@ class Pool:
 
     Args:
         connect: opens a connection.
-        size: two or more.
-
-    Raises:
-        UsageError: ``size`` leaves no connection for statements.
+        size: ``POOL_MIN`` or more.
     """
 
     def __init__(self, connect: Callable[[], SimulatedConnection], size: int) -> None:
-        if size < 2:  # noqa: PLR2004  one to listen and one for statements
-            raise UsageError(f"a pool has 2 connections or more, one of them to listen; not {size}")
         self._connect, self._size = connect, size
         self._open = 0
         self._idle: list[SimulatedConnection] = []

@@ -50,6 +50,7 @@ class Scheduler:
         "_lags",
         "choices",
         "current",
+        "exhausted",
         "limit",
         "now",
         "on_error",
@@ -81,6 +82,8 @@ class Scheduler:
         self.now = 0
         self.steps = 0
         self.stopped = False
+        self.exhausted = False
+        """Whether the run has reached its limit in virtual time."""
         self.processes: list[Process] = []
         self.runnable: list[Process] = []
         self._lags = ladder(lag_max_us)
@@ -303,6 +306,7 @@ class Scheduler:
     def _ripen(self, now: int) -> None:
         """Let it be ``now``, and make ready what is due by then."""
         if now > self.limit:
+            self.exhausted = True
             raise TimeLimit
         self.now = now
         if now >= self.sweep_due:

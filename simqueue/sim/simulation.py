@@ -14,6 +14,7 @@ from simqueue.choices import Draws
 from simqueue.errors import SettleTimeoutError, UsageError
 from simqueue.model.events import ScenarioChose
 from simqueue.sim.observers import logger_for
+from simqueue.sim.pool import POOL_MIN
 from simqueue.sim.recorded_random import RecordedRandom
 from simqueue.sim.worker import RestartPolicy, Setup, Worker, positive
 
@@ -79,6 +80,11 @@ class Simulation:
         if restart not in get_args(RestartPolicy):
             known = " or ".join(map(repr, get_args(RestartPolicy)))
             raise UsageError(f"worker {name!r}: restart is {known}, not {restart!r}")
+        if pool is not None and (type(pool) is not int or pool < POOL_MIN):
+            raise UsageError(
+                f"worker {name!r}: a pool has {POOL_MIN} connections or more, one of them to "
+                f"listen; not {pool!r}"
+            )
         if not callable(setup):
             raise UsageError(f"worker {name!r}: setup must be callable, not {setup!r}")
         worker = workers[name] = Worker(name, self._world, setup, restart, pool, run_options)
@@ -180,6 +186,10 @@ class Simulation:
             SettleTimeoutError: jobs were left after ``timeout`` of virtual time; the run's failure
                 is then of kind ``timeout``.
         """
+        if not isinstance(timeout, timedelta):
+            raise UsageError(
+                f"settled takes a timedelta, such as timedelta(minutes=5), not {timeout!r}"
+            )
         world = self._world
         tables = world.server.tables
         quiet = asyncio.get_running_loop().create_future()
@@ -209,7 +219,12 @@ class Simulation:
         shown = ", ".join(
             f"job {row.id} ({row.entrypoint}) is {row.status}" for row in rows[:_SHOWN]
         )
-        return shown + (f", and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
+        shown += f", and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+        workers = self._world.workers.values()
+        if workers and not any(worker.alive for worker in workers):
+            ends = ", ".join(f"{worker.name} ended: {worker.exit}" for worker in workers)
+            shown += f"; no worker is up ({ends})"
+        return shown
 
     # --- checks ---
 

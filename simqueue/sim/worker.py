@@ -45,14 +45,15 @@ RestartPolicy = Literal["never", "always"]
 _KILLED = "killed"
 _BACKOFF_US, _BACKOFF_MAX_US, _FALLS_MAX = 100_000, 60_000_000, 20
 _US = timedelta(microseconds=1)
+_LONGEST = timedelta(days=3650)
 
 
 def positive(duration: timedelta, verb: str) -> Duration:
     """Return a length of time in microseconds; raise ``UsageError`` if it is none."""
-    if not isinstance(duration, timedelta) or duration < timedelta(0):
+    if not isinstance(duration, timedelta) or not timedelta(0) <= duration <= _LONGEST:
         raise UsageError(
-            f"{verb} takes a timedelta that is not negative, such as timedelta(seconds=40), "
-            f"not {duration!r}"
+            f"{verb} takes a timedelta that is not negative and not above ten years, such as "
+            f"timedelta(seconds=40), not {duration!r}"
         )
     return Duration(duration // _US)
 
@@ -148,6 +149,11 @@ class Worker:
         Loop time and ``time.monotonic`` go on as before. The clock stays so after a restart.
         """
         self._check_moment("skew")
+        if not isinstance(offset, timedelta) or abs(offset) > _LONGEST:
+            raise UsageError(
+                "skew takes a timedelta of up to ten years, ahead or behind, such as "
+                f"timedelta(seconds=-5), not {offset!r}"
+            )
         self._skewed_by_fault = False
         self.set_clock(offset // _US)
 

@@ -494,3 +494,11 @@ def test_a_condition_that_is_no_bool_is_refused():
             sim.sometimes(3)
 
     run(scenario).check()
+
+
+def test_a_promise_that_the_run_is_too_short_for_is_broken():
+    async def scenario(sim):
+        sim.worker("a", worker)
+        sim.eventually("never", lambda: False, within=timedelta(days=2))
+
+    assert run(scenario).failure.signature == "invariant:never"

@@ -506,6 +506,38 @@ def test_a_pool_is_used_by_statements_at_the_same_time():
     assert most == 3
 
 
+@pytest.mark.parametrize("wrong", [timedelta(-1), 5, "5s", timedelta.max])
+def test_a_length_of_time_that_makes_no_sense_is_refused(wrong):
+    async def scenario(sim):
+        a = sim.worker("a", shop([]))
+        for call in (a.pause, sim.burn, sim.crash_server, sim.restart_server, sim.fail_over):
+            with pytest.raises(UsageError, match=r"takes a timedelta .* such as"):
+                call(wrong)
+        for call in (a.skew, sim.settled):
+            if wrong != timedelta(-1) and not (call == sim.settled and wrong == timedelta.max):
+                with pytest.raises(UsageError, match="takes a timedelta"):
+                    await call(wrong)
+
+    run(scenario).check()
+
+
+@pytest.mark.parametrize("kinds", ["crash", ["crash"], ("crash", "nope")])
+def test_faults_that_there_are_not_are_refused(kinds):
+    with pytest.raises(UsageError, match=r"kinds|no such fault"):
+        Faults(kinds)
+
+
+def test_who_does_not_settle_is_told_that_nobody_is_up():
+    async def scenario(sim):
+        a = sim.worker("a", shop([], lasts=30))
+        await sim.queries.enqueue("charge", None)
+        await asyncio.sleep(1)
+        a.crash()
+        await sim.settled(seconds(5))
+
+    assert "no worker is up (a ended: killed)" in run(scenario).failure.message
+
+
 def test_a_pool_of_one_is_refused():
     async def scenario(sim):
         sim.worker("a", shop([]), pool=1)
