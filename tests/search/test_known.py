@@ -202,8 +202,8 @@ def test_a_known_failure_that_no_run_shows_is_stale():
     found = campaign(accepting("invariant:gone"))
     assert [each.signature for each in found.stale] == ["invariant:gone"]
     assert (
-        "known failure invariant:gone (issue 7) did not occur in 60 runs: if it is fixed, remove it from k.toml"
-        in found.remarks("k.toml")
+        "known failure invariant:gone (issue 7) did not occur in 60 runs: if it is fixed, remove "
+        "it from k.toml" in found.remarks("k.toml")
     )
     assert not campaign(accepting(FIRST)).stale
 
