@@ -4,6 +4,7 @@
 ``view``       what they all know of the world: who runs what, who is up, who was held up when
 ``panel``      all of them, and what shows them the events
 
+``book``       what several of them know together
 ``owed``       what must happen by when; ``idle`` and ``capacity``: who could do it
 ``excuse``     why a lease may be lost; ``contested``: jobs about which two may then speak
 ``resets``     after which events books are void; ``wording``: what messages share

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from simqueue.check.book import Book
 from simqueue.check.resets import EMPTYING, empties_queue
 from simqueue.check.view import View
 from simqueue.model import events as e
@@ -11,8 +12,8 @@ from simqueue.model.events import Entry
 from simqueue.model.ids import Instant, JobId
 
 
-class Capacity:
-    """When each entrypoint was last full; fed by the invariant that asks.
+class Capacity(Book):
+    """When each entrypoint was last full.
 
     Workers may register one entrypoint with several limits, and each counts for its own.
     """
@@ -20,19 +21,18 @@ class Capacity:
     sees: ClassVar[tuple[type, ...]] = (
         e.WorkerReady, e.JobPicked, e.JobLogged, e.JobRetried, e.JobDeleted, *EMPTYING,
     )  # fmt: skip
-    """What ``take`` wants to be shown."""
 
     def __init__(self, view: View) -> None:
-        self._view = view
+        super().__init__(view)
         self._limits: dict[str, set[int]] = {}
         self._picked: dict[JobId, str] = {}
         self._full: dict[tuple[str, int], Instant] = {}
 
     def take(self, entry: Entry) -> None:
-        """Learn what an event tells; to be called when it has been judged."""
+        """Learn what an event tells."""
         match entry.event:
             case e.JobPicked(job_id):
-                self._picked[job_id] = self._view.tables.jobs.rows[job_id].entrypoint
+                self._picked[job_id] = self.view.tables.jobs.rows[job_id].entrypoint
             case e.JobLogged(job_id) | e.JobRetried(job_id) | e.JobDeleted(job_id):
                 entrypoint = self._picked.pop(job_id, None)
                 if entrypoint is not None:
@@ -64,5 +64,5 @@ class Capacity:
                 self._full[entrypoint, limit] = at
 
     def _count(self, entrypoint: str) -> int:
-        lane = self._view.tables.jobs.lanes.get(entrypoint)
+        lane = self.view.tables.jobs.lanes.get(entrypoint)
         return 0 if lane is None else len(lane.picked)

@@ -47,13 +47,12 @@ class DrainMeansDone(Invariant):
 
     name: ClassVar[str] = "drain-means-done"
     reason: ClassVar[str] = "a worker in drain mode ends when the queue is empty, not before"
-    sees: ClassVar[tuple[type, ...]] = tuple(
-        dict.fromkeys(
-            (
-                e.StatementSent, e.JobEnqueued, e.JobRequeued, e.WorkerExited,
-                *Idle.sees, *EMPTYING,
-            )
-        )
+    sees: ClassVar[tuple[type, ...]] = (
+        e.JobEnqueued, e.JobPicked, e.JobLogged, e.JobRetried, e.JobRequeued, e.JobDeleted,
+        e.WorkerExited, *EMPTYING,
+    )  # fmt: skip
+    hears: ClassVar[tuple[str, ...]] = (
+        "dequeue", "queued_work", "eligible_queued_work", "next_deferred_eta",
     )  # fmt: skip
 
     def __init__(self, view: View) -> None:
@@ -65,7 +64,6 @@ class DrainMeansDone(Invariant):
 
     def see(self, entry: Entry) -> Broken | None:
         """Remember who asks and what is queued; look at what is left when a worker returns."""
-        broken: Broken | None = None
         match entry.event:
             case e.StatementSent(name=name):
                 if entry.cause is None:
@@ -77,11 +75,10 @@ class DrainMeansDone(Invariant):
             case e.JobPicked(job_id) | e.JobLogged(job_id) | e.JobDeleted(job_id):
                 self._queued.pop(job_id, None)
             case e.WorkerExited(error=None):
-                broken = self._returned(entry.worker)
+                return self._returned(entry.worker)
             case event if empties_queue(event):
                 self._queued.clear()
-        self._idle.take(entry)
-        return broken
+        return None
 
     def _asks(self, name: str, statement: str, at: Instant) -> None:
         worker = self.view.workers.get(name)
@@ -99,7 +96,7 @@ class DrainMeansDone(Invariant):
     def _returned(self, name: str) -> Broken | None:
         worker = self.view.workers.get(name)
         questions = None if worker is None else self._questions.get(worker)
-        if worker is None or questions is None or not worker.able() or self._idle.runs(worker):
+        if worker is None or questions is None or not worker.able() or self.view.runs(worker):
             return None
         if questions.looked <= self._idle.busy(name):
             return None  # A handler may have ended it: then it looks for no more jobs.

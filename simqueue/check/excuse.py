@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
 from typing import ClassVar, TypeVar
 
 import msgspec
 
+from simqueue.check.owed import latency
 from simqueue.check.view import Running, View, WorkerView
-from simqueue.model.config import Config
 from simqueue.model.events import ConnectionLost, ConnectionRefused, Entry, StatementFailed
 from simqueue.model.ids import Duration, Instant
 
@@ -59,7 +58,7 @@ class Leases:
 
     def __init__(self, view: View) -> None:
         self._view = view
-        self._latency = _latency(view.config)
+        self._latency = latency(view.config, _IN_LINE)
         self._failures: dict[str, deque[Instant]] = {}
         self._forfeited: dict[int, list[Running]] = {}
 
@@ -107,10 +106,3 @@ class Leases:
 def absent(worker: WorkerView, now: Instant) -> bool:
     """Return whether a worker has lost its only connection, or cannot run at this moment."""
     return worker.lost is not None or worker.stalled(now - 1, now + 1) > 0
-
-
-def _latency(config: Config) -> int:
-    """Return by how many microseconds the network may hold a beat up in calm weather."""
-    statement = 2 * (config.hop + config.hop_max) + config.commit_max
-    whole = _IN_LINE * statement + 2 * config.lag_max
-    return whole // timedelta(microseconds=1)

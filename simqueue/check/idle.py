@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from simqueue.check.book import Book
 from simqueue.check.owed import latency
 from simqueue.check.resets import EMPTYING, empties_queue
 from simqueue.check.view import View, WorkerView
@@ -21,8 +22,8 @@ Twice = tuple[Instant, Instant]
 _NEVER: Twice = (Instant(0), Instant(0))
 
 
-class Idle:
-    """When each worker was last busy, as the events tell; fed by the invariants that ask.
+class Idle(Book):
+    """When each worker was last busy, as the events tell.
 
     A worker is idle while it is able, listens, is not held up, and **runs nothing**, neither a job
     nor a schedule. One that still runs something may well have been told to end by its own code
@@ -36,10 +37,9 @@ class Idle:
         e.Listening, e.HandlerFinished, e.HandlerRaised, e.JobPicked, e.JobLogged, e.JobRetried,
         e.JobDeleted, *EMPTYING,
     )  # fmt: skip
-    """What ``take`` wants to be shown; it ignores anything else."""
 
     def __init__(self, view: View) -> None:
-        self._view = view
+        super().__init__(view)
         self._startup = _QUESTIONS * latency(view.config)
         self._takers: dict[type, Callable[[Entry, Any], None]] = {
             e.HandlerFinished: self._ran,
@@ -54,7 +54,6 @@ class Idle:
             e.WorkerStarted: self._begins,
             e.WorkerReady: self._is_ready,
         }
-        self._last: Entry | None = None
         self._busy: dict[str, Instant] = {}
         self._picked: dict[str, Twice] = {}
         self._stalled: dict[str, Instant] = {}
@@ -62,19 +61,8 @@ class Idle:
         self._holds: dict[JobId, tuple[str, Instant]] = {}
         """Who holds a job since when, of workers that may not hold any number of them."""
 
-    @classmethod
-    def of(cls, view: View) -> Idle:
-        """Return the one that all invariants of a run share."""
-        found = view.shared.get(cls)
-        if not isinstance(found, Idle):
-            found = view.shared[cls] = cls(view)
-        return found
-
     def take(self, entry: Entry) -> None:
-        """Learn what an event tells, the first time it is shown."""
-        if entry is self._last:
-            return
-        self._last = entry
+        """Learn what an event tells."""
         taker = self._takers.get(type(entry.event))
         if taker is not None:
             taker(entry, entry.event)
@@ -89,7 +77,7 @@ class Idle:
             self._picked[worker] = last, at
         if self._holds:
             self._let_go(event.job_id, at)
-        seen = self._view.workers.get(worker)
+        seen = self.view.workers.get(worker)
         if seen is not None and seen.tasks_max is not None:
             self._holds[event.job_id] = worker, at
 
@@ -140,10 +128,10 @@ class Idle:
 
         What it picks at ``at`` itself does not count. While faults fly nobody is idle.
         """
-        calm = self._view.calm_since
+        calm = self.view.calm_since
         if calm is None or worker.ready is None or not worker.able() or self._full(worker, at):
             return None
-        if self.runs(worker):
+        if self.view.runs(worker):
             return None
         name = worker.name
         before, last = self._picked.get(name, _NEVER)
@@ -152,16 +140,6 @@ class Idle:
             self._heard.get(name, Instant(worker.ready + self._startup)),
             self.busy(name),
             last if last < at else before,
-        )
-
-    def runs(self, worker: WorkerView) -> bool:
-        """Return whether a handler of a worker's runs, of a job or of a schedule."""
-        view = self._view
-        return any(
-            run.worker is worker
-            for runs in (view.running, view.ticking)
-            for each in runs.values()
-            for run in each
         )
 
     def _full(self, worker: WorkerView, at: Instant) -> bool:

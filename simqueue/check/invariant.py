@@ -34,6 +34,8 @@ class Invariant:
     reason: ClassVar[str]
     sees: ClassVar[tuple[type, ...]] = ()
     """The events it wants to be shown."""
+    hears: ClassVar[tuple[str, ...]] = ()
+    """The statements that it wants to be shown when they are sent, by name."""
 
     def __init__(self, view: View) -> None:
         self.view = view

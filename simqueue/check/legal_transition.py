@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from simqueue.check.contested import Contested
 from simqueue.check.invariant import Broken, Invariant
-from simqueue.check.resets import empties_queue
+from simqueue.check.resets import EMPTYING, empties_queue
 from simqueue.check.view import View
 from simqueue.model.events import (
     Entry,
@@ -16,7 +16,6 @@ from simqueue.model.events import (
     JobPicked,
     JobRequeued,
     JobRetried,
-    QueueTruncated,
 )
 from simqueue.model.ids import JobId, Status
 
@@ -38,17 +37,16 @@ class LegalTransition(Invariant):
         "a job must be picked before it ends or is put back, and be queued before it is picked"
     )
     sees: ClassVar[tuple[type, ...]] = (
-        JobEnqueued, JobRequeued, JobDeleted, QueueTruncated, *Contested.sees,
+        JobEnqueued, JobPicked, JobLogged, JobRetried, JobRequeued, JobDeleted, *EMPTYING,
     )  # fmt: skip
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
-        self._contested = Contested(view)
+        self._contested = Contested.of(view)
         self._status: dict[JobId, Status] = {}
 
     def see(self, entry: Entry) -> Broken | None:
         """Move a job on; complain if it was not where it had to be."""
-        self._contested.note(entry)
         match entry.event:
             case JobEnqueued(job_id=job):
                 self._status[job] = "queued"

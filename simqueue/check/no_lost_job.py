@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from simqueue.check.contested import Contested
 from simqueue.check.invariant import Broken, Invariant
-from simqueue.check.resets import empties_queue
+from simqueue.check.resets import EMPTYING, empties_queue
 from simqueue.check.view import View
 from simqueue.model.events import (
     Entry,
@@ -17,7 +17,6 @@ from simqueue.model.events import (
     JobPicked,
     JobRequeued,
     JobRetried,
-    QueueTruncated,
 )
 from simqueue.model.ids import JobId, Status
 
@@ -37,19 +36,19 @@ class NoLostJob(Invariant):
     name: ClassVar[str] = "no-lost-job"
     reason: ClassVar[str] = "a job must not leave the queue as done when no handler has run it"
     sees: ClassVar[tuple[type, ...]] = (
-        HandlerFinished, HandlerRaised, JobDeleted, JobRequeued, QueueTruncated, *Contested.sees,
+        HandlerFinished, HandlerRaised, JobPicked, JobLogged, JobRetried, JobRequeued, JobDeleted,
+        *EMPTYING,
     )  # fmt: skip
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
-        self._contested = Contested(view)
+        self._contested = Contested.of(view)
         self._put_back: dict[JobId, str] = {}
         self._ended: dict[JobId, list[str]] = {}
         """The workers that have run a job to an end of which they have not told the queue."""
 
     def see(self, entry: Entry) -> Broken | None:
         """Keep books of ends; complain about a job logged without one."""
-        self._contested.note(entry)
         match entry.event:
             case JobPicked(job_id=job):
                 if self._put_back:

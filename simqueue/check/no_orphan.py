@@ -8,7 +8,7 @@ from typing import ClassVar
 from simqueue.check.idle import Idle
 from simqueue.check.invariant import Broken
 from simqueue.check.owed import Liveness, Owed, latency, moment
-from simqueue.check.resets import empties_queue
+from simqueue.check.resets import EMPTYING, empties_queue
 from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import seconds
 from simqueue.model import events as e
@@ -41,7 +41,8 @@ class NoOrphan(Liveness):
         "another one left behind is taken over"
     )
     sees: ClassVar[tuple[type, ...]] = (
-        *Idle.sees, e.HandlerStarted, e.WorkerExited, e.ConnectionLost, e.FaultStruck,
+        e.WorkerReady, e.WorkerExited, e.ConnectionLost, e.FaultStruck, e.JobPicked, e.JobLogged,
+        e.JobRetried, e.JobDeleted, e.HandlerStarted, e.HandlerFinished, e.HandlerRaised, *EMPTYING,
     )  # fmt: skip
 
     def __init__(self, view: View) -> None:
@@ -58,13 +59,6 @@ class NoOrphan(Liveness):
         event = entry.event
         broken: Broken | None = None
         match event:
-            case e.WorkerReady(manager):
-                self._managers[entry.worker] = manager
-            case e.WorkerExited() | e.ConnectionLost() | e.FaultStruck(fault="fail" | "refuse"):
-                self._excuse(entry.worker)
-                holder = self._managers.pop(entry.worker, None)
-                if holder is not None and isinstance(event, e.WorkerExited):
-                    broken = self._left_behind(entry.worker, event, holder)
             case e.JobPicked():
                 broken = self._picked(event, entry.at)
             case e.HandlerStarted(job_id=int(job)):
@@ -74,9 +68,15 @@ class NoOrphan(Liveness):
             case e.JobLogged(job_id) | e.JobRetried(job_id) | e.JobDeleted(job_id):
                 self._ran.pop(job_id, None)
                 self._unstarted.pop(job_id, None)
+            case e.WorkerReady(manager):
+                self._managers[entry.worker] = manager
+            case e.WorkerExited() | e.ConnectionLost() | e.FaultStruck(fault="fail" | "refuse"):
+                self._excuse(entry.worker)
+                holder = self._managers.pop(entry.worker, None)
+                if holder is not None and isinstance(event, e.WorkerExited):
+                    broken = self._left_behind(entry.worker, event, holder)
             case _ if empties_queue(event):
                 self._unstarted.clear()
-        self._idle.take(entry)
         return broken
 
     # --- a worker that ended of itself ---

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from simqueue.check.idle import Idle
 from simqueue.check.invariant import Broken, Invariant
 from simqueue.check.owed import latency
 from simqueue.check.view import View, WorkerView
@@ -68,7 +67,7 @@ class NoSilentError(Invariant):
     def _should_have_looked(self, worker: WorkerView, at: Instant) -> bool:
         """Return whether an error that was unseen for a while will hardly be seen any more."""
         calm, begin = self.view.calm_since, Instant(at - 2 * _A_WHILE)
-        if calm is None or (calm and calm > begin) or Idle.of(self.view).runs(worker):
+        if calm is None or (calm and calm > begin) or self.view.runs(worker):
             return False
         held_up = worker.stalled(begin, at) + 8 * latency(self.view.config)
         return worker.dequeue_timeout + held_up < _A_WHILE

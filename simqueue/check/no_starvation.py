@@ -9,7 +9,7 @@ from simqueue.check.capacity import Capacity
 from simqueue.check.idle import Idle
 from simqueue.check.invariant import Broken
 from simqueue.check.owed import Liveness, Owed, moment
-from simqueue.check.resets import empties_queue
+from simqueue.check.resets import EMPTYING, empties_queue
 from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import seconds
 from simqueue.model import events as e
@@ -48,24 +48,18 @@ class NoStarvation(Liveness):
 
     name: ClassVar[str] = "no-starvation"
     reason: ClassVar[str] = "a job that is due must not wait while a worker has nothing to do"
-    sees: ClassVar[tuple[type, ...]] = tuple(
-        dict.fromkeys((e.JobEnqueued, e.JobRequeued, *Idle.sees, *Capacity.sees))
-    )
+    sees: ClassVar[tuple[type, ...]] = (
+        e.JobEnqueued, e.JobPicked, e.JobLogged, e.JobRetried, e.JobRequeued, e.JobDeleted,
+        *EMPTYING,
+    )  # fmt: skip
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
-        self._idle, self._capacity = Idle.of(view), Capacity(view)
+        self._idle, self._capacity = Idle.of(view), Capacity.of(view)
         self._waits: dict[JobId, _Wait] = {}
 
     def see(self, entry: Entry) -> Broken | None:
         """Remember who waits since when; judge a wait when it is over."""
-        broken = self._judge(entry)
-        self._idle.take(entry)
-        if type(entry.event) in Capacity.sees:
-            self._capacity.take(entry)
-        return broken
-
-    def _judge(self, entry: Entry) -> Broken | None:
         match entry.event:
             case e.JobPicked(job_id):
                 wait = self._waits.pop(job_id, None)

@@ -40,7 +40,7 @@ def moment(at: int) -> str:
     return f"+{at / MICROSECONDS:.6f}s"
 
 
-def latency(config: Config) -> Duration:
-    """Return how long a statement and what follows from it may take in calm weather."""
-    way = 2 * (config.hop + config.hop_max) + config.commit_max + 2 * config.lag_max
-    return Duration(way // timedelta(microseconds=1))
+def latency(config: Config, statements: int = 1) -> Duration:
+    """Return how long so many statements and what follows from them may take in calm weather."""
+    way = 2 * (config.hop + config.hop_max) + config.commit_max
+    return Duration((statements * way + 2 * config.lag_max) // timedelta(microseconds=1))

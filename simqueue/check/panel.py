@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
+from simqueue.check.book import Book
 from simqueue.check.cancel_is_heard import CancelIsHeard
 from simqueue.check.concurrency_limit import ConcurrencyLimit
 from simqueue.check.dedupe_unique import DedupeUnique
@@ -24,7 +28,7 @@ from simqueue.check.view import View
 from simqueue.check.worker_limit import WorkerLimit
 from simqueue.errors import UsageError
 from simqueue.model.config import Config
-from simqueue.model.events import Entry
+from simqueue.model.events import Entry, StatementSent
 from simqueue.model.ids import EntryNumber, Instant
 from simqueue.store import Tables
 
@@ -58,20 +62,38 @@ class Panel:
         UsageError: ``config`` names an invariant that there is not.
     """
 
-    __slots__ = ("_invariants", "_seers", "view")
+    __slots__ = ("_audiences", "_hearers", "_invariants", "view")
 
     def __init__(self, tables: Tables, config: Config = Config()) -> None:  # noqa: B008  frozen
         self.view = View(tables, config)
-        self._invariants = [invariant(self.view) for invariant in _chosen(config)]
-        self._seers: dict[type, list[Invariant]] = {event: [] for event in View.sees}
+        chosen = _chosen(config.invariants, frozenset(config.without))
+        self._invariants = [invariant(self.view) for invariant in chosen]
+        self._audiences: dict[type, _Audience] = {}
+        self._hearers: dict[str, list[Invariant]] = {}
+        self._seat()
+
+    def _seat(self) -> None:
         for invariant in self._invariants:
             for event in invariant.sees:
-                self._seers.setdefault(event, []).append(invariant)
+                self._audience(event).judges.append(invariant)
+            for statement in invariant.hears:
+                self._hearers.setdefault(statement, []).append(invariant)
+        for book in self.view.books.values():
+            for event in book.sees:
+                self._audience(event).books.append(book)
+        for event, taker in View.takers.items():
+            self._audience(event).taker = taker
+
+    def _audience(self, event: type) -> _Audience:
+        found = self._audiences.get(event)
+        if found is None:
+            found = self._audiences[event] = _Audience()
+        return found
 
     @property
     def sees(self) -> tuple[type, ...]:
         """The events that any of them wants to be shown."""
-        return tuple(self._seers)
+        return (*self._audiences, *([StatementSent] if self._hearers else []))
 
     def see(self, entry: Entry, number: EntryNumber | None = None) -> tuple[Verdict, ...]:
         """Return the invariants that ``entry`` breaks, and what is wrong.
@@ -79,12 +101,18 @@ class Panel:
         The entry is the one with that ``number`` in the event log, or else the next one.
         """
         self.view.number = EntryNumber(self.view.number + 1) if number is None else number
-        found: tuple[Verdict, ...] = ()
-        for invariant in self._seers.get(type(entry.event), ()):
-            broken = invariant.see(entry)
-            if broken is not None:
-                found = (*found, (invariant, broken))
-        self.view.take(entry)
+        event = entry.event
+        if isinstance(event, StatementSent):
+            hearers = self._hearers.get(event.name)
+            return _judged(hearers, entry) if hearers else ()
+        audience = self._audiences.get(type(event))
+        if audience is None:
+            return ()
+        found = _judged(audience.judges, entry)
+        for book in audience.books:
+            book.take(entry)
+        if audience.taker is not None:
+            audience.taker(self.view, entry, event)
         return found
 
     def due(self, now: Instant) -> Instant | None:
@@ -98,16 +126,29 @@ class Panel:
         return tuple((invariant, broken) for invariant, broken in asked if broken is not None)
 
 
-def _chosen(config: Config) -> list[type[Invariant]]:
+@dataclass(slots=True)
+class _Audience:
+    """Who is shown an event of one type, in this order."""
+
+    judges: list[Invariant] = field(default_factory=list)
+    books: list[Book] = field(default_factory=list)
+    taker: Callable[[View, Entry, Any], None] | None = None
+
+
+def _judged(judges: Iterable[Invariant], entry: Entry) -> tuple[Verdict, ...]:
+    found: tuple[Verdict, ...] = ()
+    for invariant in judges:
+        broken = invariant.see(entry)
+        if broken is not None:
+            found = (*found, (invariant, broken))
+    return found
+
+
+@cache
+def _chosen(only: tuple[str, ...] | None, off: frozenset[str]) -> list[type[Invariant]]:
     known = {invariant.name: invariant for invariant in INVARIANTS}
-    wanted = known if config.invariants is None else config.invariants
-    for name in [*wanted, *config.without]:
+    on = known if only is None else only
+    for name in [*on, *sorted(off)]:
         if name not in known:
             raise UsageError(f"no invariant is named {name!r}; there are: {', '.join(known)}")
-    on, off = frozenset(wanted), frozenset(config.without)
     return [invariant for name, invariant in known.items() if name in on and name not in off]
-
-
-def names() -> Iterable[str]:
-    """Return the names of all invariants."""
-    return (invariant.name for invariant in INVARIANTS)

@@ -32,9 +32,7 @@ class RunEnds(Liveness):
 
     name: ClassVar[str] = "run-ends"
     reason: ClassVar[str] = "a worker that was told to stop must end by itself, and not hang"
-    sees: ClassVar[tuple[type, ...]] = tuple(
-        dict.fromkeys((*Idle.sees, e.WorkerStopping, e.WorkerExited))
-    )
+    sees: ClassVar[tuple[type, ...]] = (e.WorkerExited,)
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
@@ -42,9 +40,6 @@ class RunEnds(Liveness):
 
     def see(self, entry: Entry) -> Broken | None:
         """Judge how long a worker took when it has ended."""
-        self._idle.take(entry)
-        if not isinstance(entry.event, e.WorkerExited):
-            return None
         worker = self.view.workers.get(entry.worker)
         owed = None if worker is None else self._owed(worker, entry.at)
         return owed.broken() if owed is not None and entry.at > owed.due else None
@@ -60,7 +55,7 @@ class RunEnds(Liveness):
         calm, stopping = self.view.calm_since, worker.stopping
         if not worker.alive or calm is None or stopping is None or worker.ready is None:
             return None
-        if self._idle.runs(worker):
+        if self.view.runs(worker):
             return None
         begin = max(calm, stopping, worker.ready, self._idle.busy(worker.name))
 

@@ -48,14 +48,10 @@ class ScheduleOnTime(Liveness):
 
     name: ClassVar[str] = "schedule-on-time"
     reason: ClassVar[str] = "a schedule must run when its tick comes, not a period later"
-    sees: ClassVar[tuple[type, ...]] = tuple(
-        dict.fromkeys(
-            (
-                e.SchedulePicked, e.ScheduleInserted, e.ScheduleReleased, e.StatementSent,
-                e.ClockSet, *Idle.sees,
-            )
-        )
+    sees: ClassVar[tuple[type, ...]] = (
+        e.SchedulePicked, e.ScheduleInserted, e.ScheduleReleased, e.ClockSet, e.WorkerStarted,
     )  # fmt: skip
+    hears: ClassVar[tuple[str, ...]] = ("fetch_schedule",)
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
@@ -94,7 +90,6 @@ class ScheduleOnTime(Liveness):
                 self._clocks[worker] = entry.at
             case e.WorkerStarted():
                 self._looks.pop(worker, None)
-        self._idle.take(entry)
         return broken
 
     def _trusts(self, name: str, at: Instant) -> bool:

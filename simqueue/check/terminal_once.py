@@ -6,20 +6,18 @@ from typing import ClassVar
 
 from simqueue.check.contested import Contested
 from simqueue.check.invariant import Broken, Invariant
-from simqueue.check.resets import restarts_ids
+from simqueue.check.resets import RESTARTING, restarts_ids
 from simqueue.check.view import View
 from simqueue.check.wording import seconds
 from simqueue.model.events import (
     ConnectionLost,
     Entry,
     JobLogged,
-    JobPicked,
     JobRequeued,
     JobRetried,
+    WorkerStarted,
 )
 from simqueue.model.ids import Instant, JobId
-
-_LONG_US = 120_000_000
 
 
 class TerminalOnce(Invariant):
@@ -34,26 +32,31 @@ class TerminalOnce(Invariant):
 
     name: ClassVar[str] = "terminal-once"
     reason: ClassVar[str] = "a job must end once, unless it is put back in between"
-    sees: ClassVar[tuple[type, ...]] = (ConnectionLost, JobRequeued, *Contested.sees)
+    sees: ClassVar[tuple[type, ...]] = (
+        JobLogged, JobRetried, JobRequeued, ConnectionLost, WorkerStarted, *RESTARTING,
+    )  # fmt: skip
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
-        self._contested = Contested(view)
+        self._contested = Contested.of(view)
         self._logged: dict[JobId, Entry] = {}
         self._disconnected: dict[str, Instant] = {}
+        self._unanswered: set[str] = set()
+        """Workers that have sent a statement and may never hear of its commit, even a late one."""
 
     def see(self, entry: Entry) -> Broken | None:
         """Remember a job's end; complain about a second one."""
-        self._contested.note(entry)
         match entry.event:
-            case JobPicked():
-                pass  # The most frequent of those that only the line above is for.
             case JobLogged() as logged:
                 return self._judge(entry, logged)
             case JobRetried(job_id=job) | JobRequeued(job_id=job):
                 self._logged.pop(job, None)
-            case ConnectionLost():
+            case ConnectionLost(_, statement):
                 self._disconnected[entry.worker] = entry.at
+                if statement is not None:
+                    self._unanswered.add(entry.worker)
+            case WorkerStarted():
+                self._unanswered.discard(entry.worker)
             case event if restarts_ids(event, "queue"):
                 self._logged.clear()
         return None
@@ -67,7 +70,7 @@ class TerminalOnce(Invariant):
             return None
         if logged.status == "canceled" or logged.job_id in self._contested:
             return None
-        if first.worker == entry.worker and self._unheard(first):
+        if first.worker == entry.worker and self._may_be_unheard(first):
             return None
         before = first.event
         ended = before.status if isinstance(before, JobLogged) else "ended"
@@ -77,10 +80,8 @@ class TerminalOnce(Invariant):
             "nobody had put it back"
         )
 
-    def _unheard(self, entry: Entry) -> bool:
-        """Return whether the answer to a worker's statement may have been lost.
-
-        The connection may have broken while the server was still at it, which a slow one can be
-        for a minute and more.
-        """
-        return self._disconnected.get(entry.worker, -_LONG_US) >= entry.at - _LONG_US
+    def _may_be_unheard(self, entry: Entry) -> bool:
+        """Return whether a connection broke before the commit of a log, or with its reply."""
+        if entry.worker in self._unanswered:
+            return True
+        return self._disconnected.get(entry.worker, Instant(-1)) >= entry.at

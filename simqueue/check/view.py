@@ -79,21 +79,21 @@ class View:
     ``beats`` is when a picked job was last beaten for, or picked.
     ``calm_since`` is the instant from which on what is owed is due: the run's first, or when its
     faults ended; None while they fly. ``number`` is that of the entry that is shown.
-    ``shared`` are books that some invariants keep together, by their type.
+    ``books`` are those that invariants keep together, by their type.
     """
 
     __slots__ = (
-        "beats", "calm_since", "config", "managers", "number", "patience", "running",
-        "schedule_beats", "shared", "tables", "ticking", "workers",
+        "beats", "books", "calm_since", "config", "managers", "number", "patience", "running",
+        "schedule_beats", "tables", "ticking", "workers",
     )  # fmt: skip
 
-    sees: ClassVar[tuple[type, ...]]
-    """The events that change it."""
+    takers: ClassVar[dict[type, Callable[[View, Entry, Any], None]]]
+    """What learns from an event of each type that it learns from."""
 
     def __init__(self, tables: Tables, config: Config = Config()) -> None:  # noqa: B008  frozen
         self.tables, self.config = tables, config
         self.number = EntryNumber(-1)
-        self.shared: dict[type, Any] = {}
+        self.books: dict[type, Any] = {}
         self.patience = Duration(config.patience // timedelta(microseconds=1))
         self.calm_since: Instant | None = None if config.faults.kinds else Instant(0)
         self.workers: dict[str, WorkerView] = {}
@@ -103,11 +103,14 @@ class View:
         self.beats: dict[JobId, Instant] = {}
         self.schedule_beats: dict[ScheduleId, Instant] = {}
 
-    def take(self, entry: Entry) -> None:
-        """Learn what an event tells."""
-        taker = _TAKERS.get(type(entry.event))
-        if taker is not None:
-            taker(self, entry, entry.event)
+    def runs(self, worker: WorkerView) -> bool:
+        """Return whether a handler of a worker's runs, of a job or of a schedule."""
+        return any(
+            run.worker is worker
+            for runs in (self.running, self.ticking)
+            for each in runs.values()
+            for run in each
+        )
 
 
 # --- what each event tells ---
@@ -242,7 +245,7 @@ def _end_first(runs: dict[Any, list[Running]], number: int, worker: WorkerView |
         runs.pop(number, None)
 
 
-_TAKERS: dict[type, Callable[[View, Entry, Any], None]] = {
+View.takers = {
     e.WorkerStarted: _started,
     e.WorkerReady: _ready,
     e.WorkerStopping: _stopping,
@@ -263,4 +266,3 @@ _TAKERS: dict[type, Callable[[View, Entry, Any], None]] = {
     e.SchedulesBeat: _schedules_beat,
     e.Healed: _healed,
 }
-View.sees = tuple(_TAKERS)

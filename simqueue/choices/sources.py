@@ -25,6 +25,9 @@ _ONE_IN = 6
 _MEAN_GAPS_OF_THE_ONE = (30, 8, 2)
 """A run may spare all but a few of what a fault can befall, and strike those hard."""
 
+_Temper = tuple[int | None, int]
+"""How many calm picks lie between two others on average, and the least that those may be."""
+
 NEVER = 1 << 62
 """A gap that no run outlives."""
 
@@ -129,20 +132,28 @@ class Seeded:
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
-        self._gaps: dict[str, int | None] = {}
+        self._tempers: dict[str, _Temper] = {}
 
     def deviations(self, key: str) -> Deviations:
         """Begin the deviations of ``key``; equal seeds and keys give equal sequences."""
         kind = key.rpartition(" ")[2]
-        if kind not in self._gaps:
-            self._gaps[kind] = self._mean_gap(kind)
-        strays = _RandomFaults if kind.startswith((DISASTER, MISHAP)) else _RandomDeviations
-        return strays(self._seed, key, self._gaps[kind])
+        temper = self._tempers.get(kind)
+        if temper is None:
+            temper = self._tempers[kind] = self._temper(kind)
+        return _RandomDeviations(self._seed, key, temper)
 
-    def _mean_gap(self, kind: str) -> int | None:
-        fault, _, befallen = kind.partition("/")
-        gaps = _MEAN_GAPS_OF_FAULTS.get(fault.partition(":")[0] + ":", _MEAN_GAPS)
+    def _temper(self, kind: str) -> _Temper:
         generator = Generator(self._seed, f"temper {kind}")
+        for prefix, gaps in _MEAN_GAPS_OF_FAULTS.items():
+            if kind.startswith(prefix):
+                # Of what does not strike a trace must not tell.
+                return self._gap_of_fault(kind, gaps, generator), 1
+        return _MEAN_GAPS[generator.below(len(_MEAN_GAPS))], 0
+
+    def _gap_of_fault(
+        self, kind: str, gaps: tuple[int | None, ...], generator: Generator
+    ) -> int | None:
+        fault, _, befallen = kind.partition("/")
         if befallen:
             match Generator(self._seed, f"temper {fault}").below(4):
                 case 0:
@@ -181,9 +192,10 @@ class Generator:
 
 
 class _RandomDeviations(Generator):
-    __slots__ = ("_widest",)
+    __slots__ = ("_least", "_widest")
 
-    def __init__(self, seed: int, key: str, mean_gap: int | None) -> None:
+    def __init__(self, seed: int, key: str, temper: _Temper) -> None:
+        mean_gap, self._least = temper
         self._widest = 0 if mean_gap is None else 2 * mean_gap + 1
         if self._widest:
             super().__init__(seed, key)
@@ -194,16 +206,7 @@ class _RandomDeviations(Generator):
         return self.below(self._widest)
 
     def after_gap(self, n: int) -> int:
-        return self.below(n)
-
-
-class _RandomFaults(_RandomDeviations):
-    """Deviations that are never calm after all: of what does not strike a trace must not tell."""
-
-    __slots__ = ()
-
-    def after_gap(self, n: int) -> int:
-        return 1 + self.below(n - 1)
+        return self._least + self.below(n - self._least)
 
 
 class _RandomValues(Generator):

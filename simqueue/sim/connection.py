@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -85,8 +85,6 @@ Pending = tuple[StatementId, asyncio.Future[Any]]
 Turn = tuple[asyncio.Future[None], Process]
 """Who waits for the connection, and in which process."""
 
-_UNTOUCHED: dict[str, list[Callable[[], None]]] = {}
-
 
 @dataclass(eq=False, slots=True)
 class _Errand:
@@ -102,14 +100,9 @@ class _Errand:
     route: Route
     incarnation: int
     answer: asyncio.Future[Any]
-    befalls: dict[str, list[Callable[[], None]]] = field(default_factory=lambda: _UNTOUCHED)
+    befalls: dict[str, list[Callable[[], None]]] | None = None
     doomed: bool = False
     late: int = 0
-
-    def moment(self, name: str) -> None:
-        """Let befall the worker what was chosen for a moment."""
-        for shoot in self.befalls.get(name, ()):
-            shoot()
 
     def commit_delay(self) -> int:
         """Pick how many microseconds after its execution the statement commits."""
@@ -229,7 +222,7 @@ class SimulatedConnection:
 
     def _arrive(self, errand: _Errand) -> None:
         """Take a request that has reached the server, unless the connection broke before."""
-        if self.lost or self._outdated(errand):
+        if self.lost or (errand.incarnation != self._server.incarnation and not self.spared):
             return
         faults = errand.route.faults
         if faults is None:
@@ -241,7 +234,7 @@ class SimulatedConnection:
         """Let befall a statement what was chosen for it, then execute it if it still can be."""
         number, scheduler = errand.number, self._server.scheduler
         errand.befalls = faults.aim()
-        errand.moment("arrival")
+        _strike(errand, "arrival")
         breaks = faults.breaks(number)
         if breaks == "before it arrived":
             self.lose()
@@ -253,7 +246,7 @@ class SimulatedConnection:
             return
         late, errand.late = faults.slowness(number, scheduler.now)
         if late:
-            scheduler.post(self._server.process, scheduler.now + late, self._execute, errand)
+            scheduler.post(self._server.process, scheduler.now + late, self._execute_late, errand)
         else:
             self._execute(errand)
 
@@ -266,17 +259,16 @@ class SimulatedConnection:
         else:
             self._answer(errand, None, error)
 
-    def _outdated(self, errand: _Errand) -> bool:
-        """Return whether the server that was asked is gone."""
-        return errand.incarnation != self._server.incarnation and not self.spared
+    def _execute_late(self, errand: _Errand) -> None:
+        """Execute a request that the server has not been at at once, if it is the same server."""
+        if errand.incarnation == self._server.incarnation:
+            self._execute(errand)
 
     def _execute(self, errand: _Errand) -> None:
         """Have the server do the work, and send the reply on its way when it is done.
 
         The server does so whether or not the client is still there.
         """
-        if self._outdated(errand):
-            return
         work, answer = errand.work, partial(self._answer, errand)
         if isinstance(work, Statement):
             worker, late = self.process.worker, errand.commit_delay
@@ -288,7 +280,8 @@ class SimulatedConnection:
 
     def _answer(self, errand: _Errand, result: object, error: PostgresError | None) -> None:
         """Send the reply on its way."""
-        errand.moment("commit")
+        if errand.befalls:
+            _strike(errand, "commit")
         if self.lost:
             return
         if errand.doomed:
@@ -304,7 +297,8 @@ class SimulatedConnection:
         self._server.recorder.append(self.process.worker, replied, errand.sent)
         # Also when the caller was cancelled meanwhile: only now is the connection free again.
         self._release()
-        errand.moment("reply")
+        if errand.befalls:
+            _strike(errand, "reply")
         if answer.done():
             return
         if error is None:
@@ -391,6 +385,12 @@ def _gone() -> PostgresError:
     error = connection_lost()
     error.by_fault = True
     return error
+
+
+def _strike(errand: _Errand, moment: str) -> None:
+    """Let befall the worker what was chosen for a moment."""
+    for shoot in (errand.befalls or {}).get(moment, ()):
+        shoot()
 
 
 def _nothing() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from pgqueuer.domain.types import QueueExecutionMode
@@ -329,12 +329,11 @@ class Worker:
 
     def _open(self) -> Connection:
         """Connect as the user's application does when it starts."""
-        connect = self._connect if self.pool is None else partial(Pool, self._connect, self.pool)
-        return connect()
+        return self._connect() if self.pool is None else Pool(self._connect, self.pool)
 
     def _ready(self, pq: PgQueuer) -> WorkerReady:
         """Say what the managers are about to run, and how."""
-        options = _run_options(pq, self.options)
+        options = _defaults(type(pq).run) | self.options
         return WorkerReady(
             ManagerId(str(pq.qm.queue_manager_id)),
             entrypoints=tuple(
@@ -344,7 +343,7 @@ class Worker:
             schedules=tuple((str(key.entrypoint), str(key.expression)) for key in pq.sm.registry),
             heartbeat_timeout=Duration(options["heartbeat_timeout"] // _US),
             dequeue_timeout=Duration(options["dequeue_timeout"] // _US),
-            tasks_max=options["max_concurrent_tasks"] or None,
+            tasks_max=options.get("max_concurrent_tasks") or None,
             drain=options["mode"] is QueueExecutionMode.drain,
             pooled=self.pool is not None,
         )
@@ -421,8 +420,8 @@ class Worker:
             self.start()
 
 
-def _run_options(pq: PgQueuer, options: dict[str, Any]) -> dict[str, Any]:
-    """Return what ``PgQueuer.run`` is called with, its defaults included."""
-    bound = inspect.signature(pq.run).bind(**options)
-    bound.apply_defaults()
-    return {"max_concurrent_tasks": None, **bound.arguments}
+@cache
+def _defaults(run: Callable[..., Any]) -> dict[str, Any]:
+    """Return the defaults of ``PgQueuer.run``."""
+    parameters = inspect.signature(run).parameters.values()
+    return {each.name: each.default for each in parameters if each.default is not each.empty}

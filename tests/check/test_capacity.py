@@ -2,18 +2,9 @@ from simqueue.check.capacity import Capacity
 from simqueue.model import events as e
 
 
-class Watching(Capacity):
-    """Sees what an invariant would see."""
-
-    def see(self, entry):
-        self.take(entry)
-
-
 def begin(history):
     told = history()
-    told.capacity = Watching(told.panel.view)
-    for event in Capacity.sees:
-        told.panel._seers.setdefault(event, []).append(told.capacity)
+    told.capacity = told.panel.view.books[Capacity]
     told.worker("a", {"charge": 2}).worker("b", {"charge": 3}).enqueue(1, 2, 3)
     return told.at(1).picks("a", 1, 2)
 

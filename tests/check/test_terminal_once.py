@@ -1,5 +1,6 @@
 import pytest
 
+from simqueue.model import events as e
 from simqueue.model.events import ServerCrashed
 
 NAME = "terminal-once"
@@ -46,14 +47,16 @@ def test_a_worker_that_lost_the_answer_may_say_it_again(held):
     assert not held.loses("a").at(3).logs("a", 7, "failed").broken
 
 
-def test_a_worker_that_lost_a_connection_long_before_may_not(history):
-    told = history(NAME).worker("a", pooled=True).loses("a").enqueue(7).at(200).picks("a", 7)
-    assert told.logs("a", 7, "failed").at(202).logs("a", 7, "failed").broken
+def test_a_worker_that_lost_a_connection_before_may_not(history):
+    told = history(NAME).worker("a", pooled=True).loses("a").enqueue(7).at(1).picks("a", 7)
+    assert told.logs("a", 7, "failed").at(2).logs("a", 7, "failed").broken
 
 
-def test_the_connection_may_have_broken_while_a_slow_statement_was_under_way(history):
-    told = history(NAME).worker("a", pooled=True).enqueue(7).picks("a", 7).loses("a").at(50)
-    assert not told.logs("a", 7, "failed").at(51).logs("a", 7, "failed").broken
+@pytest.mark.parametrize("statement", [5, None])
+def test_the_connection_may_have_broken_while_a_statement_was_under_way(history, statement):
+    told = history(NAME).worker("a", pooled=True).enqueue(7).picks("a", 7)
+    told.event("a", e.ConnectionLost("a.2", statement)).at(50).logs("a", 7, "failed").at(51)
+    assert bool(told.logs("a", 7, "failed").broken) == (statement is None)
 
 
 def test_both_runners_of_a_job_that_was_taken_over_may_log_it(history):
