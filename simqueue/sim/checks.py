@@ -255,11 +255,6 @@ class Checks:
         dues = (promise.due(calm) for promise in self._promises.values())
         return max((due for due in dues if due is not None), default=None)
 
-    def overdue(self, now: Instant) -> tuple[str, Broken] | None:
-        """Return the first promise that should have come true by now, and what is wrong."""
-        calm = self.judge.view.calm_since
-        for promise in self._promises.values():
-            due = promise.due(calm)
-            if due is not None and due <= now:
-                return promise.name, promise.missed()
-        return None
+    def unkept(self) -> list[tuple[str, Broken]]:
+        """Return the promises that have not come true, and what is wrong."""
+        return [(promise.name, promise.missed()) for promise in self._promises.values()]

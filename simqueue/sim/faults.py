@@ -122,18 +122,18 @@ class Injector:
         if not self.over:
             strike(value // RUNGS)
 
-    def _strike_worker(self, kind: str, worker: Worker, value: int) -> None:
+    def _strike_worker(self, kind: FaultKind, worker: Worker, value: int) -> None:
         if not worker.alive:
             return
         match kind:
             case "skew":
                 offset = _SKEWS[1 + value // 2 % (RUNGS - 1)] * (-1 if value % 2 else 1)
                 self.tell(worker.name, "skew")
-                worker.skew_by_fault(offset)
+                worker.drift_by_fault(offset)
             case "disconnect":
                 worker.disconnect_by_fault(value)
             case _:
-                self.befall(kind, worker, value)  # type: ignore[arg-type]
+                self.befall(kind, worker, value)
 
     def befall(self, kind: FaultKind, worker: Worker, value: int) -> None:
         """Kill, stop or pause a worker, if it is up."""
@@ -142,9 +142,9 @@ class Injector:
         self.tell(worker.name, kind)
         match kind:
             case "crash":
-                worker.fell(self._restart_delay(worker))
+                worker.fell()
             case "stop":
-                worker.stop_by_fault(self._restart_delay(worker))
+                worker.stop_by_fault()
                 if value % 2:
                     again = self._world.scheduler.now + _WITHIN_A_SECOND[value % RUNGS]
                     self._world.scheduler.post(
@@ -158,8 +158,14 @@ class Injector:
             self.tell(worker.name, "stop", "once more")
             worker.terminate()
 
-    def _restart_delay(self, worker: Worker) -> int:
-        return _SECOND_US // 10 + _RESTARTS[self._pick(f"{worker.name} back", RUNGS)]
+    def comeback_delay(self, name: str) -> int | None:
+        """Pick after how many microseconds a worker comes back that a fault has ended.
+
+        None: a run that is to suffer no faults has nobody who would start it.
+        """
+        if not self.kinds:
+            return None
+        return _SECOND_US // 10 + _RESTARTS[self._pick(f"{name} back", RUNGS)]
 
     def _pick(self, key: str, n: int) -> int:
         return self.choices.stream(key).deviate(n)

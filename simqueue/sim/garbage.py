@@ -92,10 +92,16 @@ def quiet_heap() -> Iterator[None]:
         try:
             yield
         finally:
-            with warnings.catch_warnings():
-                # What a killed process never came to await is nobody's mistake.
-                warnings.simplefilter("ignore", RuntimeWarning)
+            with unawaited():
                 gc.collect()
+
+
+@contextmanager
+def unawaited() -> Iterator[None]:
+    """Say nothing of coroutines that end meanwhile and that nobody has come to await."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
 
 
 def _switches(scope: Scope) -> Iterator[Patch]:

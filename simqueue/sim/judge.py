@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _BETWEEN_LOOKS_US = 1_000_000
 _COMEBACK_US = 30_000_000
-_NEVER = Instant(1 << 62)
 
 
 class Judge:
@@ -60,11 +59,13 @@ class Judge:
             if known not in self._late:  # what is accepted is told of once
                 self._late.add(known)
                 self.condemn(invariant.name, broken, "world", None)
-        if self._world.scheduler.exhausted:
-            # What was to come true after the run's limit has not come true.
-            promise = self.checks.overdue(_NEVER)
-            if promise is not None and promise[1] is not None:
-                self.condemn(promise[0], promise[1], "world", None)
+        return self._world.failure is not None
+
+    def give_up(self) -> bool:
+        """As ``overdue``, at the run's limit: what has not come true by then never will."""
+        if not self.overdue() and (self.concluding or self.view.calm_since is not None):
+            for name, broken in self.checks.unkept():
+                self.condemn(name, broken, "world", None)
         return self._world.failure is not None
 
     def conclude(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -31,10 +30,11 @@ class Pool:
     """
 
     def __init__(self, connect: Callable[[], SimulatedConnection], size: int) -> None:
-        self._connect, self._size = connect, size
-        self._open = 0
-        self._idle: list[SimulatedConnection] = []
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._connect = connect
+        self._free: asyncio.LifoQueue[SimulatedConnection | None] = asyncio.LifoQueue()
+        """A place for each connection; None where it is not open."""
+        for _ in range(size):
+            self._free.put_nowait(None)
         self._listener: SimulatedConnection | None = None
         self._acquiring = asyncio.Lock()
         self.on_notify: Hear = lambda channel, payload: None
@@ -65,44 +65,16 @@ class Pool:
         self.on_notify(channel, payload)
 
     async def _acquire(self) -> SimulatedConnection:
-        while True:
-            while self._idle:
-                connection = self._idle.pop()
-                if not connection.lost:
-                    return connection
-                self._open -= 1
-            if self._open < self._size:
-                return await self._open_another()
-            await self._turn()
-
-    async def _open_another(self) -> SimulatedConnection:
-        self._open += 1
+        connection = await self._free.get()
+        if connection is not None and not connection.lost:
+            return connection
         try:
             connection = self._connect()
             await connection.ping("connect")
         except BaseException:
-            self._open -= 1
-            self._wake()
+            self._free.put_nowait(None)
             raise
         return connection
-
-    async def _turn(self) -> None:
-        """Wait until a connection may be free."""
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._wake()
-            raise
-
-    def _wake(self) -> None:
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
-                return
 
     async def _release(self, connection: SimulatedConnection) -> None:
         try:
@@ -112,8 +84,4 @@ class Pool:
             connection.lose()  # asyncpg, too, terminates one that it cannot reset, and says so
             raise
         finally:
-            if connection.lost:
-                self._open -= 1
-            else:
-                self._idle.append(connection)
-            self._wake()
+            self._free.put_nowait(None if connection.lost else connection)

@@ -268,7 +268,7 @@ def _endings(world: World) -> Iterator[None]:
         message = (
             f"the run reached its limit of {world.config.limit} virtual time; these tasks wait"
         )
-        if not (world.judge.overdue() or world.judge.concluding):
+        if not (world.judge.give_up() or world.judge.concluding):
             world.fail(ending("timeout", message, loop.unfinished()))
     except SystemExit as error:
         world.fail(failure_of(error))

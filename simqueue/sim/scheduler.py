@@ -12,7 +12,7 @@ from simqueue.sim.handles import Handle, Timer
 from simqueue.sim.process import HOME, Process
 
 _STEPS_BETWEEN_CLEANINGS = 16_384
-SWEEP_US = 60_000_000
+_US_BETWEEN_SWEEPS = 60_000_000
 _STEPS_FREE = 1_000
 _STEPS_BILLED = 100
 _STEP_US = 10
@@ -41,28 +41,10 @@ class Scheduler:
     """
 
     __slots__ = (
-        "_appointments",
-        "_attention",
-        "_cleaning",
-        "_collect",
-        "_heap",
-        "_instant_began",
-        "_lags",
-        "choices",
-        "current",
-        "exhausted",
-        "limit",
-        "now",
-        "on_error",
-        "on_exit",
-        "on_sweep",
-        "processes",
-        "runnable",
-        "sequence",
-        "steps",
-        "steps_per_instant_max",
+        "_appointments", "_attention", "_cleaning", "_collect", "_heap", "_instant_began",
+        "_lags", "_sweep_due", "choices", "current", "limit", "now", "on_error", "on_exit",
+        "on_sweep", "processes", "runnable", "sequence", "steps", "steps_per_instant_max",
         "stopped",
-        "sweep_due",
     )  # fmt: skip
 
     def __init__(
@@ -82,8 +64,6 @@ class Scheduler:
         self.now = 0
         self.steps = 0
         self.stopped = False
-        self.exhausted = False
-        """Whether the run has reached its limit in virtual time."""
         self.processes: list[Process] = []
         self.runnable: list[Process] = []
         self._lags = ladder(lag_max_us)
@@ -92,7 +72,7 @@ class Scheduler:
         self.on_exit = on_exit
         self._heap: list[tuple[int, int, Process, Timer]] = []
         self._appointments: list[tuple[int, int, Process, Callable[[], object]]] = []
-        self.sweep_due = SWEEP_US
+        self._sweep_due = _US_BETWEEN_SWEEPS
         self.on_sweep: Callable[[], object] = lambda: None
         """Called about once in so much virtual time, while time moves at all."""
         self.sequence = 0
@@ -306,11 +286,10 @@ class Scheduler:
     def _ripen(self, now: int) -> None:
         """Let it be ``now``, and make ready what is due by then."""
         if now > self.limit:
-            self.exhausted = True
             raise TimeLimit
         self.now = now
-        if now >= self.sweep_due:
-            self.sweep_due = now + SWEEP_US
+        if now >= self._sweep_due:
+            self._sweep_due = now + _US_BETWEEN_SWEEPS
             self.on_sweep()
         heap = self._heap
         while heap and heap[0][0] <= now:

@@ -6,12 +6,12 @@ import asyncio
 import gc
 import logging
 import sys
-import warnings
 from contextlib import suppress
 from typing import Any
 
 from simqueue.sim.anyio_backend import forget_tasks
 from simqueue.sim.finalizers import withhold_all
+from simqueue.sim.garbage import unawaited
 from simqueue.sim.interrupts import Gate
 from simqueue.sim.world import World, silence
 
@@ -27,25 +27,23 @@ def take_down(world: World, gate: Gate) -> None:
     world.scheduler.stopped = True
     hook, sys.unraisablehook = sys.unraisablehook, _ignore
     logging.disable()  # what is said now is said by nobody who runs
-    filters = warnings.filters[:]
-    warnings.simplefilter("ignore")  # a task that ends now may leave a coroutine unawaited
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
     asyncio._set_running_loop(world.loop)  # noqa: SLF001  what swallows its end may well go on awaiting
     try:
-        for task in world.loop.unfinished():
-            if not _is_killed(task):
-                silence(task)
-                if not _close(world, gate, task):
-                    _silence_for_good(task)
-        forget_tasks(world.loop)
-        _forget(world)
-        gc.collect()
+        with unawaited():
+            for task in world.loop.unfinished():
+                if not _is_killed(task):
+                    silence(task)
+                    if not _close(world, gate, task):
+                        _silence_for_good(task)
+            forget_tasks(world.loop)
+            _forget(world)
+            gc.collect()
     finally:
         asyncio._set_running_loop(None)  # noqa: SLF001
         sys.set_asyncgen_hooks(*hooks)
         sys.unraisablehook = hook
-        warnings.filters[:] = filters  # type: ignore[index]
 
 
 def _is_killed(task: asyncio.Task[Any]) -> bool:

@@ -84,8 +84,10 @@ class Worker:
     """Whether the scenario has stopped the process, so that nobody else starts it again."""
     _falls: int = 0
     _skew: int = 0
-    _skewed_by_fault: bool = False
-    _paused_by_fault: bool = False
+    _drift: int = 0
+    """How far the wall clock is ahead because of the scenario, and how much more of a fault."""
+    _held_until: int = 0
+    """Until when the scenario has paused this incarnation."""
     _mark: int = 0
     """Tasks with higher numbers were made by ``run()`` or by what it runs."""
     _connections: list[SimulatedConnection] = field(default_factory=list)
@@ -102,9 +104,9 @@ class Worker:
         world = self.world
         self.incarnation += 1
         self.exit, self._stopping, self._again, self._back_after = None, False, False, None
-        self._unwanted = False
+        self._unwanted, self._held_until = False, 0
         process = self.process = world.spawn(self.name, self._connect)
-        process.skew = self._skew
+        process.skew = self._skew + self._drift
         world.recorder.append(self.name, WorkerStarted(self.incarnation))
         world.scheduler.post(process, world.scheduler.now, self._main_task, process)
 
@@ -140,8 +142,9 @@ class Worker:
         if process is not None:
             self._check_other("pause", process)
             self.world.disturbed = True
-            self._paused_by_fault = False
-            self._pause(process, positive(duration, "pause"))
+            length = positive(duration, "pause")
+            self._held_until = max(self._held_until, self.world.scheduler.now + length)
+            self._pause(process, length)
 
     def skew(self, offset: timedelta) -> None:
         """Set the wall clock of the process's machine, ahead of the world's or behind it.
@@ -154,8 +157,8 @@ class Worker:
                 "skew takes a timedelta of up to ten years, ahead or behind, such as "
                 f"timedelta(seconds=-5), not {offset!r}"
             )
-        self._skewed_by_fault = False
-        self.set_clock(offset // _US)
+        self._skew = offset // _US
+        self._set_clock()
 
     def disconnect(self) -> None:
         """Break the process's connections: statements in flight fail, and nobody listens any more.
@@ -188,21 +191,22 @@ class Worker:
 
     # --- what faults do ---
 
-    def fell(self, back_after: int) -> None:
-        """Kill the process, and start it again after so many microseconds."""
+    def fell(self) -> None:
+        """Kill the process, which comes back."""
         if self.process is not None and self.process.alive:
-            self._comes_back(back_after)
+            self._comes_back()
             self._kill(self.process)
 
-    def stop_by_fault(self, back_after: int) -> None:
-        """Ask the process to end, and start it again so many microseconds after it has."""
+    def stop_by_fault(self) -> None:
+        """Ask the process to end; it comes back when it has."""
         if not self._stopping:
-            self._comes_back(back_after)
+            self._comes_back()
             self.terminate()
 
-    def _comes_back(self, after: int | None) -> None:
-        """Let the process come back so long after its end, and later from time to time."""
-        if after is not None and not self._unwanted:
+    def _comes_back(self) -> None:
+        """Pick how long after its end the process comes back, which is later each time."""
+        after = None if self._unwanted else self.world.injector.comeback_delay(self.name)
+        if after is not None:
             # As every supervisor does it, lest a process do nothing but start and die.
             patience = min(_BACKOFF_US << min(self._falls, _FALLS_MAX), _BACKOFF_MAX_US)
             self._falls += 1
@@ -211,16 +215,15 @@ class Worker:
     def pause_by_fault(self, microseconds: int) -> None:
         """Let nothing of the process run for so long."""
         if self.process is not None and self.process.alive:
-            self._paused_by_fault = True
             self._pause(self.process, Duration(microseconds))
 
-    def skew_by_fault(self, microseconds: int) -> None:
-        """Set the wall clock."""
-        self._skewed_by_fault = True
-        self.set_clock(microseconds)
+    def drift_by_fault(self, microseconds: int) -> None:
+        """Let the wall clock be so far from where the scenario has set it."""
+        self._drift = microseconds
+        self._set_clock()
 
     def disconnect_by_fault(self, which: int) -> None:
-        """Break one of the process's connections that is not broken, and not used if it can be."""
+        """Break one of the process's connections that is whole."""
         whole = [connection for connection in self._connections if not connection.lost]
         if whole:
             self.world.injector.tell(self.name, "disconnect")
@@ -228,21 +231,21 @@ class Worker:
 
     def recover(self) -> None:
         """Come out of what faults have done: a pause, a wrong clock, a death."""
-        if self._skewed_by_fault:
-            self.set_clock(0)
+        if self._drift:
+            self.drift_by_fault(0)
         if self.alive and self.process is not None:
-            if self._paused_by_fault and self.process.paused_until > self.world.scheduler.now:
-                self.world.recorder.append(self.name, WorkerResumed())
-                self.world.scheduler.resume(self.process)
+            self._resume(self.process)
         elif self._back_after is not None:
             self.start()
 
-    def set_clock(self, offset: int) -> None:
-        """Let the wall clock be so many microseconds ahead of the world's."""
-        self._skew = offset
-        if self.process is not None:
-            self.process.skew = offset
-        self.world.recorder.append(self.name, ClockSet(Duration(offset)))
+    def _resume(self, process: Process) -> None:
+        """Let a paused process run, unless the scenario has paused it for longer."""
+        scheduler = self.world.scheduler
+        if process.paused_until > max(self._held_until, scheduler.now):
+            self.world.recorder.append(self.name, WorkerResumed())
+            scheduler.resume(process)
+            if self._held_until > scheduler.now:
+                self._pause(process, Duration(self._held_until - scheduler.now))
 
     def terminate(self) -> None:
         """Send SIGTERM."""
@@ -257,6 +260,12 @@ class Worker:
         gc.collect()
         self.world.recorder.append(self.name, WorkerCrashed())
         self._end(process, _KILLED)
+
+    def _set_clock(self) -> None:
+        offset = self._skew + self._drift
+        if self.process is not None:
+            self.process.skew = offset
+        self.world.recorder.append(self.name, ClockSet(Duration(offset)))
 
     def _pause(self, process: Process, duration: Duration) -> None:
         scheduler = self.world.scheduler
@@ -372,7 +381,7 @@ class Worker:
             self.world.recorder.append(self.name, TasksLeaked(leaked))
         excused = error is not None and self.world.excuses(error)
         if excused and self._back_after is None:
-            self._comes_back(self.world.comeback_delay(self.name))
+            self._comes_back()
         self._end(process, "returned" if text is None else text)
         if error is not None and not excused and self.policy == "never":
             self.world.worker_failed(self, error)

@@ -167,10 +167,6 @@ class World:
         rung = self.choices.stream(f"{name} restart").deviate(len(delays))
         return _RESTART_DELAY_US + 10 * delays[rung]
 
-    def comeback_delay(self, name: str) -> int | None:
-        """Pick after how many microseconds a process is started again that a fault has ended."""
-        return self.restart_delay(name) if self.injector.kinds else None
-
     def excuses(self, error: BaseException) -> bool:
         """Return whether a fault explains that a worker ended with an error."""
         if isinstance(error, BaseExceptionGroup):

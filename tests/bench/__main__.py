@@ -46,11 +46,12 @@ def _table(measured: list[Measured]) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     for each in measured:
         row, ratios = each.row, each.ratios
-        met = "green" if each.ratio >= row.at_least else "red"
+        met = "green" if each.ratio >= (row.at_least or 0) else "red"
         table.add_row(
             row.what, row.against, _seconds(each.ours_s), _seconds(each.theirs_s),
             f"[{met}]{each.ratio:,.2f}x[/]", f"{min(ratios):,.2f}-{max(ratios):,.2f}",
-            f"{row.at_least:,.2f}x", "" if row.aim is None else f"{row.aim:,.1f}x",
+            "" if row.at_least is None else f"{row.at_least:,.2f}x",
+            "" if row.aim is None else f"{row.aim:,.1f}x",
         )  # fmt: skip
     return table
 

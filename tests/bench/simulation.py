@@ -36,8 +36,10 @@ def rows() -> list[Row]:
             _seeds(_drained), timed(_stock_drains), 0.5, 0.9),
         Row("an hour of a simulated day, 2 idle workers, 3 schedules", "bare virtual-clock loop",
             timed(lambda: simqueue.run(_idle).check()), timed(_bare_idle), 0.6),
-        Row("recording: seeds of the drain", "the same, no log kept",
-            _seeds(_drained), _without_log, 1 / 1.1),
+        Row("recording: seeds of the drain, unjudged", "the same, no log kept",
+            _seeds(_drained, _UNJUDGED), _without_log, 1 / 1.1),
+        Row("16 invariants: seeds of the drain", "the same, unjudged",
+            _seeds(_drained), _seeds(_drained, _UNJUDGED), None),
     ]  # fmt: skip
 
 
@@ -117,12 +119,18 @@ async def _drained(sim: simqueue.Simulation) -> None:
     assert len(done) == 10
 
 
-def _seeds(scenario: Callable[[simqueue.Simulation], Awaitable[None]]) -> Work:
+_UNJUDGED = simqueue.Config(invariants=())
+
+
+def _seeds(
+    scenario: Callable[[simqueue.Simulation], Awaitable[None]],
+    config: simqueue.Config = simqueue.Config(),  # noqa: B008  frozen
+) -> Work:
     seeds = itertools.count()
 
     def play_some() -> None:
         for seed in itertools.islice(seeds, _SEEDS):
-            simqueue.run(scenario, seed=seed).check()
+            simqueue.run(scenario, seed=seed, config=config).check()
 
     return timed(play_some)
 
@@ -151,7 +159,7 @@ def _no_log() -> Iterator[None]:
 
 def _without_log() -> float:
     with _no_log():
-        return _seeds(_drained)()
+        return _seeds(_drained, _UNJUDGED)()
 
 
 # --- a day --------------------------------------------------------------------------------------

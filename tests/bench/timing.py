@@ -16,14 +16,14 @@ Work = Callable[[], float]
 class Row:
     """A line of the table: ``ours`` against ``theirs``.
 
-    ``at_least`` is the ratio theirs / ours that is promised, ``aim`` what is aimed at.
+    ``at_least`` is the ratio theirs / ours that is promised, if one is, ``aim`` what is aimed at.
     """
 
     what: str
     against: str
     ours: Work
     theirs: Work
-    at_least: float
+    at_least: float | None
     aim: float | None = None
     rounds: int | None = None
 

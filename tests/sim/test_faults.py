@@ -1,8 +1,8 @@
 import asyncio
 import time
-from collections import Counter
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import get_args
 
 import pytest
 from pgqueuer.domain import settings
@@ -70,15 +70,15 @@ def befallen(scenario, picks, config=ALL):
 # --- workers -----------------------------------------------------------------------------------
 
 
-def test_a_worker_is_killed_between_any_two_steps():
-    """What happens last before a kill is, over some seeds, everything that a worker does."""
-    last = Counter()
-    after = set()
-    for seed in range(40):
+@pytest.fixture(scope="module")
+def killed():
+    """What happened to a worker in runs in which it is killed, and all of its jobs are done."""
+    told = []
+    for seed in range(30):
         done = []
 
         async def scenario(sim, done=done):
-            sim.worker("a", shop(done, lasts=0.3), batch_size=2)
+            sim.worker("a", shop(done, lasts=2), batch_size=2)
             for _ in range(10):
                 await sim.queries.enqueue(["charge"] * 3, [None] * 3, [0] * 3)
                 await asyncio.sleep(2)
@@ -88,35 +88,15 @@ def test_a_worker_is_killed_between_any_two_steps():
         result = run(scenario, seed=seed, config=config)
         result.check()
         assert {*done} == {*range(1, 31)}
-        own = [entry.event for entry in result.events if entry.worker == "a"]
-        for before, event, later in zip(own, own[1:], own[2:], strict=False):
-            if isinstance(event, e.WorkerCrashed):
-                last[type(before)] += 1
-                after.add(type(later))
-    # A statement under way is executed by the server, whether or not its client lives.
-    assert after <= {
-        e.WorkerStarted, e.StatementCommitted, e.StatementHeld, e.Listening, e.NotificationDropped,
-    }  # fmt: skip
-    assert len(last) == 1  # FaultStruck, which is what comes before
-    assert last[e.FaultStruck] > 10
+        told.append([entry.event for entry in result.events if entry.worker == "a"])
+    return told
 
 
-def test_kills_come_before_and_after_commits_and_replies_and_in_the_middle_of_handlers():
+def test_kills_come_before_and_after_commits_and_replies_and_in_the_middle_of_handlers(killed):
     before, in_handlers = set(), 0
-    for seed in range(30):
-
-        async def scenario(sim):
-            sim.worker("a", shop([], lasts=2), batch_size=2)
-            for _ in range(10):
-                await sim.queries.enqueue(["charge"] * 3, [None] * 3, [0] * 3)
-                await asyncio.sleep(2)
-            await sim.settled()
-
-        config = Config(faults=Faults(("crash",)), invariants=())
-        result = run(scenario, seed=seed, config=config)
-        result.check()
+    for told in killed:
         running = 0
-        for one, two in pairwise(each.event for each in result.events if each.worker == "a"):
+        for one, two in pairwise(told):
             match two:
                 case e.HandlerStarted():
                     running += 1
@@ -130,6 +110,24 @@ def test_kills_come_before_and_after_commits_and_replies_and_in_the_middle_of_ha
     assert in_handlers > 0
     assert {e.StatementSent, e.StatementReplied} <= before
     assert before & {e.StatementCommitted, e.TableChanged, e.JobPicked}
+
+
+def test_of_a_killed_worker_nothing_happens_any_more_but_what_the_server_does(killed):
+    of_the_server = {
+        *get_args(e.StoreEvent), e.StatementCommitted, e.StatementHeld, e.Listening,
+        e.NotificationDropped,
+    }  # fmt: skip
+    kills = 0
+    for told in killed:
+        dead = False
+        for event in told:
+            if dead and not isinstance(event, e.WorkerStarted):
+                assert type(event) in of_the_server
+            dead = isinstance(event, e.WorkerCrashed) or (
+                dead and not isinstance(event, e.WorkerStarted)
+            )
+            kills += isinstance(event, e.WorkerCrashed)
+    assert kills > 10
 
 
 def test_a_worker_stopped_by_a_fault_comes_back_and_a_second_sigterm_changes_nothing():
@@ -194,6 +192,36 @@ def test_a_pause_ends_early_when_the_world_is_healed():
     result = befallen(scenario, {"a second disaster:pause/second": {20: ninety + 1}})
     result.check()
     assert len(events(result, e.WorkerResumed)) == 1
+
+
+def test_to_heal_the_world_undoes_what_faults_did_and_not_what_the_scenario_did():
+    seen = []
+
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("charge")
+            async def charge(job):
+                seen.append((sim.elapsed().total_seconds(), time.time() - time.monotonic()))
+
+        a = sim.worker("a", app)
+        a.skew(seconds(1000))
+        await asyncio.sleep(30)
+        a.pause(seconds(20))
+        await sim.queries.enqueue("charge", None)
+        sim.heal()
+        await sim.settled()
+
+    ninety, set_back = RUNGS * (RUNGS - 2), RUNGS * (RUNGS - 1)
+    picks = {
+        "a second disaster:pause/second": {20: ninety + 1},
+        "a second mishap:skew/second": {10: set_back + 1},
+    }
+    result = befallen(scenario, picks)
+    result.check()
+    (at, ahead), epoch = seen[0], Config().start.timestamp()
+    assert 50 < at < 51
+    assert round(ahead - epoch) == 1000
+    assert len({each.event.offset for each in events(result, e.ClockSet)}) == 2
 
 
 def test_a_process_cannot_pause_itself():
