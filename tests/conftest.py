@@ -4,6 +4,7 @@ from importlib.metadata import entry_points
 
 import pytest
 
+from simqueue.model.choice import Choice
 from simqueue.model.config import Config
 from simqueue.model.events import (
     Entry,
@@ -15,6 +16,7 @@ from simqueue.model.events import (
     StatementReplied,
 )
 from simqueue.model.failure import Failure
+from simqueue.model.ids import Instant
 from simqueue.model.trace import TRACE_VERSION, Outcome, Trace
 from simqueue.model.tracefile import seal
 
@@ -64,7 +66,11 @@ def trace():
             target="app.py:scenario",
             seed=17,
             config=Config(),
-            choices={"server a reply": {3: 1, 1: 2}, "a order": {0: 1}},
+            choices=(
+                Choice("a dequeue reply", 1, 2, 64, Instant(1_000), 0),
+                Choice("a order", 0, 1, 2, Instant(1_200), 1),
+                Choice("a dequeue reply", 3, 1, 64, Instant(1_500), 1),
+            ),
             events=events,
             outcome=Outcome(False, 12, 1_000_900, failure),
             digest="d" * 32,

@@ -7,7 +7,16 @@
 
 from simqueue.choices.delays import RUNGS, ladder
 from simqueue.choices.door import Choices, Draws, Stream
-from simqueue.choices.sources import DISASTER, MISHAP, Calm, Generator, Recording, Seeded, Source
+from simqueue.choices.sources import (
+    DISASTER,
+    MISHAP,
+    Calm,
+    Generator,
+    Named,
+    Recording,
+    Seeded,
+    Source,
+)
 
 __all__ = [
     "DISASTER",
@@ -17,6 +26,7 @@ __all__ = [
     "Choices",
     "Draws",
     "Generator",
+    "Named",
     "Recording",
     "Seeded",
     "Source",

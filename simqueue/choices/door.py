@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from simqueue.choices.sources import Deviations, Source, Values
+from collections.abc import Callable, Sequence
+
+from simqueue.choices.sources import Deviations, Named, Source, Values
+from simqueue.model.choice import Choice, Recorded, by_key
+from simqueue.model.ids import Instant
+
+Keep = Callable[[str, int, int, int], object]
+"""Takes the key, the position, the value and the number of options of a pick that was not 0."""
 
 
 class Stream:
@@ -12,26 +19,28 @@ class Stream:
     are calm and there are many, so whoever picks most often counts it down without a call.
     """
 
-    __slots__ = ("_source", "_upcoming", "kept", "quiet")
+    __slots__ = ("_keep", "_key", "_source", "_upcoming", "quiet")
 
-    def __init__(self, source: Deviations) -> None:
-        self._source = source
+    def __init__(self, key: str, source: Deviations, keep: Keep) -> None:
+        self._key, self._source, self._keep = key, source, keep
         self._upcoming = self.quiet = source.gap()
-        self.kept: dict[int, int] = {}
 
     def leap(self) -> int:
         """Make all the calm picks that come next at once; return how many they were."""
         passed, self.quiet = self.quiet, 0
         return passed
 
-    def deviate(self, n: int) -> int:
-        """Pick one of ``0 .. n-1`` where 0 is what a calm system does, and keep it."""
+    def deviate(self, n: int, among: Sequence[Named] = ()) -> int:
+        """Pick one of ``0 .. n-1`` where 0 is what a calm system does, and keep it.
+
+        ``among`` are the options, where they are somebody.
+        """
         if self.quiet:
             self.quiet -= 1
             return 0
-        value = self._source.after_gap(n)
+        value = self._source.after_gap(n, among)
         if value:
-            self.kept[self._upcoming] = value
+            self._keep(self._key, self._upcoming, value, n)
         self.quiet = self._source.gap()
         self._upcoming += 1 + self.quiet
         return value
@@ -40,19 +49,24 @@ class Stream:
 class Draws:
     """The values of one key, all alike, by position among its picks."""
 
-    __slots__ = ("_position", "_source", "kept")
+    __slots__ = ("_keep", "_key", "_position", "_source")
 
-    def __init__(self, source: Values) -> None:
-        self._source = source
+    def __init__(self, key: str, source: Values, keep: Keep) -> None:
+        self._key, self._source, self._keep = key, source, keep
         self._position = -1
-        self.kept: dict[int, int] = {}
 
     def pick(self, n: int) -> int:
         """Pick one of ``0 .. n-1`` and keep it. 0 is the simplest."""
+        return self._kept(self._source.next(n), n)
+
+    def happens(self, millionths: int) -> bool:
+        """Pick whether something happens that is so probable, and keep it. No is the simplest."""
+        return bool(self._kept(int(self._source.happens(millionths)), 2))
+
+    def _kept(self, value: int, n: int) -> int:
         self._position += 1
-        value = self._source.next(n)
         if value:
-            self.kept[self._position] = value
+            self._keep(self._key, self._position, value, n)
         return value
 
 
@@ -62,28 +76,36 @@ class Choices:
     A key says who asks and for what, its last word being the kind: ``"a QueueManager.run dequeue
     request"``. Picks are kept by key and not in one list, so that a change in one task leaves what
     the others picked in place.
+
+    ``kept`` are the picks that were not 0, as they came. ``moment`` tells the virtual time in
+    microseconds and how many events there are.
     """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._streams: dict[str, Stream] = {}
         self._draws: dict[str, Draws] = {}
+        self.kept: list[Choice] = []
+        self.moment: Callable[[], tuple[int, int]] = lambda: (0, 0)
 
     def stream(self, key: str) -> Stream:
         """Return the deviations of ``key``, opened when it is asked for the first time."""
         stream = self._streams.get(key)
         if stream is None:
-            stream = self._streams[key] = Stream(self._source.deviations(key))
+            stream = self._streams[key] = Stream(key, self._source.deviations(key), self._keep)
         return stream
 
     def draws(self, key: str) -> Draws:
         """Return the values of ``key``, opened when it is asked for the first time."""
         draws = self._draws.get(key)
         if draws is None:
-            draws = self._draws[key] = Draws(self._source.values(key))
+            draws = self._draws[key] = Draws(key, self._source.values(key), self._keep)
         return draws
 
-    def recorded(self) -> dict[str, dict[int, int]]:
+    def recorded(self) -> Recorded:
         """Return the picks that were not 0, by key and position; keys are sorted."""
-        every: dict[str, Stream | Draws] = {**self._streams, **self._draws}
-        return {key: every[key].kept for key in sorted(every) if every[key].kept}
+        return by_key(self.kept)
+
+    def _keep(self, key: str, position: int, value: int, n: int) -> None:
+        at, event = self.moment()
+        self.kept.append(Choice(key, position, value, n, Instant(at), event))

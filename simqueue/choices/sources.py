@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from struct import Struct
 from typing import Protocol
 
+from simqueue.model.choice import Recorded, kind_of
+
 _EIGHT_WORDS = Struct("<8Q")
+_MILLION = 1_000_000
 _MEAN_GAPS = (None, 100, 20, 4, 0)
 """How many calm picks lie between two that are not, on average; None: all are calm."""
 
@@ -32,6 +35,15 @@ NEVER = 1 << 62
 """A gap that no run outlives."""
 
 
+class Named(Protocol):
+    """Somebody who can be told from others by name."""
+
+    @property
+    def name(self) -> str:
+        """The name, which is no other's."""
+        ...
+
+
 class Deviations(Protocol):
     """What departs from calm, for one key: most picks do not, so gaps lie between those that do."""
 
@@ -39,8 +51,11 @@ class Deviations(Protocol):
         """Return how many calm picks come next."""
         ...
 
-    def after_gap(self, n: int) -> int:
-        """Return the pick that follows, one of ``0 .. n-1``."""
+    def after_gap(self, n: int, among: Sequence[Named]) -> int:
+        """Return the pick that follows, one of ``0 .. n-1``.
+
+        ``among`` are the options where they are somebody, and else empty.
+        """
         ...
 
 
@@ -49,6 +64,10 @@ class Values(Protocol):
 
     def next(self, n: int) -> int:
         """Return one of ``0 .. n-1``."""
+        ...
+
+    def happens(self, millionths: int) -> bool:
+        """Return whether something happens that has this probability."""
         ...
 
 
@@ -82,7 +101,7 @@ class Recording:
     A value that no longer fits, since the code now offers fewer options, becomes the last option.
     """
 
-    def __init__(self, recorded: Mapping[str, Mapping[int, int]]) -> None:
+    def __init__(self, recorded: Recorded) -> None:
         self._recorded = recorded
 
     def deviations(self, key: str) -> Deviations:
@@ -106,7 +125,7 @@ class _RecordedDeviations:
         gap, self._position = position - self._position, position + 1
         return gap
 
-    def after_gap(self, n: int) -> int:
+    def after_gap(self, n: int, among: Sequence[Named]) -> int:
         return min(self._value, n - 1)
 
 
@@ -120,6 +139,9 @@ class _RecordedValues:
     def next(self, n: int) -> int:
         self._position += 1
         return min(self._recorded.get(self._position, 0), n - 1)
+
+    def happens(self, millionths: int) -> bool:
+        return millionths > 0 and self.next(2) > 0
 
 
 class Seeded:
@@ -136,7 +158,7 @@ class Seeded:
 
     def deviations(self, key: str) -> Deviations:
         """Begin the deviations of ``key``; equal seeds and keys give equal sequences."""
-        kind = key.rpartition(" ")[2]
+        kind = kind_of(key)
         temper = self._tempers.get(kind)
         if temper is None:
             temper = self._tempers[kind] = self._temper(kind)
@@ -205,7 +227,7 @@ class _RandomDeviations(Generator):
             return 0 if self._widest else NEVER
         return self.below(self._widest)
 
-    def after_gap(self, n: int) -> int:
+    def after_gap(self, n: int, among: Sequence[Named]) -> int:
         return self._least + self.below(n - self._least)
 
 
@@ -214,3 +236,6 @@ class _RandomValues(Generator):
 
     def next(self, n: int) -> int:
         return self.below(n)
+
+    def happens(self, millionths: int) -> bool:
+        return self.below(_MILLION) >= _MILLION - millionths

@@ -7,18 +7,13 @@ from typing import Literal
 
 import msgspec
 
+from simqueue.model.choice import Choice, Recorded, by_key
 from simqueue.model.config import Config
 from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.ids import Duration
 
-TRACE_VERSION = 2
-
-Recorded = dict[str, dict[int, int]]
-"""What was picked: per key (who asked, and for what) the picks that were not 0, by position.
-
-0 is what a calm system does: these are the run's deviations from calm, and ``{}`` is calm itself.
-"""
+TRACE_VERSION = 3
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -33,6 +28,7 @@ class Outcome(msgspec.Struct, frozen=True):
 class Trace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What ``simqueue replay`` needs to make a run happen again, and what it compares with.
 
+    ``choices`` are in the order in which they were made.
     ``digest`` covers events, drawn randomness, clock readings and outcome; ``checksum`` covers
     every other field of the file, so that a damaged one is noticed.
     """
@@ -45,11 +41,15 @@ class Trace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     target: str
     seed: int
     config: Config
-    choices: Recorded
+    choices: tuple[Choice, ...]
     events: tuple[Entry, ...]
     outcome: Outcome
     digest: str
     checksum: str
+
+    def recorded(self) -> Recorded:
+        """Return the choices by key and position, as a run takes them."""
+        return by_key(self.choices)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Trace:

@@ -11,7 +11,7 @@ import msgspec
 
 from simqueue.errors import TraceFormatError
 from simqueue.model.files import reason, write_whole
-from simqueue.model.trace import TRACE_VERSION, Recorded, Trace
+from simqueue.model.trace import TRACE_VERSION, Trace
 
 FORMAT = "simqueue-trace"
 _AGAIN = "take another copy, or record the run again"
@@ -31,16 +31,12 @@ def encode(trace: Trace) -> bytes:
 
     Equal traces give equal bytes.
     """
-    plain = msgspec.structs.replace(trace, choices=_in_order(trace.choices), events=())
+    plain = msgspec.structs.replace(trace, events=())
     frame = msgspec.json.encode(plain)
     # The choices before it are quoted JSON, which cannot hold the bare bytes of this key.
     head, key, tail = frame.partition(_MANY_EVENTS_TO_A_DOCUMENT)
     events = b",\n".join(map(msgspec.json.Encoder().encode, trace.events))
     return b"".join((head, key, b"\n" if events else b"", events, tail, b"\n"))
-
-
-def _in_order(choices: Recorded) -> Recorded:
-    return {key: dict(sorted(picks.items())) for key, picks in sorted(choices.items())}
 
 
 def decode(document: bytes, origin: str = "<bytes>") -> Trace:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from simqueue.model import events as e
+from simqueue.model.choice import kind_of
 from simqueue.model.failure import Failure
 from simqueue.model.trace import Trace
 from simqueue.report.lines import Numbered, concerns, render_line, render_lines
@@ -79,15 +81,11 @@ def _user_frames(failure: Failure) -> Iterator[str]:
 
 def _deviations(trace: Trace) -> str:
     """Count the choices that were not 0 by kind, the key's last word."""
-    counts: dict[str, int] = {}
-    for key, picks in trace.choices.items():
-        kind = key.rpartition(" ")[2]
-        counts[kind] = counts.get(kind, 0) + len(picks)
-    total = sum(counts.values())
-    if not total:
+    counts = Counter(kind_of(choice.key) for choice in trace.choices)
+    if not counts:
         return "Deviations from calm: none"
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
-    return f"Deviations from calm: {total} ({kinds})"
+    return f"Deviations from calm: {counts.total()} ({kinds})"
 
 
 def _involved(trace: Trace) -> Iterator[str]:

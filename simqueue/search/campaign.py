@@ -12,8 +12,9 @@ from datetime import timedelta
 from typing import Literal
 
 from simqueue.errors import UsageError
+from simqueue.model.choice import Recorded
 from simqueue.model.config import Config
-from simqueue.model.trace import Recorded, Trace
+from simqueue.model.trace import Trace
 from simqueue.search.catalogue import moments_in
 from simqueue.search.evidence import Evidence
 from simqueue.search.known import Known, KnownFailure, load_known

@@ -70,7 +70,7 @@ def replay(
         scenario or _scenario_of(trace),
         seed=trace.seed,
         config=trace.config,
-        choices=trace.choices,
+        choices=trace.recorded(),
         target=trace.target,
         watch=comparison.see,
     )

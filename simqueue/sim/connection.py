@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from simqueue.adapter.connection import connection_lost
 from simqueue.choices import Choices, Stream
 from simqueue.errors import PostgresError
+from simqueue.model.choice import key_of
 from simqueue.model.events import (
     ConnectionLost,
     NotificationDelivered,
@@ -140,10 +141,10 @@ class SimulatedConnection:
         self._arrived = 0
         self._in_flight: deque[EntryNumber] = deque()
         self._routes: dict[tuple[str, str], Route] = {}
-        self._notify = network.choices.stream(f"{name} notify")
+        self._notify = network.choices.stream(key_of(name, "notify"))
         self._stalls = None
         if not spared:
-            self._stalls = network.injector.of_statement(process.worker, f"{name} notify")
+            self._stalls = network.injector.of_statement(process.worker, key_of(name, "notify"))
 
     async def run(self, statement: Statement[T]) -> T:
         """Send a statement when the connection is free, and wait for the reply."""
@@ -215,7 +216,7 @@ class SimulatedConnection:
         asker = "" if task is None else task.get_name().partition("#")[0]
         route = self._routes.get((asker, name))
         if route is None:
-            key, worker = f"{self.name} {asker} {name}", self.process.worker
+            key, worker = key_of(self.name, asker, name), self.process.worker
             faults = None if self.spared else self._network.injector.of_statement(worker, key)
             route = self._routes[asker, name] = Route(self._network, key, faults)
         return route

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simqueue.choices import Choices, ladder
+from simqueue.model.choice import key_of
 from simqueue.sim.identity import CPUS
 from simqueue.sim.process import Process
 from simqueue.sim.scheduler import Scheduler
@@ -62,7 +63,7 @@ class Executors:
 
     def _start(self, process: Process, pool: _Pool, call: Call) -> None:
         lane = self._scheduler.spawn(f"{process.name}/thread", process)
-        delay = self._choices.stream(f"{process.name} thread").deviate(len(self._delays))
+        delay = self._choices.stream(key_of(process.name, "thread")).deviate(len(self._delays))
         due = self._scheduler.local_now() + self._delays[delay]
         self._scheduler.post(lane, due, self._run, process, lane, pool, call)
 

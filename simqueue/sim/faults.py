@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from simqueue.choices import MISHAP, RUNGS, Choices, Stream, ladder
 from simqueue.errors import PostgresError
+from simqueue.model.choice import key_of
 from simqueue.model.events import FaultStruck, Healed
 from simqueue.model.ids import FaultKind, StatementId
 from simqueue.sim.handles import Timer
@@ -101,7 +102,7 @@ class Injector:
 
     def _watch(self, kind: FaultKind, who: str, strike: Callable[[int], None]) -> None:
         if kind in self.kinds:
-            stream = self.choices.stream(f"{who} second {class_of(kind)}{kind}/second")
+            stream = self.choices.stream(key_of(who, "second", f"{class_of(kind)}{kind}/second"))
             self._arm(stream, self._world.scheduler.now, strike)
 
     def _arm(self, stream: Stream, since: int, strike: Callable[[int], None]) -> None:
@@ -165,7 +166,7 @@ class Injector:
         """
         if not self.kinds:
             return None
-        return _SECOND_US // 10 + _RESTARTS[self._pick(f"{name} back", RUNGS)]
+        return _SECOND_US // 10 + _RESTARTS[self._pick(key_of(name, "back"), RUNGS)]
 
     def _pick(self, key: str, n: int) -> int:
         return self.choices.stream(key).deviate(n)
@@ -186,7 +187,7 @@ class Injector:
         """Return why the server does not let a client connect, or None."""
         if self.over or "refuse" not in self.kinds:
             return None
-        value = self._pick(f"{connection} {MISHAP}refuse/connect", len(_REFUSALS) + 1)
+        value = self._pick(key_of(connection, f"{MISHAP}refuse/connect"), len(_REFUSALS) + 1)
         if not value:
             return None
         sqlstate, message = _REFUSALS[value - 1]

@@ -15,13 +15,14 @@ from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 
-from simqueue.choices import Choices, Recording, Seeded
+from simqueue.choices import Choices, Recording, Seeded, Source
 from simqueue.errors import TargetError, UsageError
+from simqueue.model.choice import Choice, Recorded
 from simqueue.model.config import Config
 from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.ids import Duration
-from simqueue.model.trace import TRACE_VERSION, Outcome, Recorded, Trace
+from simqueue.model.trace import TRACE_VERSION, Outcome, Trace
 from simqueue.model.tracefile import seal
 from simqueue.sim.failing import FailedRun, ending, failure_of
 from simqueue.sim.garbage import quiet_heap
@@ -45,7 +46,8 @@ Scenario = Callable[[Simulation], Awaitable[None]]
 class Run:
     """What became of one run.
 
-    ``events`` is the event log, ``elapsed`` real seconds. ``trace`` and ``digest`` are made when
+    ``events`` is the event log, ``choices`` are its picks that were not 0, ``elapsed`` is real
+    seconds. ``trace`` and ``digest`` are made when
     they are first asked for: a campaign has no use for those of runs that pass. ``wanted`` names
     the moments that ``sim.sometimes`` was asked to mark, reached or not.
     """
@@ -56,7 +58,7 @@ class Run:
     outcome: Outcome
     events: tuple[Entry, ...]
     elapsed: float
-    choices: Choices
+    choices: tuple[Choice, ...]
     entropy: tuple[object, ...]
     """What decided the run and is no event: clock readings and the state of drawn randomness."""
     wanted: frozenset[str] = frozenset()
@@ -95,7 +97,7 @@ class Run:
             target=self.target,
             seed=self.seed,
             config=self.config,
-            choices=self.choices.recorded(),
+            choices=self.choices,
             events=self.events,
             outcome=self.outcome,
             digest=self.digest,
@@ -114,7 +116,7 @@ def run(
     *,
     seed: int = 0,
     config: Config = Config(),  # noqa: B008  frozen
-    choices: Recorded | None = None,
+    choices: Recorded | Source | None = None,
     target: str = "",
     watch: Watch | None = None,
 ) -> Run:
@@ -124,8 +126,8 @@ def run(
         scenario: an async function of one ``Simulation``.
         seed: decides whatever ``choices`` does not.
         config: what the run is allowed to do.
-        choices: picks of a trace to repeat, those it lacks being calm; None draws them from the
-            seed, ``{}`` is the calm run.
+        choices: picks of a trace to repeat, those it lacks being calm, or a source of them; None
+            draws them from the seed, ``{}`` is the calm run.
         target: what the trace calls the scenario.
         watch: called with each event's number and entry; what it raises ends the run and is raised.
 
@@ -170,12 +172,12 @@ def _run(
     *,
     seed: int,
     config: Config,
-    choices: Recorded | None,
+    choices: Recorded | Source | None,
     target: str,
     watch: Watch | None,
 ) -> Run:
     started = perf_counter()
-    door = Choices(Seeded(seed) if choices is None else Recording(choices))
+    door = Choices(_source(seed, choices))
     world = World(config, door)
     if watch is not None:
         world.recorder.watch(_guarded(world, watch))
@@ -194,10 +196,16 @@ def _run(
         outcome=_outcome(world),
         events=tuple(world.recorder.entries),
         elapsed=perf_counter() - started,
-        choices=door,
+        choices=tuple(door.kept),
         entropy=(world.recorder.readings, state),
         wanted=frozenset(world.judge.checks.wanted),
     )
+
+
+def _source(seed: int, choices: Recorded | Source | None) -> Source:
+    if choices is None:
+        return Seeded(seed)
+    return Recording(choices) if isinstance(choices, dict) else choices
 
 
 def _guarded(world: World, watch: Watch) -> Watch:

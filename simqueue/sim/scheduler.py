@@ -8,6 +8,7 @@ from contextvars import Context
 from typing import Any
 
 from simqueue.choices import Choices, ladder
+from simqueue.model.choice import key_of
 from simqueue.sim.handles import Handle, Timer
 from simqueue.sim.process import HOME, Process
 
@@ -87,8 +88,8 @@ class Scheduler:
         process = Process(
             name,
             context,
-            self.choices.stream(f"{name} order"),
-            self.choices.stream(f"{name} lag"),
+            self.choices.stream(key_of(name, "order")),
+            self.choices.stream(key_of(name, "lag")),
             1000 + len(self.processes) if owner is None else owner.pid,
             owner,
         )
@@ -257,8 +258,8 @@ class Scheduler:
 
     def _choose(self, first: Process) -> Process:
         """Pick who goes next, ``first`` if that is 0."""
-        which = first.order.deviate(len(self.runnable))
-        return sorted(self.runnable, key=_waiting_since)[which] if which else first
+        waiting = sorted(self.runnable, key=_waiting_since)
+        return waiting[first.order.deviate(len(waiting), waiting)]
 
     def _block(self, process: Process) -> None:
         """Keep a process from running until its own time is the world's."""

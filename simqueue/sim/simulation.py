@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 from simqueue.adapter import InMemoryDriver, InMemoryQueries
 from simqueue.choices import Draws
 from simqueue.errors import SettleTimeoutError, UsageError
+from simqueue.model.choice import key_of
 from simqueue.model.events import ScenarioChose
 from simqueue.sim.observers import logger_for
 from simqueue.sim.pool import POOL_MIN
@@ -276,8 +277,7 @@ class Simulation:
         """Return True with ``probability``, to a millionth; False is the simplest."""
         if not 0 <= probability <= 1:
             raise UsageError(f"sim.chance takes a probability from 0 to 1, not {probability}")
-        millionths = round(probability * 1_000_000)
-        happens = self._draws("chance").pick(1_000_000) >= 1_000_000 - millionths
+        happens = self._draws("chance").happens(round(probability * 1_000_000))
         self._chose("chance", int(happens))
         return happens
 
@@ -291,7 +291,7 @@ class Simulation:
         world = self._world
         task = asyncio.current_task()
         asker = "" if task is None else task.get_name().partition("#")[0]
-        return world.choices.draws(f"{world.scheduler.current.name} {asker} {kind}")
+        return world.choices.draws(key_of(world.scheduler.current.name, asker, kind))
 
     def _chose(self, name: str, value: int) -> None:
         self._world.say(ScenarioChose(name, str(value)))

@@ -16,6 +16,7 @@ from simqueue.adapter.connection import AMBIENT
 from simqueue.adapter.installed import names_in_force, semantics_in_force
 from simqueue.choices import Choices, ladder
 from simqueue.errors import PostgresError, RefusedError
+from simqueue.model.choice import key_of
 from simqueue.model.config import Config
 from simqueue.model.events import (
     AnyEvent,
@@ -82,6 +83,7 @@ class World:
         )
         self.recorder = Recorder(self.scheduler)
         self.recorder.watch(self._remember, JobPicked)
+        self.choices.moment = self._moment
         self.loop = SimulatedLoop(self.scheduler, self.choices, thread_us_max=config.hop_max // _US)
         self.loop.on_unhandled = on_unhandled(self.recorder, self.refused)
         self.loop.on_refused = self.refused
@@ -101,6 +103,9 @@ class World:
             injector=self.injector,
         )
         self.supervisor = self.scheduler.spawn("supervisor")
+
+    def _moment(self) -> tuple[int, int]:
+        return self.scheduler.now, len(self.recorder.entries)
 
     # --- who there is ---
 
@@ -164,7 +169,7 @@ class World:
     def restart_delay(self, name: str) -> int:
         """Pick how many microseconds a supervisor takes to start a process again."""
         delays = self.network.delays
-        rung = self.choices.stream(f"{name} restart").deviate(len(delays))
+        rung = self.choices.stream(key_of(name, "restart")).deviate(len(delays))
         return _RESTART_DELAY_US + 10 * delays[rung]
 
     def excuses(self, error: BaseException) -> bool:

@@ -83,7 +83,7 @@ def _simulated_steps() -> float:
         cost += process_time() - began
         run.check()
         steps += run.outcome.steps
-        chosen += len(run.choices.recorded())
+        chosen += len(run.choices)
     assert chosen > len(_ORDERS)
     return cost * len(_ORDERS) * len(_PROCESSES) * _TASKS * (_LAPS + 1) / steps
 

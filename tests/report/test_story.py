@@ -74,7 +74,7 @@ def test_heartbeats_in_a_row_are_folded_into_one_line(trace):
 
 
 def test_a_passed_run_has_a_story_too(trace):
-    passed = msgspec.structs.replace(trace, outcome=Outcome(True, 3, 5), choices={}, events=())
+    passed = msgspec.structs.replace(trace, outcome=Outcome(True, 3, 5), choices=(), events=())
     story = render_story(passed)
     assert "Passed: +0.000005s simulated, 3 steps, 0 events" in story
     assert "Deviations from calm: none" in story

@@ -7,9 +7,10 @@ from typing import get_args
 import pytest
 from pgqueuer.domain import settings
 
-from simqueue.choices import RUNGS
+from simqueue.choices import RUNGS, Seeded
 from simqueue.errors import PostgresError, UsageError
 from simqueue.model import events as e
+from simqueue.model.choice import by_key
 from simqueue.model.config import FAULT_KINDS, Config, Faults
 from simqueue.sim.run import run
 from simqueue.sim.statement_faults import REJECTIONS
@@ -63,7 +64,7 @@ def befallen(scenario, picks, config=ALL):
     """Play a scenario with nothing but the faults that are picked, by key and position."""
     result = run(scenario, config=config, choices=picks)
     for key, each in picks.items():
-        assert result.choices.recorded().get(key) == each, f"{key} was not picked"
+        assert by_key(result.choices).get(key) == each, f"{key} was not picked"
     return result
 
 
@@ -654,7 +655,7 @@ def test_a_run_with_faults_repeats_itself_from_its_choices():
     config = Config(faults=Faults.named("production"), invariants=())
     for seed in range(4):
         first = run(stormy, seed=seed, config=config)
-        again = run(stormy, seed=seed, config=config, choices=first.choices.recorded())
+        again = run(stormy, seed=seed, config=config, choices=by_key(first.choices))
         assert again.digest == first.digest
         assert run(stormy, seed=seed, config=config).digest == first.digest
 
@@ -853,9 +854,17 @@ def test_a_statement_that_a_pool_cannot_reset_after_raises_though_it_was_done():
         await asyncio.sleep(5)
         assert sim.driver.connection.tables.jobs.count("queued") == 1
 
+    opened = []
+
+    class Listening(Seeded):
+        def deviations(self, key):
+            opened.append(key)
+            return super().deviations(key)
+
+    run(scenario, seed=1, config=ALL, choices=Listening(1))
     key = next(
         key
-        for key in run(scenario, seed=1, config=ALL).choices._streams
+        for key in opened
         if "mishap:fail/reset" in key and "charge" not in key and "_dispatch" in key
     )
     befallen(scenario, {key: {0: 1}}).check()

@@ -266,7 +266,7 @@ def test_the_scenarios_own_choices_are_recorded_and_repeated():
         )
 
     first = run(scenario, seed=4)
-    again = run(scenario, seed=99, choices=first.trace.choices)
+    again = run(scenario, seed=99, choices=first.trace.recorded())
     run(scenario, seed=5)
     assert drawn[0] == drawn[1] != drawn[2]
     assert first.events == again.events

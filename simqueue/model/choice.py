@@ -1,0 +1,56 @@
+"""Choices: what a run left open and how it was picked, and the keys that say who asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from simqueue.model.ids import Instant
+
+Recorded = dict[str, dict[int, int]]
+"""What was picked: per key (who asked, and for what) the picks that were not 0, by position.
+
+0 is what a calm system does: these are the run's deviations from calm, and ``{}`` is calm itself.
+"""
+
+
+class Choice(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One pick that was not 0: ``value`` of ``of`` options, the ``position``-th pick of ``key``.
+
+    It was made ``at`` so many virtual microseconds, when the log held ``event`` events.
+    """
+
+    key: str
+    position: int
+    value: int
+    of: int
+    at: Instant
+    event: int
+
+
+def by_key(choices: Iterable[Choice]) -> Recorded:
+    """Return choices by key and position; keys are sorted."""
+    found: Recorded = {}
+    for choice in sorted(choices, key=_place):
+        found.setdefault(choice.key, {})[choice.position] = choice.value
+    return found
+
+
+def _place(choice: Choice) -> tuple[str, int]:
+    return choice.key, choice.position
+
+
+def key_of(who: str, *what: str) -> str:
+    """Return the key under which ``who`` asks for ``what``; its first word is who asks."""
+    return " ".join(("_".join(who.split(" ")), *what))
+
+
+def actor_of(key: str) -> str:
+    """Return who asks, be it in a thread."""
+    return key.partition(" ")[0].partition("/")[0]
+
+
+def kind_of(key: str) -> str:
+    """Return the kind of choice, the last word."""
+    return key.rpartition(" ")[2]
