@@ -144,7 +144,7 @@ def test_a_campaign_that_lost_a_seed_is_inconclusive(call, project):
     )
     result = call("fuzz", "deadly.py", "--runs", "8", "--processes", "2")
     assert result.exit_code == 4
-    assert "is lost: the process that ran it was killed" in result.stderr
+    assert "is lost: the process that played it was killed" in result.stderr
 
 
 def test_a_campaign_ends_when_its_time_is_up(call):
@@ -494,7 +494,7 @@ def test_what_cannot_be_written_is_refused_and_nothing_else_touched(call, tmp_pa
 
 def test_what_is_not_built_is_refused_rather_than_ignored(call):
     assert "choose none" in refused(call("fuzz", "one.py", "--faults", "weather"))
-    assert "choose random or calm" in refused(call("run", "one.py", "--strategy", "pct"))
+    assert "choose auto, random" in refused(call("run", "one.py", "--strategy", "pct"))
     assert "--time 5x" in refused(call("fuzz", "one.py", "--time", "5x"))
 
 
