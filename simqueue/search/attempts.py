@@ -97,10 +97,11 @@ class Attempts:
         return self.adopt(_without(self.best.choices, set(places)))
 
     def with_values(self, values: dict[Place, int]) -> bool:
-        """Try other values at these places."""
-        return self.adopt(
+        """Try other values at these places, 0 being none."""
+        valued = (
             _valued(each, values.get(place_of(each), each.value)) for each in self.best.choices
         )
+        return self.adopt(each for each in valued if each.value)
 
     def at(self, place: Place) -> Choice | None:
         """Return the choice at a place, if it still is there."""

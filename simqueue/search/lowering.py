@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from datetime import timedelta
 
 from simqueue.choices import ladder
 from simqueue.model.choice import Choice, actor_of, kind_of
 from simqueue.model.config import Config
 from simqueue.search.attempts import Attempts, Place, place_of
-from simqueue.search.dropping import cut_tail
 from simqueue.sim.parts import parts_of, value_of
 
 _STRETCHED = 12
-_TRIED_FOR_A_PART = 10
+_POOLED = 3
+_HALVINGS = 5
+_TRIED_FOR_A_PART = 12
 
 
 # --- longer, so that others are not needed --------------------------------------------------------
@@ -26,11 +27,45 @@ def stretch(attempts: Attempts) -> None:
     What goes wrong goes wrong while something is on its way. The longer that takes, the less has
     to be just so before.
     """
-    delays = [each for each in attempts.best.choices if _rungs(attempts.best.config, each)]
+    config = attempts.best.config
+    delays = [each for each in attempts.best.choices if _ladder_of(config, each)]
     for place in [place_of(each) for each in reversed(delays[-_STRETCHED:])]:
         choice = attempts.at(place)
-        if choice is not None and attempts.with_values({place: choice.of - 1}):
-            cut_tail(attempts)
+        if choice is not None:
+            attempts.with_values({place: choice.of - 1})
+
+
+def pool(attempts: Attempts, *, halvings: int = _HALVINGS) -> None:
+    """Have each actor wait as long as before, at as few places as can be."""
+    waits: dict[Hashable, list[Place]] = {}
+    for each in attempts.best.choices:
+        if _durations(attempts.best.config, each):
+            waits.setdefault(_waiter(each), []).append(place_of(each))
+    for places in waits.values():
+        _pool(attempts, places, halvings)
+
+
+def _pool(attempts: Attempts, places: list[Place], halvings: int) -> None:
+    """Wait late, or else early; or else do so in each half of the places."""
+    if len(places) < _POOLED or _is_short(attempts):
+        return
+    if any(_wait_at(attempts, order) for order in (places[::-1], places)) or not halvings:
+        return
+    middle = len(places) // 2
+    for half in (places[middle:], places[:middle]):
+        _pool(attempts, half, halvings - 1)
+
+
+def _wait_at(attempts: Attempts, places: list[Place]) -> bool:
+    """Try to wait at the first places as long as can be, and at the others not at all."""
+    choices = [choice for place in places if (choice := attempts.at(place)) is not None]
+    scales = [_durations(attempts.best.config, each) for each in choices]
+    left = sum(scale[each.value] for scale, each in zip(scales, choices, strict=True))
+    values: dict[Place, int] = {}
+    for scale, each in zip(scales, choices, strict=True):
+        value = values[place_of(each)] = min(bisect_left(scale, left), len(scale) - 1)
+        left = max(0, left - scale[value])
+    return all(values.values()) or attempts.with_values(values)
 
 
 def merge(attempts: Attempts) -> None:
@@ -45,29 +80,30 @@ def merge(attempts: Attempts) -> None:
 
 def _merge_into(attempts: Attempts, late: Choice) -> None:
     choices, config = attempts.best.choices, attempts.best.config
+    scale = _durations(config, late)
     for early in reversed(choices[: choices.index(late)]):
-        value = _sum(config, early, late)
-        if value is not None:
-            left = [each for each in choices if each not in (early, late)]
-            raised = Choice(late.key, late.position, value, late.of, late.at, late.event)
-            attempts.adopt((*left, raised))
+        if scale and _durations(config, early) and _waiter(early) == _waiter(late):
+            both = _durations(config, early)[early.value] + scale[late.value]
+            value = bisect_left(scale, both)
+            if value < len(scale):
+                attempts.with_values({place_of(early): 0, place_of(late): value})
             return
 
 
-def _sum(config: Config, early: Choice, late: Choice) -> int | None:
-    """Return the value that stands for both, None if there is none."""
-    if kind_of(late.key) == "random":
-        value = early.value + late.value
-        return value if (early.key, early.of) == (late.key, late.of) and value < late.of else None
-    of_early, of_late = _rungs(config, early), _rungs(config, late)
-    if not (of_early and of_late) or actor_of(early.key) != actor_of(late.key):
-        return None
-    value = bisect_left(of_late, of_early[early.value] + of_late[late.value])
-    return value if value < len(of_late) else None
+def _waiter(choice: Choice) -> Hashable:
+    """Return what choices share of which one can wait for another."""
+    return choice.key if kind_of(choice.key) == "random" else actor_of(choice.key)
 
 
-def _rungs(config: Config, choice: Choice) -> tuple[int, ...]:
-    """Return the durations that a choice of this kind is among, none if it is of none."""
+def _durations(config: Config, choice: Choice) -> Sequence[int]:
+    """Return what the values of a choice stand for, if that can be added up; none if not.
+
+    Drawn numbers are taken for durations, too: scenarios draw how long they sleep.
+    """
+    return range(choice.of) if kind_of(choice.key) == "random" else _ladder_of(config, choice)
+
+
+def _ladder_of(config: Config, choice: Choice) -> Sequence[int]:
     match kind_of(choice.key):
         case "request" | "reply" | "notify":
             longest = config.hop_max

@@ -20,7 +20,7 @@ from simqueue.search.dropping import (
     drop_idle_faults,
     keep_one_group,
 )
-from simqueue.search.lowering import lower, merge, stretch
+from simqueue.search.lowering import lower, merge, pool, stretch
 from simqueue.search.replay import replay, scenario_of
 from simqueue.sim.run import Run, Scenario, run
 
@@ -144,6 +144,7 @@ def _coarsely(attempts: Attempts) -> None:
     for grouping in _KEPT_ALONE:
         keep_one_group(attempts, grouping)
     stretch(attempts)
+    pool(attempts, halvings=1)
     for grouping in GROUPINGS:
         drop_groups(attempts, grouping)
         cut_tail(attempts)
@@ -163,4 +164,5 @@ def _thin_out(attempts: Attempts) -> None:
         before = attempts.best
         drop_idle_faults(attempts)
         drop_each(attempts)
+        pool(attempts)
         merge(attempts)
