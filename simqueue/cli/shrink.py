@@ -43,9 +43,11 @@ def shrink_command(
       simqueue shrink .simqueue/failures/lost_update-1f0c2d3e.json -o small.json
     """  # noqa: D301  the backspace keeps lines apart
     from simqueue.errors import DivergenceError
+    from simqueue.search.failures import check_directory
 
     # Now: what is imported and run may change the current directory.
     home = Path.cwd()
+    check_directory(home / Path(output or trace).parent)
     try:
         shrunk, interrupted = _shrink(trace, runs)
     except DivergenceError as error:
