@@ -4,6 +4,7 @@
 ``run``       one run
 ``fuzz``      a campaign
 ``replay``    a trace again
+``shrink``    a trace made simpler
 ``accept``    a failure made known
 ``audit``     a seed under other circumstances
 ``reading``   what needs no run: a trace's story, two traces' difference, the table of entropy

@@ -14,6 +14,7 @@ from simqueue.cli.fuzz import fuzz_command
 from simqueue.cli.reading import diff_command, entropy_command, show_command
 from simqueue.cli.replay import replay_command
 from simqueue.cli.run import run_command
+from simqueue.cli.shrink import shrink_command
 from simqueue.errors import UsageError
 
 BAD_INPUT = 2
@@ -49,6 +50,7 @@ app = typer.Typer(
 app.command("run")(run_command)
 app.command("fuzz")(fuzz_command)
 app.command("replay")(replay_command)
+app.command("shrink")(shrink_command)
 app.command("show")(show_command)
 app.command("diff")(diff_command)
 app.command("accept")(accept_command)

@@ -1,0 +1,143 @@
+"""``simqueue shrink``: a trace made simpler."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simqueue.cli.options import TraceArgument
+
+if TYPE_CHECKING:
+    from simqueue.search.shrink import Shrunk
+
+_BAD_INPUT, _INTERRUPTED = 2, 130
+_RUNS = 400
+
+Progress = Callable[["Shrunk"], None]
+
+
+def shrink_command(
+    trace: TraceArgument,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to write; else beside TRACE, as *.small."
+        ),
+    ] = None,
+    runs: Annotated[
+        int, typer.Option("--runs", min=1, help="How often the scenario may be run.")
+    ] = _RUNS,
+) -> None:
+    """Find the fewest deviations from calm that still fail the same way.
+
+    Ctrl-C ends the search and keeps the simplest so far.
+
+    \b
+    Example:
+      simqueue shrink .simqueue/failures/lost_update-1f0c2d3e.json -o small.json
+    """  # noqa: D301  the backspace keeps lines apart
+    from simqueue.errors import DivergenceError
+    from simqueue.search.failures import check_directory
+
+    # Now: what is imported and run may change the current directory.
+    home = Path.cwd()
+    check_directory(home / Path(output or trace).parent)
+    try:
+        shrunk, interrupted = _shrink(trace, runs)
+    except DivergenceError as error:
+        typer.echo(f"simqueue: {trace} does not fail like that any more: {error}", err=True)
+        raise typer.Exit(_BAD_INPUT) from None
+    if shrunk is not None:
+        typer.echo(f"{trace}: {_said(shrunk)}")
+        path = _written(shrunk, trace, output, home)
+        typer.echo(f"Again: simqueue replay {shlex.quote(path)}")
+    if interrupted:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(_INTERRUPTED)
+
+
+def _shrink(trace: str, runs: int) -> tuple[Shrunk | None, bool]:
+    """Return the simplest run, if the first came to its end, and whether Ctrl-C ended it."""
+    from simqueue.search.shrink import shrink_further
+
+    so_far: list[Shrunk | None] = [None]
+    with _bar(trace, runs) as show:
+
+        def on_progress(shrunk: Shrunk) -> None:
+            so_far[0] = shrunk
+            show(shrunk)
+
+        try:
+            return shrink_further(trace, budget_runs=runs, on_progress=on_progress), False
+        except KeyboardInterrupt:
+            return so_far[0], True
+
+
+@contextmanager
+def _bar(name: str, total: int) -> Iterator[Progress]:
+    """Show a progress bar on a terminal, and nothing when the output goes elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("runs, {task.fields[left]} deviations left"),
+        TimeElapsedColumn(),
+    )
+    # Without the refreshing thread: a simulation is alone in its process.
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
+        task = progress.add_task(name, total=total, left="all")
+        yield lambda shrunk: progress.update(
+            task, completed=shrunk.runs, left=shrunk.after, refresh=True
+        )
+
+
+def _said(shrunk: Shrunk) -> str:
+    """Say from how much to how much, at what cost, and whether that is the end of it."""
+    plural = "" if shrunk.runs == 1 else "s"
+    said = (
+        f"{shrunk.before} deviations from calm became {shrunk.after} in {shrunk.runs} run{plural}"
+    )
+    if not shrunk.minimal:
+        return f"{said}; more runs may leave fewer"
+    return f"{said}; without any one of them it does not fail like that" if shrunk.after else said
+
+
+def _written(shrunk: Shrunk, trace: str, output: str | None, home: Path) -> str:
+    """Write the trace; return where, as it was named."""
+    from simqueue.model import tracefile
+
+    if output is not None:
+        shrunk.trace.save(home / output)
+        return output
+    document = tracefile.encode(shrunk.trace)
+    for name in _names(trace):
+        path = home / name
+        if not path.exists():
+            shrunk.trace.save(path)
+            return name
+        if path.is_file() and path.read_bytes() == document:
+            return name
+    raise AssertionError  # there is always another number
+
+
+def _names(trace: str) -> Iterator[str]:
+    """Yield names beside the trace's; a file that holds something else is left alone."""
+    stem = str(Path(trace).with_suffix("")).removesuffix(".small")
+    yield f"{stem}.small.json"
+    number = 2
+    while True:
+        yield f"{stem}.small-{number}.json"
+        number += 1
