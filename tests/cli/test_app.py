@@ -175,7 +175,7 @@ def test_a_campaign_that_is_interrupted_keeps_what_it_found(call, project, tmp_p
             assert False, "found"
         """,
     )
-    result = call("fuzz", "stopped.py")
+    result = call("fuzz", "stopped.py", "--strategy", "random")
     assert result.exit_code == 130
     assert "2 runs, 2 failed in 1 way" in result.output
     assert len(list((tmp_path / ".simqueue/failures").iterdir())) == 1
@@ -224,7 +224,7 @@ def test_an_interrupted_campaign_says_nothing_of_what_was_yet_to_come(call, proj
         "[[failure]]\ntarget = 'stopped.py:scenario'\nsignature = 'x'\nreason = 'y'\n"
         "message = 'z'\naccepted = 2026-01-02\n"
     )
-    result = call("fuzz", "stopped.py", "--known", "known.toml")
+    result = call("fuzz", "stopped.py", "--strategy", "random", "--known", "known.toml")
     assert result.exit_code == 130
     assert "2 runs, 0 failed" in result.output
     assert "inconclusive" not in result.output
