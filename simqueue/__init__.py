@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from simqueue.model.config import Config, Faults
     from simqueue.model.failure import Failure
     from simqueue.model.trace import Trace
-    from simqueue.search.campaign import Campaign, fuzz
+    from simqueue.search.campaign import fuzz
     from simqueue.search.replay import Replay, replay
     from simqueue.search.shrink import shrink
+    from simqueue.search.tally import Campaign
     from simqueue.sim.failing import FailedRun
     from simqueue.sim.run import Run, run
     from simqueue.sim.simulation import Simulation
@@ -58,7 +59,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Campaign": "search.campaign",
+    "Campaign": "search.tally",
     "Config": "model.config",
     "FailedRun": "sim.failing",
     "Failure": "model.failure",

@@ -29,8 +29,8 @@ from simqueue.errors import UsageError
 
 if TYPE_CHECKING:
     from simqueue.model.config import Config
-    from simqueue.search.campaign import Campaign, Found
     from simqueue.search.known import Known
+    from simqueue.search.tally import Campaign, Found
     from simqueue.search.target import Target
 
 _RUNS = 100
@@ -134,7 +134,8 @@ class _Plan:
 
 def _play(target: Target, plan: _Plan, time_share: int) -> tuple[Campaign, bool]:
     """Return the campaign, and whether Ctrl-C cut it short."""
-    from simqueue.search.campaign import Campaign, fuzz
+    from simqueue.search.campaign import fuzz
+    from simqueue.search.tally import Campaign
 
     so_far = [Campaign(0, 0, (), (), (), 0.0)]
 

@@ -22,7 +22,7 @@ Scope = Definition | ast.Module
 
 def moments_in(scenario: object) -> frozenset[str]:
     """Return the literal names that a scenario may call ``sometimes`` with; none without source."""
-    code = _code_of(scenario)
+    code = code_of(scenario)
     source = None if code is None else _Source.of(code.co_filename)
     start = None if source is None or code is None else source.definition_of(code)
     if source is None or start is None:
@@ -30,7 +30,7 @@ def moments_in(scenario: object) -> frozenset[str]:
     return frozenset(name for each in source.reachable(start) for name in _marked(each))
 
 
-def _code_of(scenario: Any) -> CodeType | None:
+def code_of(scenario: Any) -> CodeType | None:
     """Return the code of a function, or of the one that something wraps or is called through."""
     while isinstance(scenario, functools.partial):
         scenario = scenario.func

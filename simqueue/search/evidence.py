@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from typing import Any
+
+import msgspec
 
 from simqueue.model import events as e
 from simqueue.model.config import Config
@@ -14,8 +15,7 @@ Schedule = tuple[str, str]
 """A schedule's entrypoint and its expression."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What one run, or several, have come to.
 
     ``wanted`` and ``reached`` are names of moments, ``struck`` kinds of faults, ``scheduled`` the
@@ -32,8 +32,9 @@ class Evidence:
 
     def __or__(self, other: Evidence) -> Evidence:
         """Return what both have come to."""
-        names = [each.name for each in fields(self)]
-        return Evidence(*(getattr(self, name) | getattr(other, name) for name in names))
+        return Evidence(
+            *(getattr(self, name) | getattr(other, name) for name in self.__struct_fields__)
+        )
 
     def missing(self, config: Config) -> tuple[str, ...]:
         """Say what no run came to though one should have."""

@@ -34,12 +34,12 @@ def keep(trace: Trace, directory: str | os.PathLike[str]) -> Path:
 
 
 def _candidates(trace: Trace, directory: Path) -> itertools.chain[Path]:
-    name = f"{_slug(trace.target)}-{_signed(trace)}"
+    name = f"{slug(trace.target)}-{_signed(trace)}"
     numbered = (directory / f"{name}-{number}.json" for number in itertools.count(2))
     return itertools.chain([directory / f"{name}.json"], numbered)
 
 
-def _slug(target: str) -> str:
+def slug(target: str) -> str:
     """Return the file's stem or the test's name, with nothing in it that a shell would read."""
     _, is_test, test = target.partition("::")
     stem = test if is_test else Path(target.partition(":")[0]).name.removesuffix(".py")

@@ -8,13 +8,17 @@ import signal
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkContext, ForkProcess
 from time import perf_counter
 from typing import Protocol
 
+import msgspec
+
 from simqueue.errors import UsageError
 from simqueue.model.choice import Recorded, by_key
+from simqueue.model.files import reason
 from simqueue.model.trace import Trace
 from simqueue.search.assignment import Assignment
 from simqueue.search.coverage import coverage
@@ -27,7 +31,8 @@ Job = Callable[[Assignment], Run]
 _CHUNK_MAX = 16
 _PR_SET_PDEATHSIG = 1
 _CHUNKS_PER_PROCESS = 4
-_RUN_LIMIT_S = 300.0
+RUN_LIMIT_S = 300.0
+"""Real seconds that a process may take for one run."""
 
 
 class Planner(Protocol):
@@ -42,8 +47,7 @@ class Planner(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(msgspec.Struct, frozen=True):
     """What a run came to that varies others: the states it met, its seed, and its choices."""
 
     states: frozenset[int]
@@ -51,12 +55,12 @@ class News:
     choices: Recorded
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What became of the ``number``-th run.
+class Result(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="line", tag="run"):
+    """What became of the ``number``-th run; also a line of a campaign's state.
 
     ``strategy`` is how it was made, ``signature`` its failure's, None if it passed. The ``trace``
-    comes with the first failure of each signature that a process meets, unless it is accepted.
+    comes with a failure if its process met none before with that signature and a lower number,
+    unless it is accepted.
     ``lost`` says how its process was lost, if it was. ``news`` come with runs that explore, if they
     met what none met before them in their process.
     """
@@ -75,7 +79,7 @@ class Player:
 
     def __init__(self, job: Job, accepted: frozenset[str] = frozenset()) -> None:
         self._job = job
-        self._known = set(accepted)
+        self._first = dict.fromkeys(accepted, -1)
         self._states: set[int] = set()
 
     def play(self, assignment: Assignment) -> Result:
@@ -84,8 +88,8 @@ class Player:
         failure = run.failure
         signature = None if failure is None else failure.signature
         trace = None
-        if signature is not None and signature not in self._known:
-            self._known.add(signature)
+        if signature is not None and assignment.number < self._first.get(signature, inf):
+            self._first[signature] = assignment.number
             trace = run.trace
         news = self._news(run) if assignment.explores else None
         return Result(
@@ -123,7 +127,7 @@ def results_of_processes(
     accepted: frozenset[str] = frozenset(),
     *,
     runs: int,
-    run_limit: float = _RUN_LIMIT_S,
+    run_limit: float = RUN_LIMIT_S,
 ) -> Generator[Result, None, None]:
     """Play a plan's ``runs`` in forked processes; results come as they are ready.
 
@@ -131,13 +135,13 @@ def results_of_processes(
     that run; another takes up the rest of its chunk.
 
     Raises:
-        UsageError: this platform cannot fork.
+        UsageError: this platform cannot fork, or has no room for a single process.
         Exception: whatever ``job`` raised.
     """
     if "fork" not in multiprocessing.get_all_start_methods():
         raise UsageError("this platform cannot fork: use one process")
     chunk = min(_CHUNK_MAX, max(1, runs // (processes * _CHUNKS_PER_PROCESS)))
-    crew = _Crew(job, plan, min(processes, runs), accepted, chunk, run_limit)
+    crew = _Crew(job, plan, max(1, min(processes, runs)), accepted, chunk, run_limit)
     try:
         yield from crew.results()
     finally:
@@ -152,6 +156,26 @@ class _Hand:
     connection: Connection
     chunk: list[Assignment] = field(default_factory=list)
     began: float = 0.0
+
+    def give(self, chunk: list[Assignment]) -> bool:
+        """Hand over work; return whether there was somebody to take it."""
+        self.chunk, self.began = chunk, perf_counter()
+        try:
+            self.connection.send(chunk)
+        except OSError:
+            return False
+        return True
+
+    def end(self) -> str:
+        """Make sure that it is over; return how it came to that."""
+        self.connection.close()
+        self.process.join()
+        status = self.process.exitcode or 0
+        if status >= 0:
+            return f"ended with status {status}"
+        with suppress(ValueError):
+            return f"was killed by {signal.Signals(-status).name}"
+        return f"was killed by signal {-status}"
 
 
 @dataclass(eq=False, slots=True)
@@ -169,8 +193,7 @@ class _Crew:
     context: ForkContext = field(default_factory=lambda: multiprocessing.get_context("fork"))
 
     def results(self) -> Iterator[Result]:
-        for _ in range(self.size):
-            self._hire()
+        self._give_work()
         while busy := [hand for hand in self.hands if hand.chunk]:
             ready = wait([hand.connection for hand in busy], self._patience(busy))
             for hand in busy:
@@ -189,7 +212,7 @@ class _Crew:
         try:
             said = hand.connection.recv()
         except (EOFError, OSError):
-            yield from self._bury(hand, "was killed")
+            yield from self._bury(hand)
             return
         if isinstance(said, BaseException):
             raise said
@@ -201,48 +224,69 @@ class _Crew:
         """Let the plan know a result, and give work to whoever has none."""
         self.plan.learn(result)
         yield result
-        for hand in self.hands:
-            if not hand.chunk:
-                self._assign(hand)
+        self._give_work()
 
-    def _bury(self, hand: _Hand, lost: str) -> Iterator[Result]:
+    def _bury(self, hand: _Hand, lost: str = "") -> Iterator[Result]:
         """Give up the run that a process was lost with, and let another one go on after it."""
-        self._let_go(hand)
+        self.hands.remove(hand)
+        ended = hand.end()
         if hand.chunk[1:]:
             self.left_over.append(hand.chunk[1:])
-        self._hire()
-        yield from self._learned(Result(hand.chunk[0].number, lost=lost))
+        yield from self._learned(Result(hand.chunk[0].number, lost=lost or ended))
 
-    def _hire(self) -> None:
+    def _give_work(self) -> None:
+        """Hand out what there is to those who have nothing, and to new ones if there is room."""
+        idle = [hand for hand in self.hands if not hand.chunk]
+        while idle or len(self.hands) < self.size:
+            chunk = self.left_over.pop() if self.left_over else self.plan.take(self.chunk)
+            if not chunk:
+                return
+            hand = idle.pop(0) if idle else None
+            if hand is not None and not hand.give(chunk):
+                self._replace(hand)
+            elif hand is None and not self._hire(chunk):
+                self.left_over.append(chunk)
+                return
+
+    def _replace(self, hand: _Hand) -> None:
+        """Do without a process that died while it had nothing to do: no run was begun."""
+        self.left_over.append(hand.chunk)
+        self.hands.remove(hand)
+        hand.end()
+
+    def _hire(self, chunk: list[Assignment]) -> bool:
+        """Give work to a new process; return whether there was room for it beside the others."""
+        try:
+            hand = self._fork()
+        except OSError as error:
+            if any(each.chunk for each in self.hands):
+                return False
+            raise UsageError(f"no process can be forked: {reason(error)}") from None
+        self.hands.append(hand)
+        hand.give(chunk)  # if it is dead already, waiting for its results will tell
+        return True
+
+    def _fork(self) -> _Hand:
         ours, theirs = self.context.Pipe()
         inherited = [hand.connection for hand in self.hands] + [ours]
         process = self.context.Process(
             target=_work, args=(self.job, self.accepted, theirs, inherited), daemon=True
         )
-        process.start()
-        theirs.close()  # else its end of the pipe stays open when it dies
-        hand = _Hand(process, ours)
-        self.hands.append(hand)
-        self._assign(hand)
-
-    def _assign(self, hand: _Hand) -> None:
-        hand.chunk = self.left_over.pop() if self.left_over else self.plan.take(self.chunk)
-        hand.began = perf_counter()
-        if hand.chunk:
-            with suppress(OSError):  # it is dead; waiting for its results will tell
-                hand.connection.send(hand.chunk)
-
-    def _let_go(self, hand: _Hand) -> None:
-        hand.connection.close()
-        hand.process.join()
-        self.hands.remove(hand)
+        try:
+            process.start()
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()  # else its end of the pipe stays open when it dies
+        return _Hand(process, ours)
 
     def dismiss(self) -> None:
         """End what is still running."""
         for hand in self.hands:
             hand.process.kill()
-        for hand in list(self.hands):
-            self._let_go(hand)
+        for hand in self.hands:
+            hand.end()
 
 
 def _work(

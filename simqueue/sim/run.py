@@ -91,8 +91,8 @@ class Run:
         trace = Trace(
             format="simqueue-trace",
             version=TRACE_VERSION,
-            simqueue=_version("simqueue"),
-            pgqueuer=_version("pgqueuer"),
+            simqueue=version_of("simqueue"),
+            pgqueuer=version_of("pgqueuer"),
             python=platform.python_version(),
             target=self.target,
             seed=self.seed,
@@ -326,7 +326,8 @@ def _outcome(world: World) -> Outcome:
 
 
 @functools.cache
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """Return the version of an installed package, as traces name it."""
     try:
         return version(package)
     except PackageNotFoundError:

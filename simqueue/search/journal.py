@@ -1,0 +1,379 @@
+"""A journal: the state of a campaign in a file, a line for each run as it becomes known.
+
+A line is written before the run counts, and lines are only added. So whatever kills the campaign,
+the file holds all that was known then, but for a last line that breaks off.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
+from io import FileIO
+from pathlib import Path
+from typing import Final, Literal, NoReturn
+
+import msgspec
+
+from simqueue.errors import UsageError
+from simqueue.model.config import Config
+from simqueue.model.files import reason, write_whole
+from simqueue.model.trace import TRACE_VERSION
+from simqueue.search.failures import slug
+from simqueue.search.known import KnownFailure
+from simqueue.search.workers import Result
+
+FORMAT: Final = "simqueue-campaign"
+STATE_VERSION = 1
+DEFAULT_DIRECTORY = ".simqueue/campaigns"
+SUFFIX = ".jsonl"
+_PREVIOUS = ".previous"
+_REMEDY = "mend or remove it, or begin anew without --resume"
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What makes a campaign the one it is: with these, each number is the same run.
+
+    ``accepted`` are the signatures of failures of which no trace is kept.
+    """
+
+    target: str
+    config: Config
+    strategy: str
+    seed: int
+    shard: tuple[int, int]
+    accepted: tuple[str, ...] = ()
+
+    def whole(self) -> Identity:
+        """Return what all shards of the campaign share: their number, but not which one it is."""
+        return msgspec.structs.replace(self, shard=(0, self.shard[1]))
+
+    def file_name(self) -> str:
+        """Return the name of its file; those of other shards differ in the last part alone."""
+        this, of = self.shard
+        shared = msgspec.json.encode(self.whole(), order="deterministic")
+        part = "" if of == 1 else f"-{this}of{of}"
+        return f"{slug(self.target)}-{blake2b(shared, digest_size=4).hexdigest()}{part}{SUFFIX}"
+
+
+class Header(msgspec.Struct, frozen=True, tag_field="line", tag="campaign"):
+    """The first line."""
+
+    identity: Identity
+    format: Literal["simqueue-campaign"] = FORMAT
+    version: int = STATE_VERSION
+    trace_version: int = TRACE_VERSION
+
+
+class Session(msgspec.Struct, frozen=True, tag_field="line", tag="session"):
+    """Somebody begins to play, or goes on.
+
+    ``source`` is a hash of the file that the scenario is from, ``wanted`` are the moments it marks.
+    ``known`` are the failures that are accepted, as ``known_file`` has them. ``runs`` is how many
+    the campaign is to have, those of other shards included.
+    """
+
+    simqueue: str
+    pgqueuer: str
+    python: str
+    source: str
+    wanted: frozenset[str]
+    known: tuple[KnownFailure, ...]
+    known_file: str
+    runs: int
+
+    def changes(self, now: Session) -> list[str]:
+        """Say what is not now as it was then."""
+        return [
+            f"{name} {before}, this is {after}"
+            for name, before, after in (
+                ("simqueue", self.simqueue, now.simqueue),
+                ("pgqueuer", self.pgqueuer, now.pgqueuer),
+                ("Python", self.python, now.python),
+            )
+            if before != after
+        ] + ["another version of the scenario's file"] * (self.source != now.source)
+
+
+class Ended(msgspec.Struct, frozen=True, tag_field="line", tag="end"):
+    """A session came to its end, after so many real seconds; ``said`` is what it had to remark."""
+
+    elapsed: float
+    said: tuple[str, ...] = ()
+
+
+Line = Header | Session | Result | Ended
+
+_DECODER: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
+_ENCODER = msgspec.json.Encoder()
+
+
+class State:
+    """What a journal holds: ``results`` are in the order in which they became known.
+
+    ``size`` is how many of its bytes are whole lines.
+    """
+
+    def __init__(self, origin: str, identity: Identity) -> None:
+        self.origin, self.identity = origin, identity
+        self.sessions: list[Session] = []
+        self.results: dict[int, Result] = {}
+        self.ends: list[Ended] = []
+        self.finished = False
+        self.size = 0
+        self._with_trace = set(identity.accepted)
+
+    def extent(self) -> int:
+        """Return how many runs a campaign must have to include all that are here."""
+        return max(self.results, default=self.identity.seed - 1) - self.identity.seed + 1
+
+    def add(self, line: Line) -> None:
+        """Take in a line; raise ``ValueError`` if it does not belong there."""
+        self.finished = isinstance(line, Ended)
+        match line:
+            case Header():
+                raise ValueError("it begins another campaign")
+            case Session():
+                self.sessions.append(line)
+            case Ended():
+                self.ends.append(line)
+            case Result():
+                self._add_result(line)
+
+    def _add_result(self, result: Result) -> None:
+        if not self.sessions:
+            raise ValueError("nobody began to play yet")
+        if result.number in self.results:
+            raise ValueError(f"run {result.number} was there before")
+        if result.trace is not None and result.signature is not None:
+            self._with_trace.add(result.signature)
+        if result.signature is not None and result.signature not in self._with_trace:
+            raise ValueError(f"the trace of {result.signature} is missing")
+        self.results[result.number] = result
+
+
+def read_state(path: str | os.PathLike[str]) -> State:
+    """Read a campaign's state.
+
+    Raises:
+        UsageError: there is none, or it cannot be used.
+    """
+    origin = os.fspath(path)
+    try:
+        document = Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{origin}: cannot be read ({reason(error)})") from None
+    return decode_state(document, origin)
+
+
+def decode_state(document: bytes, origin: str) -> State:
+    """Return the state in a document; ``origin`` names it in errors. A torn last line is dropped.
+
+    Raises:
+        UsageError: it is damaged, something else, or of another version.
+    """
+    header, *lines = document.split(b"\n")
+    state = State(origin, _decode_header(header, origin).identity)
+    state.size = len(document) - len(lines.pop() if lines else header)
+    for number, line in enumerate(lines, start=2):
+        try:
+            state.add(_DECODER.decode(line))
+        except (ValueError, RecursionError) as error:
+            raise UsageError(f"{origin}: line {number} is damaged: {error}; {_REMEDY}") from None
+    return state
+
+
+class _AnyHeader(msgspec.Struct, frozen=True):
+    format: str = ""
+    version: int = 0
+    trace_version: int = 0
+
+
+def _decode_header(line: bytes, origin: str) -> Header:
+    try:
+        header = msgspec.json.decode(line, type=_AnyHeader)
+    except (ValueError, RecursionError):
+        _refuse_foreign(origin)
+    if header.format != FORMAT:
+        _refuse_foreign(origin)
+    if (header.version, header.trace_version) != (STATE_VERSION, TRACE_VERSION):
+        problem = f"is of version {header.version}, with traces of format {header.trace_version}"
+        this = f"{STATE_VERSION} and {TRACE_VERSION}"
+        raise UsageError(f"{origin}: {problem}; this release reads {this}: begin anew")
+    try:
+        return msgspec.json.decode(line, type=Header)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{origin}: line 1 is damaged: {error}; {_REMEDY}") from None
+
+
+def _refuse_foreign(origin: str) -> NoReturn:
+    raise UsageError(f"{origin}: is not the state of a campaign; name a file that fuzz wrote")
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def kept(
+    directory: str | os.PathLike[str] | None, identity: Identity, session: Session, *, resume: bool
+) -> Iterator[Journal | Nowhere]:
+    """Keep the state of a campaign in its file of a directory, if one is given.
+
+    Raises:
+        UsageError: the file cannot be written, is in use, or is not this campaign's.
+    """
+    if directory is None:
+        yield Nowhere(identity)
+        return
+    if not identity.target:
+        raise UsageError(
+            "a campaign whose state is kept needs a target: what it calls its scenario"
+        )
+    journal = Journal(Path(directory) / identity.file_name(), identity, session, resume=resume)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+class Nowhere:
+    """Stands for the journal of a campaign that keeps no state."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.stored = State("", identity)
+        self.notes: list[str] = []
+
+    def append(self, line: Line) -> None:
+        """Forget it."""
+
+
+class Journal:
+    """Keeps the state of a campaign that is being played.
+
+    ``stored`` is what was known before, ``notes`` say in a line each what became of the file.
+    """
+
+    def __init__(self, path: Path, identity: Identity, session: Session, *, resume: bool) -> None:
+        """Open a file, and make it if need be.
+
+        Raises:
+            UsageError: it cannot be written, is in use, or is not this campaign's.
+        """
+        self.path = path
+        self.notes: list[str] = []
+        self._failed = False
+        self._file = _open(path)
+        try:
+            _lock(self._file, path)
+            self.stored = self._take_over(identity, session, resume=resume)
+            self.append(session)
+            self._refuse_failed()
+        except BaseException:
+            self.close()
+            raise
+
+    def _refuse_failed(self) -> None:
+        if self._failed:
+            raise UsageError(self.notes.pop())
+
+    def _take_over(self, identity: Identity, session: Session, *, resume: bool) -> State:
+        """Return what the file holds; put away what is not wanted of it."""
+        document = self._file.readall()
+        if resume and b"\n" in document:
+            state = decode_state(document, str(self.path))
+            if state.identity != identity:
+                raise UsageError(f"{self.path}: is of another campaign; {_REMEDY}")
+            self._file.truncate(state.size)
+            self._note_resumed(state, session)
+            return state
+        self._put_away(document)
+        self._file.truncate(0)
+        self.append(Header(identity))
+        return State(str(self.path), identity)
+
+    def _note_resumed(self, state: State, now: Session) -> None:
+        self.notes.append(f"resumed: {len(state.results)} runs are from {self.path}")
+        changes = {change for session in state.sessions for change in session.changes(now)}
+        self.notes += [f"some of them were played with {change}" for change in sorted(changes)]
+
+    def _put_away(self, document: bytes) -> None:
+        """Keep a campaign that was cut short, since nobody said that it is not wanted."""
+        try:
+            state = decode_state(document, "")
+            if state.finished or not state.results:
+                return
+            what = f"a campaign of {len(state.results)} runs was cut short here, with --resume it"
+            what += " would have gone on"
+        except UsageError:
+            if b"\n" not in document:
+                return
+            what = "what was here cannot be read"
+        previous = f"{self.path}{_PREVIOUS}"
+        write_whole(previous, document)
+        self.notes.append(f"begun anew: {what}; it is kept as {previous}")
+
+    def append(self, line: Line) -> None:
+        """Write down one line; a campaign outlives a disk that is full."""
+        if self._failed:
+            return
+        try:
+            _write(self._file, _ENCODER.encode(line) + b"\n")
+        except OSError as error:
+            self._failed = True
+            self.notes.append(
+                f"the state could not be kept to the end: {self.path}: {reason(error)}"
+            )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def _open(path: Path) -> FileIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _keep_out_of_git(path.parent)
+        # Unbuffered: a forked process would write what is left in a buffer once more.
+        return FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666), "r+")
+    except OSError as error:
+        problem = f"the campaign's state cannot be written ({reason(error)})"
+        raise UsageError(f"{path}: {problem}; name another directory") from None
+
+
+def _keep_out_of_git(directory: Path) -> None:
+    ignored = directory / ".gitignore"
+    if directory.name == Path(DEFAULT_DIRECTORY).name and not ignored.exists():
+        ignored.write_text("*\n", encoding="utf-8")
+
+
+def _lock(file: FileIO, path: Path) -> None:
+    """Hold a lock that ends with this process, and that forked ones do not inherit."""
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise UsageError(f"{path}: is in use: this campaign is being played already") from None
+
+
+def _write(file: FileIO, line: bytes) -> None:
+    rest = memoryview(line)
+    while rest:
+        rest = rest[file.write(rest) or 0 :]
+
+
+def find_states(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Return the files among paths and in directories among them, however deep.
+
+    Raises:
+        UsageError: there is nothing at a path, or no state in a directory.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        files = [Path(path)]
+        if Path(path).is_dir():
+            files = sorted(Path(path).rglob(f"*{SUFFIX}"))
+            if not files:
+                raise UsageError(f"{os.fspath(path)}: no *{SUFFIX} is in this directory")
+        found.update((os.fspath(file), None) for file in files)
+    return list(found)
