@@ -1,0 +1,134 @@
+"""Regressions: failures that were saved are played again, to see which of them are fixed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, assert_never
+
+import msgspec
+
+from simqueue.errors import TraceFormatError
+from simqueue.model.trace import Trace
+from simqueue.search.failures import slug
+from simqueue.search.replay import Replay, replay
+from simqueue.sim.run import Scenario
+
+Fate = Literal["fails", "accepted", "different", "passes"]
+"""What became of a saved failure.
+
+``fails``      it still fails alike
+``accepted``   it fails alike, or in another way, and that is known
+``different``  it fails in another way
+``passes``     it does not fail any more
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A saved failure: its file, and the signature that it had."""
+
+    path: Path
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regression:
+    """A saved failure that was played again."""
+
+    saved: Saved
+    fate: Fate
+    replayed: Replay
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is one that nobody accepted."""
+        return self.fate in ("fails", "different")
+
+    def describe(self, file: str) -> str:
+        """Say in a line what became of it; ``file`` is what its file is called there."""
+        match self.fate:
+            case "fails":
+                return f"{file} still fails: {self.replayed}"
+            case "accepted":
+                return f"{file} still fails, which is accepted: {self.replayed}"
+            case "different":
+                return f"{file} fails in another way: {self.replayed}"
+            case "passes":
+                fixed = "is fixed" if self.replayed.verdict == "gone" else "passes now"
+                return f"{file} {fixed}: remove it if you agree ({self.replayed})"
+            case _:
+                assert_never(self.fate)
+
+
+class _Failure(msgspec.Struct):
+    signature: str
+
+
+class _Outcome(msgspec.Struct):
+    failure: _Failure | None = None
+
+
+class _Head(msgspec.Struct):
+    """As much of a trace file as tells whose it is; older formats have it, too."""
+
+    target: str
+    outcome: _Outcome
+
+
+def saved_failures(directory: str | os.PathLike[str], target: str) -> list[Saved]:
+    """Return a target's saved failures, by file name."""
+    return list(_found(Path(directory), target))
+
+
+def _found(directory: Path, target: str) -> Iterator[Saved]:
+    for path in sorted(directory.glob("*.json")):
+        try:
+            head = msgspec.json.decode(path.read_bytes(), type=_Head)
+        except (OSError, ValueError, RecursionError):
+            # It does not say whose it is, but its name may; to play it is to hear what is wrong.
+            if path.name.startswith(f"{slug(target)}-"):
+                yield Saved(path, "")
+            continue
+        if head.target == target and head.outcome.failure is not None:
+            yield Saved(path, head.outcome.failure.signature)
+
+
+def play_again(saved: Saved, scenario: Scenario, accepted: Collection[str] = ()) -> Regression:
+    """Play a saved failure again. ``accepted`` are signatures of failures that are known.
+
+    Raises:
+        TraceFormatError: the file is not a whole trace of a format that this release reads.
+    """
+    trace = Trace.load(saved.path)
+    replayed = replay(trace, scenario=scenario)
+    return Regression(saved, _fate(saved, replayed, accepted), replayed)
+
+
+def _fate(saved: Saved, replayed: Replay, accepted: Collection[str]) -> Fate:
+    failure = replayed.run.failure
+    if failure is None:
+        return "passes"
+    if failure.signature in accepted:
+        return "accepted"
+    return "fails" if failure.signature == saved.signature else "different"
+
+
+def still_failing(
+    signature: str,
+    directory: str | os.PathLike[str],
+    target: str,
+    scenario: Scenario,
+) -> Regression | None:
+    """Return a saved failure that still fails with a signature, if there is one."""
+    for saved in saved_failures(directory, target):
+        if saved.signature == signature:
+            try:
+                regression = play_again(saved, scenario)
+            except TraceFormatError:
+                continue
+            if regression.fate == "fails":
+                return regression
+    return None
