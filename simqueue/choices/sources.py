@@ -7,6 +7,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Protocol
 
+from simqueue.choices.delays import RUNGS
 from simqueue.model.choice import Recorded, kind_of
 
 _EIGHT_WORDS = Struct("<8Q")
@@ -17,6 +18,11 @@ _MEAN_GAPS = (None, 100, 20, 4, 0)
 DISASTER, MISHAP = "disaster:", "mishap:"
 """What the last word of a key begins with when it is about a fault that ends something, as a crash
 does, or one that does not. A slash may follow, and what the fault befalls."""
+
+EACH_SECOND = "/second"
+"""What the last word of a key ends with whose picks are made once a second, by leaps."""
+
+OPTIONS_OF_A_SECOND = RUNGS * RUNGS
 
 _MEAN_GAPS_OF_FAULTS: dict[str, tuple[int | None, ...]] = {
     DISASTER: (None, None, 1000, 200, 50, 12),

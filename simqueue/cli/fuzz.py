@@ -21,7 +21,6 @@ from simqueue.cli.options import (
     SeedOption,
     StrategyOption,
     WithoutOption,
-    check_strategy,
     config_with,
     duration,
     given,
@@ -30,7 +29,7 @@ from simqueue.errors import UsageError
 
 if TYPE_CHECKING:
     from simqueue.model.config import Config
-    from simqueue.search.campaign import Campaign, Strategy
+    from simqueue.search.campaign import Campaign, Found
     from simqueue.search.known import Known
     from simqueue.search.target import Target
 
@@ -60,7 +59,7 @@ def fuzz_command(
     time_limit: Annotated[
         str | None, typer.Option("--time", metavar="60s", help="Begin no run after this much time.")
     ] = None,
-    strategy: StrategyOption = "random",
+    strategy: StrategyOption = "auto",
     faults: FaultsOption = "none",
     without: WithoutOption = None,
     known: KnownOption = None,
@@ -78,20 +77,21 @@ def fuzz_command(
       simqueue fuzz scenarios/ --runs 40
       simqueue fuzz tests/flaky.py:refunds --time 5m --processes 2
     """  # noqa: D301  the backspace keeps lines apart
-    check_strategy(strategy)
     limit = None if time_limit is None else duration(time_limit)
     config = config_with(faults, without)
     from simqueue.search.failures import check_directory
     from simqueue.search.known import DEFAULT_FILE, load_known
+    from simqueue.search.strategy import Strategy
     from simqueue.search.target import load_targets
 
+    Strategy.named(strategy)
     check_directory(traces)
     accepted = load_known(known or DEFAULT_FILE, missing_ok=known is None)
     # Now: what is imported and run may change the current directory.
     home = Path.cwd()
     found = {target.name: target for text in targets for target in load_targets(text)}
     plan = _Plan(runs, seed, limit, processes, strategy, config, accepted)
-    options = given(faults, without, strategy)
+    options = given(faults, without)
     statuses = set()
     for number, target in enumerate(found.values()):
         campaign, interrupted = _play(target, plan, time_share=len(found) - number)
@@ -122,7 +122,7 @@ class _Plan:
         self.total = self.runs if runs or limit is None else None
         self.seed, self.processes = seed, processes
         self.config, self.known = config, known
-        self.strategy: Strategy = "calm" if strategy == "calm" else "random"
+        self.strategy = strategy
         self._ends = None if limit is None else time.perf_counter() + limit.total_seconds()
 
     def time_left(self, shares: int) -> timedelta | None:
@@ -208,8 +208,21 @@ def _report_failures(
             again = f"simqueue replay {shlex.quote(path)}"
         except UsageError as error:  # what was found is not lost with the file
             typer.echo(f"simqueue: {error}", err=True)
-            again = f"simqueue run {shlex.quote(target.name)} --seed {found.seed}{options}"
+            again = f"simqueue run {shlex.quote(target.name)}{_seeded(found)}{options}"
         typer.echo(render_story(found.trace, again=again, tail=_STORY_TAIL))
+
+
+def _seeded(found: Found) -> str:
+    """Return the options with which `simqueue run` plays the first run of a failure, or others."""
+    other = "" if found.strategy == "random" else f" --strategy {found.strategy}"
+    return f" --seed {found.number}{other}"
+
+
+def _first(found: Found) -> str:
+    """Say where a failure was met first."""
+    if found.strategy in ("random", "calm"):
+        return f"first seed {found.number}"
+    return f"first in run {found.number}, {found.strategy}"
 
 
 def _report(target: Target, campaign: Campaign, known: str) -> int:
@@ -220,11 +233,11 @@ def _report(target: Target, campaign: Campaign, known: str) -> int:
         f"way{'' if kinds == 1 else 's'}, {campaign.seeds_per_second:.0f} seeds/s"
     )
     for found in campaign.failures:
-        typer.echo(f"  {found.count} x {found.signature} (first seed {found.seed})")
+        typer.echo(f"  {found.count} x {found.signature} ({_first(found)})")
     for remark in campaign.remarks(known):
         typer.echo(f"  {remark}")
-    for seed in campaign.lost:
-        typer.echo(f"  seed {seed} is lost: the process that ran it was killed", err=True)
+    for lost in campaign.lost:
+        typer.echo(f"  {lost}", err=True)
     if campaign.failed:
         return _FAILED
     return _INCONCLUSIVE if campaign.lost or campaign.inconclusive or not campaign.runs else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from datetime import timedelta
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,7 +29,7 @@ VerboseOption = Annotated[
 StrategyOption = Annotated[
     str,
     typer.Option(
-        "--strategy", metavar="NAME", help="random: choices from the seed; calm: none deviates."
+        "--strategy", metavar="NAME", help="auto, random, pct:D, guided, exhaustive:K or calm."
     ),
 ]
 FaultsOption = Annotated[
@@ -86,16 +86,3 @@ def given(faults: str, without: list[str] | None, strategy: str = "random") -> s
         said += ["--without", name]
     said += ["--strategy", strategy] if strategy != "random" else []
     return "".join(f" {shlex.quote(word)}" for word in said)
-
-
-def check_strategy(name: str) -> None:
-    """Raise ``UsageError`` if no strategy goes by that name."""
-    from simqueue.search.campaign import Strategy
-
-    if name not in get_args(Strategy):
-        known = _either(get_args(Strategy))
-        raise UsageError(f"--strategy {name}: there is no such strategy; choose {known}")
-
-
-def _either(names: tuple[str, ...]) -> str:
-    return " or ".join(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +16,6 @@ from simqueue.cli.options import (
     TargetArgument,
     VerboseOption,
     WithoutOption,
-    check_strategy,
     config_with,
     given,
 )
@@ -42,23 +42,20 @@ def run_command(
     Example:
       simqueue run scenarios/lost_update.py --seed 7 --trace run.json
     """  # noqa: D301  the backspace keeps lines apart
-    check_strategy(strategy)
     config = config_with(faults, without)
     # Now: what is imported and run may change the current directory.
     file = None if trace is None else Path.cwd() / trace
     from simqueue.cli.live import printer
+    from simqueue.search.assignment import source_of
+    from simqueue.search.strategy import Strategy
     from simqueue.search.target import load_target
     from simqueue.sim.run import run
 
+    search = Strategy.named(strategy)
     found = load_target(target)
-    played = run(
-        found.scenario,
-        seed=seed,
-        config=config,
-        choices={} if strategy == "calm" else None,
-        target=found.name,
-        watch=printer() if verbose else None,
-    )
+    play = partial(run, found.scenario, seed=seed, config=config, target=found.name)
+    source = source_of(search.assignment(seed, lambda survey: play(choices=survey)))
+    played = play(choices=source, watch=printer() if verbose else None)
     again = f"simqueue run {shlex.quote(found.name)} --seed {seed}"
     again += given(faults, without, strategy)
     if trace is None or file is None:

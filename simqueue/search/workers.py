@@ -1,4 +1,4 @@
-"""The processes of a campaign: seeds go out in chunks, results come back one by one."""
+"""The processes of a campaign: runs go out in chunks, results come back one by one."""
 
 from __future__ import annotations
 
@@ -10,64 +10,125 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkContext, ForkProcess
+from time import perf_counter
+from typing import Protocol
 
 from simqueue.errors import UsageError
+from simqueue.model.choice import Recorded, by_key
 from simqueue.model.trace import Trace
+from simqueue.search.assignment import Assignment
+from simqueue.search.coverage import coverage
 from simqueue.search.evidence import NOTHING, Evidence, gather
 from simqueue.sim.run import Run
 
-Job = Callable[[int], Run]
-"""Runs one seed."""
+Job = Callable[[Assignment], Run]
+"""Plays one run."""
 
 _CHUNK_MAX = 16
 _PR_SET_PDEATHSIG = 1
 _CHUNKS_PER_PROCESS = 4
+_RUN_LIMIT_S = 300.0
+
+
+class Planner(Protocol):
+    """Hands out runs, and hears what came of them."""
+
+    def take(self, count: int) -> list[Assignment]:
+        """Return the next runs; none when it has ended or waits for results."""
+        ...
+
+    def learn(self, result: Result) -> None:
+        """Take in what came of a run."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What a run came to that varies others: the states it met, its seed, and its choices."""
+
+    states: frozenset[int]
+    seed: int
+    choices: Recorded
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one seed.
+    """What became of the ``number``-th run.
 
-    ``signature`` is its failure's, None if it passed. The ``trace`` comes with the first failure
-    of each signature that a process meets, unless it is accepted. ``lost``: its process was killed.
+    ``strategy`` is how it was made, ``signature`` its failure's, None if it passed. The ``trace``
+    comes with the first failure of each signature that a process meets, unless it is accepted.
+    ``lost`` says how its process was lost, if it was. ``news`` come with runs that explore, if they
+    met what none met before them in their process.
     """
 
-    seed: int
+    number: int
+    strategy: str = ""
     signature: str | None = None
     trace: Trace | None = None
-    lost: bool = False
+    lost: str = ""
     evidence: Evidence = NOTHING
+    news: News | None = None
+
+
+class Player:
+    """Plays runs in this process, and tells what came of each."""
+
+    def __init__(self, job: Job, accepted: frozenset[str] = frozenset()) -> None:
+        self._job = job
+        self._known = set(accepted)
+        self._states: set[int] = set()
+
+    def play(self, assignment: Assignment) -> Result:
+        """Play one run. ``accepted`` are signatures of failures of which no trace is wanted."""
+        run = self._job(assignment)
+        failure = run.failure
+        signature = None if failure is None else failure.signature
+        trace = None
+        if signature is not None and signature not in self._known:
+            self._known.add(signature)
+            trace = run.trace
+        news = self._news(run) if assignment.explores else None
+        return Result(
+            assignment.number,
+            str(assignment.script),
+            signature,
+            trace,
+            evidence=gather(run),
+            news=news,
+        )
+
+    def _news(self, run: Run) -> News | None:
+        states = coverage(run)
+        if self._states.issuperset(states):
+            return None
+        self._states |= states
+        return News(states, run.seed, by_key(run.choices))
 
 
 def results_here(
-    job: Job, seeds: range, accepted: frozenset[str] = frozenset()
+    job: Job, plan: Planner, accepted: frozenset[str] = frozenset()
 ) -> Generator[Result, None, None]:
-    """Run seeds in this process, in their order.
-
-    ``accepted`` are the signatures of failures of which no trace is wanted.
-    """
-    known = set(accepted)
-    for seed in seeds:
-        yield _result(job, seed, known)
-
-
-def _result(job: Job, seed: int, known: set[str]) -> Result:
-    run = job(seed)
-    evidence, failure = gather(run), run.failure
-    if failure is None:
-        return Result(seed, evidence=evidence)
-    if failure.signature in known:
-        return Result(seed, failure.signature, evidence=evidence)
-    known.add(failure.signature)
-    return Result(seed, failure.signature, run.trace, evidence=evidence)
+    """Play a plan's runs in this process, in their order."""
+    player = Player(job, accepted)
+    while assignments := plan.take(1):
+        result = player.play(assignments[0])
+        plan.learn(result)
+        yield result
 
 
 def results_of_processes(
-    job: Job, seeds: range, processes: int, accepted: frozenset[str] = frozenset()
+    job: Job,
+    plan: Planner,
+    processes: int,
+    accepted: frozenset[str] = frozenset(),
+    *,
+    runs: int,
+    run_limit: float = _RUN_LIMIT_S,
 ) -> Generator[Result, None, None]:
-    """Run seeds in forked processes; results come as they are ready.
+    """Play a plan's ``runs`` in forked processes; results come as they are ready.
 
-    A process that is killed loses the seed it was running; another takes up the rest of its chunk.
+    A process that is killed, or takes longer than ``run_limit`` real seconds for one run, loses
+    that run; another takes up the rest of its chunk.
 
     Raises:
         UsageError: this platform cannot fork.
@@ -75,7 +136,8 @@ def results_of_processes(
     """
     if "fork" not in multiprocessing.get_all_start_methods():
         raise UsageError("this platform cannot fork: use one process")
-    crew = _Crew(job, seeds, processes, accepted)
+    chunk = min(_CHUNK_MAX, max(1, runs // (processes * _CHUNKS_PER_PROCESS)))
+    crew = _Crew(job, plan, min(processes, runs), accepted, chunk, run_limit)
     try:
         yield from crew.results()
     finally:
@@ -84,11 +146,12 @@ def results_of_processes(
 
 @dataclass(eq=False, slots=True)
 class _Hand:
-    """One process, and the seeds of its chunk that it has not reported."""
+    """One process, and the runs of its chunk that it has not reported."""
 
     process: ForkProcess
     connection: Connection
-    chunk: range = range(0)
+    chunk: list[Assignment] = field(default_factory=list)
+    began: float = 0.0
 
 
 @dataclass(eq=False, slots=True)
@@ -96,42 +159,59 @@ class _Crew:
     """All processes of a campaign, and what is left to do."""
 
     job: Job
-    seeds: range
+    plan: Planner
     size: int
     accepted: frozenset[str]
-    left_over: list[range] = field(default_factory=list)
+    chunk: int
+    run_limit: float
+    left_over: list[list[Assignment]] = field(default_factory=list)
     hands: list[_Hand] = field(default_factory=list)
     context: ForkContext = field(default_factory=lambda: multiprocessing.get_context("fork"))
 
     def results(self) -> Iterator[Result]:
-        for _ in range(min(self.size, len(self.seeds))):
+        for _ in range(self.size):
             self._hire()
-        while self.hands:
-            ready = wait([hand.connection for hand in self.hands])
-            for hand in [hand for hand in self.hands if hand.connection in ready]:
-                yield from self._hear(hand)
+        while busy := [hand for hand in self.hands if hand.chunk]:
+            ready = wait([hand.connection for hand in busy], self._patience(busy))
+            for hand in busy:
+                if hand.connection in ready:
+                    yield from self._hear(hand)
+                elif perf_counter() - hand.began >= self.run_limit:
+                    hand.process.kill()
+                    yield from self._bury(hand, f"took longer than {self.run_limit:g} s")
+
+    def _patience(self, busy: list[_Hand]) -> float:
+        """Return how many real seconds it is until the first of them has taken too long."""
+        soonest = min(hand.began for hand in busy) + self.run_limit
+        return max(0.0, soonest - perf_counter())
 
     def _hear(self, hand: _Hand) -> Iterator[Result]:
         try:
             said = hand.connection.recv()
         except (EOFError, OSError):
-            yield from self._bury(hand)
+            yield from self._bury(hand, "was killed")
             return
         if isinstance(said, BaseException):
             raise said
-        hand.chunk = hand.chunk[1:]
-        yield said
-        if not hand.chunk:
-            self._assign(hand)
+        hand.chunk.pop(0)
+        hand.began = perf_counter()
+        yield from self._learned(said)
 
-    def _bury(self, hand: _Hand) -> Iterator[Result]:
-        """Give up the seed a dead process was running, and let another one go on after it."""
+    def _learned(self, result: Result) -> Iterator[Result]:
+        """Let the plan know a result, and give work to whoever has none."""
+        self.plan.learn(result)
+        yield result
+        for hand in self.hands:
+            if not hand.chunk:
+                self._assign(hand)
+
+    def _bury(self, hand: _Hand, lost: str) -> Iterator[Result]:
+        """Give up the run that a process was lost with, and let another one go on after it."""
         self._let_go(hand)
-        yield Result(hand.chunk[0], lost=True)
         if hand.chunk[1:]:
             self.left_over.append(hand.chunk[1:])
-        if self.left_over or self.seeds:
-            self._hire()
+        self._hire()
+        yield from self._learned(Result(hand.chunk[0].number, lost=lost))
 
     def _hire(self) -> None:
         ours, theirs = self.context.Pipe()
@@ -146,22 +226,11 @@ class _Crew:
         self._assign(hand)
 
     def _assign(self, hand: _Hand) -> None:
-        hand.chunk = self._next_chunk()
-        if not hand.chunk:
-            self._let_go(hand)
-            return
-        try:
-            hand.connection.send(hand.chunk)
-        except OSError:  # it is dead; waiting for its results will tell
-            return
-
-    def _next_chunk(self) -> range:
-        if self.left_over:
-            return self.left_over.pop()
-        size = len(self.seeds) // (self.size * _CHUNKS_PER_PROCESS)
-        size = min(_CHUNK_MAX, max(1, size))
-        chunk, self.seeds = self.seeds[:size], self.seeds[size:]
-        return chunk
+        hand.chunk = self.left_over.pop() if self.left_over else self.plan.take(self.chunk)
+        hand.began = perf_counter()
+        if hand.chunk:
+            with suppress(OSError):  # it is dead; waiting for its results will tell
+                hand.connection.send(hand.chunk)
 
     def _let_go(self, hand: _Hand) -> None:
         hand.connection.close()
@@ -179,20 +248,20 @@ class _Crew:
 def _work(
     job: Job, accepted: frozenset[str], connection: Connection, inherited: list[Connection]
 ) -> None:
-    """Run chunks of seeds until the other end closes; this is a forked process's whole life."""
+    """Play chunks of runs until the other end closes; this is a forked process's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     _die_with_parent()
     for other in inherited:
         other.close()
-    known = set(accepted)
+    player = Player(job, accepted)
     while True:
         try:
             chunk = connection.recv()
         except EOFError:
             return
-        for seed in chunk:
+        for assignment in chunk:
             try:
-                connection.send(_answer(job, seed, known))
+                connection.send(_answer(player, assignment))
             except OSError:  # the parent is gone
                 return
 
@@ -203,8 +272,8 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
-def _answer(job: Job, seed: int, known: set[str]) -> Result | BaseException:
+def _answer(player: Player, assignment: Assignment) -> Result | BaseException:
     try:
-        return _result(job, seed, known)
+        return player.play(assignment)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  raised where the campaign is
         return error

@@ -10,7 +10,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from simqueue.choices import MISHAP, RUNGS, Choices, Stream, ladder
+from simqueue.choices import (
+    EACH_SECOND,
+    MISHAP,
+    OPTIONS_OF_A_SECOND,
+    RUNGS,
+    Choices,
+    Stream,
+    ladder,
+)
 from simqueue.errors import PostgresError
 from simqueue.model.choice import key_of
 from simqueue.model.events import FaultStruck, Healed
@@ -102,7 +110,9 @@ class Injector:
 
     def _watch(self, kind: FaultKind, who: str, strike: Callable[[int], None]) -> None:
         if kind in self.kinds:
-            stream = self.choices.stream(key_of(who, "second", f"{class_of(kind)}{kind}/second"))
+            stream = self.choices.stream(
+                key_of(who, "second", f"{class_of(kind)}{kind}{EACH_SECOND}")
+            )
             self._arm(stream, self._world.scheduler.now, strike)
 
     def _arm(self, stream: Stream, since: int, strike: Callable[[int], None]) -> None:
@@ -113,7 +123,7 @@ class Injector:
             self._armed[stream] = post(self.process, due, self._come_due, stream, due, strike)
 
     def _come_due(self, stream: Stream, due: int, strike: Callable[[int], None]) -> None:
-        value = stream.deviate(RUNGS * RUNGS)
+        value = stream.deviate(OPTIONS_OF_A_SECOND)
         if value:
             within = _WITHIN_A_SECOND[value % RUNGS]
             self._world.scheduler.post(self.process, due + within, self._strike, strike, value)

@@ -31,7 +31,7 @@ async def never(sim):
 
 
 def summary(campaign):
-    found = [(one.signature, one.seed, one.count, one.trace) for one in campaign.failures]
+    found = [(one.signature, one.number, one.count, one.trace) for one in campaign.failures]
     return campaign.runs, campaign.passed, campaign.lost, found
 
 
@@ -41,9 +41,9 @@ def test_a_campaign_keeps_the_first_seed_of_each_signature_and_counts_the_rest()
     assert campaign.runs == 60
     assert campaign.passed + sum(found.count for found in campaign.failures) == 60
     for found in campaign.failures:
-        assert found.trace.seed == found.seed
+        assert found.trace.seed == found.number
         assert found.trace.outcome.failure.signature == found.signature
-        alone = fuzz(sometimes, runs=found.seed) if found.seed else None
+        alone = fuzz(sometimes, runs=found.number) if found.number else None
         assert alone is None or found.signature not in [one.signature for one in alone.failures]
 
 
@@ -107,7 +107,7 @@ def test_a_campaign_can_end_with_its_first_failure():
     campaign = fuzz(sometimes, runs=60, until_failure=True)
     (found,) = campaign.failures
     assert found == replace(whole.failures[0], count=1)
-    assert campaign.runs == found.seed + 1
+    assert campaign.runs == found.number + 1
 
 
 # --- what never came --------------------------------------------------------------------------

@@ -1,0 +1,99 @@
+"""Priorities: probabilistic concurrency testing, through the door of choices.
+
+Burckhardt, Kothari, Musuvathi and Nagarakatte, "A randomized scheduler with probabilistic
+guarantees of finding bugs" (ASPLOS 2010): threads get random priorities, and at D - 1 random steps
+whoever takes one falls behind all others. A bug that needs D orderings among n threads in k steps
+is then met with a probability of at least 1 / (n * k ** (D - 1)).
+
+A thread is here a chain: what one task of a process does. A priority is how long whatever the chain
+waits for takes it, one of the delays that a run allows, so that the bound holds for orders that
+such delays can bring about. Faults and the values that a scenario draws are left to the seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simqueue.choices.delays import RUNGS
+from simqueue.choices.sources import (
+    DISASTER,
+    MISHAP,
+    Deviations,
+    Generator,
+    Named,
+    Seeded,
+    Values,
+)
+from simqueue.model.choice import kind_of
+
+_TASK_WORDS = 2
+"""Of a key that begins with a process and its task."""
+
+
+class Priorities:
+    """A source of choices that follow random priorities, lowered at random moments.
+
+    Args:
+        seed: decides the priorities and the moments; equal seeds give equal runs.
+        depth: D, how many orderings a bug may need; 1 or more.
+        picks: k, how many choices a run has, as counted in a calm one.
+    """
+
+    def __init__(self, seed: int, depth: int, picks: int) -> None:
+        self._seed = seed
+        self._rest = Seeded(seed)
+        generator = Generator(seed, f"moments of {depth}")
+        self._moments = {generator.below(max(1, picks)) for _ in range(depth - 1)}
+        self._made = 0
+        self._slowness: dict[str, int] = {}
+        self._slowest = RUNGS - 1
+
+    def deviations(self, key: str) -> Deviations:
+        """Begin the deviations of ``key``: faults are the seed's, the rest obeys priorities."""
+        if kind_of(key).startswith((DISASTER, MISHAP)) or kind_of(key) == "back":
+            return self._rest.deviations(key)
+        return _Obedient(self, chain_of(key))
+
+    def values(self, key: str) -> Values:
+        """Begin the values of ``key``; they are the seed's."""
+        return self._rest.values(key)
+
+    def slowness(self, chain: str) -> int:
+        """Return the priority of a chain, 0 being the highest, after counting a choice of it."""
+        slowness = self._slowness.get(chain)
+        if slowness is None:
+            slowness = Generator(self._seed, f"priority {chain}").below(self._slowest)
+            self._slowness[chain] = slowness
+        if self._made in self._moments:
+            slowness = self._slowness[chain] = self._slowest
+        self._made += 1
+        return slowness
+
+    def peek(self, chain: str) -> int:
+        """Return the priority of a chain that makes no choice now."""
+        return self._slowness.get(chain, 0)
+
+
+def chain_of(key: str) -> str:
+    """Return the process of a key, and its task if the key names one."""
+    words = key.split(" ")
+    return " ".join(words[:_TASK_WORDS]) if len(words) > _TASK_WORDS else words[0]
+
+
+class _Obedient:
+    """The choices of one key, none of which is calm by itself."""
+
+    __slots__ = ("_chain", "_priorities")
+
+    def __init__(self, priorities: Priorities, chain: str) -> None:
+        self._priorities, self._chain = priorities, chain
+
+    def gap(self) -> int:
+        return 0
+
+    def after_gap(self, n: int, among: Sequence[Named]) -> int:
+        slowness = self._priorities.slowness(self._chain)
+        if not among:
+            return slowness * (n - 1) // (RUNGS - 1)
+        first = [self._priorities.peek(each.name) for each in among]
+        return first.index(min(first))

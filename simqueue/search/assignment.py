@@ -1,0 +1,87 @@
+"""Assignments: one run of a campaign as data, so that another process can be told of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from simqueue.choices import Recording, Seeded, Source
+from simqueue.choices.mutation import Mutated
+from simqueue.choices.priorities import Priorities
+from simqueue.model.choice import Recorded
+
+
+@dataclass(frozen=True, slots=True)
+class FromSeed:
+    """Choices are drawn from the seed."""
+
+    def __str__(self) -> str:
+        """Return the name of a strategy that makes such runs."""
+        return "random"
+
+
+@dataclass(frozen=True, slots=True)
+class ByPriority:
+    """Choices follow priorities; ``picks`` is how many a run has."""
+
+    depth: int
+    picks: int
+
+    def __str__(self) -> str:
+        """Return the name of a strategy that makes such runs."""
+        return f"pct:{self.depth}"
+
+
+@dataclass(frozen=True, slots=True)
+class AsGiven:
+    """Choices are these, and the others calm."""
+
+    choices: Recorded
+
+    def __str__(self) -> str:
+        """Return the name of a strategy that makes such runs."""
+        return "exhaustive" if self.choices else "calm"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """Choices are those of a run that had these, some picked anew."""
+
+    base: Recorded
+    salt: int
+
+    def __str__(self) -> str:
+        """Return the name of a strategy that makes such runs."""
+        return "guided"
+
+
+Script = FromSeed | ByPriority | AsGiven | Mutant
+"""Where the choices of a run come from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """The ``number``-th run of a campaign: its seed, and where its choices come from.
+
+    ``explores``: what is new in it is to be reported, with its choices.
+    """
+
+    number: int
+    seed: int
+    script: Script
+    explores: bool = False
+
+
+def source_of(assignment: Assignment) -> Source:
+    """Return what an assignment's run picks from."""
+    match assignment.script:
+        case FromSeed():
+            return Seeded(assignment.seed)
+        case ByPriority(depth, picks):
+            return Priorities(assignment.seed, depth, picks)
+        case AsGiven(choices):
+            return Recording(choices)
+        case Mutant(base, salt):
+            return Mutated(base, salt)
+        case script:
+            assert_never(script)

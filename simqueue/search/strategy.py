@@ -1,0 +1,133 @@
+"""Strategies: how a campaign searches, by the names that ``--strategy`` takes."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simqueue.choices import Calm
+from simqueue.choices.survey import Survey
+from simqueue.errors import UsageError
+from simqueue.search.assignment import AsGiven, Assignment, ByPriority, FromSeed, Script
+from simqueue.search.exhaustive import Exhaustive
+from simqueue.search.plan import Guided, Independent, Plan
+from simqueue.search.share import Share
+from simqueue.sim.run import Run
+
+DEFAULT = "auto"
+_PLAIN = ("auto", "random", "guided", "calm")
+_SINGLE = ("random", "calm", "pct")
+_NUMBERED = {"pct": "D", "exhaustive": "K"}
+_CYCLE = ("random", "random", "pct:2", "random", "random", "pct:3", "random", "guided")
+"""What ``auto`` does, by a run's number."""
+
+Play = Callable[[Survey], Run]
+"""Plays the campaign's first seed with a survey of its choices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A strategy by its name, and the number that belongs to it, if any."""
+
+    name: str
+    number: int = 0
+
+    @classmethod
+    def named(cls, text: str) -> Strategy:
+        """Return the strategy of a name such as ``"auto"`` or ``"pct:3"``.
+
+        Raises:
+            UsageError: there is none.
+        """
+        read = re.fullmatch(r"([a-z]+):([1-9]\d?)", text)
+        if text in _PLAIN:
+            return cls(text)
+        if read is None or read[1] not in _NUMBERED:
+            offered = [*_PLAIN, *(f"{name}:{number}" for name, number in _NUMBERED.items())]
+            raise UsageError(
+                f"strategy {text!r}: there is no such strategy; choose {', '.join(offered)}, with "
+                "a number from 1 to 99 for a capital letter"
+            )
+        return cls(read[1], int(read[2]))
+
+    def __str__(self) -> str:
+        """Return the name that ``named`` reads."""
+        return f"{self.name}:{self.number}" if self.number else self.name
+
+    def plan(self, share: Share, play: Play) -> Plan:
+        """Return the plan of a campaign; ``play`` is asked for how many choices a run has."""
+        match self.name:
+            case "random":
+                return Independent(share.numbers(), lambda _: FromSeed())
+            case "calm":
+                return Independent(share.numbers(), lambda _: AsGiven({}))
+            case "pct":
+                picks = count_picks(play)
+                script = ByPriority(self.number, picks)
+                return Independent(share.numbers(), lambda _: script, [_bound(script)])
+            case "exhaustive":
+                return Exhaustive(self.number, share, play)
+            case "guided":
+                return Guided(share.numbers(), _every_fourth_fresh)
+            case "auto":
+                return Guided(
+                    share.numbers(), Portfolio(functools.cache(lambda: count_picks(play)))
+                )
+            case _:
+                raise AssertionError(self.name)
+
+    def assignment(self, seed: int, play: Play) -> Assignment:
+        """Return a single run.
+
+        Raises:
+            UsageError: what this strategy does depends on other runs.
+        """
+        if self.name not in _SINGLE:
+            raise UsageError(
+                f"strategy {self}: makes a run from what others came to; for one run choose "
+                "random, pct:D or calm"
+            )
+        (assignment,) = self.plan(Share(seed, 1), play).take(1)
+        return assignment
+
+
+def count_picks(play: Play) -> int:
+    """Return how many choices a calm run has."""
+    survey = Survey(Calm())
+    play(survey)
+    return survey.made
+
+
+def _bound(script: ByPriority) -> str:
+    return (
+        f"pct: a calm run has {script.picks} choices; a bug that {script.depth} orderings among n "
+        "tasks bring about, each within the delays allowed, is met by a run with a probability of "
+        f"at least 1 / (n * {script.picks}^{script.depth - 1})"
+    )
+
+
+def _every_fourth_fresh(number: int) -> Script | None:
+    return None if number % 4 else FromSeed()
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """What ``auto`` runs: by number, one strategy or another.
+
+    ``picks`` tells how many choices a calm run has.
+    """
+
+    picks: Callable[[], int]
+
+    def __call__(self, number: int) -> Script | None:
+        """Return the script of a number's run, None for one that varies another."""
+        match _CYCLE[number % len(_CYCLE)]:
+            case "pct:2":
+                return ByPriority(2, self.picks())
+            case "pct:3":
+                return ByPriority(3, self.picks())
+            case "guided":
+                return None
+        return FromSeed()
