@@ -1,5 +1,4 @@
 import asyncio
-from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -7,7 +6,7 @@ from hypothesis import strategies as st
 
 from simqueue.choices import RUNGS, ladder
 from simqueue.model.config import Config, Faults
-from simqueue.model.events import FaultStruck, WorkerPaused
+from simqueue.model.events import FaultStruck, StatementReplied, WorkerPaused
 from simqueue.sim.parts import parts_of, value_of
 from simqueue.sim.run import run
 
@@ -47,11 +46,24 @@ def test_of_a_second_the_parts_are_when_within_it_and_how_hard():
     assert paused.event.duration == ladder(90_000_000)[1 + 20]
 
 
-@pytest.mark.parametrize(("late", "where"), [(0, "begin"), (1, "commit")])
-def test_of_slowness_the_parts_are_where_and_how_long(late, where):
-    kind = "mishap:slow/dequeue"
-    value = value_of(kind, (late, 39))
-    events = events_with("slow", f"a QueueManager.run {kind}", value)
-    struck = [each.event.detail for each in events if isinstance(each.event, FaultStruck)]
-    seconds = ladder(timedelta(minutes=1) // timedelta(microseconds=1))[1 + 39] / 1_000_000
-    assert struck in ([], [f"{seconds:g} s to {where}"])
+def first_strike(fault, kind, parts):
+    """Return the events up to a fault's strike at a worker's first question of one kind."""
+    value = value_of(kind, parts)
+    events = [
+        each.event for each in events_with(fault, f"a QueueManager.run has_table {kind}", value)
+    ]
+    return events[: 1 + next(i for i, each in enumerate(events) if isinstance(each, FaultStruck))]
+
+
+@pytest.mark.parametrize(("part", "where"), [(0, "begin"), (1, "commit")])
+def test_of_slowness_the_parts_are_where_and_how_long(part, where):
+    struck = first_strike("slow", "mishap:slow/has_table", (part, 39))[-1]
+    assert struck.detail == f"{ladder(60_000_000)[1 + 39] / 1_000_000:g} s to {where}"
+
+
+def test_of_a_crash_about_a_statement_the_first_part_is_the_moment():
+    kind, answered = "disaster:crash/has_table", []
+    for moment in (0, 2):
+        before = first_strike("crash", kind, (moment, 0, 0))
+        answered.append(sum(isinstance(each, StatementReplied) for each in before))
+    assert answered[1] == answered[0] + 1
