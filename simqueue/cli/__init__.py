@@ -2,7 +2,14 @@
 
 ``app``       all commands, and how errors become exit statuses
 ``run``       one run
-``fuzz``      a campaign
+``fuzz``      campaigns
+``merge``     the shards of campaigns, told as one
+``campaigns`` one target's part of ``fuzz``
+``settings``  what is the same for all its targets
+``saved``     failures that were saved before a campaign
+``found``     failures that it found
+``summaries`` what came of it, printed and written for other programs
+``progress``  bars on a terminal
 ``replay``    a trace again
 ``shrink``    a trace made simpler
 ``accept``    a failure made known

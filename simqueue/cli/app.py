@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from simqueue.cli.accept import accept_command
 from simqueue.cli.audit import audit_command, record_command
 from simqueue.cli.fuzz import fuzz_command
+from simqueue.cli.merge import merge_command
 from simqueue.cli.reading import diff_command, entropy_command, show_command
 from simqueue.cli.replay import replay_command
 from simqueue.cli.run import run_command
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 app.command("run")(run_command)
 app.command("fuzz")(fuzz_command)
+app.command("merge")(merge_command)
 app.command("replay")(replay_command)
 app.command("shrink")(shrink_command)
 app.command("show")(show_command)

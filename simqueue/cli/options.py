@@ -54,18 +54,30 @@ KnownOption = Annotated[
     ),
 ]
 
+TracesOption = Annotated[
+    str, typer.Option("--traces", metavar="DIR", help="Where failures are saved.")
+]
+
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 
 
-def duration(text: str) -> timedelta:
+def duration(text: str, option: str = "--time") -> timedelta:
     """Read ``90``, ``60s``, ``5m`` or ``1.5h``; raise ``UsageError`` for anything else."""
     read = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text.strip())
     if read is None or not float(read[1]):
-        raise UsageError(f"--time {text}: write a number of seconds, or 60s, 5m, 1.5h")
+        raise UsageError(f"{option} {text}: write a number of seconds, or 60s, 5m, 1.5h")
     try:
         return timedelta(seconds=float(read[1]) * _UNITS[read[2]])
     except OverflowError:
-        raise UsageError(f"--time {text}: is longer than can be counted") from None
+        raise UsageError(f"{option} {text}: is longer than can be counted") from None
+
+
+def shard(text: str) -> tuple[int, int]:
+    """Read ``3/8``; raise ``UsageError`` for anything else."""
+    read = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())
+    if read is None:
+        raise UsageError(f"--shard {text}: write K/N, the K-th of N parts, such as 3/8")
+    return int(read[1]), int(read[2])
 
 
 def config_with(faults: str, without: list[str] | None = None) -> Config:

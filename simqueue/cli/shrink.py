@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import shlex
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from simqueue.cli.options import TraceArgument
+from simqueue.cli.progress import shrink_bar
 
 if TYPE_CHECKING:
     from simqueue.search.shrink import Shrunk
 
 _BAD_INPUT, _INTERRUPTED = 2, 130
-_RUNS = 400
-
-Progress = Callable[["Shrunk"], None]
+RUNS = 400
 
 
 def shrink_command(
@@ -32,7 +29,7 @@ def shrink_command(
     ] = None,
     runs: Annotated[
         int, typer.Option("--runs", min=1, help="How often the scenario may be run.")
-    ] = _RUNS,
+    ] = RUNS,
 ) -> None:
     """Find the fewest deviations from calm that still fail the same way.
 
@@ -54,7 +51,7 @@ def shrink_command(
         typer.echo(f"simqueue: {trace} does not fail like that any more: {error}", err=True)
         raise typer.Exit(_BAD_INPUT) from None
     if shrunk is not None:
-        typer.echo(f"{trace}: {_said(shrunk)}")
+        typer.echo(f"{trace}: {describe(shrunk)}")
         path = _written(shrunk, trace, output, home)
         typer.echo(f"Again: simqueue replay {shlex.quote(path)}")
     if interrupted:
@@ -67,7 +64,7 @@ def _shrink(trace: str, runs: int) -> tuple[Shrunk | None, bool]:
     from simqueue.search.shrink import shrink_further
 
     so_far: list[Shrunk | None] = [None]
-    with _bar(trace, runs) as show:
+    with shrink_bar(trace, runs) as show:
 
         def on_progress(shrunk: Shrunk) -> None:
             so_far[0] = shrunk
@@ -79,32 +76,7 @@ def _shrink(trace: str, runs: int) -> tuple[Shrunk | None, bool]:
             return so_far[0], True
 
 
-@contextmanager
-def _bar(name: str, total: int) -> Iterator[Progress]:
-    """Show a progress bar on a terminal, and nothing when the output goes elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("runs, {task.fields[left]} deviations left"),
-        TimeElapsedColumn(),
-    )
-    # Without the refreshing thread: a simulation is alone in its process.
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
-        task = progress.add_task(name, total=total, left="all")
-        yield lambda shrunk: progress.update(
-            task, completed=shrunk.runs, left=shrunk.after, refresh=True
-        )
-
-
-def _said(shrunk: Shrunk) -> str:
+def describe(shrunk: Shrunk) -> str:
     """Say from how much to how much, at what cost, and whether that is the end of it."""
     plural = "" if shrunk.runs == 1 else "s"
     said = (

@@ -1,12 +1,19 @@
 """Many runs: campaigns over seeds, replays, shrinking, audits.
 
 ``target``    a scenario by its name on the command line
-``campaign``  many seeds of one scenario, in one process or several
+``campaign``  many runs of one scenario, in one process or several
+``strategy``  how it searches, by name
+``plan``      which run comes next, given what came of the others
 ``workers``   the processes of a campaign
+``tally``     what came of its runs, counted as they come
+``journal``   the same in a file that outlives the campaign
+``resumption`` a plan of which some runs were played before
+``merging``   the shards of a campaign, as one
 ``evidence``  what its runs came to, and what none of them did
 ``catalogue`` what a scenario's source says that one should come to
 ``known``     failures that are accepted, so that the next one can be seen
 ``failures``  where found failures are kept
+``regressions`` those that were kept, played again
 ``replay``    a trace played again, and the verdict
 ``shrink``    a trace made simpler, as long as it fails alike
 ``attempts``  the runs that takes, none of them twice

@@ -261,12 +261,12 @@ class Journal:
         Raises:
             UsageError: it cannot be written, is in use, or is not this campaign's.
         """
-        self.path = path
+        self._path, self._name = path, _relative(path)
         self.notes: list[str] = []
         self._failed = False
-        self._file = _open(path)
+        self._file = _open(path, self._name)
         try:
-            _lock(self._file, path)
+            _lock(self._file, self._name)
             self.stored = self._take_over(identity, session, resume=resume)
             self.append(session)
             self._refuse_failed()
@@ -282,19 +282,19 @@ class Journal:
         """Return what the file holds; put away what is not wanted of it."""
         document = self._file.readall()
         if resume and b"\n" in document:
-            state = decode_state(document, str(self.path))
+            state = decode_state(document, self._name)
             if state.identity != identity:
-                raise UsageError(f"{self.path}: is of another campaign; {_REMEDY}")
+                raise UsageError(f"{self._name}: is of another campaign; {_REMEDY}")
             self._file.truncate(state.size)
             self._note_resumed(state, session)
             return state
         self._put_away(document)
         self._file.truncate(0)
         self.append(Header(identity))
-        return State(str(self.path), identity)
+        return State(self._name, identity)
 
     def _note_resumed(self, state: State, now: Session) -> None:
-        self.notes.append(f"resumed: {len(state.results)} runs are from {self.path}")
+        self.notes.append(f"resumed: {len(state.results)} runs are from {self._name}")
         changes = {change for session in state.sessions for change in session.changes(now)}
         self.notes += [f"some of them were played with {change}" for change in sorted(changes)]
 
@@ -310,9 +310,8 @@ class Journal:
             if b"\n" not in document:
                 return
             what = "what was here cannot be read"
-        previous = f"{self.path}{_PREVIOUS}"
-        write_whole(previous, document)
-        self.notes.append(f"begun anew: {what}; it is kept as {previous}")
+        write_whole(f"{self._path}{_PREVIOUS}", document)
+        self.notes.append(f"begun anew: {what}; it is kept as {self._name}{_PREVIOUS}")
 
     def append(self, line: Line) -> None:
         """Write down one line; a campaign outlives a disk that is full."""
@@ -323,7 +322,7 @@ class Journal:
         except OSError as error:
             self._failed = True
             self.notes.append(
-                f"the state could not be kept to the end: {self.path}: {reason(error)}"
+                f"the state could not be kept to the end: {self._name}: {reason(error)}"
             )
 
     def close(self) -> None:
@@ -331,7 +330,7 @@ class Journal:
         self._file.close()
 
 
-def _open(path: Path) -> FileIO:
+def _open(path: Path, name: str) -> FileIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _keep_out_of_git(path.parent)
@@ -339,7 +338,13 @@ def _open(path: Path) -> FileIO:
         return FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666), "r+")
     except OSError as error:
         problem = f"the campaign's state cannot be written ({reason(error)})"
-        raise UsageError(f"{path}: {problem}; name another directory") from None
+        raise UsageError(f"{name}: {problem}; name another directory") from None
+
+
+def _relative(path: Path) -> str:
+    """Return how a file is called from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _keep_out_of_git(directory: Path) -> None:
@@ -348,12 +353,12 @@ def _keep_out_of_git(directory: Path) -> None:
         ignored.write_text("*\n", encoding="utf-8")
 
 
-def _lock(file: FileIO, path: Path) -> None:
+def _lock(file: FileIO, name: str) -> None:
     """Hold a lock that ends with this process, and that forked ones do not inherit."""
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        raise UsageError(f"{path}: is in use: this campaign is being played already") from None
+        raise UsageError(f"{name}: is in use: this campaign is being played already") from None
 
 
 def _write(file: FileIO, line: bytes) -> None:

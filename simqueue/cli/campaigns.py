@@ -1,0 +1,85 @@
+"""One target's part of `simqueue fuzz`: what was saved, the campaign, and what it found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from simqueue.cli.found import Finds
+from simqueue.cli.progress import campaign_bar
+from simqueue.cli.saved import play_saved
+from simqueue.cli.settings import Settings
+from simqueue.cli.summaries import print_campaign, summed_up
+from simqueue.model.summary import SavedFailure, TargetSummary
+
+if TYPE_CHECKING:
+    from simqueue.search.tally import Campaign
+    from simqueue.search.target import Target
+
+
+def play_target(target: Target, settings: Settings, targets_left: int) -> TargetSummary:
+    """Play what was saved of a target, then its campaign, and tell of both."""
+    saved, interrupted = _play_saved(target, settings)
+    campaign, interrupted = _play_campaign(target, settings, targets_left, over=interrupted)
+    finds = Finds(target, settings, saved, interrupted)
+    failures = tuple(finds.keep_all(campaign.failures))
+    speed = f", {campaign.seeds_per_second:.0f} seeds/s"
+    print_campaign(target.name, campaign, settings.known.file, speed=speed)
+    return summed_up(
+        target.name,
+        campaign,
+        failures,
+        strategy=settings.strategy,
+        first_seed=settings.seed,
+        shard=settings.shard,
+        saved=saved,
+        interrupted=finds.interrupted,
+        known_file=settings.known.file,
+    )
+
+
+def _play_saved(target: Target, settings: Settings) -> tuple[tuple[SavedFailure, ...], bool]:
+    """Return what came of saved failures, and whether Ctrl-C cut it short."""
+    told: list[SavedFailure] = []
+    try:
+        told.extend(play_saved(target, settings))
+    except KeyboardInterrupt:
+        return tuple(told), True
+    return tuple(told), False
+
+
+def _play_campaign(
+    target: Target, settings: Settings, targets_left: int, *, over: bool
+) -> tuple[Campaign, bool]:
+    """Return the campaign, and whether Ctrl-C cut it short."""
+    from simqueue.search.campaign import fuzz
+    from simqueue.search.tally import Campaign
+
+    so_far = [Campaign(0, 0, (), (), (), 0.0)]
+    if over:
+        return so_far[0], True
+    with campaign_bar(target.name, settings.total) as show:
+
+        def on_progress(campaign: Campaign) -> None:
+            so_far[0] = campaign
+            show(campaign)
+
+        try:
+            campaign = fuzz(
+                target.scenario,
+                runs=settings.runs,
+                seed=settings.seed,
+                config=settings.config,
+                processes=settings.processes,
+                target=target.name,
+                time_limit=settings.allowance.to_play(targets_left),
+                run_limit=settings.run_limit,
+                strategy=settings.strategy,
+                shard=settings.shard,
+                known=settings.known,
+                state=settings.state,
+                resume=settings.resume,
+                on_progress=on_progress,
+            )
+        except KeyboardInterrupt:
+            return so_far[0], True
+    return campaign, False

@@ -1,0 +1,170 @@
+"""Failures that a campaign found: shrunk, saved, and told."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from simqueue.cli.progress import shrink_bar
+from simqueue.cli.saved import STORY_TAIL
+from simqueue.cli.settings import Settings
+from simqueue.cli.shrink import describe
+from simqueue.errors import DivergenceError, UsageError
+from simqueue.model.summary import FoundFailure, SavedFailure
+
+if TYPE_CHECKING:
+    from simqueue.model.trace import Trace
+    from simqueue.search.shrink import Shrunk
+    from simqueue.search.tally import Found
+    from simqueue.search.target import Target
+
+_NOT_ALONE = ("guided", "exhaustive")
+"""Strategies whose runs are made from what others came to."""
+
+
+@dataclass(slots=True)
+class Finds:
+    """What came of all failures of a target; ``interrupted`` is for who no longer wants to wait."""
+
+    target: Target
+    settings: Settings
+    saved: tuple[SavedFailure, ...]
+    interrupted: bool
+
+    def keep_all(self, failures: Iterable[Found]) -> Iterator[FoundFailure]:
+        """Save all failures at once, then shrink one after another, and tell of each."""
+        files = [(found, *self._keep(found)) for found in failures]
+        waiting = sum(path is not None and not old for _, path, old in files)
+        for found, path, old in files:
+            trace, note = found.trace, ""
+            if path is not None and not old:
+                trace, note = self._shrunk(found, path, waiting)
+                waiting -= 1
+            yield self._told(found, trace, path, note, old=old)
+
+    def _keep(self, found: Found) -> tuple[Path | None, bool]:
+        """Return the file of a failure, and whether it is one that was there before."""
+        from simqueue.search.failures import keep
+
+        try:
+            known = self._known_file(found.signature)
+            if known is not None:
+                return known, True
+            return keep(found.trace, self.settings.traces), False
+        except UsageError as error:  # what was found is not lost with the file
+            typer.echo(f"simqueue: {error}", err=True)
+            return None, False
+
+    def _known_file(self, signature: str) -> Path | None:
+        """Return a file that was there before and still fails like that."""
+        from simqueue.search.regressions import still_failing
+
+        for each in self.saved:
+            if each.signature == signature and each.fate == "fails":
+                return self.settings.home / each.trace
+        if self.settings.regressions or self.interrupted:
+            return None
+        name, scenario = self.target.name, self.target.scenario
+        try:
+            regression = still_failing(signature, self.settings.traces, name, scenario)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            return None
+        return None if regression is None else regression.saved.path
+
+    def _shrunk(self, found: Found, path: Path, waiting: int) -> tuple[Trace, str]:
+        """Shrink a failure into its file; return its trace, and what there is to say of that."""
+        if self.interrupted or not self.settings.shrink_runs:
+            return found.trace, ""
+        ends = self.settings.allowance.shrinking_ends(waiting)
+        try:
+            shrunk = self._shrink(found.trace, os.path.relpath(path, self.settings.home), ends)
+            if shrunk is None:
+                return found.trace, ""
+            shrunk.trace.save(path)
+        except DivergenceError as error:
+            return found.trace, f"not shrunk, as it does not fail like that again: {error}"
+        except UsageError as error:
+            return found.trace, f"not shrunk: {error}"
+        return shrunk.trace, describe(shrunk)
+
+    def _shrink(self, trace: Trace, name: str, ends: float | None) -> Shrunk | None:
+        """Return the simplest run, or the simplest so far if time is up or patience is over."""
+        from simqueue.search.shrink import shrink_further
+
+        so_far: list[Shrunk | None] = [None]
+        with shrink_bar(name, self.settings.shrink_runs) as show:
+
+            def on_progress(shrunk: Shrunk) -> None:
+                so_far[0] = shrunk
+                show(shrunk)
+                if ends is not None and time.perf_counter() >= ends:
+                    raise _TimeIsUpError
+
+            try:
+                return shrink_further(
+                    trace,
+                    scenario=self.target.scenario,
+                    budget_runs=self.settings.shrink_runs,
+                    on_progress=on_progress,
+                )
+            except _TimeIsUpError:
+                return so_far[0]
+            except KeyboardInterrupt:
+                self.interrupted = True
+                return so_far[0]
+
+    def _told(
+        self, found: Found, trace: Trace, path: Path | None, note: str, *, old: bool
+    ) -> FoundFailure:
+        from simqueue.model.trace import Trace
+        from simqueue.report.story import render_story
+
+        if old and path is not None:
+            trace = Trace.load(path)
+        file = None if path is None else os.path.relpath(path, self.settings.home)
+        again = self._again(found) if file is None else f"simqueue replay {shlex.quote(file)}"
+        story = render_story(trace, tail=STORY_TAIL)
+        if not old:
+            said = f"{story}\n{note}\n" if note else f"{story}\n"
+            typer.echo(f"{said}Again: {again}\n")
+        return described(found, trace, file, again, story)
+
+    def _again(self, found: Found) -> str:
+        """Return the command that plays the first run of a failure, or saves it after all."""
+        if found.strategy in _NOT_ALONE:
+            state = os.path.relpath(self.settings.state, self.settings.home)
+            return f"simqueue merge {shlex.quote(state)} --traces DIR"
+        other = "" if found.strategy == "random" else f" --strategy {found.strategy}"
+        name, options = shlex.quote(self.target.name), self.settings.options
+        return f"simqueue run {name} --seed {found.trace.seed}{other}{options}"
+
+
+class _TimeIsUpError(Exception):
+    """Shrinking has taken as long as it may."""
+
+
+def described(found: Found, trace: Trace, file: str | None, again: str, story: str) -> FoundFailure:
+    """Return a failure as summaries have it."""
+    failure = trace.outcome.failure
+    assert failure is not None  # noqa: S101  or it would not have been found
+    return FoundFailure(
+        signature=found.signature,
+        kind=failure.kind,
+        message=failure.message,
+        where=failure.where,
+        count=found.count,
+        number=found.number,
+        seed=trace.seed,
+        strategy=found.strategy,
+        trace=file,
+        again=again,
+        story=story,
+    )

@@ -1,0 +1,85 @@
+"""``simqueue merge``: the shards of campaigns, told as one."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simqueue.cli.found import described
+from simqueue.cli.options import TracesOption
+from simqueue.cli.saved import STORY_TAIL
+from simqueue.cli.summaries import (
+    JsonOption,
+    JunitOption,
+    print_campaign,
+    summed_up,
+    write_reports,
+)
+
+if TYPE_CHECKING:
+    from simqueue.model.summary import FoundFailure, TargetSummary
+    from simqueue.search.merging import Merged
+    from simqueue.search.tally import Found
+
+
+def merge_command(
+    states: Annotated[
+        list[str],
+        typer.Argument(metavar="STATE...", help="Files that fuzz keeps, or directories of them."),
+    ],
+    traces: TracesOption = ".simqueue/failures",
+    json: JsonOption = None,
+    junit: JunitOption = None,
+) -> None:
+    """Tell what came of a campaign's shards together, from the state that each has left.
+
+    Failures that are not yet saved are. Exit status: as that of fuzz; also 4 if a shard is missing
+    or was cut short.
+
+    \b
+    Examples:
+      simqueue merge .simqueue/campaigns
+      simqueue merge shard-1/ shard-2/ --junit junit.xml
+    """  # noqa: D301  the backspace keeps lines apart
+    from simqueue.search.failures import check_directory
+    from simqueue.search.merging import merge
+
+    home = Path.cwd()
+    check_directory(traces)
+    told = [_told(merged, home, home / traces) for merged in merge(states)]
+    raise typer.Exit(write_reports(told, home, json, junit))
+
+
+def _told(merged: Merged, home: Path, traces: Path) -> TargetSummary:
+    identity, campaign = merged.identity, merged.campaign
+    failures = [_saved(found, identity.target, home, traces) for found in campaign.failures]
+    print_campaign(identity.target, campaign, merged.known_file, merged.gaps)
+    return summed_up(
+        identity.target,
+        campaign,
+        failures,
+        strategy=identity.strategy,
+        first_seed=identity.seed,
+        shard=identity.shard,
+        gaps=merged.gaps,
+        known_file=merged.known_file,
+    )
+
+
+def _saved(found: Found, target: str, home: Path, traces: Path) -> FoundFailure:
+    """Save a failure, unless one like it is saved already, and tell its story."""
+    from simqueue.report.story import render_story
+    from simqueue.search.failures import keep
+    from simqueue.search.regressions import saved_failures
+
+    alike = [each for each in saved_failures(traces, target) if each.signature == found.signature]
+    path = alike[0].path if alike else keep(found.trace, traces)
+    file = os.path.relpath(path, home)
+    again = f"simqueue replay {shlex.quote(file)}"
+    story = render_story(found.trace, tail=STORY_TAIL)
+    typer.echo(f"{story}\nAgain: {again}\n")
+    return described(found, found.trace, file, again, story)
