@@ -144,6 +144,11 @@ def _judged(judges: Iterable[Invariant], entry: Entry) -> tuple[Verdict, ...]:
     return found
 
 
+def check_names(config: Config) -> None:
+    """Raise ``UsageError`` if a configuration names an invariant that there is not."""
+    _chosen(config.invariants, frozenset(config.without))
+
+
 @cache
 def _chosen(only: tuple[str, ...] | None, off: frozenset[str]) -> list[type[Invariant]]:
     known = {invariant.name: invariant for invariant in INVARIANTS}

@@ -94,6 +94,7 @@ def fuzz_command(
     limit_of_run = None if run_limit is None else duration(run_limit, "--run-limit")
     this_shard = (1, 1) if part is None else shard(part)
     config = config_with(faults, without)
+    from simqueue.check.panel import check_names
     from simqueue.cli.campaigns import play_target
     from simqueue.cli.settings import Allowance, Settings
     from simqueue.search.failures import check_directory
@@ -101,6 +102,7 @@ def fuzz_command(
     from simqueue.search.strategy import Strategy
     from simqueue.search.target import load_targets
 
+    check_names(config)
     Strategy.named(strategy)
     check_directory(traces)
     home = Path.cwd()

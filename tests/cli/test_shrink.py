@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from simqueue.cli import shrink as command
 from simqueue.cli.app import app
+from simqueue.cli.progress import shrink_bar
 from simqueue.model.trace import Trace
 
 SCENARIO = """
@@ -148,7 +148,7 @@ def test_progress_is_shown_on_a_terminal_alone(call, trace_file, monkeypatch):
     parent, child = pty.openpty()
     with os.fdopen(child, "w") as terminal, os.fdopen(parent, "rb", buffering=0) as screen:
         monkeypatch.setattr(sys, "stderr", terminal)
-        with command._bar("t.json", 400) as show:
+        with shrink_bar("t.json", 400) as show:
             from simqueue.search.shrink import shrink_further
 
             shrink_further(trace_file, on_progress=show, budget_runs=3)
