@@ -2,14 +2,18 @@
 
 import asyncio
 import re
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from _rows import NEWEST, constants, read_rows
+from typer.main import get_command
 
 import simqueue
 from simqueue.check import INVARIANTS
+from simqueue.cli.app import app
+from simqueue.cli.options import shard
 from simqueue.model.config import FAULT_KINDS, PRESETS
 from simqueue.search.target import load_targets
 
@@ -70,10 +74,26 @@ def test_pgqueuer_drains_without_postgresql(capsys):
 
 
 def test_every_command_is_shown():
-    from simqueue.cli.app import app
-
     shown = set(re.findall(r"simqueue ([a-z]+)(?: |`)", README))
     assert {command.name for command in app.registered_commands} - {"_record"} <= shown
+
+
+def test_every_option_of_a_campaign_has_a_row():
+    shown = set(re.findall(r"`(--[a-z-]+)", section("Campaigns") + section("Commands")))
+    fuzz = get_command(app).commands["fuzz"]
+    assert shown >= {option for each in fuzz.params for option in each.opts if option[:2] == "--"}
+
+
+def test_the_commands_of_the_workflow_can_be_given():
+    (workflow,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    said = re.sub(r"\n +(?=--|\|\|)", " ", re.sub(r"\$\{\{.*?\}\}", "3", workflow))
+    commands = re.findall(r"simqueue (fuzz|merge) (.*?)(?: \|\| .*)?$", said, re.MULTILINE)
+    assert [name for name, _ in commands] == ["fuzz", "fuzz", "merge"]
+    for name, words in commands:
+        given = get_command(app).commands[name].make_context(name, shlex.split(words)).params
+        if given.get("part"):
+            assert shard(given["part"]) == (3, 8)
+            assert len(re.search(r"shard: \[(.*)\]", workflow)[1].split(",")) == 8
 
 
 def test_every_invariant_and_every_fault_has_a_row():

@@ -1,0 +1,125 @@
+import errno
+import os
+import signal
+from multiprocessing import Pipe
+from pathlib import Path
+
+import pytest
+
+from simqueue.errors import UsageError
+from simqueue.search import workers
+from simqueue.search.assignment import Assignment, FromSeed
+from simqueue.search.plan import Independent
+from simqueue.search.workers import results_of_processes
+from simqueue.sim.run import run
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"  # under pytest -n, on 3.12
+)
+
+
+async def nothing(sim):
+    pass
+
+
+def play(assignment):
+    return run(nothing, seed=assignment.seed)
+
+
+def played(job, plan, processes=2, runs=8, **options):
+    return sorted(results_of_processes(job, plan, processes, runs=runs, **options), key=number)
+
+
+def number(result):
+    return result.number
+
+
+def is_over(pid):
+    """Return whether a process has ended, be it that nobody asked for its status yet."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="it looks whether a process ended")
+def test_a_process_that_dies_with_nothing_to_do_costs_no_run(tmp_path):
+    pids, others = Pipe(duplex=False)
+
+    class Plan:
+        """Run 2 waits for run 1, which waits for whoever played run 0, and ends it."""
+
+        def __init__(self):
+            self.chunks = [[0], [1]]
+
+        def take(self, count):
+            numbers = self.chunks.pop(0) if self.chunks else []
+            return [Assignment(each, each, FromSeed()) for each in numbers]
+
+        def learn(self, result):
+            if result.number == 0:
+                others.send(int((tmp_path / "pid").read_text()))
+            if result.number == 1:
+                self.chunks.append([2])
+
+    def job(assignment):
+        if assignment.number == 0:
+            (tmp_path / "pid").write_text(str(os.getpid()))
+        if assignment.number == 1:
+            pid = pids.recv()
+            os.kill(pid, signal.SIGKILL)
+            while not is_over(pid):
+                pass
+        return play(assignment)
+
+    results = played(job, Plan())
+    pids.close()
+    others.close()
+    assert [(result.number, result.lost) for result in results] == [(0, ""), (1, ""), (2, "")]
+
+
+def test_a_process_is_named_by_what_ended_it():
+    def job(assignment):
+        if assignment.number == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        if assignment.number == 2:
+            os._exit(3)
+        return play(assignment)
+
+    lost = {result.number: result.lost for result in played(job, Independent(range(4), from_seed))}
+    assert lost == {0: "", 1: "was killed by SIGTERM", 2: "ended with status 3", 3: ""}
+
+
+def from_seed(number):
+    return FromSeed()
+
+
+def test_a_process_that_takes_too_long_loses_its_run_and_the_rest_is_played():
+    def job(assignment):
+        if assignment.number == 1:
+            signal.pause()
+        return play(assignment)
+
+    results = played(job, Independent(range(8), from_seed), run_limit=0.3)
+    assert [result.number for result in results] == list(range(8))
+    assert [result.number for result in results if result.lost] == [1]
+
+
+def test_fewer_processes_than_wanted_play_all_runs(monkeypatch):
+    fork, forked = workers._Crew._fork, []
+
+    def fork_once(crew):
+        if forked:
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        forked.append(crew)
+        return fork(crew)
+
+    monkeypatch.setattr(workers._Crew, "_fork", fork_once)
+    results = played(play, Independent(range(40), from_seed), processes=3, runs=40)
+    assert [result.number for result in results] == list(range(40))
+
+
+def test_no_room_for_a_single_process_is_an_error(monkeypatch):
+    def no_fork(crew):
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(workers._Crew, "_fork", no_fork)
+    with pytest.raises(UsageError, match="no process can be forked: resource temporarily"):
+        played(play, Independent(range(3), from_seed))
