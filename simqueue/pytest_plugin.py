@@ -11,7 +11,7 @@ import inspect
 import itertools
 import os
 import shlex
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -54,6 +54,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         default=".simqueue/failures",
         help="where failed runs are saved (default: %(default)s)",
+    )
+    group.addoption(
+        "--simqueue-no-regressions",
+        action="store_true",
+        help="do not play a test's saved runs again before its seeds",
     )
     group.addoption("--simqueue-exact", action="store_true", help="end a replay where it diverges")
     # How `simqueue replay` hears what became of a test; nothing for people to type.
@@ -243,13 +248,15 @@ def _play_seeds(item: pytest.Function, scenario: _Skips) -> None:
     from simqueue.search.known import DEFAULT_FILE, load_known
 
     runs, seed, config = _settings(item)
+    known = load_known(item.config.rootpath / DEFAULT_FILE, missing_ok=True)
+    _play_saved(item, scenario, known.of(_TARGET + item.nodeid))
     campaign = fuzz(
         scenario,
         runs=runs,
         seed=seed,
         config=config,
         target=_TARGET + item.nodeid,
-        known=load_known(item.config.rootpath / DEFAULT_FILE, missing_ok=True),
+        known=known,
         until_failure=True,
         on_progress=lambda _: scenario.speak(),
     )
@@ -257,6 +264,29 @@ def _play_seeds(item: pytest.Function, scenario: _Skips) -> None:
         item.user_properties.append((_REMARK, remark))
     for found in campaign.failures:
         _fail(found.trace, item, f"after {campaign.passed} that passed" if campaign.passed else "")
+
+
+def _play_saved(item: pytest.Function, scenario: _Skips, accepted: Collection[str]) -> None:
+    """Play what was saved of a test again; files are left alone."""
+    from simqueue.errors import TraceFormatError
+    from simqueue.report.story import render_story
+    from simqueue.search.regressions import play_again, saved_failures
+
+    if item.config.getoption("--simqueue-no-regressions"):
+        return
+    for saved in saved_failures(item.config.stash[_TRACES], _TARGET + item.nodeid):
+        file = os.path.relpath(saved.path, item.config.invocation_params.dir)
+        try:
+            regression = play_again(saved, scenario, accepted)
+        except TraceFormatError as error:
+            item.user_properties.append((_REMARK, f"saved failure {file} is not played: {error}"))
+            continue
+        scenario.speak()
+        said = f"saved failure {regression.describe(file)}"
+        if regression.failed:
+            story = render_story(regression.replayed.run.trace, again=_again(item, saved.path))
+            pytest.fail(f"{said}\n\n{story}", pytrace=False)
+        item.user_properties.append((_REMARK, said))
 
 
 def _settings(item: pytest.Function) -> tuple[int, int, Config]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 from simqueue.choices import Source
 from simqueue.errors import UsageError
 from simqueue.model.config import Config
-from simqueue.search.assignment import Assignment, source_of
+from simqueue.search.assignment import AsGiven, Assignment, source_of
 from simqueue.search.catalogue import code_of, moments_in
 from simqueue.search.evidence import Evidence
 from simqueue.search.journal import Ended, Identity, Session, kept
@@ -24,7 +25,7 @@ from simqueue.search.resumption import Resumption
 from simqueue.search.share import Share
 from simqueue.search.strategy import DEFAULT, Strategy
 from simqueue.search.tally import Campaign, Tally
-from simqueue.search.workers import RUN_LIMIT_S, results_here, results_of_processes
+from simqueue.search.workers import RUN_LIMIT_S, rehearse, results_here, results_of_processes
 from simqueue.sim.run import SEED_MAX, Run, Scenario, run, version_of
 
 _HOPELESS = 16
@@ -90,7 +91,21 @@ def fuzz(
         choices = source_of(assignment)
         return run(scenario, seed=assignment.seed, config=config, choices=choices, target=target)
 
+    here = processes == 1 and run_limit is None
+    limit_s = RUN_LIMIT_S if run_limit is None else run_limit.total_seconds()
+
+    @functools.cache
+    def check() -> None:
+        lost = rehearse(lambda: play(Assignment(seed, seed, AsGiven({}))), limit_s)
+        if lost:
+            raise UsageError(
+                f"the calm run, which tells strategy {search} what there is to choose, is lost: "
+                f"its process {lost}; choose strategy random"
+            )
+
     def survey(source: Source) -> Run:
+        if not here:
+            check()
         return run(scenario, seed=seed, config=config, choices=source, target=target)
 
     over = _Ending(time_limit, until_failure)
@@ -102,10 +117,8 @@ def fuzz(
         left = len(share.numbers()) - len(stored)
         with closing(
             results_here(play, plan, accepted)
-            if processes == 1 and run_limit is None
-            else results_of_processes(
-                play, plan, processes, accepted, runs=left, run_limit=_seconds(run_limit)
-            )
+            if here
+            else results_of_processes(play, plan, processes, accepted, runs=left, run_limit=limit_s)
         ) as results:
             for result in results:
                 journal.append(result)
@@ -117,10 +130,6 @@ def fuzz(
         said = (*plan.remarks(), *over.remarks())
         journal.append(Ended(tally.elapsed(), said))
     return replace(tally.whole_campaign(config), said=(*journal.notes, *said))
-
-
-def _seconds(run_limit: timedelta | None) -> float:
-    return RUN_LIMIT_S if run_limit is None else run_limit.total_seconds()
 
 
 @dataclass(slots=True)

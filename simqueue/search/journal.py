@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
-from io import FileIO
+from io import BytesIO, FileIO
 from pathlib import Path
 from typing import Final, Literal, NoReturn
 
@@ -21,6 +21,7 @@ from simqueue.errors import UsageError
 from simqueue.model.config import Config
 from simqueue.model.files import reason, write_whole
 from simqueue.model.trace import TRACE_VERSION
+from simqueue.search.evidence import Evidence
 from simqueue.search.failures import slug
 from simqueue.search.known import KnownFailure
 from simqueue.search.workers import Result
@@ -124,6 +125,7 @@ class State:
         self.finished = False
         self.size = 0
         self._with_trace = set(identity.accepted)
+        self._evidence: dict[Evidence, Evidence] = {}
 
     def extent(self) -> int:
         """Return how many runs a campaign must have to include all that are here."""
@@ -151,7 +153,9 @@ class State:
             self._with_trace.add(result.signature)
         if result.signature is not None and result.signature not in self._with_trace:
             raise ValueError(f"the trace of {result.signature} is missing")
-        self.results[result.number] = result
+        # Most runs come to the same: a million of them need not be a million sets.
+        evidence = self._evidence.setdefault(result.evidence, result.evidence)
+        self.results[result.number] = msgspec.structs.replace(result, evidence=evidence)
 
 
 def read_state(path: str | os.PathLike[str]) -> State:
@@ -174,10 +178,13 @@ def decode_state(document: bytes, origin: str) -> State:
     Raises:
         UsageError: it is damaged, something else, or of another version.
     """
-    header, *lines = document.split(b"\n")
-    state = State(origin, _decode_header(header, origin).identity)
-    state.size = len(document) - len(lines.pop() if lines else header)
+    lines = BytesIO(document)
+    state = State(origin, _decode_header(lines.readline(), origin).identity)
+    state.size = lines.tell()
     for number, line in enumerate(lines, start=2):
+        if not line.endswith(b"\n"):
+            break
+        state.size = lines.tell()
         try:
             state.add(_DECODER.decode(line))
         except (ValueError, RecursionError) as error:

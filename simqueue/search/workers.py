@@ -148,6 +148,36 @@ def results_of_processes(
         crew.dismiss()
 
 
+def rehearse(play: Callable[[], object], run_limit: float) -> str:
+    """Play a run in a process of its own; return how that was lost, or nothing if it was not."""
+    process = multiprocessing.get_context("fork").Process(
+        target=_perform, args=(play,), daemon=True
+    )
+    process.start()
+    process.join(run_limit)
+    if process.is_alive():
+        process.kill()
+        process.join()
+        return f"took longer than {run_limit:g} s"
+    return _ending(process) if process.exitcode else ""
+
+
+def _perform(play: Callable[[], object]) -> None:
+    _die_with_parent()
+    with suppress(Exception, KeyboardInterrupt):  # whoever plays it in earnest is told
+        play()
+
+
+def _ending(process: ForkProcess) -> str:
+    """Say how a process that is over came to its end."""
+    status = process.exitcode or 0
+    if status >= 0:
+        return f"ended with status {status}"
+    with suppress(ValueError):
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"was killed by signal {-status}"
+
+
 @dataclass(eq=False, slots=True)
 class _Hand:
     """One process, and the runs of its chunk that it has not reported."""
@@ -170,12 +200,7 @@ class _Hand:
         """Make sure that it is over; return how it came to that."""
         self.connection.close()
         self.process.join()
-        status = self.process.exitcode or 0
-        if status >= 0:
-            return f"ended with status {status}"
-        with suppress(ValueError):
-            return f"was killed by {signal.Signals(-status).name}"
-        return f"was killed by signal {-status}"
+        return _ending(self.process)
 
 
 @dataclass(eq=False, slots=True)

@@ -507,3 +507,38 @@ def test_what_no_run_reached_is_told_although_the_test_passes(pytester, inner):
     assert [line.partition("::")[2] for line in told] == [
         "test_marks: inconclusive: sometimes 'dead' was never reached"
     ]
+
+
+# --- what was saved -------------------------------------------------------------------------------
+
+
+def saved_files(pytester):
+    return sorted((pytester.path / ".simqueue/failures").glob("*.json"))
+
+
+def test_what_was_saved_of_a_test_is_played_before_its_seeds_and_kept(pytester, inner):
+    pytester.makepyfile(test_it=TESTS)
+    inner()
+    (saved,) = saved_files(pytester)
+    again = inner("--simqueue-runs", "1")
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines([f"*saved failure .simqueue/failures/{saved.name} still fails: *"])
+    assert replay_line(again)[-1] == f".simqueue/failures/{saved.name}"
+    inner("--simqueue-runs", "1", "--simqueue-no-regressions").assert_outcomes(passed=1)
+
+    pytester.makepyfile(test_it=TESTS.replace("!= 3", "!= 9"))
+    fixed = inner()
+    fixed.assert_outcomes(passed=1)
+    fixed.stdout.fnmatch_lines([f"*{saved.name} is fixed: remove it if you agree*"])
+    assert saved_files(pytester) == [saved]
+
+
+def test_what_was_saved_and_cannot_be_read_is_told(pytester, inner):
+    pytester.makepyfile(test_it=TESTS)
+    inner()
+    (saved,) = saved_files(pytester)
+    saved.write_bytes(saved.read_bytes().replace(b'"version":3', b'"version":2', 1))
+    pytester.makepyfile(test_it=TESTS.replace("!= 3", "!= 9"))
+    result = inner()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([f"*{saved.name} is not played: *trace format 2*"])

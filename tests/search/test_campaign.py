@@ -110,6 +110,25 @@ def test_a_campaign_can_end_with_its_first_failure():
     assert campaign.runs == found.number + 1
 
 
+@pytest.mark.parametrize("strategy", ["auto", "pct:2", "exhaustive:1"])
+def test_a_strategy_that_learns_from_a_calm_run_says_so_if_that_is_lost(strategy):
+    async def deadly(sim):
+        DIE(signal.SIGKILL)
+
+    async def hanging(sim):
+        ctypes.CDLL(None).pause()
+
+    for scenario, how in ((deadly, "was killed by SIGKILL"), (hanging, "took longer than 0.2 s")):
+        with pytest.raises(UsageError, match=f"its process {how}; choose strategy random"):
+            fuzz(
+                scenario,
+                runs=40,
+                processes=2,
+                strategy=strategy,
+                run_limit=timedelta(seconds=0.2),
+            )
+
+
 # --- what never came --------------------------------------------------------------------------
 
 

@@ -1,0 +1,71 @@
+import msgspec
+import pytest
+
+from simqueue.errors import TraceFormatError
+from simqueue.search.failures import keep
+from simqueue.search.regressions import play_again, saved_failures, still_failing
+from simqueue.sim.run import run
+
+TARGET = "app.py:scenario"
+
+
+async def scenario(sim):
+    assert sim.choice(range(3)) != 1, "one"
+
+
+async def fixed(sim):
+    sim.choice(range(3))
+
+
+async def otherwise(sim):
+    raise ValueError(sim.choice(range(3)))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A saved failure of the scenario."""
+    runs = (run(scenario, seed=seed, target=TARGET) for seed in range(50))
+    keep(next(each for each in runs if not each.passed).trace, tmp_path)
+    (found,) = saved_failures(tmp_path, TARGET)
+    return found
+
+
+def test_failures_are_found_by_their_target(saved, tmp_path, trace):
+    other = keep(msgspec.structs.replace(trace, target="b.py:scenario"), tmp_path)
+    assert [each.path for each in saved_failures(tmp_path, "b.py:scenario")] == [other]
+    assert [each.signature for each in saved_failures(tmp_path, TARGET)] == [saved.signature]
+    assert saved_failures(tmp_path / "nowhere", TARGET) == []
+
+
+def test_what_became_of_a_failure(saved):
+    fates = {
+        "fails": play_again(saved, scenario),
+        "accepted": play_again(saved, scenario, {saved.signature}),
+        "different": play_again(saved, otherwise),
+        "passes": play_again(saved, fixed),
+    }
+    assert {fate: each.fate for fate, each in fates.items()} == {fate: fate for fate in fates}
+    assert [fate for fate, each in fates.items() if each.failed] == ["fails", "different"]
+    assert fates["passes"].describe("f").startswith("f is fixed: remove it if you agree (gone: ")
+    assert len({each.describe("f") for each in fates.values()}) == 4
+
+
+def test_another_failure_that_is_accepted_is_no_news(saved):
+    failure = play_again(saved, otherwise).replayed.run.failure
+    assert play_again(saved, otherwise, {failure.signature}).fate == "accepted"
+
+
+def test_one_that_still_fails_is_looked_for_among_those_alike(saved, tmp_path):
+    assert still_failing(saved.signature, tmp_path, TARGET, scenario).saved == saved
+    assert still_failing(saved.signature, tmp_path, TARGET, fixed) is None
+    assert still_failing("other", tmp_path, TARGET, scenario) is None
+    saved.path.write_bytes(saved.path.read_bytes().replace(b'"version":3', b'"version":2', 1))
+    assert still_failing(saved.signature, tmp_path, TARGET, scenario) is None
+
+
+def test_a_damaged_file_is_found_by_its_name_and_cannot_be_played(saved, tmp_path):
+    saved.path.write_bytes(saved.path.read_bytes()[:50])
+    (found,) = saved_failures(tmp_path, TARGET)
+    with pytest.raises(TraceFormatError, match="breaks off"):
+        play_again(found, scenario)
+    assert saved_failures(tmp_path, "other.py:scenario") == []
