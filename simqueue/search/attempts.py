@@ -98,10 +98,10 @@ class Attempts:
 
     def with_values(self, values: dict[Place, int]) -> bool:
         """Try other values at these places, 0 being none."""
-        valued = (
-            _valued(each, values.get(place_of(each), each.value)) for each in self.best.choices
+        changed = (
+            valued(each, values.get(place_of(each), each.value)) for each in self.best.choices
         )
-        return self.adopt(each for each in valued if each.value)
+        return self.adopt(each for each in changed if each.value)
 
     def at(self, place: Place) -> Choice | None:
         """Return the choice at a place, if it still is there."""
@@ -121,5 +121,6 @@ def _without(choices: Iterable[Choice], places: set[Place]) -> tuple[Choice, ...
     return tuple(each for each in choices if place_of(each) not in places)
 
 
-def _valued(choice: Choice, value: int) -> Choice:
+def valued(choice: Choice, value: int) -> Choice:
+    """Return a choice with another value."""
     return Choice(choice.key, choice.position, value, choice.of, choice.at, choice.event)

@@ -20,7 +20,7 @@ from simqueue.search.dropping import (
     drop_idle_faults,
     keep_one_group,
 )
-from simqueue.search.lowering import lower, merge, pool, stretch
+from simqueue.search.lowering import lower, merge, pool, stretch, stretch_one
 from simqueue.search.replay import replay, scenario_of
 from simqueue.sim.run import Run, Scenario, run
 
@@ -140,6 +140,7 @@ def _simplify(attempts: Attempts) -> None:
 
 def _coarsely(attempts: Attempts) -> None:
     drop_faults(attempts)
+    stretch_one(attempts)
     cut_tail(attempts)
     for grouping in _KEPT_ALONE:
         keep_one_group(attempts, grouping)
