@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from simqueue.sim.debuggers import debugging
+
 
 class Gate:
     """Lets interrupts through while it is open; keeps one that came while it was closed.
@@ -23,6 +25,8 @@ class Gate:
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Raise ``KeyboardInterrupt``, or keep it."""
+        if debugging(frame):
+            raise KeyboardInterrupt  # a debugger takes back its prompt, and the run is as before
         self.kept = True
         if self._on_interrupt is not None:
             self._on_interrupt()
