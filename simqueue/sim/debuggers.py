@@ -26,6 +26,16 @@ def debugging(innermost: FrameType | None = None) -> bool:
     return False
 
 
+def debugged(innermost: FrameType | None) -> bool:
+    """Return whether a debugger is at work on a stack, also in code it was told to run."""
+    frame = innermost
+    while frame is not None:
+        if frame.f_globals.get("__name__") in _DEBUGGERS:
+            return True
+        frame = frame.f_back
+    return False
+
+
 @contextmanager
 def quitting(on_quit: Callable[[], None]) -> Iterator[None]:
     """Call ``on_quit`` when a debugger in this thread is told to quit, or has no more input.

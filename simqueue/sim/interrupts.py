@@ -17,16 +17,18 @@ class Gate:
     One that was let through counts as kept, too, since code may swallow it.
     """
 
-    __slots__ = ("_on_interrupt", "kept")
+    __slots__ = ("_on_interrupt", "kept", "over")
 
     def __init__(self) -> None:
+        self.over = False
         self.kept = False
         self._on_interrupt: Callable[[], None] | None = None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Raise ``KeyboardInterrupt``, or keep it."""
-        if debugging(frame):
-            raise KeyboardInterrupt  # a debugger takes back its prompt, and the run is as before
+        # A debugger catches it at its prompt, and puts back handlers that it has seen once.
+        if self.over or debugging(frame):
+            raise KeyboardInterrupt
         self.kept = True
         if self._on_interrupt is not None:
             self._on_interrupt()
@@ -59,6 +61,7 @@ def gated() -> Iterator[Gate]:
     try:
         yield gate
     finally:
+        gate.over = True
         signal.signal(signal.SIGINT, before)
     if gate.kept:
         raise KeyboardInterrupt
