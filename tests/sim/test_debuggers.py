@@ -1,7 +1,7 @@
 import asyncio
 import cmd
 import io
-import pdb
+import pdb  # noqa: T100  what the tests are about
 import signal
 import sys
 import threading
