@@ -152,7 +152,7 @@ def _check(item: pytest.Function, marker: pytest.Mark) -> None:
     runs, seed = marker.kwargs.get("runs", 1), marker.kwargs.get("seed", 0)
     if getattr(item.obj, "is_hypothesis_test", False):
         problem = (
-            f"is marked {MARKER} and takes inputs of @given, which its trace could not repeat: "
+            f"is marked {MARKER}, and takes inputs of @given, which its trace could not repeat: "
             "write a `def` without the marker that draws its seed, too, and calls "
             "simqueue.run(scenario, seed=seed).check(); simqueue.hypothesis.seeds() draws seeds"
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from _rows import NEWEST, constants, read_rows
+from hypothesis import settings
 
 import simqueue
 from simqueue.check import INVARIANTS
@@ -59,6 +60,18 @@ def test_the_marked_test_passes(pytester, plugin_args):
         *plugin_args, "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"
     )
     result.assert_outcomes(passed=1)
+
+
+def test_the_property_holds():
+    names = {"__name__": "shown"}
+    settings.register_profile("repeatable", derandomize=True, database=None)
+    before = settings.get_current_profile_name()
+    settings.load_profile("repeatable")
+    try:
+        exec(compile(block("from hypothesis import given"), "test_shown.py", "exec"), names)
+        names["test_every_amount_is_charged"]()
+    finally:
+        settings.load_profile(before)
 
 
 def test_pgqueuer_drains_without_postgresql(capsys):
