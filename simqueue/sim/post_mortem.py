@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import FrameType, TracebackType
 
+from simqueue.sim.failing import alone
 from simqueue.sim.places import is_users, waiting_frames
 from simqueue.sim.world import World
 
@@ -24,9 +25,7 @@ def scene(world: World) -> TracebackType | None:
 
 def _raised(error: BaseException) -> list[_Spot]:
     """Return where an error came from; of a group with one member, that one."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    spots, link = list[_Spot](), error.__traceback__
+    spots, link = list[_Spot](), alone(error).__traceback__
     while link is not None:
         spots.append((link.tb_frame, link.tb_lasti, link.tb_lineno))
         link = link.tb_next
