@@ -1,5 +1,6 @@
 import asyncio
 import gc
+import time
 import weakref
 from datetime import timedelta
 
@@ -101,3 +102,21 @@ def test_a_run_that_passes_or_whose_frames_nobody_keeps_holds_on_to_nothing():
     assert not run(scenario).passed
     gc.collect()
     assert [each() for each in seen] == [None, None]
+
+
+def test_what_the_frames_that_failed_hold_ends_within_the_run():
+    class Cycle:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            ended.append(time.time())
+
+    async def scenario(sim):
+        held = Cycle()
+        await asyncio.sleep(1)
+        raise ValueError(held)
+
+    ended = []
+    assert not run(scenario).passed
+    assert ended == [Config().start.timestamp() + 1]
