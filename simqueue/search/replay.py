@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Literal, assert_never
 
 from simqueue.errors import DivergenceError, UsageError
@@ -50,6 +51,7 @@ def replay(
     scenario: Scenario | None = None,
     exact: bool = False,
     watch: Callable[[int, Entry], None] | None = None,
+    on_failure: Callable[[TracebackType | None], object] | None = None,
 ) -> Replay:
     """Play a trace again, with its seed, its config and its choices.
 
@@ -58,6 +60,7 @@ def replay(
         scenario: stands in for the trace's target, which is found from the current directory.
         exact: stop at the first event that is not the recorded one.
         watch: shown each event of the run, before it is compared.
+        on_failure: given the frames that the run fails in, as ``simqueue.run`` gives them.
 
     Raises:
         TraceFormatError: the file is not a whole, undamaged trace.
@@ -73,6 +76,7 @@ def replay(
         choices=trace.recorded(),
         target=trace.target,
         watch=comparison.see,
+        on_failure=on_failure,
     )
     divergence = comparison.finish(again.trace)
     return Replay(_verdict(trace, again, divergence), trace, again, divergence)
