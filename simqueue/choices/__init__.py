@@ -2,10 +2,8 @@
 
 ``door``     ``Choices``: asks a source, keeps what was picked
 ``sources``  where a pick comes from: the seed, a trace, or calm weather
-``delays``   the ladder from a picked integer to a duration
 """
 
-from simqueue.choices.delays import RUNGS, ladder
 from simqueue.choices.door import Choices, Draws, Stream
 from simqueue.choices.sources import (
     DISASTER,
@@ -21,7 +19,6 @@ from simqueue.choices.sources import (
 __all__ = [
     "DISASTER",
     "MISHAP",
-    "RUNGS",
     "Calm",
     "Choices",
     "Draws",
@@ -31,5 +28,4 @@ __all__ = [
     "Seeded",
     "Source",
     "Stream",
-    "ladder",
 ]

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from simqueue.choices import MISHAP, RUNGS, Choices, Stream, ladder
+from simqueue.choices import MISHAP, Choices, Stream
 from simqueue.errors import PostgresError
 from simqueue.model.choice import key_of
+from simqueue.model.delays import RUNGS, ladder
 from simqueue.model.events import FaultStruck, Healed
 from simqueue.model.ids import FaultKind, StatementId
 from simqueue.sim.handles import Timer

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from simqueue.choices import DISASTER, MISHAP, RUNGS, Stream, ladder
+from simqueue.choices import DISASTER, MISHAP, Stream
 from simqueue.errors import PostgresError
+from simqueue.model.delays import RUNGS, ladder
 from simqueue.model.ids import MICROSECONDS, FaultKind, StatementId
 
 if TYPE_CHECKING:

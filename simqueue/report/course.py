@@ -1,0 +1,231 @@
+"""The course of a run: its log, read for who did what, and for what became of each statement."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from simqueue.model import events as e
+from simqueue.model.events import Entry
+from simqueue.model.ids import StatementId
+from simqueue.report.deeds import few, render_deeds
+from simqueue.report.words import statement_words, task_words, words
+
+Numbered = tuple[int, Entry]
+"""An entry and its number in the log."""
+
+_SEARCHES = {"dequeue", "fetch_schedule"}
+_PAYLOADS = {"cancellation_event": "cancellation", "health_check_event": "health check"}
+"""What PgQueuer notifies of besides changes of the table, as its payloads name it."""
+
+_MANAGER = re.compile(r"manager ([0-9a-f-]{36})")
+_OF_THE_SERVER = (e.StatementHeld, e.StatementCommitted, e.StatementFailed, e.Listening)
+
+
+@dataclass(slots=True)
+class Passage:
+    """What became of a statement: the entries that say so, each as soon as there is one.
+
+    ``executed`` is the first that the server said of it, ``ended`` its commit or its failure.
+    """
+
+    number: StatementId
+    connection: str
+    name: str
+    worker: str
+    sent: Numbered
+    executed: Numbered | None = None
+    ended: Numbered | None = None
+    replied: Numbered | None = None
+    did: list[Entry] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """Whose it is and what: ``a's heartbeat``."""
+        return f"{self.worker}'s {statement_words(self.name)}"
+
+    @property
+    def result(self) -> str:
+        """What it did, or ``""`` if that goes without saying."""
+        if self.ended is not None and isinstance(self.ended[1].event, e.StatementFailed):
+            return f"fails with {self.ended[1].event.sqlstate}"
+        said = render_deeds(self.did)
+        if not said and self.name in _SEARCHES:
+            return "never executed" if self.ended is None else "finds nothing"
+        return said
+
+    @property
+    def short(self) -> str:
+        """``a's heartbeat (beats for job 3)``."""
+        return f"{self.title} ({self.result})" if self.result else self.title
+
+    @property
+    def full(self) -> str:
+        """``a's heartbeat (statement 41: beats for job 3)``."""
+        return f"{self.title} {self.details}"
+
+    @property
+    def details(self) -> str:
+        """``(statement 41: beats for job 3)``."""
+        return f"(statement {self.number}{': ' if self.result else ''}{self.result})"
+
+
+class Course:
+    """A run's entries and its statements, by number and by connection."""
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self.entries = entries
+        self.statements: dict[StatementId, Passage] = {}
+        self._of_commit: dict[int, Passage] = {}
+        self._entrypoints: dict[tuple[str, int], str] = {}
+        self._managers: dict[str, str] = {}
+        self._names = {word_of(entry.worker): entry.worker for entry in entries}
+        for number, entry in enumerate(entries):
+            self._read(number, entry)
+
+    def _read(self, number: int, entry: Entry) -> None:
+        match entry.event:
+            case e.StatementSent(statement, connection, name):
+                self.statements[statement] = Passage(
+                    statement, connection, name, entry.worker, (number, entry)
+                )
+            case e.StatementHeld(statement):
+                self._executed(statement, number, entry)
+            case e.StatementCommitted(statement) | e.StatementFailed(statement):
+                passage = self._executed(statement, number, entry)
+                if passage is not None:
+                    passage.ended = number, entry
+                    self._of_commit[number] = passage
+            case e.StatementReplied(statement):
+                if statement in self.statements:
+                    self.statements[statement].replied = number, entry
+            case e.WorkerReady(manager):
+                self._managers[manager] = entry.worker
+            case event if isinstance(event, e.StoreEvent):
+                self._decided(entry)
+
+    def _decided(self, entry: Entry) -> None:
+        match entry.event:
+            case e.JobEnqueued(job_id, entrypoint):
+                self._entrypoints["job", job_id] = entrypoint
+            case e.ScheduleInserted(schedule_id, _, entrypoint):
+                self._entrypoints["schedule", schedule_id] = entrypoint
+        passage = None if entry.cause is None else self._of_commit.get(entry.cause)
+        if passage is not None:
+            passage.did.append(entry)
+
+    def _executed(self, statement: StatementId, number: int, entry: Entry) -> Passage | None:
+        passage = self.statements.get(statement)
+        if passage is not None and passage.executed is None:
+            passage.executed = number, entry
+        return passage
+
+    def name_of(self, word: str) -> str:
+        """Return the name that is so spelled in keys."""
+        return self._names.get(word, word)
+
+    def passage_of(self, entry: Entry) -> Passage | None:
+        """Return the statement that an entry is about, or that it is a change of."""
+        statement = getattr(entry.event, "statement", None)
+        if statement is not None:
+            return self.statements.get(statement)
+        return None if entry.cause is None else self._of_commit.get(entry.cause)
+
+    def next_over(self, passage: Passage) -> Passage | None:
+        """Return the statement that was sent over the same connection as soon as this was done."""
+        if passage.replied is None:
+            return None
+        for _, entry in self.since(passage.replied[0]):
+            if entry.at > passage.replied[1].at:
+                break
+            match entry.event:
+                case e.StatementSent(statement, connection) if connection == passage.connection:
+                    return self.statements[statement]
+        return None
+
+    def sent_over(self, word: str, name: str, before: int) -> Iterator[Passage]:
+        """Yield a connection's statements of that name, the last one first."""
+        for passage in reversed(self.statements.values()):
+            alike = passage.name == name and word_of(passage.connection) == word
+            if alike and passage.sent[0] < before:
+                yield passage
+
+    def since(self, number: int) -> Iterator[Numbered]:
+        """Yield the entries from ``number`` on."""
+        for place in range(max(0, number), len(self.entries)):
+            yield place, self.entries[place]
+
+    def process_of(self, entry: Entry) -> str:
+        """Return the name of the process in which it happened."""
+        if isinstance(entry.event, (e.StoreEvent, *_OF_THE_SERVER)):
+            return "server"
+        return "supervisor" if isinstance(entry.event, e.WorkerStarted) else entry.worker
+
+    def plain(self, text: str) -> str:
+        """Return a text with managers called by their workers' names."""
+        return _MANAGER.sub(lambda found: self._managers.get(found[1], found[0]), text)
+
+    def label(self, noun: str, number: int) -> str:
+        """Return a job or a schedule with its entrypoint: ``job 3 (charge)``."""
+        entrypoint = self._entrypoints.get((noun, number))
+        return f"{noun} {number}" + (f" ({entrypoint})" if entrypoint else "")
+
+    def notification(self, sent: int) -> str:
+        """Return a notification and who caused it: ``of the insert by a's enqueue``."""
+        entry = self.entries[sent]
+        passage = self.passage_of(entry)
+        by = "" if passage is None else f" by {passage.short}"
+        match entry.event:
+            case e.TableChanged(operation):
+                return f"of the {operation}{by}"
+            case e.NotificationSent(_, payload):
+                kind = next((_PAYLOADS[kind] for kind in _PAYLOADS if kind in payload), "message")
+                return f"of the {kind}{by}"
+            case _:
+                return f"#{sent}"
+
+    def clause(self, entry: Entry) -> str:
+        """Say what an entry's process did, ``sends its heartbeat (statement 41)``."""
+        passage = self.passage_of(entry)
+        if isinstance(entry.event, e.NotificationDelivered):
+            return f"hears {self.notification(entry.event.sent)}"
+        return words(entry.event) if passage is None else _clause(entry, passage)
+
+    def running(self, worker: str, number: int) -> str:
+        """Return the jobs and schedules whose handlers a worker runs at an entry, or ``""``."""
+        open_: Counter[str] = Counter()
+        for entry in self.entries[:number]:
+            if entry.worker != worker:
+                continue
+            match entry.event:
+                case e.HandlerStarted():
+                    open_[task_words(entry.event)] += 1
+                case e.HandlerFinished() | e.HandlerRaised():
+                    open_[task_words(entry.event)] -= 1
+                case e.WorkerStarted():
+                    open_.clear()
+        return few(list(+open_))
+
+
+def _clause(entry: Entry, passage: Passage) -> str:
+    its = f"its {statement_words(passage.name)} {passage.details}"
+    match entry.event:
+        case e.StatementSent():
+            return f"sends {its}"
+        case e.StatementReplied():
+            return f"gets the reply to {its}"
+        case e.StatementCommitted():
+            return f"executes {passage.full}"
+        case e.StatementHeld(_, None):
+            return f"executes {passage.full}, which commits later"
+        case e.StatementHeld():
+            return f"has {passage.full} wait for a lock"
+        case _:
+            return words(entry.event)
+
+
+def word_of(name: str) -> str:
+    """Return a name as keys of choices spell it."""
+    return "_".join(name.split(" "))

@@ -1,0 +1,125 @@
+"""Meanwhile: what went on between two instants, what matters most to somebody first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from simqueue.model import events as e
+from simqueue.model.events import Entry
+from simqueue.report.course import Course, Numbered, Passage
+from simqueue.report.words import moment, words
+
+Subject = tuple[str, int]
+"""A job or a schedule: ``("job", 3)``."""
+
+_SHOWN = 2
+_TELLING = (
+    e.NotificationDelivered, e.WorkerStarted, e.WorkerStopping, e.WorkerExited, e.WorkerCrashed,
+    e.WorkerPaused, e.HandlerStarted, e.HandlerFinished, e.HandlerRaised, e.ServerRestarted,
+    e.ConnectionLost, e.ServerCrashed,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Something that went on, in words that can follow "after"; ``weight`` is less for a read."""
+
+    place: tuple[int, int]
+    said: str
+    subjects: frozenset[Subject]
+    weight: int
+
+
+def subjects_of(event: e.AnyEvent) -> frozenset[Subject]:
+    """Return the jobs and schedules that an event names."""
+    found = set[Subject]()
+    for noun in ("job", "schedule"):
+        number = getattr(event, f"{noun}_id", None)
+        numbers = getattr(event, f"{noun}_ids", ())
+        found |= {(noun, each) for each in (*numbers, *(() if number is None else (number,)))}
+    return frozenset(found)
+
+
+def subjects_of_statement(passage: Passage) -> frozenset[Subject]:
+    """Return the jobs and schedules that a statement changed."""
+    return frozenset().union(*(subjects_of(entry.event) for entry in passage.did))
+
+
+def render_meanwhile(
+    course: Course,
+    since: tuple[int, int],
+    until: tuple[int, int],
+    *,
+    besides: Passage | None = None,
+    about: frozenset[Subject] = frozenset(),
+) -> list[str]:
+    """Return what went on, at most two things and how many more there were.
+
+    Args:
+        course: the run.
+        since: the instant after which, and the number of an entry from which on.
+        until: the instant until which, and the number of the entry before which.
+        besides: a statement to leave out.
+        about: jobs and schedules to name first.
+    """
+    deeds = list(_deeds(course, since, until, besides))
+    telling = [deed for deed in deeds if deed.weight] or deeds
+    ranked = sorted(telling, key=lambda deed: (not deed.subjects & about, -deed.weight, deed.place))
+    shown = sorted(ranked[:_SHOWN], key=lambda deed: deed.place)
+    left = len(ranked) - len(shown)
+    return [deed.said for deed in shown] + ([f"{left} more"] if left else [])
+
+
+def _deeds(
+    course: Course, since: tuple[int, int], until: tuple[int, int], besides: Passage | None
+) -> Iterator[Deed]:
+    for number, entry in course.since(since[1]):
+        if number >= until[1] or entry.at > until[0]:
+            break
+        if entry.at > since[0] and not (besides and course.passage_of(entry) is besides):
+            deed = _deed(course, (number, entry))
+            if deed is not None:
+                yield deed
+    yield from _due(course, since[0], until)
+
+
+def _deed(course: Course, numbered: Numbered) -> Deed | None:
+    number, entry = numbered
+    place = entry.at, number
+    if isinstance(entry.event, e.StatementCommitted):
+        passage = course.passage_of(entry)
+        if passage is None:
+            return None
+        about = subjects_of_statement(passage)
+        return Deed(place, passage.short, about, 2 if passage.result and about else 0)
+    if isinstance(entry.event, e.NotificationDelivered):
+        return Deed(place, f"{entry.worker} {course.clause(entry)}", frozenset(), 1)
+    if isinstance(entry.event, _TELLING):
+        said = f"{entry.worker} {words(entry.event)}"
+        return Deed(place, said, subjects_of(entry.event), 2)
+    return None
+
+
+def _due(course: Course, since: int, until: tuple[int, int]) -> Iterator[Deed]:
+    """Yield what fell due: ticks of schedules, jobs that had to wait for their time."""
+    for number, entry in course.since(0):
+        if number >= until[1]:
+            break
+        for noun, numbered, at in _promised(entry):
+            if since < at <= until[0]:
+                what = course.label(noun, numbered)
+                tick = f"the tick of {what} at {moment(at)}"
+                said = tick if noun == "schedule" else f"{what} is due at {moment(at)}"
+                yield Deed((at, 0), said, frozenset({(noun, numbered)}), 3)
+
+
+def _promised(entry: Entry) -> Iterator[tuple[str, int, int]]:
+    match entry.event:
+        case e.ScheduleInserted(schedule_id, _, _, next_run):
+            yield "schedule", schedule_id, next_run
+        case e.SchedulePicked(schedule_id, _, next_run):
+            yield "schedule", schedule_id, next_run
+        case e.JobEnqueued(job_id, _, _, due) | e.JobRetried(job_id, due):
+            if due > entry.now:
+                yield "job", job_id, due
