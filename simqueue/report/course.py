@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.ids import StatementId
 from simqueue.report.deeds import few, render_deeds
-from simqueue.report.words import statement_words, task_words, words
+from simqueue.report.words import called, statement_words, task_words, words
 
 Numbered = tuple[int, Entry]
 """An entry and its number in the log."""
@@ -44,7 +45,7 @@ class Passage:
     @property
     def title(self) -> str:
         """Whose it is and what: ``a's heartbeat``."""
-        return f"{self.worker}'s {statement_words(self.name)}"
+        return f"{called(self.worker)}'s {statement_words(self.name)}"
 
     @property
     def result(self) -> str:
@@ -81,16 +82,25 @@ class Course:
         self._of_commit: dict[int, Passage] = {}
         self._entrypoints: dict[tuple[str, int], str] = {}
         self._managers: dict[str, str] = {}
+        self._sent_over: dict[tuple[str, str], list[Passage]] = {}
+        self._doings: dict[str, list[Numbered]] = {}
+        self.strikes: dict[str, list[Numbered]] = {}
+        """What the log tells of the strikes of each kind of fault."""
+        self.heard: dict[str, list[Numbered]] = {}
+        """The notifications that were delivered to each connection, or lost with it, in order."""
+        self.promised: list[tuple[int, int, str, int]] = []
+        """What is to fall due: when, by which entry, ``"job"`` or ``"schedule"``, its number."""
         self._names = {word_of(entry.worker): entry.worker for entry in entries}
         for number, entry in enumerate(entries):
             self._read(number, entry)
+        self.promised.sort()
 
     def _read(self, number: int, entry: Entry) -> None:
         match entry.event:
             case e.StatementSent(statement, connection, name):
-                self.statements[statement] = Passage(
-                    statement, connection, name, entry.worker, (number, entry)
-                )
+                sent = Passage(statement, connection, name, entry.worker, (number, entry))
+                self.statements[statement] = sent
+                self._sent_over.setdefault((word_of(connection), name), []).append(sent)
             case e.StatementHeld(statement):
                 self._executed(statement, number, entry)
             case e.StatementCommitted(statement) | e.StatementFailed(statement):
@@ -101,12 +111,25 @@ class Course:
             case e.StatementReplied(statement):
                 if statement in self.statements:
                     self.statements[statement].replied = number, entry
+            case _:
+                self._note(number, entry)
+
+    def _note(self, number: int, entry: Entry) -> None:
+        match entry.event:
             case e.WorkerReady(manager):
                 self._managers[manager] = entry.worker
+            case e.FaultStruck(fault):
+                self.strikes.setdefault(fault, []).append((number, entry))
+            case e.NotificationDelivered(connection) | e.NotificationDropped(connection):
+                self.heard.setdefault(word_of(connection), []).append((number, entry))
+            case e.HandlerStarted() | e.HandlerFinished() | e.HandlerRaised() | e.WorkerStarted():
+                self._doings.setdefault(entry.worker, []).append((number, entry))
             case event if isinstance(event, e.StoreEvent):
-                self._decided(entry)
+                self._decided(number, entry)
 
-    def _decided(self, entry: Entry) -> None:
+    def _decided(self, number: int, entry: Entry) -> None:
+        for due, noun, whose in _promises(entry):
+            self.promised.append((due, number, noun, whose))
         match entry.event:
             case e.JobEnqueued(job_id, entrypoint):
                 self._entrypoints["job", job_id] = entrypoint
@@ -146,11 +169,9 @@ class Course:
         return None
 
     def sent_over(self, word: str, name: str, before: int) -> Iterator[Passage]:
-        """Yield a connection's statements of that name, the last one first."""
-        for passage in reversed(self.statements.values()):
-            alike = passage.name == name and word_of(passage.connection) == word
-            if alike and passage.sent[0] < before:
-                yield passage
+        """Yield a connection's statements of that name sent before an entry, the last one first."""
+        sent = self._sent_over.get((word, name), [])
+        yield from reversed(sent[: bisect_left(sent, before, key=lambda each: each.sent[0])])
 
     def since(self, number: int) -> Iterator[Numbered]:
         """Yield the entries from ``number`` on."""
@@ -196,9 +217,9 @@ class Course:
     def running(self, worker: str, number: int) -> str:
         """Return the jobs and schedules whose handlers a worker runs at an entry, or ``""``."""
         open_: Counter[str] = Counter()
-        for entry in self.entries[:number]:
-            if entry.worker != worker:
-                continue
+        for place, entry in self._doings.get(worker, ()):
+            if place >= number:
+                break
             match entry.event:
                 case e.HandlerStarted():
                     open_[task_words(entry.event)] += 1
@@ -224,6 +245,15 @@ def _clause(entry: Entry, passage: Passage) -> str:
             return f"has {passage.full} wait for a lock"
         case _:
             return words(entry.event)
+
+
+def _promises(entry: Entry) -> Iterator[tuple[int, str, int]]:
+    """Yield what an entry says will fall due: when, and which job or schedule."""
+    match entry.event:
+        case e.ScheduleInserted(schedule_id, _, _, due) | e.SchedulePicked(schedule_id, _, due):
+            yield due, "schedule", schedule_id
+        case e.JobEnqueued(job_id, _, _, due) | e.JobRetried(job_id, due) if due > entry.now:
+            yield due, "job", job_id
 
 
 def word_of(name: str) -> str:

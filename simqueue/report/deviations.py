@@ -18,7 +18,7 @@ from simqueue.report.messages import (
     explain_request,
 )
 from simqueue.report.strikes import explain_strike
-from simqueue.report.words import moment, span, task_words
+from simqueue.report.words import called, moment, span, task_words
 
 _CALM_RESTART_US = 1_000_000
 
@@ -53,11 +53,11 @@ def _explain(case: Case) -> tuple[int, str]:
 def _order(case: Case) -> str:
     who, first = case.course.name_of(case.choice.who), case.process
     did, then = _step_of(case, who), _step_of(case, first)
-    said = f"{who} goes before {first}, whose turn it was"
+    said = f"{called(who)} goes before {called(first)}, whose turn it was"
     if did and then:
-        return f"{said}: {who} {did}, then {first} {then}"
+        return f"{said}: {called(who)} {did}, then {called(first)} {then}"
     if did or then:
-        return f"{said}: {who} {did}" if did else f"{said}; {first} {then}"
+        return f"{said}: {called(who)} {did}" if did else f"{said}; {called(first)} {then}"
     return f"{said}; the log shows nothing of either step"
 
 
@@ -73,7 +73,7 @@ def _step_of(case: Case, process: str) -> str:
 
 def _lag(case: Case) -> str:
     calm, woken = case.choice.at, case.choice.at + case.ladder(case.config.lag_max)
-    said = f"{case.process}'s loop wakes {span(woken - calm)} late"
+    said = f"{called(case.process)}'s loop wakes {span(woken - calm)} late"
     for number, entry in case.course.since(case.choice.event):
         if entry.at >= woken and case.course.process_of(entry) == case.process:
             passage = case.course.passage_of(entry)
@@ -142,7 +142,7 @@ def _drawer(case: Case) -> str:
             if isinstance(handler, e.HandlerStarted):
                 return f"{case.process}'s {task_words(handler)}"
             break
-    return "the scenario" if case.process == "scenario" else case.process
+    return called(case.process)
 
 
 _KINDS: dict[str, Callable[[Case], str]] = {

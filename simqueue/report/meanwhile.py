@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 from simqueue.model import events as e
-from simqueue.model.events import Entry
 from simqueue.report.course import Course, Numbered, Passage
-from simqueue.report.words import moment, words
+from simqueue.report.words import called, moment, words
 
 Subject = tuple[str, int]
 """A job or a schedule: ``("job", 3)``."""
@@ -94,32 +95,22 @@ def _deed(course: Course, numbered: Numbered) -> Deed | None:
         about = subjects_of_statement(passage)
         return Deed(place, passage.short, about, 2 if passage.result and about else 0)
     if isinstance(entry.event, e.NotificationDelivered):
-        return Deed(place, f"{entry.worker} {course.clause(entry)}", frozenset(), 1)
+        told = isinstance(course.entries[entry.event.sent].event, e.TableChanged)
+        return Deed(place, f"{called(entry.worker)} {course.clause(entry)}", frozenset(), int(told))
     if isinstance(entry.event, _TELLING):
-        said = f"{entry.worker} {words(entry.event)}"
+        said = f"{called(entry.worker)} {words(entry.event)}"
         return Deed(place, said, subjects_of(entry.event), 2)
     return None
 
 
 def _due(course: Course, since: int, until: tuple[int, int]) -> Iterator[Deed]:
     """Yield what fell due: ticks of schedules, jobs that had to wait for their time."""
-    for number, entry in course.since(0):
-        if number >= until[1]:
+    begin = bisect_right(course.promised, since, key=itemgetter(0))
+    for at, number, noun, whose in course.promised[begin:]:
+        if at > until[0]:
             break
-        for noun, numbered, at in _promised(entry):
-            if since < at <= until[0]:
-                what = course.label(noun, numbered)
-                tick = f"the tick of {what} at {moment(at)}"
-                said = tick if noun == "schedule" else f"{what} is due at {moment(at)}"
-                yield Deed((at, 0), said, frozenset({(noun, numbered)}), 3)
-
-
-def _promised(entry: Entry) -> Iterator[tuple[str, int, int]]:
-    match entry.event:
-        case e.ScheduleInserted(schedule_id, _, _, next_run):
-            yield "schedule", schedule_id, next_run
-        case e.SchedulePicked(schedule_id, _, next_run):
-            yield "schedule", schedule_id, next_run
-        case e.JobEnqueued(job_id, _, _, due) | e.JobRetried(job_id, due):
-            if due > entry.now:
-                yield "job", job_id, due
+        if number < until[1]:
+            what = course.label(noun, whose)
+            tick = f"the tick of {what} at {moment(at)}"
+            said = tick if noun == "schedule" else f"{what} is due at {moment(at)}"
+            yield Deed((at, 0), said, frozenset({(noun, whose)}), 3)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.report.case import Case
-from simqueue.report.course import Passage, word_of
+from simqueue.report.course import Passage
 from simqueue.report.deeds import few
-from simqueue.report.words import span
+from simqueue.report.words import called, span
 
 
 def explain_request(case: Case) -> str:
@@ -15,7 +15,7 @@ def explain_request(case: Case) -> str:
     late = case.ladder(case.config.hop_max)
     passage = case.passage(lambda passage: passage.replied)
     if passage is None:
-        return f"a request of {case.process} is {span(late)} late"
+        return f"a request of {called(case.process)} is {span(late)} late"
     calm = case.choice.at + case.hop
     if passage.executed is None and passage.replied is None:
         return f"{passage.full} is {span(late)} late on its way, and nothing comes of it"
@@ -30,14 +30,13 @@ def explain_reply(case: Case) -> str:
     late = case.ladder(case.config.hop_max)
     passage = case.passage(lambda passage: passage.replied)
     if passage is None:
-        return f"a reply to {case.process} is {span(late)} late"
+        return f"a reply to {called(case.process)} is {span(late)} late"
     calm = case.choice.at + case.hop
     subject = f"the reply to {passage.full}"
     if passage.replied is None:
         after = case.after(calm, calm + late, besides=passage)
         return f"{subject} is {span(late)} late, and never gets there{after}"
-    number, entry = passage.replied
-    after = case.after(calm, entry.at, before=number, besides=passage)
+    after = case.after(calm, calm + late, before=passage.replied[0], besides=passage)
     return f"{subject} gets there {span(late)} late{after}{case.next_over(after, passage)}"
 
 
@@ -46,7 +45,7 @@ def explain_commit(case: Case) -> str:
     late = case.ladder(case.config.commit_max)
     passage = case.passage(lambda passage: passage.ended)
     if passage is None:
-        return f"a statement of {case.process} commits {span(late)} after its execution"
+        return f"a statement of {called(case.process)} commits {span(late)} after its execution"
     if passage.ended is None:
         return f"{passage.full} holds its locks and never commits"
     number, entry = passage.ended
@@ -71,25 +70,24 @@ def explain_notify(case: Case) -> str:
     late = case.ladder(case.config.hop_max)
     arrival = _arrival(case)
     if arrival is None:
-        return f"what the server notifies {case.process} of is {span(late)} late on its way"
+        return f"what the server notifies {called(case.process)} of is {span(late)} late on its way"
     number, entry, sent = arrival
-    subject = f"{entry.worker}'s notification {case.course.notification(sent)}"
+    subject = f"{called(entry.worker)}'s notification {case.course.notification(sent)}"
     if isinstance(entry.event, e.NotificationDropped):
         return f"{subject} is {span(late)} late, and lost with the connection"
     calm = case.choice.at + case.hop
-    after = case.after(calm, entry.at, before=number)
+    after = case.after(calm, calm + late, before=number)
     return f"{subject} gets there {span(late)} late{after}"
 
 
 def _arrival(case: Case) -> tuple[int, Entry, int] | None:
     """Return what became of the connection's so-manieth notification: they arrive in order."""
-    count = 0
-    for number, entry in case.course.since(0):
-        match entry.event:
-            case e.NotificationDelivered(connection, sent) | e.NotificationDropped(
-                connection, sent
-            ) if word_of(connection) == case.word:
-                if count == case.choice.position:
-                    return number, entry, sent
-                count += 1
-    return None
+    heard = case.course.heard.get(case.word, [])
+    if case.choice.position >= len(heard):
+        return None
+    number, entry = heard[case.choice.position]
+    match entry.event:
+        case e.NotificationDelivered(_, sent) | e.NotificationDropped(_, sent):
+            return number, entry, sent
+        case _:
+            return None

@@ -11,7 +11,7 @@ from simqueue.model.ids import MICROSECONDS
 from simqueue.report.case import Case
 from simqueue.report.course import Numbered, Passage
 from simqueue.report.deeds import few, listed
-from simqueue.report.words import span, words
+from simqueue.report.words import called, span, words
 
 Explained = tuple[int, str]
 """When it struck, and what it did."""
@@ -24,8 +24,10 @@ def explain_strike(case: Case) -> Explained:
     """Say what a fault befell; it strikes some time after it was picked, or never."""
     fault, _, befallen = kind_of(case.choice.key).partition(":")[2].partition("/")
     explain = _AT_ONCE.get(fault)
-    if befallen == "second" or explain is None:
-        return _of_worker(case, fault, timed=befallen == "second")
+    if befallen == "second":
+        return _timed(case, fault)
+    if explain is None:
+        return _aimed(case, fault)
     found = next(_strikes(case, fault), None)
     if found is None or found[1].at != case.choice.at:
         return case.choice.at, _in_vain(case, fault)
@@ -34,37 +36,45 @@ def explain_strike(case: Case) -> Explained:
 
 def _strikes(case: Case, fault: str) -> Iterator[Numbered]:
     """Yield what the log tells of a fault's strikes since the pick."""
-    for number, entry in case.course.since(case.choice.event):
-        match entry.event:
-            case e.FaultStruck(struck, detail) if struck == fault and detail != _ONCE_MORE:
-                yield number, entry
+    for number, entry in case.course.strikes.get(fault, ()):
+        again = getattr(entry.event, "detail", "") == _ONCE_MORE
+        if number >= case.choice.event and not again:
+            yield number, entry
 
 
 def _in_vain(case: Case, fault: str) -> str:
-    what = _NAMES.get(fault, fault)
-    return (
-        f"{what} for {case.process} comes to nothing: what it was for is gone, or faults are over"
-    )
+    whom = called(case.process)
+    return f"{_NAMES.get(fault, fault)} is to strike {whom}, which is down or spared by then"
 
 
 # --- what befalls a worker or the server some time after the pick -------------------------------
 
 
-def _of_worker(case: Case, fault: str, *, timed: bool) -> Explained:
-    passage = None if timed else case.passage(lambda passage: passage.executed)
-    victim = case.process if passage is None else passage.worker
+def _timed(case: Case, fault: str) -> Explained:
+    """Explain a fault that strikes within the second after it was picked."""
     for number, entry in _strikes(case, fault):
-        if timed and entry.at > case.choice.at + MICROSECONDS:
+        if entry.at > case.choice.at + MICROSECONDS:
             break
-        if entry.worker == victim and number not in case.claimed and _is_bare(entry):
+        fits = entry.worker == case.process and number not in case.claimed
+        if fits and _statement_of(entry) is None:
             case.claimed.add(number)
-            where = "" if passage is None else _in_relation(number, entry, passage)
-            return entry.at, _struck(case, (number, entry)) + where
+            return entry.at, _struck(case, (number, entry), "")
     return case.choice.at, _in_vain(case, fault)
 
 
-def _is_bare(entry: Entry) -> bool:
-    return isinstance(entry.event, e.FaultStruck) and entry.event.statement is None
+def _aimed(case: Case, fault: str) -> Explained:
+    """Explain a fault that strikes a worker around a statement."""
+    passage = case.passage(lambda passage: passage.executed)
+    for number, entry in _strikes(case, fault):
+        if passage is not None and _statement_of(entry) == passage.number:
+            where = f", {_in_relation(number, entry, passage)}"
+            return entry.at, _struck(case, (number, entry), where)
+    return case.choice.at, _in_vain(case, fault)
+
+
+def _statement_of(strike: Entry) -> int | None:
+    event = strike.event
+    return event.statement if isinstance(event, e.FaultStruck) else None
 
 
 def _in_relation(number: int, strike: Entry, passage: Passage) -> str:
@@ -73,43 +83,39 @@ def _in_relation(number: int, strike: Entry, passage: Passage) -> str:
     if replied is not None and replied[0] < number:
         later = strike.at - replied[1].at
         when = f"{span(later)} after" if later else "right after"
-        return f", {when} the reply to {passage.full}"
+        return f"{when} the reply to {passage.full}"
     if ended is not None and ended[0] < number:
-        return f", after {passage.full} ended and before the reply got there"
-    return f", before {passage.full} ended"
+        return f"after {passage.full} ended and before the reply got there"
+    return f"before {passage.full} ended"
 
 
-def _struck(case: Case, strike: Numbered) -> str:
+def _struck(case: Case, strike: Numbered, where: str) -> str:
     number, entry = strike
-    running = case.course.running(entry.worker, number)
-    busy = f" while it runs {running}" if running else ""
-    follows = next((each for _, each in case.course.since(number + 1)), None)
-    said = "" if follows is None else words(follows.event)
-    match entry.event:
-        case e.FaultStruck("crash"):
-            return f"{entry.worker} is killed{busy}"
-        case e.FaultStruck("stop"):
-            return f"{entry.worker} is told to stop{busy}"
-        case e.FaultStruck("restart-server" | "crash-server" | "fail-over" as fault):
+    worker, running = entry.worker, case.course.running(entry.worker, number)
+    where = f"{f' while it runs {running}' if running else ''}{where}"
+    follows = next((each for _, each in case.course.since(number + 1)), entry)
+    match entry.event, follows.event:
+        case e.FaultStruck("crash"), _:
+            return f"{worker} is killed{where}"
+        case e.FaultStruck("stop"), _:
+            return f"{worker} is told to stop{where}"
+        case e.FaultStruck("pause"), e.WorkerPaused(duration):
+            said = case.between((entry.at, number), entry.at + duration)
+            meanwhile = f"; meanwhile: {listed(said)}" if said else ""
+            return f"{worker} is paused for {span(duration)}{where}{meanwhile}"
+        case e.FaultStruck("skew"), e.ClockSet(offset):
+            ahead = "ahead of" if offset >= 0 else "behind"
+            return f"{worker}'s clock is set {span(abs(offset))} {ahead} the others'{where}"
+        case e.FaultStruck(fault), _ if fault in _SERVER:
             return f"{_SERVER[fault]}{_emptied(follows)}{_broken(case, number)}"
-        case e.FaultStruck("pause"):
-            return f"{entry.worker} {said}{busy}{_meanwhile(case, strike, follows)}"
         case _:
-            return f"{entry.worker} {said}{busy}"
+            return f"{worker} {words(follows.event)}{where}"
 
 
-def _meanwhile(case: Case, strike: Numbered, pause: Entry | None) -> str:
-    number, entry = strike
-    if pause is None or not isinstance(pause.event, e.WorkerPaused):
+def _emptied(follows: Entry) -> str:
+    if not isinstance(follows.event, e.ServerCrashed):
         return ""
-    said = case.between((entry.at, number), entry.at + pause.event.duration)
-    return f"; meanwhile: {listed(said)}" if said else ""
-
-
-def _emptied(follows: Entry | None) -> str:
-    if follows is None or not isinstance(follows.event, e.ServerCrashed):
-        return ""
-    return f", and empty is {', '.join(follows.event.emptied) or 'no table'}"
+    return f", {listed(follows.event.emptied) or 'no table'} being empty"
 
 
 def _broken(case: Case, number: int) -> str:
@@ -152,33 +158,44 @@ def _disconnected(case: Case, strike: Numbered) -> str:
     if passage is None:
         return f"{worker} loses a connection"
     if passage.executed is None:
-        return f"{worker}'s connection breaks before {passage.full} arrives"
-    unknown = f"{worker} cannot know that it is done"
-    return f"{worker}'s connection breaks after {passage.full} committed: {unknown}"
+        before = f"{passage.title} (statement {passage.number})"
+        return f"{worker}'s connection breaks before {before} arrives"
+    unknown = f"{worker} cannot know how that ended"
+    return f"{worker}'s connection breaks between {passage.full} and the reply: {unknown}"
 
 
 def _slow(case: Case, strike: Numbered) -> str:
     passage, detail = _passage_of(case, strike), getattr(strike[1].event, "detail", "")
+    late, to = _late(detail), "begin" if detail.endswith("to begin") else "commit"
     if passage is None:
-        return f"a statement of {strike[1].worker} takes {detail}"
-    said = f"{passage.full} takes {detail}"
-    until = passage.executed if detail.endswith("to begin") else passage.ended
+        return f"a statement of {strike[1].worker} takes {span(late)} to {to}"
+    until = passage.executed if to == "begin" else passage.ended
+    until = until or passage.replied  # a LISTEN has nothing to execute
+    if until is not None and until[1].at == strike[1].at:
+        return f"{passage.full} would take {span(late)} to commit, if it had anything to"
+    said = f"{passage.full} takes {span(late)} to {to}"
     alone = f"{said}, during which its connection carries nothing else"
     if until is None:
-        said = case.between((strike[1].at, strike[0]), case.end, besides=passage)
-        meanwhile = f"; meanwhile: {listed(said)}" if said else ""
+        others = case.between((strike[1].at, strike[0]), case.end, besides=passage)
+        meanwhile = f"; meanwhile: {listed(others)}" if others else ""
         return f"{alone}, and is not done when the run ends{meanwhile}"
     return f"{alone}{case.after(strike[1].at, until[1].at, before=until[0], besides=passage)}"
 
 
+def _late(detail: str) -> int:
+    """Return how many microseconds a fault says that something takes."""
+    return round(float(detail.partition(" ")[0]) * MICROSECONDS)
+
+
 def _held_up(case: Case, strike: Numbered) -> str:
     number, entry = strike
-    detail = getattr(entry.event, "detail", "")
-    said = f"what the server sends to {entry.worker} is held up for {detail}"
+    late = _late(getattr(entry.event, "detail", ""))
+    said = f"what the server sends to {called(entry.worker)} is held up for {span(late)}"
+    calm = entry.at + case.hop
     for place, other in case.course.since(number):
-        if _was_under_way(other, entry.worker, number) and other.at > entry.at + case.hop:
-            after = case.after(entry.at + case.hop, other.at, before=place)
-            return f"{said}: only then it {case.course.clause(other)}{after}"
+        if _was_under_way(other, entry.worker, number) and other.at > calm:
+            after = case.after(calm, calm + late, before=place)
+            return f"{said}{after}; only then it {case.course.clause(other)}"
     return said
 
 

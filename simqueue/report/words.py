@@ -10,6 +10,7 @@ from simqueue.model.ids import MICROSECONDS, Instant
 _PAYLOAD_SHOWN = 40
 _MILLISECOND = 1_000
 
+_NAMELESS = ("scenario", "server", "supervisor", "world")
 _STATEMENTS = {
     "aggregate_logs": "aggregation of the log",
     "connect": "handshake",
@@ -27,6 +28,7 @@ _STATEMENTS = {
     "listen": "LISTEN",
     "log_jobs": "log",
     "mark_job_as_cancelled": "cancellation",
+    "notify": "NOTIFY",
     "next_deferred_eta": "question for the next deferred job",
     "queued_work": "count of queued jobs",
     "requeue_jobs": "requeue",
@@ -63,6 +65,11 @@ def _long(duration: int) -> str:
 def statement_words(name: str) -> str:
     """Return what a kind of statement is called: ``update_heartbeat`` is a heartbeat."""
     return _STATEMENTS.get(name, name.replace("_", " "))
+
+
+def called(name: str) -> str:
+    """Return what a process is called in a sentence: a worker by its name."""
+    return f"the {name}" if name in _NAMELESS else name
 
 
 def words(event: e.AnyEvent) -> str:

@@ -137,11 +137,13 @@ class Injector:
             case _:
                 self.befall(kind, worker, value)
 
-    def befall(self, kind: FaultKind, worker: Worker, value: int) -> None:
-        """Kill, stop or pause a worker, if it is up."""
+    def befall(
+        self, kind: FaultKind, worker: Worker, value: int, statement: StatementId | None = None
+    ) -> None:
+        """Kill, stop or pause a worker, if it is up, around a ``statement`` or just so."""
         if not worker.alive or self.over:
             return
-        self.tell(worker.name, kind)
+        self.tell(worker.name, kind, statement=statement)
         match kind:
             case "crash":
                 worker.fell()
