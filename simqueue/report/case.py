@@ -60,7 +60,7 @@ class Case:
     ) -> str:
         """Say what came in between, ``", after ..."``."""
         said = self.between((calm, self.choice.event), until, before=before, besides=besides)
-        return f", after {listed(said)}" if said else "; nothing happens meanwhile"
+        return f", after {listed(said)}" if said else "; nothing else happens meanwhile"
 
     def next_over(self, after: str, passage: Passage) -> str:
         """Say which statement had to wait for this one, if something came in between."""

@@ -68,6 +68,11 @@ class Passage:
         return f"{self.title} {self.details}"
 
     @property
+    def own(self) -> str:
+        """As its worker would say: ``its heartbeat (statement 41: beats for job 3)``."""
+        return f"its {statement_words(self.name)} {self.details}"
+
+    @property
     def details(self) -> str:
         """``(statement 41: beats for job 3)``."""
         return f"(statement {self.number}{': ' if self.result else ''}{self.result})"
@@ -178,6 +183,10 @@ class Course:
         for place in range(max(0, number), len(self.entries)):
             yield place, self.entries[place]
 
+    def first_at(self, at: int) -> int:
+        """Return the number of the first entry of an instant."""
+        return bisect_left(self.entries, at, key=lambda entry: entry.at)
+
     def process_of(self, entry: Entry) -> str:
         """Return the name of the process in which it happened."""
         if isinstance(entry.event, (e.StoreEvent, *_OF_THE_SERVER)):
@@ -231,12 +240,11 @@ class Course:
 
 
 def _clause(entry: Entry, passage: Passage) -> str:
-    its = f"its {statement_words(passage.name)} {passage.details}"
     match entry.event:
         case e.StatementSent():
-            return f"sends {its}"
+            return f"sends {passage.own}"
         case e.StatementReplied():
-            return f"gets the reply to {its}"
+            return f"gets the reply to {passage.own}"
         case e.StatementCommitted():
             return f"executes {passage.full}"
         case e.StatementHeld(_, None):

@@ -16,6 +16,7 @@ _BY_THE_WAY = (e.TableChanged, e.IdsBurned, e.NotificationSent)
 _PLURALS: dict[type, str] = {
     e.JobEnqueued: "enqueues jobs",
     e.JobPicked: "picks jobs",
+    e.JobLogged: "logs jobs",
     e.JobDeleted: "clears jobs",
     e.JobRequeued: "re-queues held jobs",
 }
@@ -38,6 +39,8 @@ def _sort(entry: Entry) -> tuple[str, object]:
             return "JobPicked", stale
         case e.JobEnqueued():
             return "JobEnqueued", _due(entry)
+        case e.JobLogged(_, status):
+            return "JobLogged", status
         case _:
             return type(event).__name__, None
 
@@ -48,7 +51,8 @@ def _together(alike: Sequence[Entry]) -> list[str]:
     if len(alike) == 1 or plural is None or getattr(first, "stale", False):
         return list(map(_alone, alike))
     numbers = [str(getattr(entry.event, "job_id", "")) for entry in alike]
-    return [f"{plural} {few(numbers, _NUMBERS_SHOWN)}{_due(alike[0])}"]
+    tail = f" {first.status}" if isinstance(first, e.JobLogged) else _due(alike[0])
+    return [f"{plural} {few(numbers, _NUMBERS_SHOWN)}{tail}"]
 
 
 def _alone(entry: Entry) -> str:

@@ -51,24 +51,29 @@ def _explain(case: Case) -> tuple[int, str]:
 
 
 def _order(case: Case) -> str:
-    who, first = case.course.name_of(case.choice.who), case.process
-    did, then = _step_of(case, who), _step_of(case, first)
-    said = f"{called(who)} goes before {called(first)}, whose turn it was"
-    if did and then:
-        return f"{said}: {called(who)} {did}, then {called(first)} {then}"
-    if did or then:
-        return f"{said}: {called(who)} {did}" if did else f"{said}; {called(first)} {then}"
-    return f"{said}; the log shows nothing of either step"
+    who = called(case.course.name_of(case.choice.who)) or "another process"
+    first = called(case.process)
+    said = f"{who} goes before {first}, whose turn it was"
+    did, then = _step_of(case, case.choice.who), _step_of(case, case.word)
+    if did and then and did[0] > then[0]:
+        did = None  # in another step, when it was its turn
+    if did is None:
+        known = (
+            "the log shows nothing of either step" if then is None else f"then {first} {then[1]}"
+        )
+        return f"{said}; {known}"
+    return f"{said}: {who} {did[1]}" + (f", then {first} {then[1]}" if then else "")
 
 
-def _step_of(case: Case, process: str) -> str:
-    """Return what a process did first in the instant of a choice."""
-    for _, entry in case.course.since(case.choice.event):
+def _step_of(case: Case, word: str) -> tuple[int, str] | None:
+    """Return what the log first tells of a process in the instant of a choice."""
+    process = case.course.name_of(word.removesuffix("/thread"))
+    for number, entry in case.course.since(case.choice.event):
         if entry.at > case.choice.at:
             break
-        if case.course.process_of(entry) == process.removesuffix("/thread"):
-            return case.course.clause(entry)
-    return ""
+        if case.course.process_of(entry) == process:
+            return number, case.course.clause(entry)
+    return None
 
 
 def _lag(case: Case) -> str:
@@ -87,7 +92,7 @@ def _thread(case: Case) -> str:
     late = case.ladder(case.config.hop_max)
     running = case.course.running(case.process, case.choice.event)
     by = f" (it runs {running})" if running else ""
-    after = case.after(case.choice.at, case.choice.at + late)
+    after = case.after(case.choice.at, case.choice.at + late - 1)
     return f"{case.process}'s call in a thread{by} begins {span(late)} late{after}"
 
 
@@ -103,17 +108,15 @@ def _back(case: Case) -> str:
 
 
 def _comeback(case: Case, calm: int) -> str:
+    """Say how long a worker is down: from its end, which is in the instant of the pick or later."""
     ended: Entry | None = None
-    for number, entry in case.course.since(case.choice.event - 2):
-        if entry.worker != case.process:
-            continue
+    for number, entry in case.course.since(case.course.first_at(case.choice.at)):
         match entry.event:
-            case e.WorkerCrashed() | e.WorkerExited() if ended is None:
-                ended = entry
-            case e.WorkerStarted() if ended is not None:
-                down = entry.at - ended.at
+            case e.WorkerCrashed() | e.WorkerExited() if entry.worker == case.process:
+                ended = ended or entry
+            case e.WorkerStarted() if entry.worker == case.process and ended is not None:
                 after = case.after(ended.at + calm, entry.at, before=number)
-                took = f"is down for {span(down)} before it is started again"
+                took = f"is down for {span(entry.at - ended.at)} before it is started again"
                 return f"{case.process} {took} ({span(calm)} when calm){after}"
     return f"{case.process} is not started again before the run ends"
 
@@ -122,16 +125,18 @@ def _comeback(case: Case, calm: int) -> str:
 
 
 def _chosen(case: Case) -> str:
-    return f"{_drawer(case)} picks option {case.choice.value + 1} of {case.choice.of} (sim.choice)"
+    return (
+        f"{_drawer(case)} gets option {case.choice.value + 1} of {case.choice.of} from sim.choice"
+    )
 
 
 def _chance(case: Case) -> str:
-    return f"{_drawer(case)} has luck say yes (sim.chance)"
+    return f"{_drawer(case)} gets yes from sim.chance"
 
 
 def _random(case: Case) -> str:
     share = case.choice.value / case.choice.of
-    return f"{_drawer(case)} draws {share:.3f} of the range (sim.random), where calm is 0"
+    return f"{_drawer(case)} gets {share:.3f} of the range from sim.random, not 0"
 
 
 def _drawer(case: Case) -> str:

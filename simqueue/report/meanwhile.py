@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from simqueue.model import events as e
+from simqueue.model.events import Entry
 from simqueue.report.course import Course, Numbered, Passage
 from simqueue.report.words import called, moment, words
 
@@ -24,7 +25,7 @@ _TELLING = (
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Something that went on, in words that can follow "after"; ``weight`` is less for a read."""
+    """Something that went on, in words that can follow "after"; a ``weight`` of 0 is a read's."""
 
     place: tuple[int, int]
     said: str
@@ -66,7 +67,8 @@ def render_meanwhile(
     """
     deeds = list(_deeds(course, since, until, besides))
     telling = [deed for deed in deeds if deed.weight] or deeds
-    ranked = sorted(telling, key=lambda deed: (not deed.subjects & about, -deed.weight, deed.place))
+    once = {deed.said: deed for deed in reversed(telling)}.values()
+    ranked = sorted(once, key=lambda deed: (not deed.subjects & about, -deed.weight, deed.place))
     shown = sorted(ranked[:_SHOWN], key=lambda deed: deed.place)
     left = len(ranked) - len(shown)
     return [deed.said for deed in shown] + ([f"{left} more"] if left else [])
@@ -78,11 +80,18 @@ def _deeds(
     for number, entry in course.since(since[1]):
         if number >= until[1] or entry.at > until[0]:
             break
-        if entry.at > since[0] and not (besides and course.passage_of(entry) is besides):
+        passage = course.passage_of(entry)
+        other = passage is None or passage is not besides
+        if other and (entry.at > since[0] or _would_be_second(entry, passage, since)):
             deed = _deed(course, (number, entry))
             if deed is not None:
                 yield deed
     yield from _due(course, since[0], until)
+
+
+def _would_be_second(entry: Entry, passage: Passage | None, since: tuple[int, int]) -> bool:
+    """Return whether a statement reached the server in the instant, but was sent later."""
+    return entry.at == since[0] and passage is not None and passage.sent[0] >= since[1]
 
 
 def _deed(course: Course, numbered: Numbered) -> Deed | None:
@@ -93,7 +102,7 @@ def _deed(course: Course, numbered: Numbered) -> Deed | None:
         if passage is None:
             return None
         about = subjects_of_statement(passage)
-        return Deed(place, passage.short, about, 2 if passage.result and about else 0)
+        return Deed(place, passage.short, about, 3 if passage.result and about else 0)
     if isinstance(entry.event, e.NotificationDelivered):
         told = isinstance(course.entries[entry.event.sent].event, e.TableChanged)
         return Deed(place, f"{called(entry.worker)} {course.clause(entry)}", frozenset(), int(told))
@@ -113,4 +122,4 @@ def _due(course: Course, since: int, until: tuple[int, int]) -> Iterator[Deed]:
             what = course.label(noun, whose)
             tick = f"the tick of {what} at {moment(at)}"
             said = tick if noun == "schedule" else f"{what} is due at {moment(at)}"
-            yield Deed((at, 0), said, frozenset({(noun, whose)}), 3)
+            yield Deed((at, 0), said, frozenset({(noun, whose)}), 4)

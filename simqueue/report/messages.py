@@ -49,9 +49,10 @@ def explain_commit(case: Case) -> str:
     if passage.ended is None:
         return f"{passage.full} holds its locks and never commits"
     number, entry = passage.ended
-    after = case.after(case.choice.at, entry.at, before=number, besides=passage)
+    after = case.after(case.choice.at - 1, entry.at, before=number, besides=passage)
     said = f"{passage.full} commits {span(late)} after it was executed"
-    return f"{said}{_waiters(case, passage)}{after}{case.next_over(after, passage)}"
+    waiters = _waiters(case, passage)
+    return f"{said}{waiters or after}{case.next_over(after, passage)}"
 
 
 def _waiters(case: Case, passage: Passage) -> str:

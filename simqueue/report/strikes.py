@@ -11,7 +11,7 @@ from simqueue.model.ids import MICROSECONDS
 from simqueue.report.case import Case
 from simqueue.report.course import Numbered, Passage
 from simqueue.report.deeds import few, listed
-from simqueue.report.words import called, span, words
+from simqueue.report.words import called, span
 
 Explained = tuple[int, str]
 """When it struck, and what it did."""
@@ -83,10 +83,11 @@ def _in_relation(number: int, strike: Entry, passage: Passage) -> str:
     if replied is not None and replied[0] < number:
         later = strike.at - replied[1].at
         when = f"{span(later)} after" if later else "right after"
-        return f"{when} the reply to {passage.full}"
+        return f"{when} the reply to {passage.own}"
+    did = "failed" if ended and isinstance(ended[1].event, e.StatementFailed) else "committed"
     if ended is not None and ended[0] < number:
-        return f"after {passage.full} ended and before the reply got there"
-    return f"before {passage.full} ended"
+        return f"after {passage.own} {did} and before the reply got there"
+    return f"before {passage.own} {did}"
 
 
 def _struck(case: Case, strike: Numbered, where: str) -> str:
@@ -100,7 +101,7 @@ def _struck(case: Case, strike: Numbered, where: str) -> str:
         case e.FaultStruck("stop"), _:
             return f"{worker} is told to stop{where}"
         case e.FaultStruck("pause"), e.WorkerPaused(duration):
-            said = case.between((entry.at, number), entry.at + duration)
+            said = case.between((entry.at, number), entry.at + duration - 1)
             meanwhile = f"; meanwhile: {listed(said)}" if said else ""
             return f"{worker} is paused for {span(duration)}{where}{meanwhile}"
         case e.FaultStruck("skew"), e.ClockSet(offset):
@@ -109,7 +110,17 @@ def _struck(case: Case, strike: Numbered, where: str) -> str:
         case e.FaultStruck(fault), _ if fault in _SERVER:
             return f"{_SERVER[fault]}{_emptied(follows)}{_broken(case, number)}"
         case _:
-            return f"{worker} {words(follows.event)}{where}"
+            return f"{worker}'s connection breaks{where}{_with_it(case, strike)}"
+
+
+def _with_it(case: Case, strike: Numbered) -> str:
+    """Say which statement was lost with a connection."""
+    number, entry = strike
+    for _, other in case.course.since(number):
+        if isinstance(other.event, e.ConnectionLost) and other.worker == entry.worker:
+            passage = case.course.passage_of(other)
+            return "" if passage is None else f", and {passage.own} gets no reply"
+    return ""
 
 
 def _emptied(follows: Entry) -> str:
@@ -158,10 +169,9 @@ def _disconnected(case: Case, strike: Numbered) -> str:
     if passage is None:
         return f"{worker} loses a connection"
     if passage.executed is None:
-        before = f"{passage.title} (statement {passage.number})"
-        return f"{worker}'s connection breaks before {before} arrives"
+        return f"{worker}'s connection breaks before {passage.own} arrives"
     unknown = f"{worker} cannot know how that ended"
-    return f"{worker}'s connection breaks between {passage.full} and the reply: {unknown}"
+    return f"{worker}'s connection breaks between {passage.own} and the reply: {unknown}"
 
 
 def _slow(case: Case, strike: Numbered) -> str:
@@ -179,7 +189,7 @@ def _slow(case: Case, strike: Numbered) -> str:
         others = case.between((strike[1].at, strike[0]), case.end, besides=passage)
         meanwhile = f"; meanwhile: {listed(others)}" if others else ""
         return f"{alone}, and is not done when the run ends{meanwhile}"
-    return f"{alone}{case.after(strike[1].at, until[1].at, before=until[0], besides=passage)}"
+    return f"{alone}{case.after(strike[1].at - 1, until[1].at, before=until[0], besides=passage)}"
 
 
 def _late(detail: str) -> int:
