@@ -9,9 +9,10 @@ from datetime import timedelta
 from simqueue.model.choice import Choice
 from simqueue.model.config import Config
 from simqueue.model.delays import ladder
-from simqueue.report.course import Course, Numbered, Passage
-from simqueue.report.deeds import listed
-from simqueue.report.meanwhile import Subject, render_meanwhile, subjects_of_statement
+from simqueue.report.course import Course, Numbered, Passage, Subject
+from simqueue.report.deeds import few, listed
+from simqueue.report.meanwhile import render_meanwhile, subjects_of_statement
+from simqueue.report.words import called
 
 _US = timedelta(microseconds=1)
 _NEVER = 1 << 62
@@ -62,10 +63,18 @@ class Case:
         said = self.between((calm, self.choice.event), until, before=before, besides=besides)
         return f", after {listed(said)}" if said else "; nothing else happens meanwhile"
 
-    def next_over(self, after: str, passage: Passage) -> str:
-        """Say which statement had to wait for this one, if something came in between."""
-        follows = self.course.next_over(passage) if after.startswith(", after") else None
-        return "" if follows is None else f"; only then goes out {follows.full}"
+    def sequel(self, after: str, passage: Passage) -> str:
+        """Say what had to wait for a statement's reply, if something came in between."""
+        follows = self.course.sequel(passage) if after.startswith(", after") else None
+        if follows is None:
+            return ""
+        return f"; only then {called(follows.worker)} {self.course.clause(follows)}"
+
+    def busy(self, worker: str, number: int) -> str:
+        """Return what a worker runs at an entry, ``" while it runs job 3 (charge)"``, or ``""``."""
+        running = self.course.running(worker, number)
+        running.sort(key=lambda each: each[0] not in self.about)
+        return f" while it runs {few([said for _, said in running])}" if running else ""
 
     def passage(self, open_at: Callable[[Passage], Numbered | None]) -> Passage | None:
         """Return the statement of the choice: the last that was sent before it, and is not so far.

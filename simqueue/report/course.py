@@ -11,11 +11,14 @@ from dataclasses import dataclass, field
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.ids import StatementId
-from simqueue.report.deeds import few, render_deeds
+from simqueue.report.deeds import render_deeds
 from simqueue.report.words import called, statement_words, task_words, words
 
 Numbered = tuple[int, Entry]
 """An entry and its number in the log."""
+
+Subject = tuple[str, int]
+"""A job or a schedule: ``("job", 3)``."""
 
 _SEARCHES = {"dequeue", "fetch_schedule"}
 _PAYLOADS = {"cancellation_event": "cancellation", "health_check_event": "health check"}
@@ -53,9 +56,8 @@ class Passage:
         if self.ended is not None and isinstance(self.ended[1].event, e.StatementFailed):
             return f"fails with {self.ended[1].event.sqlstate}"
         said = render_deeds(self.did)
-        if not said and self.name in _SEARCHES:
-            return "never executed" if self.ended is None else "finds nothing"
-        return said
+        searched = self.name in _SEARCHES and self.ended is not None
+        return said or ("finds nothing" if searched else "")
 
     @property
     def short(self) -> str:
@@ -161,17 +163,18 @@ class Course:
             return self.statements.get(statement)
         return None if entry.cause is None else self._of_commit.get(entry.cause)
 
-    def next_over(self, passage: Passage) -> Passage | None:
-        """Return the statement that was sent over the same connection as soon as this was done."""
-        if passage.replied is None:
-            return None
-        for _, entry in self.since(passage.replied[0]):
-            if entry.at > passage.replied[1].at:
+    def sequel(self, passage: Passage) -> Entry | None:
+        """Return what a reply led to at once: a handler's start, else the connection's next use."""
+        used: Entry | None = None
+        for _, entry in () if passage.replied is None else self.since(passage.replied[0]):
+            if passage.replied is None or entry.at > passage.replied[1].at:
                 break
             match entry.event:
-                case e.StatementSent(statement, connection) if connection == passage.connection:
-                    return self.statements[statement]
-        return None
+                case e.HandlerStarted() if entry.worker == passage.worker:
+                    return entry
+                case e.StatementSent(_, connection) if connection == passage.connection:
+                    used = used or entry
+        return used
 
     def sent_over(self, word: str, name: str, before: int) -> Iterator[Passage]:
         """Yield a connection's statements of that name sent before an entry, the last one first."""
@@ -223,20 +226,29 @@ class Course:
             return f"hears {self.notification(entry.event.sent)}"
         return words(entry.event) if passage is None else _clause(entry, passage)
 
-    def running(self, worker: str, number: int) -> str:
-        """Return the jobs and schedules whose handlers a worker runs at an entry, or ``""``."""
-        open_: Counter[str] = Counter()
+    def running(self, worker: str, number: int) -> list[tuple[Subject, str]]:
+        """Return the jobs and schedules whose handlers a worker runs at an entry, and their words.
+
+        They are in the order in which they began.
+        """
+        begun: Counter[tuple[Subject, str]] = Counter()
         for place, entry in self._doings.get(worker, ()):
             if place >= number:
                 break
             match entry.event:
-                case e.HandlerStarted():
-                    open_[task_words(entry.event)] += 1
-                case e.HandlerFinished() | e.HandlerRaised():
-                    open_[task_words(entry.event)] -= 1
+                case e.HandlerStarted() as event:
+                    begun[_subject(event), task_words(event)] += 1
+                case e.HandlerFinished() | e.HandlerRaised() as event:
+                    begun[_subject(event), task_words(event)] -= 1
                 case e.WorkerStarted():
-                    open_.clear()
-        return few(list(+open_))
+                    begun.clear()
+        return list(+begun)
+
+
+def _subject(event: e.HandlerStarted | e.HandlerFinished | e.HandlerRaised) -> Subject:
+    if event.job_id is not None:
+        return "job", event.job_id
+    return "schedule", event.schedule_id or 0
 
 
 def _clause(entry: Entry, passage: Passage) -> str:

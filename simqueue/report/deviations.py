@@ -9,8 +9,7 @@ from simqueue.model.choice import kind_of
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.case import Case
-from simqueue.report.course import Course
-from simqueue.report.meanwhile import Subject
+from simqueue.report.course import Course, Subject
 from simqueue.report.messages import (
     explain_commit,
     explain_notify,
@@ -90,10 +89,9 @@ def _lag(case: Case) -> str:
 
 def _thread(case: Case) -> str:
     late = case.ladder(case.config.hop_max)
-    running = case.course.running(case.process, case.choice.event)
-    by = f" (it runs {running})" if running else ""
+    busy = case.busy(case.process, case.choice.event)
     after = case.after(case.choice.at, case.choice.at + late - 1)
-    return f"{case.process}'s call in a thread{by} begins {span(late)} late{after}"
+    return f"{case.process}'s call in a thread begins {span(late)} late{busy}{after}"
 
 
 # --- supervisors ------------------------------------------------------------------------------

@@ -9,11 +9,8 @@ from operator import itemgetter
 
 from simqueue.model import events as e
 from simqueue.model.events import Entry
-from simqueue.report.course import Course, Numbered, Passage
+from simqueue.report.course import Course, Numbered, Passage, Subject
 from simqueue.report.words import called, moment, words
-
-Subject = tuple[str, int]
-"""A job or a schedule: ``("job", 3)``."""
 
 _SHOWN = 2
 _TELLING = (

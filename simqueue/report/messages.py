@@ -21,7 +21,7 @@ def explain_request(case: Case) -> str:
         return f"{passage.full} is {span(late)} late on its way, and nothing comes of it"
     reached = None if passage.executed is None else passage.executed[0]
     after = case.after(calm, calm + late, before=reached, besides=passage)
-    follows = case.next_over(after, passage)
+    follows = case.sequel(after, passage)
     return f"{passage.full} reaches the server {span(late)} late{after}{follows}"
 
 
@@ -37,7 +37,7 @@ def explain_reply(case: Case) -> str:
         after = case.after(calm, calm + late, besides=passage)
         return f"{subject} is {span(late)} late, and never gets there{after}"
     after = case.after(calm, calm + late, before=passage.replied[0], besides=passage)
-    return f"{subject} gets there {span(late)} late{after}{case.next_over(after, passage)}"
+    return f"{subject} gets there {span(late)} late{after}{case.sequel(after, passage)}"
 
 
 def explain_commit(case: Case) -> str:
@@ -52,7 +52,7 @@ def explain_commit(case: Case) -> str:
     after = case.after(case.choice.at - 1, entry.at, before=number, besides=passage)
     said = f"{passage.full} commits {span(late)} after it was executed"
     waiters = _waiters(case, passage)
-    return f"{said}{waiters or after}{case.next_over(after, passage)}"
+    return f"{said}{waiters or after}{case.sequel(after, passage)}"
 
 
 def _waiters(case: Case, passage: Passage) -> str:

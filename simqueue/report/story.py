@@ -10,9 +10,9 @@ from simqueue.model import events as e
 from simqueue.model.choice import kind_of
 from simqueue.model.failure import Failure
 from simqueue.model.trace import Trace
+from simqueue.report.course import Subject
 from simqueue.report.deviations import render_deviations
 from simqueue.report.lines import Numbered, concerns, render_line, render_lines
-from simqueue.report.meanwhile import Subject
 from simqueue.report.words import moment
 
 TAIL = 40
@@ -87,7 +87,7 @@ def _deviations(trace: Trace) -> str:
     """Explain the choices that were not 0 if they are few, else count them by kind."""
     counts = Counter(kind_of(choice.key) for choice in trace.choices)
     if not counts:
-        return "Deviations from calm: none"
+        return "Deviations from calm: none" + ("" if trace.outcome.passed else "; it fails even so")
     total = f"Deviations from calm: {counts.total()}"
     if counts.total() <= DEVIATIONS_TOLD:
         return "\n".join([total, *render_deviations(trace, _named(trace.outcome.failure))])

@@ -92,8 +92,7 @@ def _in_relation(number: int, strike: Entry, passage: Passage) -> str:
 
 def _struck(case: Case, strike: Numbered, where: str) -> str:
     number, entry = strike
-    worker, running = entry.worker, case.course.running(entry.worker, number)
-    where = f"{f' while it runs {running}' if running else ''}{where}"
+    worker, where = entry.worker, f"{case.busy(entry.worker, number)}{where}"
     follows = next((each for _, each in case.course.since(number + 1)), entry)
     match entry.event, follows.event:
         case e.FaultStruck("crash"), _:
@@ -161,17 +160,19 @@ def _rejected(case: Case, strike: Numbered) -> str:
     follows = next((each for _, each in case.course.since(ended[0] + 1)), None)
     gone = follows is not None and isinstance(follows.event, (e.ConnectionLost, e.Listening))
     title = f"{passage.title} (statement {passage.number})"
-    return f"{title} is rejected: {said}" + (", and its connection breaks" if gone else "")
+    lost = f", and its connection breaks{case.busy(passage.worker, strike[0])}"
+    return f"{title} is rejected: {said}{lost if gone else ''}"
 
 
 def _disconnected(case: Case, strike: Numbered) -> str:
     passage, worker = _passage_of(case, strike), strike[1].worker
     if passage is None:
         return f"{worker} loses a connection"
+    busy = case.busy(worker, strike[0])
+    said = f"{worker}'s connection breaks{busy}{',' if busy else ''}"
     if passage.executed is None:
-        return f"{worker}'s connection breaks before {passage.own} arrives"
-    unknown = f"{worker} cannot know how that ended"
-    return f"{worker}'s connection breaks between {passage.own} and the reply: {unknown}"
+        return f"{said} before {passage.own} arrives"
+    return f"{said} between {passage.own} and the reply: {worker} cannot know how that ended"
 
 
 def _slow(case: Case, strike: Numbered) -> str:

@@ -109,7 +109,7 @@ EXPLAINED = [
         (
             "+1.000400s  a's dequeue (statement 52: finds nothing) reaches the server 5.84 ms "
             "late, after b's dequeue (picks jobs 1 and 2), b starts to run job 1 (charge) and 1"
-            " more; only then goes out a's fetch of due schedules (statement 59: finds nothing)"
+            " more; only then a sends its fetch of due schedules (statement 59: finds nothing)"
         ),
     ),
     (
@@ -117,8 +117,7 @@ EXPLAINED = [
         (
             "+1.000600s  the reply to a's dequeue (statement 52: picks jobs 1 and 2) gets there"
             " 5.84 ms late, after b's count of eligible jobs, b's question for the next "
-            "deferred job and 2 more; only then goes out a's fetch of due schedules (statement "
-            "58: finds nothing)"
+            "deferred job and 2 more; only then a starts to run job 1 (charge)"
         ),
     ),
     (
@@ -126,8 +125,7 @@ EXPLAINED = [
         (
             "+1.000600s  a's dequeue (statement 52: picks jobs 1 and 2) commits 5.84 ms after "
             "it was executed, after b's dequeue (finds nothing), b's count of eligible jobs and"
-            " 1 more; only then goes out a's fetch of due schedules (statement 56: finds "
-            "nothing)"
+            " 1 more; only then a starts to run job 1 (charge)"
         ),
     ),
     (
@@ -214,8 +212,8 @@ EXPLAINED = [
     (
         (in_a_thread, "a thread", 0, 50, CALM),
         (
-            "+1.000800s  a's call in a thread (it runs job 1 (charge)) begins 29.9 ms late, "
-            "after a's dequeue (finds nothing), a's count of eligible jobs and 3 more"
+            "+1.000800s  a's call in a thread begins 29.9 ms late while it runs job 1 (charge),"
+            " after a's dequeue (finds nothing), a's count of eligible jobs and 3 more"
         ),
     ),
     (
@@ -288,8 +286,7 @@ EXPLAINED = [
     (
         (two_workers, "a QueueManager.run dequeue disaster:disconnect/dequeue", 1, 1, ALL),
         (
-            "+1.000600s  a's connection breaks before its dequeue (statement 52: never "
-            "executed) arrives"
+            "+1.000600s  a's connection breaks before its dequeue (statement 52) arrives"
         ),
     ),
     (

@@ -18,9 +18,9 @@ Traceback (most recent call last):
 ValueError: no money
 
 Deviations from calm: 3
-    +0.001000s  a reply to a is 12 us late
-    +0.001200s  b goes before a, whose turn it was; then a starts to run job 1 (charge)
-    +0.001500s  a reply to a is 10 us late
+   +0.001000s  a reply to a is 12 us late
+   +0.001200s  b goes before a, whose turn it was; then a starts to run job 1 (charge)
+   +0.001500s  a reply to a is 10 us late
 
 What happened to job 1:
       #0    +0.000200s  scenario enqueues job 1 (charge): b'x'
