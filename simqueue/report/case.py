@@ -81,7 +81,7 @@ class Case:
 
         ``open_at`` returns the entry at which a statement has come so far.
         """
-        event, name = self.choice.event, self.choice.key.split(" ")[-2]
+        event, name = self.choice.event, "".join(self.choice.key.split(" ")[-2:-1])
         for passage in self.course.sent_over(self.word, name, event):
             reached = open_at(passage)
             if reached is None or reached[0] >= event:

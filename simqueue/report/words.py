@@ -10,7 +10,7 @@ from simqueue.model.ids import MICROSECONDS, Instant
 _PAYLOAD_SHOWN = 40
 _MILLISECOND = 1_000
 
-_NAMELESS = ("scenario", "server", "supervisor", "world")
+_NAMELESS = ("faults", "scenario", "server", "supervisor", "world")
 _STATEMENTS = {
     "aggregate_logs": "aggregation of the log",
     "connect": "handshake",

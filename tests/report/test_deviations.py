@@ -4,12 +4,14 @@ import asyncio
 import re
 from datetime import timedelta
 
+import msgspec
 import pytest
 from pgqueuer import RetryRequested
 
 from simqueue import Config, Faults, InMemoryQueries, run
-from simqueue.model.choice import kind_of
+from simqueue.model.choice import Choice, kind_of
 from simqueue.model.config import FAULT_KINDS
+from simqueue.model.ids import Instant
 from simqueue.report.deviations import render_deviations
 
 CALM = Config()
@@ -478,6 +480,19 @@ def test_a_fault_that_finds_nobody_is_said_to():
 
     (line,) = told(scenario, "a second disaster:crash/second", {0: 1}, ALL)
     assert line == "+1.000000s  a crash is to strike a, which is down or spared by then"
+
+
+def test_a_choice_that_the_log_does_not_bear_out_has_a_line_all_the_same(trace):
+    kinds = (
+        "request", "reply", "commit", "notify", "order", "lag", "thread", "restart", "back",
+        "choice", "chance", "random", "disaster:crash/dequeue", "mishap:slow/dequeue",
+        "mishap:late-notify/notify", "disaster:pause/second", "of a later release",
+    )  # fmt: skip
+    choices = [Choice(f"z {kind}", 0, 1, 64, Instant(10**9), 99) for kind in kinds]
+    lone = [Choice(kind, 0, 1, 64, Instant(0), 0) for kind in kinds]
+    for events in ((), trace.events):
+        odd = msgspec.structs.replace(trace, events=events, choices=(*choices, *lone))
+        assert len(render_deviations(odd)) == 2 * len(kinds)
 
 
 def test_lines_are_in_the_order_of_virtual_time():
