@@ -5,10 +5,8 @@
 ``priorities``  likewise: probabilistic concurrency testing
 ``mutation``    likewise: another run's picks with something new in places
 ``survey``      likewise: writes down what every pick was one of
-``delays``      the ladder from a picked integer to a duration
 """
 
-from simqueue.choices.delays import RUNGS, ladder
 from simqueue.choices.door import Choices, Draws, Stream
 from simqueue.choices.sources import (
     DISASTER,
@@ -28,7 +26,6 @@ __all__ = [
     "EACH_SECOND",
     "MISHAP",
     "OPTIONS_OF_A_SECOND",
-    "RUNGS",
     "Calm",
     "Choices",
     "Draws",
@@ -38,5 +35,4 @@ __all__ = [
     "Seeded",
     "Source",
     "Stream",
-    "ladder",
 ]

@@ -8,8 +8,8 @@ from simqueue.choices.sources import Deviations, Named, Source, Values
 from simqueue.model.choice import Choice, Recorded, by_key
 from simqueue.model.ids import Instant
 
-Keep = Callable[[str, int, int, int], object]
-"""Takes the key, the position, the value and the number of options of a pick that was not 0."""
+Keep = Callable[[str, int, int, int, str], object]
+"""Takes what is kept of a pick that was not 0: key, position, value, number of options, who."""
 
 
 class Stream:
@@ -40,7 +40,7 @@ class Stream:
             return 0
         value = self._source.after_gap(n, among)
         if value:
-            self._keep(self._key, self._upcoming, value, n)
+            self._keep(self._key, self._upcoming, value, n, among[value].name if among else "")
         self.quiet = self._source.gap()
         self._upcoming += 1 + self.quiet
         return value
@@ -66,7 +66,7 @@ class Draws:
     def _kept(self, value: int, n: int) -> int:
         self._position += 1
         if value:
-            self._keep(self._key, self._position, value, n)
+            self._keep(self._key, self._position, value, n, "")
         return value
 
 
@@ -106,6 +106,6 @@ class Choices:
         """Return the picks that were not 0, by key and position; keys are sorted."""
         return by_key(self.kept)
 
-    def _keep(self, key: str, position: int, value: int, n: int) -> None:
+    def _keep(self, key: str, position: int, value: int, n: int, who: str) -> None:
         at, event = self.moment()
-        self.kept.append(Choice(key, position, value, n, Instant(at), event))
+        self.kept.append(Choice(key, position, value, n, Instant(at), event, who))

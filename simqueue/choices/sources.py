@@ -7,8 +7,8 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Protocol
 
-from simqueue.choices.delays import RUNGS
 from simqueue.model.choice import Recorded, kind_of
+from simqueue.model.delays import RUNGS
 
 _EIGHT_WORDS = Struct("<8Q")
 _MILLION = 1_000_000

@@ -18,7 +18,8 @@ Recorded = dict[str, dict[int, int]]
 class Choice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One pick that was not 0: ``value`` of ``of`` options, the ``position``-th pick of ``key``.
 
-    It was made ``at`` so many virtual microseconds, when the log held ``event`` events.
+    It was made ``at`` so many virtual microseconds, when the log held ``event`` events. ``who`` is
+    the name of the option, where the options are somebody.
     """
 
     key: str
@@ -27,6 +28,7 @@ class Choice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     of: int
     at: Instant
     event: int
+    who: str = ""
 
 
 def by_key(choices: Iterable[Choice]) -> Recorded:

@@ -6,9 +6,9 @@ from bisect import bisect_left
 from collections.abc import Callable, Hashable, Sequence
 from datetime import timedelta
 
-from simqueue.choices import ladder
 from simqueue.model.choice import Choice, actor_of, kind_of
 from simqueue.model.config import Config
+from simqueue.model.delays import ladder
 from simqueue.search.attempts import Attempts, Place, place_of, valued
 from simqueue.sim.parts import parts_of, value_of
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-from simqueue.choices import Choices, ladder
+from simqueue.choices import Choices
 from simqueue.model.choice import key_of
+from simqueue.model.delays import ladder
 from simqueue.sim.handles import Handle, Timer
 from simqueue.sim.process import HOME, Process
 

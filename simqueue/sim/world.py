@@ -14,10 +14,11 @@ from pgqueuer.domain.errors import FailingListenerError
 
 from simqueue.adapter.connection import AMBIENT
 from simqueue.adapter.installed import names_in_force, semantics_in_force
-from simqueue.choices import Choices, ladder
+from simqueue.choices import Choices
 from simqueue.errors import PostgresError, RefusedError
 from simqueue.model.choice import key_of
 from simqueue.model.config import Config
+from simqueue.model.delays import ladder
 from simqueue.model.events import (
     AnyEvent,
     ConnectionRefused,
