@@ -13,6 +13,7 @@ import os
 import shlex
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
 MARKER = "simqueue"
 FIXTURE = "sim"
 _RUNS = 100
+_SHRINK_RUNS = 400
+_SHRINKING = timedelta(seconds=30)
 _TARGET = "pytest:"
-_OPTIONS = ("runs", "seed", "config", "faults", "without")
+_OPTIONS = ("runs", "seed", "strategy", "config", "faults", "without")
 _NOT_ASYNC = "ignore:The test .* is marked with '@pytest.mark.asyncio':pytest.PytestWarning"
 """A module may mark all its tests for pytest-asyncio, also those that are not for it."""
 _REMARK = "simqueue"
@@ -58,6 +61,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=".simqueue/failures",
         help="where failed runs are saved (default: %(default)s)",
     )
+    group.addoption(
+        "--simqueue-shrink-runs",
+        type=int,
+        default=_SHRINK_RUNS,
+        metavar="N",
+        help="runs to spend on making a failure simpler, 0 for none (default: %(default)s)",
+    )
     group.addoption("--simqueue-exact", action="store_true", help="end a replay where it diverges")
     # How `simqueue replay` hears what became of a test; nothing for people to type.
     group.addoption("--simqueue-verdict", help=argparse.SUPPRESS)
@@ -67,11 +77,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known; read the trace that is to be replayed."""
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(runs=..., seed=..., faults=..., without=..., config=...): run this `async def "
-        "test(sim)` in simulated worlds, once per seed.",
+        f"{MARKER}({'=..., '.join(_OPTIONS)}=...): run this `async def test(sim)` in simulated "
+        "worlds, as many as `runs` says.",
     )
     _check_number(config, "--simqueue-runs", 1)
     _check_number(config, "--simqueue-seed", 0)
+    _check_number(config, "--simqueue-shrink-runs", 0)
     path = config.getoption("--simqueue-replay")
     config.stash[_TRACE] = None if path is None else _load(path)
     # Now: a test may change the current directory.
@@ -291,6 +302,7 @@ def _play_seeds(item: pytest.Function, scenario: _Skips) -> None:
         runs=runs,
         seed=seed,
         config=config,
+        strategy=_strategy(item),
         target=_TARGET + item.nodeid,
         known=load_known(item.config.rootpath / DEFAULT_FILE, missing_ok=True),
         until_failure=True,
@@ -300,10 +312,28 @@ def _play_seeds(item: pytest.Function, scenario: _Skips) -> None:
         item.user_properties.append((_REMARK, remark))
     for found in campaign.failures:
         note = f"after {campaign.passed} that passed" if campaign.passed else ""
-        text, frames = _report(found.trace, item, note), _Frames(item)
+        trace = _shrunk(found.trace, item, scenario)
+        text, frames = _report(trace, item, note), _Frames(item)
         if frames.wanted:  # a campaign keeps none
-            replay(found.trace, scenario=scenario, on_failure=frames.keep)
+            replay(trace, scenario=scenario, on_failure=frames.keep)
         frames.fail(text)
+
+
+def _shrunk(trace: Trace, item: pytest.Item, scenario: _Skips) -> Trace:
+    """Return a simpler trace that fails alike, or the same if there is none."""
+    from simqueue.errors import DivergenceError
+    from simqueue.search.shrink import shrink_further
+
+    budget = item.config.getoption("--simqueue-shrink-runs")
+    if not budget:
+        return trace
+    try:
+        return shrink_further(
+            trace, scenario=scenario, budget_runs=budget, time_limit=_SHRINKING
+        ).trace
+    except DivergenceError as error:
+        item.user_properties.append((_REMARK, f"not shrunk, as it does not repeat itself: {error}"))
+        return trace
 
 
 def _settings(item: pytest.Function) -> tuple[int, int, Config]:
@@ -314,6 +344,13 @@ def _settings(item: pytest.Function) -> tuple[int, int, Config]:
     runs = said.get("runs", _RUNS) if runs is None else runs
     seed = said.get("seed", 0) if seed is None else seed
     return runs, seed, _config(said)
+
+
+def _strategy(item: pytest.Item) -> str:
+    from simqueue.search.strategy import DEFAULT
+
+    marker = item.get_closest_marker(MARKER)
+    return DEFAULT if marker is None else marker.kwargs.get("strategy", DEFAULT)
 
 
 def _config(said: Mapping[str, Any]) -> Config:

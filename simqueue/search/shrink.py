@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from time import perf_counter
 
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.choice import by_key
@@ -85,9 +87,10 @@ def shrink_further(
     *,
     scenario: Scenario | None = None,
     budget_runs: int = 400,
+    time_limit: timedelta | None = None,
     on_progress: Callable[[Shrunk], object] | None = None,
 ) -> Shrunk:
-    """Do what ``shrink`` does, and tell of it.
+    """Do what ``shrink`` does, and tell of it; begin no more runs after ``time_limit``.
 
     ``on_progress`` is called after each run with the simplest so far, so that whoever interrupts
     the search has it. What it raises ends the search and is raised.
@@ -113,7 +116,8 @@ def shrink_further(
         if on_progress is not None:
             on_progress(told(attempts))
 
-    attempts = Attempts(play, _verified(trace, played), budget_runs - 1, on_run)
+    ends = None if time_limit is None else perf_counter() + time_limit.total_seconds()
+    attempts = Attempts(play, _verified(trace, played), budget_runs - 1, ends, on_run)
     on_run(attempts)
     _simplify(attempts)
     return told(attempts, minimal=attempts.is_minimal())
