@@ -1,7 +1,7 @@
 """simqueue: finds, replays and explains the timing bugs of PgQueuer applications.
 
     cli | pytest_plugin        commands: read options, call one function, print one report
-    search                     many runs: campaigns, replays, audits
+    search                     many runs: campaigns, replays, shrinking, audits
     sim                        one run: clock, loop, patches, workers, ``Simulation``
     adapter | check            PgQueuer's ports over the store | invariants over the store
     store | choices | report   tables from events | decisions | text from traces
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from simqueue.model.trace import Trace
     from simqueue.search.campaign import Campaign, fuzz
     from simqueue.search.replay import Replay, replay
+    from simqueue.search.shrink import shrink
     from simqueue.sim.failing import FailedRun
     from simqueue.sim.run import Run, run
     from simqueue.sim.simulation import Simulation
@@ -53,6 +54,7 @@ __all__ = [
     "in_memory",
     "replay",
     "run",
+    "shrink",
 ]
 
 _HOMES = {
@@ -73,6 +75,7 @@ _HOMES = {
     "in_memory": "adapter.in_memory",
     "replay": "search.replay",
     "run": "sim.run",
+    "shrink": "search.shrink",
 }
 
 

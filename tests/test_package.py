@@ -25,6 +25,7 @@ PUBLIC = [
     "in_memory",
     "replay",
     "run",
+    "shrink",
 ]
 
 

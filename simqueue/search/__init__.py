@@ -1,4 +1,4 @@
-"""Many runs: campaigns over seeds, replays, audits.
+"""Many runs: campaigns over seeds, replays, shrinking, audits.
 
 ``target``    a scenario by its name on the command line
 ``campaign``  many seeds of one scenario, in one process or several
@@ -8,6 +8,10 @@
 ``known``     failures that are accepted, so that the next one can be seen
 ``failures``  where found failures are kept
 ``replay``    a trace played again, and the verdict
+``shrink``    a trace made simpler, as long as it fails alike
+``attempts``  the runs that takes, none of them twice
+``dropping``  what leaves choices out
+``lowering``  what changes their values
 ``audit``     one seed under other circumstances
 ``history``   the tables as they stood after an event
 """

@@ -67,7 +67,7 @@ def replay(
     trace = trace_or_path if isinstance(trace_or_path, Trace) else Trace.load(trace_or_path)
     comparison = _Comparison(trace, watch, exact=exact)
     again = run(
-        scenario or _scenario_of(trace),
+        scenario or scenario_of(trace, "replay"),
         seed=trace.seed,
         config=trace.config,
         choices=trace.recorded(),
@@ -78,12 +78,18 @@ def replay(
     return Replay(_verdict(trace, again, divergence), trace, again, divergence)
 
 
-def _scenario_of(trace: Trace) -> Scenario:
+def scenario_of(trace: Trace, command: str) -> Scenario:
+    """Find the scenario that a trace is of; ``command`` is what wants to run it.
+
+    Raises:
+        TargetError: it is gone.
+        UsageError: the trace names none, or a test, which pytest alone can run.
+    """
     if trace.target.startswith(PYTEST):
         node = trace.target.removeprefix(PYTEST)
         raise UsageError(f"the trace is of a test: run `pytest '{node}' --simqueue-replay FILE`")
     if not trace.target:
-        raise UsageError("the trace names no target: call simqueue.replay(..., scenario=...)")
+        raise UsageError(f"the trace names no target: call simqueue.{command}(..., scenario=...)")
     return load_target(trace.target).scenario
 
 

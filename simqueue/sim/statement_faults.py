@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _SLOW = ladder(60 * MICROSECONDS)
 _HELD_UP = ladder(30 * MICROSECONDS)
-_STEPS = 24
+STEPS = 24
 """A fault strikes so many steps after a moment at the most, which is beyond the end of most."""
 
 OF_WORKERS: tuple[FaultKind, ...] = ("crash", "stop", "pause")
@@ -106,12 +106,12 @@ class StatementFaults:
         """Pick what befalls the worker around it: what to call at which of the ``MOMENTS``."""
         aimed: dict[str, list[Callable[[], None]]] = {}
         for kind in OF_WORKERS:
-            value = self._pick(kind, 1 + len(MOMENTS) * _STEPS * RUNGS)
+            value = self._pick(kind, 1 + len(MOMENTS) * STEPS * RUNGS)
             if value:
                 value -= 1
                 moment = MOMENTS[value % len(MOMENTS)]
-                steps = value // len(MOMENTS) % _STEPS
-                strike = partial(self._strike, kind, value // len(MOMENTS) // _STEPS)
+                steps = value // len(MOMENTS) % STEPS
+                strike = partial(self._strike, kind, value // len(MOMENTS) // STEPS)
                 shoot = partial(self._injector.after_steps, steps, self._worker, strike)
                 aimed.setdefault(moment, []).append(shoot)
         return aimed

@@ -1,0 +1,166 @@
+"""Shrinking: a failing run becomes the fewest deviations from calm that still fail alike."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simqueue.errors import DivergenceError, UsageError
+from simqueue.model.choice import by_key
+from simqueue.model.trace import Trace
+from simqueue.search.attempts import Attempts, Candidate, SpentError
+from simqueue.search.dropping import (
+    GROUPINGS,
+    cut_tail,
+    drop_all,
+    drop_each,
+    drop_faults,
+    drop_groups,
+    drop_idle_faults,
+    keep_one_group,
+)
+from simqueue.search.lowering import lower, merge, stretch
+from simqueue.search.replay import replay, scenario_of
+from simqueue.sim.run import Run, Scenario, run
+
+_KEPT_ALONE = GROUPINGS[:2]
+_LOWERINGS = 2
+"""A value is lowered to what is enough as the others are, and once more when those are lower."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """The simplest run that was found, and what it took.
+
+    ``before`` is how many deviations the trace had. ``minimal``: without any one of those that are
+    left the run is known to pass, or to fail in another way. ``others`` are the signatures of such
+    failures, as they were met.
+    """
+
+    before: int
+    run: Run
+    runs: int
+    minimal: bool
+    others: tuple[str, ...]
+
+    @property
+    def after(self) -> int:
+        """How many deviations are left."""
+        return len(self.run.choices)
+
+    @property
+    def trace(self) -> Trace:
+        """The simplest run as one document."""
+        return self.run.trace
+
+
+def shrink(
+    trace_or_path: Trace | str | os.PathLike[str],
+    *,
+    scenario: Scenario | None = None,
+    budget_runs: int = 400,
+) -> Trace:
+    """Find a simpler trace that fails the same way.
+
+    Simpler is: fewer choices that are not 0, then smaller ones. The trace's config allows no
+    faults but those that are needed. Equal traces shrink to equal ones.
+
+    Args:
+        trace_or_path: must end in a failure, whose ``signature`` is what has to survive.
+        scenario: stands in for the trace's target, which is found from the current directory.
+        budget_runs: how often the scenario may be run.
+
+    Raises:
+        DivergenceError: the trace does not fail like that when replayed as it stands.
+        TraceFormatError: the file is not a whole, undamaged trace.
+        TargetError: the trace's scenario cannot be found.
+        UsageError: the trace is of a run that passed, or ``budget_runs`` is less than 1.
+    """
+    return shrink_further(trace_or_path, scenario=scenario, budget_runs=budget_runs).trace
+
+
+def shrink_further(
+    trace_or_path: Trace | str | os.PathLike[str],
+    *,
+    scenario: Scenario | None = None,
+    budget_runs: int = 400,
+    on_progress: Callable[[Shrunk], object] | None = None,
+) -> Shrunk:
+    """Do what ``shrink`` does, and tell of it.
+
+    ``on_progress`` is called after each run with the simplest so far, so that whoever interrupts
+    the search has it. What it raises ends the search and is raised.
+    """
+    trace = trace_or_path if isinstance(trace_or_path, Trace) else Trace.load(trace_or_path)
+    if budget_runs < 1:
+        raise UsageError(f"budget_runs must be 1 or more, not {budget_runs}")
+    if trace.outcome.failure is None:
+        raise UsageError("the trace is of a run that passed: there is nothing to shrink")
+    played = scenario or scenario_of(trace, "shrink")
+
+    def play(candidate: Candidate) -> Run:
+        choices = by_key(candidate.choices)
+        return run(
+            played, seed=trace.seed, config=candidate.config, choices=choices, target=trace.target
+        )
+
+    def told(attempts: Attempts, *, minimal: bool = False) -> Shrunk:
+        runs, others = budget_runs - attempts.left, tuple(attempts.others)
+        return Shrunk(len(trace.choices), attempts.simplest, runs, minimal, others)
+
+    def on_run(attempts: Attempts) -> None:
+        if on_progress is not None:
+            on_progress(told(attempts))
+
+    attempts = Attempts(play, _verified(trace, played), budget_runs - 1, on_run)
+    on_run(attempts)
+    _simplify(attempts)
+    return told(attempts, minimal=attempts.is_minimal())
+
+
+def _verified(trace: Trace, scenario: Scenario) -> Run:
+    """Return the run that the trace is of, if it still fails alike."""
+    again = replay(trace, scenario=scenario)
+    found = again.divergence
+    if found is not None and again.verdict != "drifted-alike":
+        raise DivergenceError(found.number, found.one, found.other, found.actor)
+    return again.run
+
+
+def _simplify(attempts: Attempts) -> None:
+    """Go from the coarse to the fine, until nothing changes or no run is left."""
+    try:
+        if not drop_all(attempts):
+            _coarsely(attempts)
+            _finely(attempts)
+    except SpentError:
+        pass
+
+
+def _coarsely(attempts: Attempts) -> None:
+    drop_faults(attempts)
+    cut_tail(attempts)
+    for grouping in _KEPT_ALONE:
+        keep_one_group(attempts, grouping)
+    stretch(attempts)
+    for grouping in GROUPINGS:
+        drop_groups(attempts, grouping)
+        cut_tail(attempts)
+
+
+def _finely(attempts: Attempts) -> None:
+    for _ in range(_LOWERINGS):
+        _thin_out(attempts)
+        lower(attempts)
+    _thin_out(attempts)
+
+
+def _thin_out(attempts: Attempts) -> None:
+    """Leave out and merge until neither is possible."""
+    before = None
+    while attempts.best is not before:
+        before = attempts.best
+        drop_idle_faults(attempts)
+        drop_each(attempts)
+        merge(attempts)
