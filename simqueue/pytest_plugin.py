@@ -56,6 +56,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where failed runs are saved (default: %(default)s)",
     )
     group.addoption("--simqueue-exact", action="store_true", help="end a replay where it diverges")
+    group.addoption(
+        "--simqueue-nearby",
+        type=int,
+        metavar="N",
+        default=60,
+        help="play up to N variations of a trace that drifts and passes (default: %(default)s)",
+    )
     # How `simqueue replay` hears what became of a test; nothing for people to type.
     group.addoption("--simqueue-verdict", help=argparse.SUPPRESS)
 
@@ -334,7 +341,9 @@ def _play_trace(item: pytest.Function, scenario: _Skips, trace: Trace) -> None:
     from simqueue.search.replay import replay
 
     try:
-        replayed = replay(trace, scenario=scenario, exact=item.config.getoption("--simqueue-exact"))
+        options = item.config.getoption
+        exact, nearby = options("--simqueue-exact"), options("--simqueue-nearby")
+        replayed = replay(trace, scenario=scenario, exact=exact, nearby=nearby)
     except DivergenceError as error:
         _say(item, "diverged", str(error))
         pytest.fail(str(error), pytrace=False)

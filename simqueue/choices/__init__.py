@@ -2,9 +2,11 @@
 
 ``door``     ``Choices``: asks a source, keeps what was picked
 ``sources``  where a pick comes from: the seed, a trace, or calm weather
+``anchored`` a trace's picks where the same is asked again, though code has changed
 ``delays``   the ladder from a picked integer to a duration
 """
 
+from simqueue.choices.anchored import Anchored
 from simqueue.choices.delays import RUNGS, ladder
 from simqueue.choices.door import Choices, Draws, Stream
 from simqueue.choices.sources import (
@@ -22,6 +24,7 @@ __all__ = [
     "DISASTER",
     "MISHAP",
     "RUNGS",
+    "Anchored",
     "Calm",
     "Choices",
     "Draws",

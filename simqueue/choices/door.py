@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from simqueue.choices.sources import Deviations, Named, Source, Values
+from simqueue.choices.sources import Deviations, Named, Source, Values, told
 from simqueue.model.choice import Choice, Recorded, by_key
 from simqueue.model.ids import Instant
 
-Keep = Callable[[str, int, int, int], object]
-"""Takes the key, the position, the value and the number of options of a pick that was not 0."""
+Keep = Callable[[str, int, int, int, str], object]
+"""Takes the key, the position, the value, the number of options and the ``about`` of a pick."""
 
 
 class Stream:
@@ -33,14 +33,15 @@ class Stream:
     def deviate(self, n: int, among: Sequence[Named] = ()) -> int:
         """Pick one of ``0 .. n-1`` where 0 is what a calm system does, and keep it.
 
-        ``among`` are the options, where they are somebody.
+        ``among`` are the options, where they are somebody, or whom alone it is about.
         """
         if self.quiet:
             self.quiet -= 1
             return 0
         value = self._source.after_gap(n, among)
         if value:
-            self._keep(self._key, self._upcoming, value, n)
+            about = told(among, value) if among else ""
+            self._keep(self._key, self._upcoming, value, n, about)
         self.quiet = self._source.gap()
         self._upcoming += 1 + self.quiet
         return value
@@ -66,7 +67,7 @@ class Draws:
     def _kept(self, value: int, n: int) -> int:
         self._position += 1
         if value:
-            self._keep(self._key, self._position, value, n)
+            self._keep(self._key, self._position, value, n, "")
         return value
 
 
@@ -106,6 +107,6 @@ class Choices:
         """Return the picks that were not 0, by key and position; keys are sorted."""
         return by_key(self.kept)
 
-    def _keep(self, key: str, position: int, value: int, n: int) -> None:
+    def _keep(self, key: str, position: int, value: int, n: int, about: str) -> None:
         at, event = self.moment()
-        self.kept.append(Choice(key, position, value, n, Instant(at), event))
+        self.kept.append(Choice(key, position, value, n, Instant(at), event, about))

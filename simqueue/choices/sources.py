@@ -7,7 +7,7 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Protocol
 
-from simqueue.model.choice import Recorded, kind_of
+from simqueue.model.choice import Recorded, key_of, kind_of
 
 _EIGHT_WORDS = Struct("<8Q")
 _MILLION = 1_000_000
@@ -43,6 +43,18 @@ class Named(Protocol):
         """The name, which is no other's."""
         ...
 
+    @property
+    def doing(self) -> str:
+        """The task that takes the next step."""
+        ...
+
+
+def told(among: Sequence[Named], value: int) -> str:
+    """Say what a pick is about: who of ``among`` goes before whom, or the only one's task."""
+    if len(among) == 1:
+        return among[0].doing
+    return key_of(among[value].name, among[value].doing, "before", among[0].doing)
+
 
 class Deviations(Protocol):
     """What departs from calm, for one key: most picks do not, so gaps lie between those that do."""
@@ -54,7 +66,7 @@ class Deviations(Protocol):
     def after_gap(self, n: int, among: Sequence[Named]) -> int:
         """Return the pick that follows, one of ``0 .. n-1``.
 
-        ``among`` are the options where they are somebody, and else empty.
+        ``among`` are the options where they are somebody, or whom alone it is about.
         """
         ...
 

@@ -49,6 +49,11 @@ class Process:
     """Tasks of a killed process: kept, since collecting them would run their ``finally`` blocks."""
 
     @property
+    def doing(self) -> str:
+        """Name of the task that takes the next step, without its number."""
+        return self.ready[0].task.partition("#")[0] if self.ready else ""
+
+    @property
     def worker(self) -> str:
         """Name of the simulated process proper, also for one of its threads."""
         return self.owner.name if self.owner else self.name

@@ -334,12 +334,12 @@ class Scheduler:
     def _due(self, process: Process, timer: Timer) -> None:
         # An idle loop is woken by a timer of its own: the machine may be busy elsewhere.
         idle = not process.ready and process.floor <= self.now and process.alive
+        self.enqueue(process, timer)
         if idle and timer._context is not process.context:  # noqa: SLF001
-            late = self._lags[process.lag.deviate(len(self._lags))]
+            late = self._lags[process.lag.deviate(len(self._lags), (process,))]
             if late:
                 process.floor = self.now + late
                 self._block(process)
-        self.enqueue(process, timer)
 
 
 def _waiting_since(process: Process) -> int:
