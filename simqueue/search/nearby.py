@@ -71,8 +71,8 @@ class Nearby:
 
     ``alike`` is the first run that failed as the trace did, and ``seed`` the one that drew its
     choices, if they were not the trace's. ``variations`` and ``seeds`` are how many of each were
-    played, ``others`` how many of them failed otherwise. ``unmet`` are the choices of the trace that
-    no variation asked for again: those of the one that asked for most of them.
+    played, ``others`` how many of them failed otherwise. ``unmet`` are the choices of the trace
+    that were not asked for again, be it by position or anchored, whichever asked for more.
     """
 
     alike: Run | None = None
@@ -117,7 +117,7 @@ class _Search:
         """Return whether a variation fails alike."""
         again = _play(self.scenario, self.trace, variation)
         found = replace(self.found, variations=self.found.variations + 1)
-        if len(variation.choices) == len(self.trace.choices):
+        if variation.choices == self.trace.choices:
             found = replace(found, unmet=min(found.unmet, unmet_in(self.trace, again), key=len))
         return self._note(found, again)
 

@@ -29,10 +29,10 @@ Verdict = Literal["reproduced", "drifted-alike", "drifted-passed", "gone", "diff
                     seed; ``Replay.moved`` and ``Replay.nearby`` tell which
 ``drifted-passed``  something happened otherwise, and the run passed; whether the failure is gone is
                     not known, since not all that led to it was met again
-``gone``            the run passed, though all that led to the failure was met again: either every
-                    recorded event happened, or every recorded choice was asked for again about the
-                    same step, the run went on beyond the time at which it had failed, and no
-                    variation of the choices and no seed that was tried fails alike
+``gone``            the run passed and went on beyond the time at which it had failed, though all
+                    that led to the failure was met again: every recorded event happened, or every
+                    recorded choice was asked for about the same step; and no variation of the
+                    choices and no seed fails alike, of as many as ``replay`` was told to try
 ``different``       the run failed, and the trace did not fail like that
 """
 
@@ -98,19 +98,20 @@ def replay(
     )
     divergence = comparison.finish(again.trace)
     verdict = _verdict(trace, again, divergence)
-    if verdict != "drifted-passed" or trace.outcome.failure is None or exact or not nearby:
+    if divergence is None or trace.outcome.failure is None or again.failure or exact or not nearby:
         return Replay(verdict, trace, again, divergence)
     return _judged(trace, again, divergence, look_nearby(scenario, trace, again, nearby))
 
 
-def _judged(trace: Trace, again: Run, divergence: Difference | None, nearby: Nearby) -> Replay:
+def _judged(trace: Trace, again: Run, divergence: Difference, nearby: Nearby) -> Replay:
     """Say what became of a trace that drifted and passed, now that variations were played."""
     if nearby.alike is not None:
-        parted = first_difference(trace, nearby.alike.trace)
+        parted = first_difference(trace, nearby.alike.trace) or divergence
         moved = moves(trace, nearby.alike) if nearby.seed is None else ()
         return Replay("drifted-alike", trace, nearby.alike, parted, moved, nearby)
     went_on = again.outcome.simulated >= trace.outcome.simulated
-    verdict: Verdict = "gone" if went_on and not nearby.unmet else "drifted-passed"
+    met = divergence.number >= len(trace.events) or not nearby.unmet
+    verdict: Verdict = "gone" if went_on and met else "drifted-passed"
     return Replay(verdict, trace, again, divergence, (), nearby)
 
 
@@ -171,8 +172,7 @@ def _verdict(trace: Trace, again: Run, divergence: Difference | None) -> Verdict
     if failure is not None:
         same = recorded is not None and recorded.signature == failure.signature
         return "drifted-alike" if same else "different"
-    to_the_end = divergence.number >= len(trace.events)
-    return "gone" if recorded is not None and to_the_end else "drifted-passed"
+    return "drifted-passed"
 
 
 def _sentence(replay: Replay) -> str:
@@ -180,29 +180,31 @@ def _sentence(replay: Replay) -> str:
     if replay.verdict == "reproduced":
         ended = "passed" if replay.run.passed else "failed the same way"
         return f"reproduced: {len(replay.trace.events)} events, and it {ended}"
-    if replay.verdict == "gone" and replay.nearby is None:
-        return "gone: all recorded events happened again, and the run passed"
     assert found is not None  # noqa: S101  only a reproduced run has none
+    said = f"{replay.verdict}: {_ended(replay, found)}"
     return (
-        f"{replay.verdict}: {_ended(replay)}; from event {found.number} on (by {found.actor}) it "
-        f"differs: the trace has {found.one}, this run has {found.other}"
+        f"{said}; from event {found.number} on (by {found.actor}) it differs: the trace has "
+        f"{found.one}, this run has {found.other}"
     )
 
 
-def _ended(replay: Replay) -> str:
+def _ended(replay: Replay, found: Difference) -> str:
     """Say how the run ended, and what that took or tells."""
     match replay.verdict:
         case "drifted-alike":
             return _alike(replay)
         case "different":
             return "the run failed in another way"
+        case "gone" if found.number >= len(replay.trace.events):
+            said = "all recorded events happened again, and the run passed"
         case "gone":
-            said = "the run passed, every recorded choice being met again"
+            said = "every recorded choice was met again, and the run passed"
         case _:
             said = "the run passed"
     if replay.nearby is None:
         return said
-    return f"{said}{_lost(replay.nearby)}, and so did {_tried(replay.nearby)}"
+    lost = "" if replay.verdict == "gone" else _lost(replay.nearby)
+    return f"{said}{lost}, and so did {_tried(replay.nearby)}"
 
 
 def _alike(replay: Replay) -> str:
@@ -213,8 +215,8 @@ def _alike(replay: Replay) -> str:
     if nearby.seed is None:
         return f"the run failed the same way after choices were moved: {render_moves(replay.moved)}"
     return (
-        f"its choices do not lead to the failure any more, nor do {nearby.variations} variations of "
-        f"them, but seed {nearby.seed} fails the same way"
+        f"its choices do not lead to the failure any more, nor do {nearby.variations} variations, "
+        f"but seed {nearby.seed} fails the same way"
     )
 
 

@@ -31,6 +31,11 @@ class Application:
         return (_HERE / f"{self.name}.py").read_text(encoding="utf-8")
 
 
+_WAITING = """\
+            while job.payload not in orders:
+                await asyncio.sleep(0.05)
+"""
+
 APPLICATIONS = (
     Application(
         "lost_update",
@@ -62,9 +67,7 @@ APPLICATIONS = (
         (
             (
                 "            if job.payload in orders:\n",
-                "            while job.payload not in orders:\n"
-                "                await asyncio.sleep(0.05)\n"
-                "            if job.payload in orders:\n",
+                _WAITING + "            if job.payload in orders:\n",
             ),
         ),
     ),

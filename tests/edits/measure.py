@@ -23,25 +23,32 @@ class Outcome:
 
     saved: Saved
     edit: Edit
-    again: Replay
+    verdict: str
+    said: str
+    drifted_at: int | None
+    passed: bool
+    runs: int
 
-    @property
-    def verdict(self) -> str:
-        """The verdict, and by what a run failed alike if not by the trace as it stands."""
-        nearby = self.again.nearby
-        if nearby is None or nearby.alike is None:
-            return self.again.verdict
-        return f"{self.again.verdict}, {'moved' if nearby.seed is None else 'by a seed'}"
-
-    @property
-    def runs(self) -> int:
-        """How many runs it took."""
-        return 1 + (self.again.nearby.runs if self.again.nearby else 0)
+    @classmethod
+    def of(cls, saved: Saved, edit: Edit, again: Replay) -> Outcome:
+        """Keep what is to be told of a replay; its events would fill the memory."""
+        drifted_at = None if again.divergence is None else again.divergence.number
+        runs = 1 + (again.nearby.runs if again.nearby else 0)
+        verdict = _verdict(again)
+        return cls(saved, edit, verdict, str(again), drifted_at, again.run.passed, runs)
 
     @property
     def survived(self) -> bool:
         """Whether the failure was reproduced, and by the trace's own choices."""
         return self.verdict in {"reproduced", "drifted-alike", "drifted-alike, moved"}
+
+
+def _verdict(again: Replay) -> str:
+    """Return the verdict, and by what a run failed alike if not by the trace as it stands."""
+    nearby = again.nearby
+    if nearby is None or nearby.alike is None:
+        return again.verdict
+    return f"{again.verdict}, {'moved' if nearby.seed is None else 'by a seed'}"
 
 
 @dataclass(slots=True)
@@ -108,4 +115,4 @@ def _of_application(
         source.write_text(edit(application), encoding="utf-8")
         scenario = load_target(TARGET).scenario
         for each, path in traces.items():
-            yield Outcome(each, edit, replay(path, scenario=scenario, nearby=nearby))
+            yield Outcome.of(each, edit, replay(path, scenario=scenario, nearby=nearby))

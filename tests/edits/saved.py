@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
+from edits import APPLICATIONS, Application
 
 from simqueue import Config, Faults, Run, Trace, shrink
-
 from simqueue.search.target import load_target
 from simqueue.sim.run import run
-
-from edits import APPLICATIONS, Application
 
 EACH = 9
 """How many failures there are of each application."""
@@ -26,6 +24,7 @@ TARGET = "shop.py:scenario"
 """What traces call an application, whichever it is and however it was edited."""
 
 Manner = Literal["shrunk", "as found"]
+MANNERS: tuple[Manner, ...] = get_args(Manner)
 
 _FILE = Path(__file__).with_name("saved.json")
 _BUDGET_RUNS = 300

@@ -33,24 +33,22 @@ async def scenario(sim):
 HURRIED = "    await asyncio.sleep(sim.choice([0.2, 0.03, 0.01]))\n"
 PATIENT = "    await asyncio.sleep(0.2)\n    sim.choice([0.2, 0.03, 0.01])\n"
 
+ENTRYPOINT = """\
+        @pq.entrypoint("greet")
+        async def greet(job):
+            pass
+
+"""
 COMMITS = (
-    ("a shop", lambda text: text),
-    ("say what is paid", lambda text: text.replace("paid = []", "paid: list[int] = []")),
-    ("does not even load", lambda text: f"import no_such_module\n{text}"),
-    ("load again", lambda text: text.removeprefix("import no_such_module\n")),
-    ("the bug", lambda text: text.replace(PATIENT, HURRIED)),
-    ("an entrypoint more", lambda text: text.replace(
-        "    def app(pq):\n",
-        "    def app(pq):\n        @pq.entrypoint(\"greet\")\n"
-        "        async def greet(job):\n            pass\n\n",
-    )),
-    ("yield once", lambda text: text.replace(
-        "            if job.id", "            await asyncio.sleep(0)\n            if job.id"
-    )),
-    ("write it down", lambda text: text.replace(
-        "                paid.append", "                sim.log.info(\"paid\")\n                paid.append"
-    )),
-)  # fmt: skip
+    ("a shop", "", ""),
+    ("say what is paid", "paid = []", "paid: list[int] = []"),
+    ("does not even load", "import asyncio\n", "import asyncio, no_such_module\n"),
+    ("load again", "import asyncio, no_such_module\n", "import asyncio\n"),
+    ("the bug", PATIENT, HURRIED),
+    ("an entrypoint more", "    def app(pq):\n", f"    def app(pq):\n{ENTRYPOINT}"),
+    ("yield once", "    if job.id", "    await asyncio.sleep(0)\n            if job.id"),
+    ("say so", "    paid.append", '    sim.log.info("paid")\n                paid.append'),
+)
 
 
 @pytest.fixture
@@ -78,8 +76,9 @@ def failure_of(path):
 
 def test_bisect_finds_the_commit_that_brought_the_bug_in(git, tmp_path, project):
     text = BEFORE.replace(HURRIED, PATIENT)
-    for message, change in COMMITS:
-        text = change(text)
+    for message, old, new in COMMITS:
+        assert old in text
+        text = text.replace(old, new)
         (tmp_path / "shop.py").write_text(text)
         git("add", "shop.py")
         git("commit", "--quiet", "--allow-empty", "--message", message)
