@@ -8,7 +8,7 @@
 
 from simqueue.choices.anchored import Anchored
 from simqueue.choices.delays import RUNGS, ladder
-from simqueue.choices.door import Choices, Draws, Stream
+from simqueue.choices.door import Choices, Draws, Pick, Stream, choice_of
 from simqueue.choices.sources import (
     DISASTER,
     MISHAP,
@@ -30,9 +30,11 @@ __all__ = [
     "Draws",
     "Generator",
     "Named",
+    "Pick",
     "Recording",
     "Seeded",
     "Source",
     "Stream",
+    "choice_of",
     "ladder",
 ]

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from simqueue.choices.sources import NEVER, Deviations, Named, Recording, Values, told
+from simqueue.choices.sources import NEVER, Deviations, Named, Recording, Values, about, steps_of
 from simqueue.model import events as e
 from simqueue.model.choice import Choice, actor_of, by_key, key_of, kind_of
 from simqueue.model.events import Entry
@@ -146,5 +146,5 @@ def _worker(actor: str, workers: Mapping[str, str]) -> str:
 def _value(choice: Choice, n: int, among: Sequence[Named]) -> int:
     """Return what the choice is among these options, 0 if it is none of them."""
     if len(among) > 1:
-        return next((i for i in range(1, n) if told(among, i) == choice.about), 0)
-    return min(choice.value, n - 1) if not among or told(among, 0) == choice.about else 0
+        return next((i for i in range(1, n) if about(steps_of(among, i)) == choice.about), 0)
+    return min(choice.value, n - 1) if not among or about(steps_of(among, 0)) == choice.about else 0

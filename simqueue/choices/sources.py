@@ -49,11 +49,28 @@ class Named(Protocol):
         ...
 
 
-def told(among: Sequence[Named], value: int) -> str:
-    """Say what a pick is about: who of ``among`` goes before whom, or the only one's task."""
+Steps = tuple[str, ...]
+"""Whose steps a pick is about: a task; or who goes first, its task, and the task it goes before."""
+
+
+def steps_of(among: Sequence[Named], value: int) -> Steps:
+    """Return whose steps a pick among these is about."""
     if len(among) == 1:
-        return among[0].doing
-    return key_of(among[value].name, among[value].doing, "before", among[0].doing)
+        return (among[0].doing,)
+    chosen = among[value]
+    return chosen.name, chosen.doing, among[0].doing
+
+
+def about(steps: Steps) -> str:
+    """Say whose steps a pick is about; tasks are told without their numbers."""
+    if len(steps) <= 1:
+        return "".join(map(_without_number, steps))
+    who, doing, before = steps
+    return key_of(who, _without_number(doing), "before", _without_number(before))
+
+
+def _without_number(task: str) -> str:
+    return task.partition("#")[0]
 
 
 class Deviations(Protocol):

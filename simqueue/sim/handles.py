@@ -40,9 +40,10 @@ class Handle(msgspec.Struct, eq=False):
     @property
     def task(self) -> str:
         """Name of the task that the callback is a step of, or that it wakes; empty if of none."""
-        for owner in (getattr(self._callback, "__self__", None), *self._args[:1]):
-            if isinstance(owner, asyncio.Task):
-                return owner.get_name()
+        task = getattr(self._callback, "__self__", None)
+        if isinstance(task, asyncio.Task):
+            return task.get_name()
+        for owner in (task, *self._args[:1]):
             for callback, _ in getattr(owner, "_callbacks", None) or ():
                 woken = getattr(callback, "__self__", None)
                 if isinstance(woken, asyncio.Task):

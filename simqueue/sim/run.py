@@ -15,7 +15,7 @@ from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 
-from simqueue.choices import Choices, Recording, Seeded, Source
+from simqueue.choices import Choices, Pick, Recording, Seeded, Source, choice_of
 from simqueue.errors import TargetError, UsageError
 from simqueue.model.choice import Choice, Recorded
 from simqueue.model.config import Config
@@ -58,10 +58,15 @@ class Run:
     outcome: Outcome
     events: tuple[Entry, ...]
     elapsed: float
-    choices: tuple[Choice, ...]
+    picks: tuple[Pick, ...]
     entropy: tuple[object, ...]
     """What decided the run and is no event: clock readings and the state of drawn randomness."""
     wanted: frozenset[str] = frozenset()
+
+    @functools.cached_property
+    def choices(self) -> tuple[Choice, ...]:
+        """Its picks that were not 0, in the order in which they were made."""
+        return tuple(map(choice_of, self.picks))
 
     @property
     def passed(self) -> bool:
@@ -196,7 +201,7 @@ def _run(
         outcome=_outcome(world),
         events=tuple(world.recorder.entries),
         elapsed=perf_counter() - started,
-        choices=tuple(door.kept),
+        picks=tuple(door.picks),
         entropy=(world.recorder.readings, state),
         wanted=frozenset(world.judge.checks.wanted),
     )

@@ -291,7 +291,9 @@ class Scheduler:
 
     def _choose(self, first: Process) -> Process:
         """Pick who goes next, ``first`` if that is 0."""
-        waiting = sorted(self.runnable, key=_waiting_since)
+        waiting = self.runnable
+        if len(waiting) > 2 or waiting[0] is not first:  # noqa: PLR2004  a pair is soon sorted
+            waiting = sorted(waiting, key=_waiting_since)
         return waiting[first.order.deviate(len(waiting), waiting)]
 
     def _block(self, process: Process) -> None:

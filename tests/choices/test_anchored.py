@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 
-from simqueue.choices import Anchored, Choices
+from simqueue.choices import Anchored, Choices, choice_of
 from simqueue.model.choice import Choice
 from simqueue.model.events import (
     Entry,
@@ -114,5 +114,5 @@ def test_other_kinds_are_told_by_position():
 def test_what_is_picked_says_whose_step_it_was_about():
     door = Choices(Anchored([Choice("one order", 0, 1, 2, 5, 0, "two dequeue before handle")], []))
     door.stream("one order").deviate(2, [ONE, TWO])
-    (kept,) = door.kept
+    (kept,) = map(choice_of, door.picks)
     assert kept.about == "two dequeue before handle"
