@@ -157,7 +157,7 @@ def _play(scenario: Scenario, trace: Trace, variation: Variation) -> Run:
 
 
 def unmet_in(trace: Trace, played: Run) -> tuple[Choice, ...]:
-    """Return the choices of a trace that a run did not ask for about the same step."""
+    """Return the choices of a trace that a run did not ask for about the same, at the same time."""
     asked = Counter(map(_what, played.choices))
     unmet = []
     for choice in trace.choices:
@@ -167,9 +167,9 @@ def unmet_in(trace: Trace, played: Run) -> tuple[Choice, ...]:
     return tuple(unmet)
 
 
-def _what(choice: Choice) -> tuple[str, str | int]:
-    """Return what a choice was about; where that was somebody, others may have waited beside it."""
-    return choice.key, choice.about or choice.of
+def _what(choice: Choice) -> tuple[str, str | int, int]:
+    """Return when a choice was made, and about what; beside somebody, others may have waited."""
+    return choice.key, choice.about or choice.of, choice.at
 
 
 def moves(trace: Trace, played: Run) -> tuple[Move, ...]:

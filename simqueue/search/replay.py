@@ -31,8 +31,8 @@ Verdict = Literal["reproduced", "drifted-alike", "drifted-passed", "gone", "diff
                     not known, since not all that led to it was met again
 ``gone``            the run passed and went on beyond the time at which it had failed, though all
                     that led to the failure was met again: every recorded event happened, or every
-                    recorded choice was asked for about the same step; and no variation of the
-                    choices and no seed fails alike, of as many as ``replay`` was told to try
+                    recorded choice was asked for about the same step at the same time; and no
+                    variation of the choices and no seed fails alike, of those that were tried
 ``different``       the run failed, and the trace did not fail like that
 """
 
@@ -198,7 +198,7 @@ def _ended(replay: Replay, found: Difference) -> str:
         case "gone" if found.number >= len(replay.trace.events):
             said = "all recorded events happened again, and the run passed"
         case "gone":
-            said = "every recorded choice was met again, and the run passed"
+            said = "every recorded choice was asked for again in its time, and the run passed"
         case _:
             said = "the run passed"
     if replay.nearby is None:
@@ -226,7 +226,9 @@ def _lost(nearby: Nearby) -> str:
         return ""
     first, count = nearby.unmet[0], len(nearby.unmet)
     more = f" and {count - 1} more" if count > 1 else ""
-    return f", though {first.key!r} number {first.position}{more} was not asked for again"
+    return (
+        f", though {first.key!r} number {first.position}{more} was not asked for again in its time"
+    )
 
 
 def _tried(nearby: Nearby) -> str:

@@ -55,8 +55,8 @@ APPLICATIONS = (
     Application(
         "paid_twice",
         "pay",
-        "bill",
-        (("paid.append(bill)", "paid.extend({bill}.difference(paid))"),),
+        "due",
+        (("paid.append(due)", "paid.extend({due}.difference(paid))"),),
         faults="crash",
     ),
     Application("swept_away", "order", "goods", (("cart.clear()", "del cart[: len(batch)]"),)),
@@ -103,7 +103,7 @@ def a_log_line(application: Application) -> str:
 
 
 def a_renamed_local(application: Application) -> str:
-    changed, count = re.subn(rf"\b{application.local}\b(?! \w)", "renamed", application.source)
+    changed, count = re.subn(rf"\b{application.local}\b", "renamed", application.source)
     assert count > 1
     return changed
 

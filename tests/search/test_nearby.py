@@ -119,7 +119,7 @@ def test_a_run_that_did_not_come_that_far_or_asked_for_less_is_not_gone(scenario
 
 def test_what_was_not_asked_for_again_is_named():
     again = replay(recorded(), scenario=asking_less, nearby=12)
-    assert "'scenario scenario choice' number 2 was not asked for again" in str(again)
+    assert "'scenario scenario choice' number 2 was not asked for again in its time" in str(again)
 
 
 def test_other_failures_met_on_the_way_are_told_of():

@@ -15,9 +15,9 @@ async def scenario(sim: Simulation) -> None:
     def app(pq: PgQueuer) -> None:
         @pq.entrypoint("pay")
         async def pay(job: Job) -> None:
-            bill = job.payload
+            due = job.payload
             await asyncio.sleep(0.05)
-            paid.append(bill)
+            paid.append(due)
             await asyncio.sleep(0.05)
 
     for name in ("one", "two"):
