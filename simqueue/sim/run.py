@@ -46,10 +46,9 @@ Scenario = Callable[[Simulation], Awaitable[None]]
 class Run:
     """What became of one run.
 
-    ``events`` is the event log, ``choices`` are its picks that were not 0, ``elapsed`` is real
-    seconds. ``trace`` and ``digest`` are made when
-    they are first asked for: a campaign has no use for those of runs that pass. ``wanted`` names
-    the moments that ``sim.sometimes`` was asked to mark, reached or not.
+    ``events`` is the event log, ``elapsed`` is real seconds. ``choices``, ``trace`` and ``digest``
+    are made when they are first asked for: a campaign has no use for those of runs that pass.
+    ``wanted`` names the moments that ``sim.sometimes`` was asked to mark, reached or not.
     """
 
     target: str

@@ -5,7 +5,7 @@ from saved import EACH, load
 
 from simqueue.search.replay import replay
 
-RUNS_NEARBY = 20
+RUNS_NEARBY = 12
 """Fewer than a user has, for the sake of speed; ``python -m tests.edits`` has as many."""
 
 VERDICTS = {"reproduced", "drifted-alike", "drifted-passed", "gone", "different"}
