@@ -69,6 +69,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="runs to spend on making a failure simpler, 0 for none (default: %(default)s)",
     )
     group.addoption("--simqueue-exact", action="store_true", help="end a replay where it diverges")
+    group.addoption(
+        "--simqueue-nearby",
+        type=int,
+        metavar="N",
+        default=60,
+        help="play up to N variations of a trace that drifts and passes (default: %(default)s)",
+    )
     # How `simqueue replay` hears what became of a test; nothing for people to type.
     group.addoption("--simqueue-verdict", help=argparse.SUPPRESS)
 
@@ -443,7 +450,10 @@ def _play_trace(item: pytest.Function, scenario: _Skips, trace: Trace) -> None:
 
     frames, exact = _Frames(item), item.config.getoption("--simqueue-exact")
     try:
-        replayed = replay(trace, scenario=scenario, exact=exact, on_failure=frames.keep)
+        nearby = item.config.getoption("--simqueue-nearby")
+        replayed = replay(
+            trace, scenario=scenario, exact=exact, nearby=nearby, on_failure=frames.keep
+        )
     except DivergenceError as error:
         _say(item, "diverged", str(error))
         pytest.fail(str(error), pytrace=False)

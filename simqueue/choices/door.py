@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from simqueue.choices.sources import Deviations, Named, Source, Values
+from simqueue.choices.sources import Deviations, Named, Source, Steps, Values, about, steps_of
 from simqueue.model.choice import Choice, Recorded, by_key
 from simqueue.model.ids import Instant
 
-Keep = Callable[[str, int, int, int, str], object]
-"""Takes what is kept of a pick that was not 0: key, position, value, number of options, who."""
+Keep = Callable[[str, int, int, int, Steps], object]
+"""Takes the key, the position, the value, the number of options and whose steps a pick is about."""
+
+Pick = tuple[str, int, int, int, int, int, Steps]
+"""What is kept of a pick: the same, before ``Steps`` the moment and how many events there were."""
 
 
 class Stream:
@@ -33,14 +36,15 @@ class Stream:
     def deviate(self, n: int, among: Sequence[Named] = ()) -> int:
         """Pick one of ``0 .. n-1`` where 0 is what a calm system does, and keep it.
 
-        ``among`` are the options, where they are somebody.
+        ``among`` are the options, where they are somebody, or whom alone it is about.
         """
         if self.quiet:
             self.quiet -= 1
             return 0
         value = self._source.after_gap(n, among)
         if value:
-            self._keep(self._key, self._upcoming, value, n, among[value].name if among else "")
+            steps = steps_of(among, value) if among else ()
+            self._keep(self._key, self._upcoming, value, n, steps)
         self.quiet = self._source.gap()
         self._upcoming += 1 + self.quiet
         return value
@@ -66,7 +70,7 @@ class Draws:
     def _kept(self, value: int, n: int) -> int:
         self._position += 1
         if value:
-            self._keep(self._key, self._position, value, n, "")
+            self._keep(self._key, self._position, value, n, ())
         return value
 
 
@@ -77,7 +81,7 @@ class Choices:
     request"``. Picks are kept by key and not in one list, so that a change in one task leaves what
     the others picked in place.
 
-    ``kept`` are the picks that were not 0, as they came. ``moment`` tells the virtual time in
+    ``picks`` are those that were not 0, as they came. ``moment`` tells the virtual time in
     microseconds and how many events there are.
     """
 
@@ -85,7 +89,7 @@ class Choices:
         self._source = source
         self._streams: dict[str, Stream] = {}
         self._draws: dict[str, Draws] = {}
-        self.kept: list[Choice] = []
+        self.picks: list[Pick] = []
         self.moment: Callable[[], tuple[int, int]] = lambda: (0, 0)
 
     def stream(self, key: str) -> Stream:
@@ -104,8 +108,14 @@ class Choices:
 
     def recorded(self) -> Recorded:
         """Return the picks that were not 0, by key and position; keys are sorted."""
-        return by_key(self.kept)
+        return by_key(map(choice_of, self.picks))
 
-    def _keep(self, key: str, position: int, value: int, n: int, who: str) -> None:
+    def _keep(self, key: str, position: int, value: int, n: int, steps: Steps) -> None:
         at, event = self.moment()
-        self.kept.append(Choice(key, position, value, n, Instant(at), event, who))
+        self.picks.append((key, position, value, n, at, event, steps))
+
+
+def choice_of(pick: Pick) -> Choice:
+    """Return a pick as it is written down, which is not done before somebody asks for it."""
+    key, position, value, n, at, event, steps = pick
+    return Choice(key, position, value, n, Instant(at), event, about(steps))

@@ -93,7 +93,7 @@ class _Obedient:
 
     def after_gap(self, n: int, among: Sequence[Named]) -> int:
         slowness = self._priorities.slowness(self._chain)
-        if not among:
+        if len(among) <= 1:
             return slowness * (n - 1) // (RUNGS - 1)
         first = [self._priorities.peek(each.name) for each in among]
         return first.index(min(first))

@@ -125,7 +125,7 @@ def shrink_further(
 
 def _verified(trace: Trace, scenario: Scenario) -> Run:
     """Return the run that the trace is of, if it still fails alike."""
-    again = replay(trace, scenario=scenario)
+    again = replay(trace, scenario=scenario, nearby=0)
     found = again.divergence
     if found is not None and again.verdict != "drifted-alike":
         raise DivergenceError(found.number, found.one, found.other, found.actor)

@@ -211,6 +211,8 @@ class Injector:
         """Return the worker of that name."""
         return self._world.workers.get(name)
 
-    def after_steps(self, count: int, strike: Callable[[], object]) -> None:
-        """Strike between two steps, so many from now."""
-        self._world.scheduler.after_steps(count, self.process, strike)
+    def after_steps(self, count: int, name: str, strike: Callable[[], object]) -> None:
+        """Strike a worker between two of its steps, so many of them from now."""
+        worker = self._world.workers.get(name)
+        if worker is not None and worker.process is not None:
+            self._world.scheduler.after_steps(count, worker.process, self.process, strike)

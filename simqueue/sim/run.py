@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from types import TracebackType
 
-from simqueue.choices import Choices, Recording, Seeded, Source
+from simqueue.choices import Choices, Pick, Recording, Seeded, Source, choice_of
 from simqueue.errors import TargetError, UsageError
 from simqueue.model.choice import Choice, Recorded
 from simqueue.model.config import Config
@@ -49,10 +49,9 @@ Scenario = Callable[[Simulation], Awaitable[None]]
 class Run:
     """What became of one run.
 
-    ``events`` is the event log, ``choices`` are its picks that were not 0, ``elapsed`` is real
-    seconds. ``trace`` and ``digest`` are made when
-    they are first asked for: a campaign has no use for those of runs that pass. ``wanted`` names
-    the moments that ``sim.sometimes`` was asked to mark, reached or not.
+    ``events`` is the event log, ``elapsed`` is real seconds. ``choices``, ``trace`` and ``digest``
+    are made when they are first asked for: a campaign has no use for those of runs that pass.
+    ``wanted`` names the moments that ``sim.sometimes`` was asked to mark, reached or not.
     """
 
     target: str
@@ -61,10 +60,15 @@ class Run:
     outcome: Outcome
     events: tuple[Entry, ...]
     elapsed: float
-    choices: tuple[Choice, ...]
+    picks: tuple[Pick, ...]
     entropy: tuple[object, ...]
     """What decided the run and is no event: clock readings and the state of drawn randomness."""
     wanted: frozenset[str] = frozenset()
+
+    @functools.cached_property
+    def choices(self) -> tuple[Choice, ...]:
+        """Its picks that were not 0, in the order in which they were made."""
+        return tuple(map(choice_of, self.picks))
 
     @property
     def passed(self) -> bool:
@@ -213,7 +217,7 @@ def _run(
         outcome=_outcome(world),
         events=tuple(world.recorder.entries),
         elapsed=perf_counter() - started,
-        choices=tuple(door.kept),
+        picks=tuple(door.picks),
         entropy=(world.recorder.readings, state),
         wanted=frozenset(world.judge.checks.wanted),
     )

@@ -113,7 +113,7 @@ class StatementFaults:
                 moment = MOMENTS[value % len(MOMENTS)]
                 steps = value // len(MOMENTS) % STEPS
                 strike = partial(self._strike, kind, value // len(MOMENTS) // STEPS, statement)
-                shoot = partial(self._injector.after_steps, steps, strike)
+                shoot = partial(self._injector.after_steps, steps, self._worker, strike)
                 aimed.setdefault(moment, []).append(shoot)
         return aimed
 

@@ -355,7 +355,7 @@ def test_the_verdict_of_a_replay_that_passes_is_told(pytester, inner, replay_lin
     file = pytester.makepyfile(TESTS)
     command = replay_line(inner())[1:]
     file.write_text(file.read_text().replace("!= 3", "!= 30"))
-    inner(*command).stdout.fnmatch_lines(["*::test_flaky: gone: *and the run passed"])
+    inner(*command).stdout.fnmatch_lines(["*::test_flaky: gone: *and the run passed, and so did *"])
 
 
 def test_a_fixture_that_uses_the_simulation_is_told_what_to_do(pytester, inner):

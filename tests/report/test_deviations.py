@@ -193,7 +193,7 @@ EXPLAINED = [
     (
         (two_workers, "a QueueManager.run dequeue disaster:crash/dequeue", 1, 71, ALL),
         (
-            "+1.001800s  a is killed while it runs job 1 (charge) and job 2 (charge), 1 ms "
+            "+1.002400s  a is killed while it runs job 1 (charge) and job 2 (charge), 1.6 ms "
             "after the reply to its dequeue (statement 52: picks jobs 1 and 2)"
         ),
     ),
@@ -271,9 +271,9 @@ EXPLAINED = [
         ),
     ),
     (
-        (two_workers, "a QueueManager.run dequeue disaster:stop/dequeue", 1, 4, ALL),
+        (two_workers, "a QueueManager.run dequeue disaster:stop/dequeue", 1, 2, ALL),
         (
-            "+1.000800s  a is told to stop, after its dequeue (statement 52: picks jobs 1 and "
+            "+1.000600s  a is told to stop, after its dequeue (statement 52: picks jobs 1 and "
             "2) committed and before the reply got there"
         ),
     ),
