@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from simqueue.choices.sources import Deviations, Named, Source, Steps, Values, about, steps_of
+from simqueue.choices.sources import EACH_SECOND, Deviations, Named, Source, Steps, Values, about, steps_of
 from simqueue.model.choice import Choice, Recorded, by_key
 from simqueue.model.ids import Instant
 
@@ -27,6 +27,11 @@ class Stream:
     def __init__(self, key: str, source: Deviations, keep: Keep) -> None:
         self._key, self._source, self._keep = key, source, keep
         self._upcoming = self.quiet = source.gap()
+
+    @property
+    def made(self) -> int:
+        """How many picks were made, calm ones included."""
+        return self._upcoming - self.quiet
 
     def leap(self) -> int:
         """Make all the calm picks that come next at once; return how many they were."""
@@ -58,6 +63,11 @@ class Draws:
     def __init__(self, key: str, source: Values, keep: Keep) -> None:
         self._key, self._source, self._keep = key, source, keep
         self._position = -1
+
+    @property
+    def made(self) -> int:
+        """How many picks were made."""
+        return self._position + 1
 
     def pick(self, n: int) -> int:
         """Pick one of ``0 .. n-1`` and keep it. 0 is the simplest."""
@@ -109,6 +119,11 @@ class Choices:
     def recorded(self) -> Recorded:
         """Return the picks that were not 0, by key and position; keys are sorted."""
         return by_key(map(choice_of, self.picks))
+
+    def made(self) -> int:
+        """Return how many picks were made, calm ones included, but not those of each second."""
+        streams = (each for key, each in self._streams.items() if not key.endswith(EACH_SECOND))
+        return sum(each.made for each in (*streams, *self._draws.values()))
 
     def _keep(self, key: str, position: int, value: int, n: int, steps: Steps) -> None:
         at, event = self.moment()

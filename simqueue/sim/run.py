@@ -64,6 +64,8 @@ class Run:
     entropy: tuple[object, ...]
     """What decided the run and is no event: clock readings and the state of drawn randomness."""
     wanted: frozenset[str] = frozenset()
+    made: int = 0
+    """How many picks it made, calm ones included, but not those that are made each second."""
 
     @functools.cached_property
     def choices(self) -> tuple[Choice, ...]:
@@ -218,6 +220,7 @@ def _run(
         events=tuple(world.recorder.entries),
         elapsed=perf_counter() - started,
         picks=tuple(door.picks),
+        made=door.made(),
         entropy=(world.recorder.readings, state),
         wanted=frozenset(world.judge.checks.wanted),
     )
