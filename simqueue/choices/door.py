@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from simqueue.choices.sources import EACH_SECOND, Deviations, Named, Source, Steps, Values, about, steps_of
+from simqueue.choices.sources import (
+    EACH_SECOND,
+    Deviations,
+    Named,
+    Source,
+    Steps,
+    Values,
+    about,
+    steps_of,
+)
 from simqueue.model.choice import Choice, Recorded, by_key
 from simqueue.model.ids import Instant
 
@@ -122,8 +131,10 @@ class Choices:
 
     def made(self) -> int:
         """Return how many picks were made, calm ones included, but not those of each second."""
-        streams = (each for key, each in self._streams.items() if not key.endswith(EACH_SECOND))
-        return sum(each.made for each in (*streams, *self._draws.values()))
+        deviations = sum(
+            each.made for key, each in self._streams.items() if not key.endswith(EACH_SECOND)
+        )
+        return deviations + sum(each.made for each in self._draws.values())
 
     def _keep(self, key: str, position: int, value: int, n: int, steps: Steps) -> None:
         at, event = self.moment()
