@@ -271,7 +271,7 @@ def surveys(work: Work, seed: int) -> Iterator[Callable[[Survey], Run]]:
 
 def _local_helper(work: Work) -> Helper:
     try:
-        return Helper.start(work.home, work.encoded(), RUN_LIMIT_S)
+        return Helper.start(work.home, work.encoded())
     except RefusalError as error:
         raise UsageError(str(error)) from None
 

@@ -102,7 +102,7 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
                 helper.end()
         self._check_open()
         try:
-            helper = Helper.start(self._home, self._settings, self._limit)
+            helper = Helper.start(self._home, self._settings)
         except RefusalError as error:
             raise ClusterError(self._where, str(error)) from None
         with self._lock:

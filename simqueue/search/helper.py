@@ -26,6 +26,8 @@ HASH_SEED = "0"
 RETIRED = 75
 """The exit status of a helper that nobody has asked anything for long."""
 
+_START_S = 300.0
+
 
 @dataclass(frozen=True, slots=True)
 class Ask:
@@ -58,11 +60,11 @@ class Helper:
     asked: int = 0
 
     @classmethod
-    def start(cls, home: str, settings: str, limit: float) -> Helper:
+    def start(cls, home: str, settings: str) -> Helper:
         """Start a helper in a directory, if that exists here, and wait until it can play.
 
         Raises:
-            RefusalError: it cannot, or not within ``limit`` real seconds.
+            RefusalError: it cannot.
         """
         theirs, ours = os.pipe()
         try:
@@ -83,17 +85,19 @@ class Helper:
             os.close(theirs)
         helper = cls(process, *_pipes(process), ours)
         try:
-            helper._await_readiness(limit)
+            helper._await_readiness()
         except BaseException:
             helper.end()
             raise
         return helper
 
-    def _await_readiness(self, limit: float) -> None:
+    def _await_readiness(self) -> None:
         try:
-            refusal = self.hear(limit).decode()
+            refusal = self.hear(_START_S).decode()
         except TimeoutError:
-            raise RefusalError(f"a process to play runs was not ready after {limit:g} s") from None
+            raise RefusalError(
+                f"a process to play runs was not ready after {_START_S:g} s"
+            ) from None
         except EOFError:
             status = self.process.wait()
             raise RefusalError(
