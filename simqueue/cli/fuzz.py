@@ -82,6 +82,7 @@ def fuzz_command(
     Examples:
       simqueue fuzz scenarios/ --runs 40
       simqueue fuzz tests/flaky.py:refunds --time 5m --processes 2
+      simqueue fuzz tests/flaky.py --runs 100000 --dask tcp://10.0.0.5:8786
     """  # noqa: D301  the backspace keeps lines apart
     limit = None if time_limit is None else duration(time_limit)
     config = config_with(faults, without)

@@ -195,7 +195,9 @@ def fuzz(
 
 def _work(scenario: Scenario, target: str, config: Config, processes: int) -> Work:
     if processes != 1:
-        raise UsageError("processes and dask exclude each other: Dask's workers say how many runs")
+        raise UsageError(
+            "processes and dask exclude each other: it is for Dask's workers to be many"
+        )
     if not target:
         raise UsageError("dask needs target='path/file.py:function': workers load it by name")
     if not is_scenario(scenario):
