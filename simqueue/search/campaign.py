@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from simqueue.choices import Source
 from simqueue.errors import TargetError, UsageError
@@ -18,11 +19,13 @@ from simqueue.search.assignment import Assignment, source_of
 from simqueue.search.catalogue import moments_in
 from simqueue.search.evidence import Evidence
 from simqueue.search.known import Known, KnownFailure, load_known
-from simqueue.search.playing import Work
 from simqueue.search.share import Share
 from simqueue.search.strategy import DEFAULT, Strategy
 from simqueue.search.workers import Result, results_here, results_of_processes
 from simqueue.sim.run import SEED_MAX, Run, Scenario, is_scenario, run
+
+if TYPE_CHECKING:
+    from simqueue.search.playing import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,8 @@ def _work(scenario: Scenario, target: str, config: Config, processes: int) -> Wo
         raise UsageError("dask needs target='path/file.py:function': workers load it by name")
     if not is_scenario(scenario):
         raise TargetError(target, "is not an `async def` function of one Simulation")
+    from simqueue.search.playing import Work  # which only POSIX can
+
     return Work.of(scenario, target, config)
 
 
