@@ -99,11 +99,11 @@ def _served(client: Client, address: str, work: Work, run_limit: float) -> Itera
 
 
 def _check_versions(client: Client, work: Work) -> None:
-    """Look at those who are there; a helper looks once more, with those who come later."""
+    """Look at what workers say of themselves; helpers will look closer, and at who comes later."""
     for address, found in client.get_versions(packages=list(PACKAGES))["workers"].items():
-        packages = {package: found["packages"][package] or "" for package in PACKAGES}
-        python = ".".join(found["host"]["python"].split(".")[:3])
-        differing = difference(work.versions, {**packages, "Python": python})
+        told = {package: found["packages"].get(package) for package in PACKAGES}
+        told["Python"] = ".".join(found["host"]["python"].split(".")[:3])
+        differing = difference(work.versions, {name: text for name, text in told.items() if text})
         if differing:
             raise ClusterError(address, differing)
 

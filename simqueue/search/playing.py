@@ -26,7 +26,6 @@ from simqueue.search.workers import Player, answer
 from simqueue.sim.run import Run, Scenario, run
 
 PACKAGES = ("simqueue", "pgqueuer")
-_MISSING = "not installed"
 _IDLE_S = 60.0
 """A helper that is asked nothing for so long ends: who started it may have forgotten it."""
 
@@ -91,11 +90,11 @@ def versions() -> dict[str, str]:
 
 
 def difference(wanted: dict[str, str], here: dict[str, str]) -> str:
-    """Say which versions differ; nothing if none does."""
+    """Say which versions differ; nothing if none of those that are known does."""
     return ", ".join(
-        f"{name} is {here[name] or _MISSING}, and {wanted[name] or _MISSING} where the campaign is"
+        f"{name} is {here[name]}, and {wanted[name]} where the campaign is"
         for name in wanted
-        if here[name] != wanted[name]
+        if here.get(name, wanted[name]) != wanted[name]
     )
 
 
@@ -103,7 +102,7 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return ""  # it is run from its source
+        return "0.0.0"  # as simqueue says of itself when it is run from its source
 
 
 def _identity(scenario: Scenario) -> tuple[str, str]:
