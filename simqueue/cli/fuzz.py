@@ -180,7 +180,11 @@ def _play(
                 known=plan.known,
                 on_progress=on_progress,
             )
-        except (KeyboardInterrupt, ClusterError) as cut:
+        except ClusterError as cut:
+            if not so_far[0].runs:
+                raise
+            return so_far[0], cut
+        except KeyboardInterrupt as cut:
             return so_far[0], cut
     return campaign, None
 

@@ -17,7 +17,7 @@ from simqueue.errors import ClusterError, UsageError
 from simqueue.search.assignment import Assignment
 from simqueue.search.frames import pack, unpack
 from simqueue.search.helper import Helper, RefusalError
-from simqueue.search.playing import PACKAGES, AskSurvey, Work, difference
+from simqueue.search.playing import NONE, PACKAGES, AskSurvey, Work, difference
 from simqueue.search.workers import RUN_LIMIT_S, Planner, Result
 from simqueue.sim.run import Run
 
@@ -26,7 +26,7 @@ try:
 except ImportError:
     raise UsageError("Dask is not installed here: pip install 'simqueue[dask]'") from None
 
-from simqueue.search.errands import Answers, Errand, Helpers, Loss, run_errand
+from simqueue.search.errands import Answers, Errand, Helpers, Loss, errand_runner
 
 _CHUNK_MAX = 16
 _CHUNKS_PER_SLOT = 4
@@ -86,10 +86,9 @@ def _served(client: Client, address: str, work: Work, run_limit: float) -> Itera
     name = f"simqueue-{os.urandom(8).hex()}"
     try:
         client.register_plugin(Helpers(work.home, work.encoded(), run_limit), name=name)
-    except ImportError as error:
-        raise ClusterError(
-            address, f"a worker cannot import simqueue: {error}; install it there"
-        ) from None
+    except Exception as error:  # noqa: BLE001  Dask passes an error on as text
+        said = " ".join(str(error).split())
+        raise ClusterError(address, f"its workers cannot do what is asked: {said}") from None
     try:
         yield name
     finally:
@@ -101,9 +100,9 @@ def _served(client: Client, address: str, work: Work, run_limit: float) -> Itera
 def _check_versions(client: Client, work: Work) -> None:
     """Look at what workers say of themselves; helpers will look closer, and at who comes later."""
     for address, found in client.get_versions(packages=list(PACKAGES))["workers"].items():
-        told = {package: found["packages"].get(package) for package in PACKAGES}
+        told = {"simqueue": NONE, **{name: v for name, v in found["packages"].items() if v}}
         told["Python"] = ".".join(found["host"]["python"].split(".")[:3])
-        differing = difference(work.versions, {name: text for name, text in told.items() if text})
+        differing = difference(work.versions, told)
         if differing:
             raise ClusterError(address, differing)
 
@@ -131,6 +130,7 @@ class _Dispatch:
     accepted: frozenset[str]
     runs: int
     patience: float
+    run: Callable[[str, bytes], Answers] = field(default_factory=errand_runner)
     tasks: dict[str, _Task] = field(default_factory=dict)
     suspects: deque[Assignment] = field(default_factory=deque)
     done: SimpleQueue[Future] = field(default_factory=SimpleQueue)
@@ -205,7 +205,7 @@ class _Dispatch:
         told = {signature for signature, number in self.first.items() if number < first}
         errand = Errand({each.number: pack(each) for each in chunk}, self.accepted | told)
         key = f"{self.helpers}-{first}{'-alone' if suspect else ''}"
-        future = self.client.submit(run_errand, self.helpers, errand, key=key, pure=False)
+        future = self.client.submit(self.run, self.helpers, pack(errand), key=key, pure=False)
         self.tasks[key] = _Task(future, chunk, suspect)
         future.add_done_callback(self.done.put)
 

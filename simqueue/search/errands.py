@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 
@@ -10,6 +11,7 @@ from distributed import Reschedule, Worker, get_worker
 from distributed.diagnostics.plugin import WorkerPlugin
 
 from simqueue.errors import ClusterError
+from simqueue.search.frames import unpack
 from simqueue.search.helper import Ask, Helper, RefusalError
 
 
@@ -55,6 +57,10 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
             for helper in self._idle:
                 helper.end()
             self._idle.clear()
+
+    def run_packed(self, packed: bytes) -> Answers:
+        """Have a packed errand's runs played."""
+        return self.run(unpack(packed))
 
     def run(self, errand: Errand) -> Answers:
         """Have an errand's runs played; a helper that is lost loses one of them."""
@@ -130,9 +136,17 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
             raise Reschedule
 
 
-def run_errand(name: str, errand: Errand) -> Answers:
-    """Run an errand in a task of Dask's, with the helpers that go by a name."""
-    helpers: Helpers | None = get_worker().plugins.get(name)
-    if helpers is None:  # the campaign is over
-        raise Reschedule
-    return helpers.run(errand)
+def errand_runner() -> Callable[[str, bytes], Answers]:
+    """Return what runs an errand in a task of Dask's, with the helpers that go by a name.
+
+    A function within a function travels with its code, and the errand as bytes: so the scheduler,
+    which may look into tasks, needs no simqueue.
+    """
+
+    def run_errand(name: str, packed: bytes) -> Answers:
+        helpers: Helpers | None = get_worker().plugins.get(name)
+        if helpers is None:  # the campaign is over
+            raise Reschedule
+        return helpers.run_packed(packed)
+
+    return run_errand

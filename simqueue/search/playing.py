@@ -26,6 +26,9 @@ from simqueue.search.workers import Player, answer
 from simqueue.sim.run import Run, Scenario, run
 
 PACKAGES = ("simqueue", "pgqueuer")
+NONE = "0.0.0"
+"""The version of what is not installed, as simqueue says of itself when it is run from source."""
+
 _IDLE_S = 60.0
 """A helper that is asked nothing for so long ends: who started it may have forgotten it."""
 
@@ -92,17 +95,21 @@ def versions() -> dict[str, str]:
 def difference(wanted: dict[str, str], here: dict[str, str]) -> str:
     """Say which versions differ; nothing if none of those that are known does."""
     return ", ".join(
-        f"{name} is {here[name]}, and {wanted[name]} where the campaign is"
+        f"{name} is {_said(here[name])}, and {_said(wanted[name])} where the campaign is"
         for name in wanted
         if here.get(name, wanted[name]) != wanted[name]
     )
+
+
+def _said(text: str) -> str:
+    return "not installed" if text == NONE else text
 
 
 def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "0.0.0"  # as simqueue says of itself when it is run from its source
+        return NONE
 
 
 def _identity(scenario: Scenario) -> tuple[str, str]:

@@ -30,6 +30,13 @@ ROOT = str(Path(__file__).parents[2])
 ENVIRONMENT = {**os.environ, "PYTHONPATH": ROOT}
 LOOPBACK = ("--host", "127.0.0.1", "--no-dashboard")
 
+WITHOUT_SIMQUEUE = """
+import sys
+sys.modules["simqueue"] = None
+from distributed.cli.dask_scheduler import main
+main()
+"""
+
 SCENARIO = """
 import asyncio, ctypes, os
 from pathlib import Path
@@ -110,9 +117,8 @@ def spawn(kind, *arguments, **options):
 def started(**settings):
     """Start a scheduler."""
     environment = {f"DASK_DISTRIBUTED__SCHEDULER__{name}": text for name, text in settings.items()}
-    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", *LOOPBACK]
     scheduler = subprocess.Popen(
-        [*command, "--no-jupyter"],
+        [sys.executable, "-c", WITHOUT_SIMQUEUE, "--port", "0", "--no-jupyter", *LOOPBACK],
         env={**ENVIRONMENT, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -286,6 +292,17 @@ def test_a_worker_with_other_releases_is_refused(cluster, target, monkeypatch):
 
 
 NOW = Work.of(fuzzed, "", Config()).versions
+
+
+def test_workers_without_simqueue_are_refused(bare, target, tmp_path):
+    command = [sys.executable, "-c", WITHOUT_SIMQUEUE.replace("scheduler", "worker")]
+    arguments = ["--no-nanny", "--local-directory", str(tmp_path), *LOOPBACK]
+    bare.workers.append(
+        subprocess.Popen([*command, bare.address, *arguments], stderr=subprocess.DEVNULL)
+    )
+    bare.hire(1, tmp_path)
+    with pytest.raises(ClusterError, match=r"^tcp://.*: its workers cannot do .* simqueue"):
+        fuzzed(target("calm"), runs=2, strategy="random", dask=bare.address)
 
 
 def test_a_call_that_dask_cannot_serve_is_refused(target):
