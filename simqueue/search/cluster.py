@@ -85,16 +85,20 @@ def _served(client: Client, address: str, work: Work, run_limit: float) -> Itera
     _check_versions(client, work)
     name = f"simqueue-{os.urandom(8).hex()}"
     try:
-        client.register_plugin(Helpers(work.home, work.encoded(), run_limit), name=name)
-    except Exception as error:  # noqa: BLE001  Dask passes an error on as text
-        said = " ".join(str(error).split())
-        raise ClusterError(address, f"its workers cannot do what is asked: {said}") from None
-    try:
+        _register(client, address, Helpers(work.home, work.encoded(), run_limit), name)
         yield name
     finally:
         if client.status == "running":
-            with suppress(OSError, KeyError):
+            with suppress(OSError, KeyError):  # it is gone, or its workers have none
                 client.unregister_worker_plugin(name)
+
+
+def _register(client: Client, address: str, helpers: Helpers, name: str) -> None:
+    try:
+        client.register_plugin(helpers, name=name)
+    except Exception as error:  # noqa: BLE001  Dask passes an error on as text
+        said = " ".join(str(error).split())
+        raise ClusterError(address, f"its workers cannot do what is asked: {said}") from None
 
 
 def _check_versions(client: Client, work: Work) -> None:
@@ -141,6 +145,7 @@ class _Dispatch:
 
     def results(self) -> Iterator[Result]:
         try:
+            self._look()
             self._send()
             while self.tasks:
                 for result in self._results_of(self._next()):

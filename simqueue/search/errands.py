@@ -109,7 +109,7 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
         self._check_open()
         try:
             helper = Helper.start(self._home, self._settings)
-        except RefusalError as error:
+        except (RefusalError, OSError) as error:
             raise ClusterError(self._where, str(error)) from None
         with self._lock:
             self._all.add(helper)

@@ -301,7 +301,7 @@ def test_workers_without_simqueue_are_refused(bare, target, tmp_path):
         subprocess.Popen([*command, bare.address, *arguments], stderr=subprocess.DEVNULL)
     )
     bare.hire(1, tmp_path)
-    with pytest.raises(ClusterError, match=r"^tcp://.*: its workers cannot do .* simqueue"):
+    with pytest.raises(ClusterError, match=r"^tcp://.*: its workers cannot do .*simqueue"):
         fuzzed(target("calm"), runs=2, strategy="random", dask=bare.address)
 
 
