@@ -25,7 +25,7 @@ from simqueue.cli.options import (
     duration,
     given,
 )
-from simqueue.errors import UsageError
+from simqueue.errors import ClusterError, UsageError
 
 if TYPE_CHECKING:
     from simqueue.model.config import Config
@@ -56,6 +56,12 @@ def fuzz_command(
     processes: Annotated[
         int, typer.Option("--processes", min=1, help="How many runs at a time.")
     ] = 1,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            "--dask", metavar="ADDRESS", help="Run on a Dask cluster: its scheduler's address."
+        ),
+    ] = None,
     time_limit: Annotated[
         str | None, typer.Option("--time", metavar="60s", help="Begin no run after this much time.")
     ] = None,
@@ -76,6 +82,7 @@ def fuzz_command(
     Examples:
       simqueue fuzz scenarios/ --runs 40
       simqueue fuzz tests/flaky.py:refunds --time 5m --processes 2
+      simqueue fuzz tests/flaky.py --runs 100000 --dask tcp://10.0.0.5:8786
     """  # noqa: D301  the backspace keeps lines apart
     limit = None if time_limit is None else duration(time_limit)
     config = config_with(faults, without)
@@ -90,18 +97,30 @@ def fuzz_command(
     # Now: what is imported and run may change the current directory.
     home = Path.cwd()
     found = {target.name: target for text in targets for target in load_targets(text)}
-    plan = _Plan(runs, seed, limit, processes, strategy, config, accepted)
+    plan = _Plan(runs, seed, limit, processes, dask, strategy, config, accepted)
     options = given(faults, without)
     statuses = set()
     for number, target in enumerate(found.values()):
-        campaign, interrupted = _play(target, plan, time_share=len(found) - number)
+        campaign, cut = _play(target, plan, time_share=len(found) - number)
         _report_failures(target, campaign, home / traces, home, options)
         statuses.add(_report(target, campaign, accepted.file))
-        if interrupted:
+        if isinstance(cut, ClusterError):
+            raise cut
+        if cut is not None:
             typer.echo("interrupted", err=True)
             raise typer.Exit(_INTERRUPTED)
     # A failure weighs more than a campaign that proves nothing.
     raise typer.Exit(next(status for status in (_FAILED, _INCONCLUSIVE, 0) if status in statuses))
+
+
+def play_command(
+    work: Annotated[str, typer.Argument(help="As JSON.")],
+    leash: Annotated[int, typer.Argument(help="A pipe that is closed when this is to end.")],
+) -> None:
+    """Play what standard input asks for, and answer on standard output."""
+    from simqueue.search.playing import play_for_others
+
+    play_for_others(work, leash)
 
 
 class _Plan:
@@ -113,6 +132,7 @@ class _Plan:
         seed: int,
         limit: timedelta | None,
         processes: int,
+        dask: str | None,
         strategy: str,
         config: Config,
         known: Known,
@@ -120,7 +140,7 @@ class _Plan:
         endless = SEED_MAX - seed
         self.runs = runs or (_RUNS if limit is None else endless)
         self.total = self.runs if runs or limit is None else None
-        self.seed, self.processes = seed, processes
+        self.seed, self.processes, self.dask = seed, processes, dask
         self.config, self.known = config, known
         self.strategy = strategy
         self._ends = None if limit is None else time.perf_counter() + limit.total_seconds()
@@ -132,8 +152,10 @@ class _Plan:
         return timedelta(seconds=max(0.0, self._ends - time.perf_counter()) / shares)
 
 
-def _play(target: Target, plan: _Plan, time_share: int) -> tuple[Campaign, bool]:
-    """Return the campaign, and whether Ctrl-C cut it short."""
+def _play(
+    target: Target, plan: _Plan, time_share: int
+) -> tuple[Campaign, KeyboardInterrupt | ClusterError | None]:
+    """Return the campaign, and what cut it short."""
     from simqueue.search.campaign import Campaign, fuzz
 
     so_far = [Campaign(0, 0, (), (), (), 0.0)]
@@ -151,15 +173,20 @@ def _play(target: Target, plan: _Plan, time_share: int) -> tuple[Campaign, bool]
                 seed=plan.seed,
                 config=plan.config,
                 processes=plan.processes,
+                dask=plan.dask,
                 target=target.name,
                 time_limit=plan.time_left(time_share),
                 strategy=plan.strategy,
                 known=plan.known,
                 on_progress=on_progress,
             )
-        except KeyboardInterrupt:
-            return so_far[0], True
-    return campaign, False
+        except ClusterError as cut:
+            if not so_far[0].runs:
+                raise
+            return so_far[0], cut
+        except KeyboardInterrupt as cut:
+            return so_far[0], cut
+    return campaign, None
 
 
 @contextmanager

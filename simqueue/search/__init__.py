@@ -3,6 +3,12 @@
 ``target``    a scenario by its name on the command line
 ``campaign``  many seeds of one scenario, in one process or several
 ``workers``   the processes of a campaign
+``cluster``   the Dask cluster of a campaign, if it has one
+``errands``   what a worker of that does
+``helper``    a process that plays runs beside such a worker, from outside
+``playing``   the same from inside
+``frames``    how messages travel between the two
+``fresh``     how another interpreter is started
 ``evidence``  what its runs came to, and what none of them did
 ``catalogue`` what a scenario's source says that one should come to
 ``known``     failures that are accepted, so that the next one can be seen

@@ -6,12 +6,13 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from simqueue.choices import Source
-from simqueue.errors import UsageError
+from simqueue.errors import TargetError, UsageError
 from simqueue.model.config import Config
 from simqueue.model.trace import Trace
 from simqueue.search.assignment import Assignment, source_of
@@ -21,7 +22,10 @@ from simqueue.search.known import Known, KnownFailure, load_known
 from simqueue.search.share import Share
 from simqueue.search.strategy import DEFAULT, Strategy
 from simqueue.search.workers import Result, results_here, results_of_processes
-from simqueue.sim.run import SEED_MAX, Run, Scenario, run
+from simqueue.sim.run import SEED_MAX, Run, Scenario, is_scenario, run
+
+if TYPE_CHECKING:
+    from simqueue.search.playing import Work
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,7 @@ def fuzz(
     seed: int = 0,
     config: Config = Config(),  # noqa: B008  frozen
     processes: int = 1,
+    dask: str | None = None,
     target: str = "",
     time_limit: timedelta | None = None,
     strategy: str = DEFAULT,
@@ -127,7 +132,7 @@ def fuzz(
 ) -> Campaign:
     """Play many runs, numbered from ``seed`` on.
 
-    The result is the same whatever ``processes`` is, unless time runs out.
+    The result is the same whatever ``processes`` and ``dask`` are, unless time runs out.
 
     Args:
         scenario: an async function of one ``Simulation``.
@@ -135,6 +140,8 @@ def fuzz(
         seed: the first one's; most strategies go on with the next seed.
         config: what each run is allowed to do.
         processes: how many to run at a time, each in a process forked from this one.
+        dask: the address of a Dask scheduler whose workers play the runs instead; they find the
+            scenario by ``target``.
         target: what traces call the scenario.
         time_limit: begin no more runs after this much real time.
         strategy: ``auto``, ``random``, ``pct:D``, ``guided``, ``exhaustive:K`` or ``calm``.
@@ -147,6 +154,7 @@ def fuzz(
     Raises:
         TargetError: ``scenario`` is not an async function.
         UsageError: a number makes no sense, or ``known`` cannot be read.
+        ClusterError: Dask cannot carry the campaign out, or not to its end.
     """
     _check_numbers(runs, seed, processes)
     share = Share.of(seed, runs, shard)
@@ -162,13 +170,22 @@ def fuzz(
         return run(scenario, seed=seed, config=config, choices=source, target=target)
 
     tally = _Tally(time.perf_counter(), known.of(target), Evidence(wanted=moments_in(scenario)))
-    plan, accepted = search.plan(share, survey), frozenset(tally.known)
-    with closing(
-        results_here(play, plan, accepted)
-        if processes == 1
-        else results_of_processes(play, plan, processes, accepted, runs=len(share.numbers()))
-    ) as results:
-        for result in results:
+    accepted, count = frozenset(tally.known), len(share.numbers())
+    with ExitStack() as stack:
+        if dask is not None:
+            from simqueue.search.cluster import results_of_dask, surveys  # only who asks needs Dask
+
+            work = _work(scenario, target, config, processes)
+            plan = search.plan(share, stack.enter_context(surveys(work, seed)))
+            results = results_of_dask(work, plan, dask, accepted, runs=count)
+        else:
+            plan = search.plan(share, survey)
+            results = (
+                results_here(play, plan, accepted)
+                if processes == 1
+                else results_of_processes(play, plan, processes, accepted, runs=count)
+            )
+        for result in stack.enter_context(closing(results)):
             tally.add(result)
             if on_progress is not None:
                 on_progress(tally.campaign())
@@ -176,7 +193,21 @@ def fuzz(
                 break
             if until_failure and tally.found:
                 break
-    return replace(tally.whole_campaign(config), said=tuple(plan.remarks()))
+        return replace(tally.whole_campaign(config), said=tuple(plan.remarks()))
+
+
+def _work(scenario: Scenario, target: str, config: Config, processes: int) -> Work:
+    if processes != 1:
+        raise UsageError(
+            "processes and dask exclude each other: it is for Dask's workers to be many"
+        )
+    if not target:
+        raise UsageError("dask needs target='path/file.py:function': workers load it by name")
+    if not is_scenario(scenario):
+        raise TargetError(target, "is not an `async def` function of one Simulation")
+    from simqueue.search.playing import Work  # which only POSIX can
+
+    return Work.of(scenario, target, config)
 
 
 def _check_numbers(runs: int, seed: int, processes: int) -> None:

@@ -27,7 +27,7 @@ Job = Callable[[Assignment], Run]
 _CHUNK_MAX = 16
 _PR_SET_PDEATHSIG = 1
 _CHUNKS_PER_PROCESS = 4
-_RUN_LIMIT_S = 300.0
+RUN_LIMIT_S = 300.0
 
 
 class Planner(Protocol):
@@ -123,7 +123,7 @@ def results_of_processes(
     accepted: frozenset[str] = frozenset(),
     *,
     runs: int,
-    run_limit: float = _RUN_LIMIT_S,
+    run_limit: float = RUN_LIMIT_S,
 ) -> Generator[Result, None, None]:
     """Play a plan's ``runs`` in forked processes; results come as they are ready.
 
@@ -261,7 +261,7 @@ def _work(
             return
         for assignment in chunk:
             try:
-                connection.send(_answer(player, assignment))
+                connection.send(answer(player, assignment))
             except OSError:  # the parent is gone
                 return
 
@@ -272,8 +272,9 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
-def _answer(player: Player, assignment: Assignment) -> Result | BaseException:
+def answer(player: Player, assignment: Assignment) -> Result | BaseException:
+    """Return what came of a run, or an error that is to be raised where the campaign is."""
     try:
         return player.play(assignment)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  raised where the campaign is
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
         return error
