@@ -1,6 +1,7 @@
 """simqueue: finds, replays and explains the timing bugs of PgQueuer applications.
 
     cli | pytest_plugin        commands: read options, call one function, print one report
+    hypothesis                 strategies that draw seeds and configs, beside those two
     search                     many runs: campaigns, replays, shrinking, audits
     sim                        one run: clock, loop, patches, workers, ``Simulation``
     adapter | check            PgQueuer's ports over the store | invariants over the store

@@ -3,6 +3,7 @@
 SimqueueError
 ├── UsageError            fix the call, the command line or the file that was named
 │   ├── TargetError       name a scenario that exists
+│   ├── ClusterError      look after the Dask cluster, or the project on its machines
 │   └── TraceFormatError  bring a whole, undamaged trace of a format this release reads
 ├── RefusedError          use the virtual counterpart of what the code reached for
 ├── DivergenceError       the code changed, or something decided on its own: record again, or audit
@@ -34,6 +35,17 @@ class TargetError(UsageError):
 
     def __str__(self) -> str:
         return f"{self.target}: {self.problem}"
+
+
+class ClusterError(UsageError):
+    """A Dask cluster cannot carry out a campaign, or not to its end."""
+
+    def __init__(self, address: str, problem: str) -> None:
+        super().__init__(address, problem)
+        self.address, self.problem = address, problem
+
+    def __str__(self) -> str:
+        return f"{self.address}: {self.problem}"
 
 
 class TraceFormatError(UsageError):

@@ -12,8 +12,10 @@ import itertools
 import os
 import shlex
 from collections.abc import Callable, Collection, Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -25,8 +27,12 @@ if TYPE_CHECKING:
 MARKER = "simqueue"
 FIXTURE = "sim"
 _RUNS = 100
+_SHRINK_RUNS = 400
+_SHRINKING = timedelta(seconds=30)
 _TARGET = "pytest:"
-_OPTIONS = ("runs", "seed", "config", "faults", "without")
+_OPTIONS = ("runs", "seed", "strategy", "config", "faults", "without")
+_NOT_ASYNC = "ignore:The test .* is marked with '@pytest.mark.asyncio':pytest.PytestWarning"
+"""A module may mark all its tests for pytest-asyncio, also those that are not for it."""
 _REMARK = "simqueue"
 """The property of a test's report, also in JUnit's XML, that says what its runs came to."""
 
@@ -60,7 +66,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="do not play a test's saved runs again before its seeds",
     )
+    group.addoption(
+        "--simqueue-shrink-runs",
+        type=int,
+        default=_SHRINK_RUNS,
+        metavar="N",
+        help="runs to spend on making a failure simpler, 0 for none (default: %(default)s)",
+    )
     group.addoption("--simqueue-exact", action="store_true", help="end a replay where it diverges")
+    group.addoption(
+        "--simqueue-nearby",
+        type=int,
+        metavar="N",
+        default=60,
+        help="play up to N variations of a trace that drifts and passes (default: %(default)s)",
+    )
     # How `simqueue replay` hears what became of a test; nothing for people to type.
     group.addoption("--simqueue-verdict", help=argparse.SUPPRESS)
 
@@ -69,11 +89,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known; read the trace that is to be replayed."""
     config.addinivalue_line(
         "markers",
-        f"{MARKER}(runs=..., seed=..., faults=..., without=..., config=...): run this `async def "
-        "test(sim)` in simulated worlds, once per seed.",
+        f"{MARKER}({'=..., '.join(_OPTIONS)}=...): run this `async def test(sim)` in simulated "
+        "worlds, as many as `runs` says.",
     )
     _check_number(config, "--simqueue-runs", 1)
     _check_number(config, "--simqueue-seed", 0)
+    _check_number(config, "--simqueue-shrink-runs", 0)
     path = config.getoption("--simqueue-replay")
     config.stash[_TRACE] = None if path is None else _load(path)
     # Now: a test may change the current directory.
@@ -90,6 +111,8 @@ def _check_number(config: pytest.Config, option: str, least: int) -> None:
 _TRACE = pytest.StashKey["Trace | None"]()
 _TRACES = pytest.StashKey[Path]()
 _VERDICTS = pytest.StashKey[list[str]]()
+_OURS = pytest.StashKey[bool]()
+"""Set for a test whose function has been replaced by one that runs it in simulations."""
 
 
 def _load(path: str) -> Trace:
@@ -140,6 +163,9 @@ def pytest_pycollect_makeitem() -> Generator[None, Any, Any]:
             if marker is not None:
                 _check(item, marker)
                 item.obj = _player(item, item.obj)
+                item.stash[_OURS] = True
+                if item.get_closest_marker("asyncio"):
+                    item.add_marker(pytest.mark.filterwarnings(_NOT_ASYNC))
     return made
 
 
@@ -147,7 +173,13 @@ def _check(item: pytest.Function, marker: pytest.Mark) -> None:
     """Raise for a marked test that cannot be run."""
     unknown = [*map(repr, marker.args), *sorted(set(marker.kwargs).difference(_OPTIONS))]
     runs, seed = marker.kwargs.get("runs", 1), marker.kwargs.get("seed", 0)
-    if not inspect.iscoroutinefunction(item.obj):
+    if getattr(item.obj, "is_hypothesis_test", False):
+        problem = (
+            f"is marked {MARKER}, and takes inputs of @given, which its trace could not repeat: "
+            "write a `def` without the marker that draws its seed, too, and calls "
+            "simqueue.run(scenario, seed=seed).check(); simqueue.hypothesis.seeds() draws seeds"
+        )
+    elif not inspect.iscoroutinefunction(item.obj):
         problem = f"is marked {MARKER}, so it must be an `async def`"
     elif FIXTURE not in inspect.signature(item.obj).parameters:
         problem = f"is marked {MARKER}, so it must take `{FIXTURE}`, the simulation it runs in"
@@ -168,6 +200,19 @@ def _player(item: pytest.Function, test: Callable[..., Any]) -> Callable[..., No
         _play(item, test, fixtures)
 
     return play
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail a marked test that something else would run: not simulated, it may well pass."""
+    marked = isinstance(item, pytest.Function) and item.get_closest_marker(MARKER)
+    if marked and _OURS not in item.stash:
+        pytest.fail(
+            f"{item.nodeid} is marked {MARKER}, but it is none of pytest's own functions (a method "
+            "of a unittest.TestCase takes no fixtures): make it a function or a method of a plain "
+            "class",
+            pytrace=False,
+        )
 
 
 @pytest.hookimpl(trylast=True)
@@ -202,7 +247,9 @@ def _is_same(node: str, recorded: str) -> bool:
 
 
 def _play(item: pytest.Function, test: Callable[..., Any], fixtures: Mapping[str, Any]) -> None:
-    skips = _Skips(functools.partial(test, **{k: v for k, v in fixtures.items() if k != FIXTURE}))
+    given = {name: value for name, value in fixtures.items() if name != FIXTURE}
+    owner = getattr(test, "__self__", None)
+    skips = _Skips(functools.partial(test, **given), None if inspect.isclass(owner) else owner)
     trace = item.config.stash[_TRACE]
     from simqueue.errors import UsageError
 
@@ -217,10 +264,20 @@ def _play(item: pytest.Function, test: Callable[..., Any], fixtures: Mapping[str
 
 @dataclass(slots=True)
 class _Skips:
-    """A test as a scenario. What pytest's own exceptions say is kept until the run is over."""
+    """A test as a scenario. What pytest's own exceptions say is kept until the run is over.
+
+    ``owner`` is the instance whose method the test is; each run begins with the attributes that
+    setting up gave it.
+    """
 
     test: functools.partial[Any]
+    owner: object = None
     said: BaseException | None = None
+    _attributes: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Remember what setting up has left."""
+        self._attributes |= getattr(self.owner, "__dict__", {})
 
     @property
     def __wrapped__(self) -> Callable[..., Any]:
@@ -229,6 +286,9 @@ class _Skips:
 
     async def __call__(self, sim: object) -> None:
         """Run the test in a simulation."""
+        if hasattr(self.owner, "__dict__"):
+            vars(self.owner).clear()
+            vars(self.owner).update(self._attributes)
         try:
             await self.test(**{FIXTURE: sim})
         except (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception) as error:
@@ -246,6 +306,7 @@ class _Skips:
 def _play_seeds(item: pytest.Function, scenario: _Skips) -> None:
     from simqueue.search.campaign import fuzz
     from simqueue.search.known import DEFAULT_FILE, load_known
+    from simqueue.search.replay import replay
 
     runs, seed, config = _settings(item)
     known = load_known(item.config.rootpath / DEFAULT_FILE, missing_ok=True)
@@ -255,6 +316,7 @@ def _play_seeds(item: pytest.Function, scenario: _Skips) -> None:
         runs=runs,
         seed=seed,
         config=config,
+        strategy=_strategy(item),
         target=_TARGET + item.nodeid,
         known=known,
         until_failure=True,
@@ -263,7 +325,29 @@ def _play_seeds(item: pytest.Function, scenario: _Skips) -> None:
     for remark in campaign.remarks(DEFAULT_FILE):
         item.user_properties.append((_REMARK, remark))
     for found in campaign.failures:
-        _fail(found.trace, item, f"after {campaign.passed} that passed" if campaign.passed else "")
+        note = f"after {campaign.passed} that passed" if campaign.passed else ""
+        trace = _shrunk(found.trace, item, scenario)
+        text, frames = _report(trace, item, note), _Frames(item)
+        if frames.wanted:  # a campaign keeps none
+            replay(trace, scenario=scenario, on_failure=frames.keep)
+        frames.fail(text)
+
+
+def _shrunk(trace: Trace, item: pytest.Item, scenario: _Skips) -> Trace:
+    """Return a simpler trace that fails alike, or the same if there is none."""
+    from simqueue.errors import DivergenceError
+    from simqueue.search.shrink import shrink_further
+
+    budget = item.config.getoption("--simqueue-shrink-runs")
+    if not budget:
+        return trace
+    try:
+        return shrink_further(
+            trace, scenario=scenario, budget_runs=budget, time_limit=_SHRINKING
+        ).trace
+    except DivergenceError as error:
+        item.user_properties.append((_REMARK, f"not shrunk, as it does not repeat itself: {error}"))
+        return trace
 
 
 def _play_saved(item: pytest.Function, scenario: _Skips, accepted: Collection[str]) -> None:
@@ -299,6 +383,13 @@ def _settings(item: pytest.Function) -> tuple[int, int, Config]:
     return runs, seed, _config(said)
 
 
+def _strategy(item: pytest.Item) -> str:
+    from simqueue.search.strategy import DEFAULT
+
+    marker = item.get_closest_marker(MARKER)
+    return DEFAULT if marker is None else marker.kwargs.get("strategy", DEFAULT)
+
+
 def _config(said: Mapping[str, Any]) -> Config:
     """Return what a marker's ``config``, ``faults`` and ``without`` amount to."""
     import msgspec
@@ -325,7 +416,31 @@ def _config(said: Mapping[str, Any]) -> Config:
     return config
 
 
-def _fail(trace: Trace, item: pytest.Function, note: str) -> None:
+@dataclass(slots=True)
+class _Frames:
+    """The frames of a failed run, for ``--pdb`` to stop in."""
+
+    item: pytest.Function
+    found: TracebackType | None = None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a debugger is going to ask for them."""
+        return bool(self.item.config.getoption("usepdb"))
+
+    def keep(self, frames: TracebackType | None) -> None:
+        """Keep them: they hold on to all of the run."""
+        if self.wanted:
+            self.found = frames
+
+    def fail(self, text: str) -> NoReturn:
+        """Fail the test with a text, and for a debugger where the user's code did."""
+        found, self.found = self.found, None
+        raise pytest.fail.Exception(text, pytrace=False).with_traceback(found)
+
+
+def _report(trace: Trace, item: pytest.Function, note: str) -> str:
+    """Save a failed run; return its story."""
     from simqueue.errors import UsageError
     from simqueue.report.story import render_story
     from simqueue.search.failures import keep
@@ -335,7 +450,7 @@ def _fail(trace: Trace, item: pytest.Function, note: str) -> None:
         again = _again(item, keep(trace, item.config.stash[_TRACES]))
     except UsageError as error:  # what was found is not lost with the file
         headline += f"\nThe trace is not saved: {error}"
-    pytest.fail(f"{headline}\n\n{render_story(trace, again=again)}", pytrace=False)
+    return f"{headline}\n\n{render_story(trace, again=again)}"
 
 
 def _again(item: pytest.Item, trace: Path) -> str:
@@ -363,8 +478,12 @@ def _play_trace(item: pytest.Function, scenario: _Skips, trace: Trace) -> None:
     from simqueue.report.story import render_story
     from simqueue.search.replay import replay
 
+    frames, exact = _Frames(item), item.config.getoption("--simqueue-exact")
     try:
-        replayed = replay(trace, scenario=scenario, exact=item.config.getoption("--simqueue-exact"))
+        nearby = item.config.getoption("--simqueue-nearby")
+        replayed = replay(
+            trace, scenario=scenario, exact=exact, nearby=nearby, on_failure=frames.keep
+        )
     except DivergenceError as error:
         _say(item, "diverged", str(error))
         pytest.fail(str(error), pytrace=False)
@@ -375,7 +494,7 @@ def _play_trace(item: pytest.Function, scenario: _Skips, trace: Trace) -> None:
         _say(item, "passed", str(replayed))
         return
     _say(item, "different" if replayed.verdict == "different" else "same", str(replayed))
-    pytest.fail(f"{replayed}\n\n{render_story(replayed.run.trace)}", pytrace=False)
+    frames.fail(f"{replayed}\n\n{render_story(replayed.run.trace)}")
 
 
 def _say(item: pytest.Function, verdict: str, sentence: str) -> None:

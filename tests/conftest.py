@@ -68,7 +68,7 @@ def trace():
             config=Config(),
             choices=(
                 Choice("a dequeue reply", 1, 2, 64, Instant(1_000), 0),
-                Choice("a order", 0, 1, 2, Instant(1_200), 1),
+                Choice("a order", 0, 1, 2, Instant(1_200), 1, "b"),
                 Choice("a dequeue reply", 3, 1, 64, Instant(1_500), 1),
             ),
             events=events,

@@ -65,6 +65,14 @@ def test_the_marked_test_passes(pytester, plugin_args):
     result.assert_outcomes(passed=1)
 
 
+def test_the_property_holds():
+    names = {"__name__": "shown"}
+    text = block("from hypothesis import given")
+    text = text.replace("deadline=None", "deadline=None, derandomize=True, database=None")
+    exec(compile(text, "test_shown.py", "exec"), names)
+    names["test_every_amount_is_charged"]()
+
+
 def test_pgqueuer_drains_without_postgresql(capsys):
     names = {"__name__": "shown"}
     text = block("async def main").replace("asyncio.run(main())", "")
@@ -75,7 +83,7 @@ def test_pgqueuer_drains_without_postgresql(capsys):
 
 def test_every_command_is_shown():
     shown = set(re.findall(r"simqueue ([a-z]+)(?: |`)", README))
-    assert {command.name for command in app.registered_commands} - {"_record"} <= shown
+    assert {command.name for command in app.registered_commands} - {"_record", "_play"} <= shown
 
 
 def test_every_option_of_a_campaign_has_a_row():

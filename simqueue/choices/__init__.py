@@ -2,14 +2,14 @@
 
 ``door``        ``Choices``: asks a source, keeps what was picked
 ``sources``     where a pick comes from: the seed, a trace, or calm weather
+``anchored``    likewise: a trace's picks where the same is asked again, though code has changed
 ``priorities``  likewise: probabilistic concurrency testing
 ``mutation``    likewise: another run's picks with something new in places
 ``survey``      likewise: writes down what every pick was one of
-``delays``      the ladder from a picked integer to a duration
 """
 
-from simqueue.choices.delays import RUNGS, ladder
-from simqueue.choices.door import Choices, Draws, Stream
+from simqueue.choices.anchored import Anchored
+from simqueue.choices.door import Choices, Draws, Pick, Stream, choice_of
 from simqueue.choices.sources import (
     DISASTER,
     EACH_SECOND,
@@ -28,15 +28,16 @@ __all__ = [
     "EACH_SECOND",
     "MISHAP",
     "OPTIONS_OF_A_SECOND",
-    "RUNGS",
+    "Anchored",
     "Calm",
     "Choices",
     "Draws",
     "Generator",
     "Named",
+    "Pick",
     "Recording",
     "Seeded",
     "Source",
     "Stream",
-    "ladder",
+    "choice_of",
 ]

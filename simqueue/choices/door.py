@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from simqueue.choices.sources import Deviations, Named, Source, Values
+from simqueue.choices.sources import (
+    EACH_SECOND,
+    Deviations,
+    Named,
+    Source,
+    Steps,
+    Values,
+    about,
+    steps_of,
+)
 from simqueue.model.choice import Choice, Recorded, by_key
 from simqueue.model.ids import Instant
 
-Keep = Callable[[str, int, int, int], object]
-"""Takes the key, the position, the value and the number of options of a pick that was not 0."""
+Keep = Callable[[str, int, int, int, Steps], object]
+"""Takes the key, the position, the value, the number of options and whose steps a pick is about."""
+
+Pick = tuple[str, int, int, int, int, int, Steps]
+"""What is kept of a pick: the same, before ``Steps`` the moment and how many events there were."""
 
 
 class Stream:
@@ -25,6 +37,11 @@ class Stream:
         self._key, self._source, self._keep = key, source, keep
         self._upcoming = self.quiet = source.gap()
 
+    @property
+    def made(self) -> int:
+        """How many picks were made, calm ones included."""
+        return self._upcoming - self.quiet
+
     def leap(self) -> int:
         """Make all the calm picks that come next at once; return how many they were."""
         passed, self.quiet = self.quiet, 0
@@ -33,14 +50,15 @@ class Stream:
     def deviate(self, n: int, among: Sequence[Named] = ()) -> int:
         """Pick one of ``0 .. n-1`` where 0 is what a calm system does, and keep it.
 
-        ``among`` are the options, where they are somebody.
+        ``among`` are the options, where they are somebody, or whom alone it is about.
         """
         if self.quiet:
             self.quiet -= 1
             return 0
         value = self._source.after_gap(n, among)
         if value:
-            self._keep(self._key, self._upcoming, value, n)
+            steps = steps_of(among, value) if among else ()
+            self._keep(self._key, self._upcoming, value, n, steps)
         self.quiet = self._source.gap()
         self._upcoming += 1 + self.quiet
         return value
@@ -55,6 +73,11 @@ class Draws:
         self._key, self._source, self._keep = key, source, keep
         self._position = -1
 
+    @property
+    def made(self) -> int:
+        """How many picks were made."""
+        return self._position + 1
+
     def pick(self, n: int) -> int:
         """Pick one of ``0 .. n-1`` and keep it. 0 is the simplest."""
         return self._kept(self._source.next(n), n)
@@ -66,7 +89,7 @@ class Draws:
     def _kept(self, value: int, n: int) -> int:
         self._position += 1
         if value:
-            self._keep(self._key, self._position, value, n)
+            self._keep(self._key, self._position, value, n, ())
         return value
 
 
@@ -77,7 +100,7 @@ class Choices:
     request"``. Picks are kept by key and not in one list, so that a change in one task leaves what
     the others picked in place.
 
-    ``kept`` are the picks that were not 0, as they came. ``moment`` tells the virtual time in
+    ``picks`` are those that were not 0, as they came. ``moment`` tells the virtual time in
     microseconds and how many events there are.
     """
 
@@ -85,7 +108,7 @@ class Choices:
         self._source = source
         self._streams: dict[str, Stream] = {}
         self._draws: dict[str, Draws] = {}
-        self.kept: list[Choice] = []
+        self.picks: list[Pick] = []
         self.moment: Callable[[], tuple[int, int]] = lambda: (0, 0)
 
     def stream(self, key: str) -> Stream:
@@ -104,8 +127,21 @@ class Choices:
 
     def recorded(self) -> Recorded:
         """Return the picks that were not 0, by key and position; keys are sorted."""
-        return by_key(self.kept)
+        return by_key(map(choice_of, self.picks))
 
-    def _keep(self, key: str, position: int, value: int, n: int) -> None:
+    def made(self) -> int:
+        """Return how many picks were made, calm ones included, but not those of each second."""
+        deviations = sum(
+            each.made for key, each in self._streams.items() if not key.endswith(EACH_SECOND)
+        )
+        return deviations + sum(each.made for each in self._draws.values())
+
+    def _keep(self, key: str, position: int, value: int, n: int, steps: Steps) -> None:
         at, event = self.moment()
-        self.kept.append(Choice(key, position, value, n, Instant(at), event))
+        self.picks.append((key, position, value, n, at, event, steps))
+
+
+def choice_of(pick: Pick) -> Choice:
+    """Return a pick as it is written down, which is not done before somebody asks for it."""
+    key, position, value, n, at, event, steps = pick
+    return Choice(key, position, value, n, Instant(at), event, about(steps))

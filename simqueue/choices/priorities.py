@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from simqueue.choices.delays import RUNGS
 from simqueue.choices.sources import (
     DISASTER,
     MISHAP,
@@ -25,6 +24,7 @@ from simqueue.choices.sources import (
     Values,
 )
 from simqueue.model.choice import kind_of
+from simqueue.model.delays import RUNGS
 
 _TASK_WORDS = 2
 """Of a key that begins with a process and its task."""
@@ -93,7 +93,7 @@ class _Obedient:
 
     def after_gap(self, n: int, among: Sequence[Named]) -> int:
         slowness = self._priorities.slowness(self._chain)
-        if not among:
+        if len(among) <= 1:
             return slowness * (n - 1) // (RUNGS - 1)
         first = [self._priorities.peek(each.name) for each in among]
         return first.index(min(first))

@@ -7,8 +7,8 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Protocol
 
-from simqueue.choices.delays import RUNGS
-from simqueue.model.choice import Recorded, kind_of
+from simqueue.model.choice import Recorded, key_of, kind_of
+from simqueue.model.delays import RUNGS
 
 _EIGHT_WORDS = Struct("<8Q")
 _MILLION = 1_000_000
@@ -49,6 +49,35 @@ class Named(Protocol):
         """The name, which is no other's."""
         ...
 
+    @property
+    def doing(self) -> str:
+        """The task that takes the next step."""
+        ...
+
+
+Steps = tuple[str, ...]
+"""Whose steps a pick is about: a task; or who goes first, its task, and the task it goes before."""
+
+
+def steps_of(among: Sequence[Named], value: int) -> Steps:
+    """Return whose steps a pick among these is about."""
+    if len(among) == 1:
+        return (among[0].doing,)
+    chosen = among[value]
+    return chosen.name, chosen.doing, among[0].doing
+
+
+def about(steps: Steps) -> str:
+    """Say whose steps a pick is about; tasks are told without their numbers."""
+    if len(steps) <= 1:
+        return "".join(map(_without_number, steps))
+    who, doing, before = steps
+    return key_of(who, _without_number(doing), "before", _without_number(before))
+
+
+def _without_number(task: str) -> str:
+    return task.partition("#")[0]
+
 
 class Deviations(Protocol):
     """What departs from calm, for one key: most picks do not, so gaps lie between those that do."""
@@ -60,7 +89,7 @@ class Deviations(Protocol):
     def after_gap(self, n: int, among: Sequence[Named]) -> int:
         """Return the pick that follows, one of ``0 .. n-1``.
 
-        ``among`` are the options where they are somebody, and else empty.
+        ``among`` are the options where they are somebody, or whom alone it is about.
         """
         ...
 

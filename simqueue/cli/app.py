@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from simqueue.cli.accept import accept_command
 from simqueue.cli.audit import audit_command, record_command
-from simqueue.cli.fuzz import fuzz_command
+from simqueue.cli.fuzz import fuzz_command, play_command
 from simqueue.cli.merge import merge_command
 from simqueue.cli.reading import diff_command, entropy_command, show_command
 from simqueue.cli.replay import replay_command
@@ -59,6 +59,7 @@ app.command("accept")(accept_command)
 app.command("audit")(audit_command)
 app.command("entropy")(entropy_command)
 app.command("_record", hidden=True)(record_command)
+app.command("_play", hidden=True)(play_command)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  as typer calls it

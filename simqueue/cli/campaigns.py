@@ -9,6 +9,7 @@ from simqueue.cli.progress import campaign_bar
 from simqueue.cli.saved import play_saved
 from simqueue.cli.settings import Settings
 from simqueue.cli.summaries import print_campaign, summed_up
+from simqueue.errors import ClusterError
 from simqueue.model.summary import SavedFailure, TargetSummary
 
 if TYPE_CHECKING:
@@ -16,15 +17,17 @@ if TYPE_CHECKING:
     from simqueue.search.target import Target
 
 
-def play_target(target: Target, settings: Settings, targets_left: int) -> TargetSummary:
-    """Play what was saved of a target, then its campaign, and tell of both."""
-    saved, interrupted = _play_saved(target, settings)
-    campaign, interrupted = _play_campaign(target, settings, targets_left, over=interrupted)
-    finds = Finds(target, settings, saved, interrupted)
+def play_target(
+    target: Target, settings: Settings, targets_left: int
+) -> tuple[TargetSummary, ClusterError | None]:
+    """Play what was saved of a target, then its campaign, and tell of both; return what cut it."""
+    saved, over = _play_saved(target, settings)
+    campaign, cut = _play_campaign(target, settings, targets_left, over=over)
+    finds = Finds(target, settings, saved, interrupted=cut is not None)
     failures = tuple(finds.keep_all(campaign.failures))
     speed = f", {campaign.seeds_per_second:.0f} seeds/s"
     print_campaign(target.name, campaign, settings.known.file, speed=speed)
-    return summed_up(
+    summary = summed_up(
         target.name,
         campaign,
         failures,
@@ -35,6 +38,7 @@ def play_target(target: Target, settings: Settings, targets_left: int) -> Target
         interrupted=finds.interrupted,
         known_file=settings.known.file,
     )
+    return summary, cut if isinstance(cut, ClusterError) else None
 
 
 def _play_saved(target: Target, settings: Settings) -> tuple[tuple[SavedFailure, ...], bool]:
@@ -49,14 +53,14 @@ def _play_saved(target: Target, settings: Settings) -> tuple[tuple[SavedFailure,
 
 def _play_campaign(
     target: Target, settings: Settings, targets_left: int, *, over: bool
-) -> tuple[Campaign, bool]:
-    """Return the campaign, and whether Ctrl-C cut it short."""
+) -> tuple[Campaign, KeyboardInterrupt | ClusterError | None]:
+    """Return the campaign, and what cut it short."""
     from simqueue.search.campaign import fuzz
     from simqueue.search.tally import Campaign
 
     so_far = [Campaign(0, 0, (), (), (), 0.0)]
     if over:
-        return so_far[0], True
+        return so_far[0], KeyboardInterrupt()
     with campaign_bar(target.name, settings.total) as show:
 
         def on_progress(campaign: Campaign) -> None:
@@ -70,6 +74,7 @@ def _play_campaign(
                 seed=settings.seed,
                 config=settings.config,
                 processes=settings.processes,
+                dask=settings.dask,
                 target=target.name,
                 time_limit=settings.allowance.to_play(targets_left),
                 run_limit=settings.run_limit,
@@ -80,6 +85,10 @@ def _play_campaign(
                 resume=settings.resume,
                 on_progress=on_progress,
             )
-        except KeyboardInterrupt:
-            return so_far[0], True
-    return campaign, False
+        except ClusterError as cut:
+            if not so_far[0].runs:
+                raise
+            return so_far[0], cut
+        except KeyboardInterrupt as cut:
+            return so_far[0], cut
+    return campaign, None

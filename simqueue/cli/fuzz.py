@@ -42,6 +42,12 @@ def fuzz_command(
     processes: Annotated[
         int, typer.Option("--processes", min=1, help="How many runs at a time.")
     ] = 1,
+    dask: Annotated[
+        str | None,
+        typer.Option(
+            "--dask", metavar="ADDRESS", help="Run on a Dask cluster: its scheduler's address."
+        ),
+    ] = None,
     time_limit: Annotated[
         str | None, typer.Option("--time", metavar="60s", help="Begin no run after this much time.")
     ] = None,
@@ -89,6 +95,7 @@ def fuzz_command(
       simqueue fuzz scenarios/ --runs 40
       simqueue fuzz tests/flaky.py:refunds --time 5m --processes 2
       simqueue fuzz tests/flaky.py --runs 100000 --shard 3/8 --resume
+      simqueue fuzz tests/flaky.py --runs 100000 --dask tcp://10.0.0.5:8786
     """  # noqa: D301  the backspace keeps lines apart
     limit = None if time_limit is None else duration(time_limit)
     limit_of_run = None if run_limit is None else duration(run_limit, "--run-limit")
@@ -119,6 +126,7 @@ def fuzz_command(
         config=config,
         known=accepted,
         processes=processes,
+        dask=dask,
         run_limit=limit_of_run,
         allowance=Allowance(limit),
         state=home / state,
@@ -131,13 +139,26 @@ def fuzz_command(
     )
     played = []
     for number, target in enumerate(found.values()):
-        played.append(play_target(target, settings, targets_left=len(found) - number))
-        if played[-1].interrupted:
+        summary, cut = play_target(target, settings, targets_left=len(found) - number)
+        played.append(summary)
+        if summary.interrupted:
             break
     status = write_reports(played, home, json, junit)
+    if cut is not None:
+        raise cut
     if status == INTERRUPTED:
         typer.echo("interrupted", err=True)
     raise typer.Exit(status)
+
+
+def play_command(
+    work: Annotated[str, typer.Argument(help="As JSON.")],
+    leash: Annotated[int, typer.Argument(help="A pipe that is closed when this is to end.")],
+) -> None:
+    """Play what standard input asks for, and answer on standard output."""
+    from simqueue.search.playing import play_for_others
+
+    play_for_others(work, leash)
 
 
 def _check_report(file: str | None) -> None:

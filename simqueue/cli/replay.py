@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from simqueue.cli.options import TraceArgument, VerboseOption
+from simqueue.cli.options import NEARBY, TraceArgument, VerboseOption
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
@@ -25,9 +25,21 @@ def replay_command(
     exact: Annotated[
         bool, typer.Option("--exact", help="Stop at the first event that is not the recorded one.")
     ] = False,
+    nearby: Annotated[
+        int,
+        typer.Option(
+            "--nearby",
+            min=0,
+            metavar="N",
+            help="If it drifts and passes, play up to N variations of its choices; 0 is none.",
+        ),
+    ] = NEARBY,
     verbose: VerboseOption = False,
 ) -> None:
     """Play a recorded run again.
+
+    If the code has changed and the run passes, its choices are moved a little, in search of a run
+    that fails the same way.
 
     Exit status: 0 it passes now, 1 it failed the same way, 125 it failed otherwise or its scenario
     cannot be found, 3 it diverged (with --exact).
@@ -41,11 +53,11 @@ def replay_command(
 
     recorded = Trace.load(trace)
     if recorded.target.startswith("pytest:"):
-        _replay_test(recorded, trace, exact=exact)
-    _replay_scenario(recorded, exact=exact, verbose=verbose)
+        _replay_test(recorded, trace, exact=exact, nearby=nearby)
+    _replay_scenario(recorded, exact=exact, nearby=nearby, verbose=verbose)
 
 
-def _replay_scenario(trace: Trace, *, exact: bool, verbose: bool) -> NoReturn:
+def _replay_scenario(trace: Trace, *, exact: bool, nearby: int, verbose: bool) -> NoReturn:
     from simqueue.cli.live import printer
     from simqueue.errors import DivergenceError, TargetError
     from simqueue.search.replay import replay
@@ -59,7 +71,7 @@ def _replay_scenario(trace: Trace, *, exact: bool, verbose: bool) -> NoReturn:
         raise typer.Exit(_SKIP) from None
     watch = printer() if verbose else None
     try:
-        replayed = replay(trace, scenario=scenario, exact=exact, watch=watch)
+        replayed = replay(trace, scenario=scenario, exact=exact, nearby=nearby, watch=watch)
     except DivergenceError as error:
         typer.echo(f"simqueue: {error}", err=True)
         raise typer.Exit(_DIVERGED) from None
@@ -99,13 +111,14 @@ def _status(verdict: Verdict, *, passed: bool) -> int:
 # --- traces that the pytest plugin made -----------------------------------------------------------
 
 
-def _replay_test(trace: Trace, path: str, *, exact: bool) -> NoReturn:
+def _replay_test(trace: Trace, path: str, *, exact: bool, nearby: int) -> NoReturn:
     """Let pytest run the test, and take the verdict from the plugin."""
     node = trace.target.removeprefix("pytest:")
     with tempfile.TemporaryDirectory(prefix="simqueue-") as directory:
         verdict = Path(directory, "verdict")
         command = [sys.executable, "-m", "pytest", "-q", node, "--simqueue-replay", path]
         command += ["--simqueue-verdict", str(verdict)] + ["--simqueue-exact"] * exact
+        command += ["--simqueue-nearby", str(nearby)]
         status = subprocess.run(command, check=False).returncode  # noqa: S603
         said = verdict.read_text().strip() if verdict.exists() else ""
     if not said:

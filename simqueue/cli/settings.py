@@ -54,6 +54,7 @@ class Settings:
     config: Config
     known: Known
     processes: int
+    dask: str | None
     run_limit: timedelta | None
     allowance: Allowance
     state: Path

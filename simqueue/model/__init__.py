@@ -3,6 +3,8 @@
 ``ids``      the identifiers and units every other module speaks in
 ``rows``     one row of each of the four tables
 ``events``   every state transition, as one tagged union
+``choice``   one pick of what a run left open, and the key that says who asked
+``delays``   the ladder from a picked integer to a duration
 ``config``   what a run is allowed to do
 ``trace``    a whole run in one document, with its failure
 ``tracefile``  that document as a file: written, read, checked

@@ -18,7 +18,9 @@ Recorded = dict[str, dict[int, int]]
 class Choice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One pick that was not 0: ``value`` of ``of`` options, the ``position``-th pick of ``key``.
 
-    It was made ``at`` so many virtual microseconds, when the log held ``event`` events.
+    It was made ``at`` so many virtual microseconds, when the log held ``event`` events. ``about``
+    says whose step it was about. Where it was picked who goes first, ``"two handle before commit"``
+    is that the task ``handle`` of the process ``two`` went before the task ``commit`` of who asked.
     """
 
     key: str
@@ -27,6 +29,12 @@ class Choice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     of: int
     at: Instant
     event: int
+    about: str = ""
+
+    @property
+    def who(self) -> str:
+        """Who went first, as keys have it, where that was picked; else empty."""
+        return self.about.partition(" ")[0] if kind_of(self.key) == "order" else ""
 
 
 def by_key(choices: Iterable[Choice]) -> Recorded:

@@ -25,7 +25,7 @@ PRESETS: dict[str, tuple[FaultKind, ...]] = {
 }
 
 
-class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaults=True):
     """Which faults a run may suffer; none by default. What a scenario strikes needs no switch.
 
     Which of the ``kinds`` a run really suffers, how often and for how long, is drawn from its
@@ -77,7 +77,7 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return cls(tuple(kinds))
 
 
-class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaults=True):
     """The settings of a run; equal configs and equal seeds give equal runs.
 
     ``start`` is the wall clock at the run's first instant, a whole minute in UTC.

@@ -485,7 +485,7 @@ class ServerRestarted(Event, frozen=True, tag=_tag):
 class FaultStruck(Event, frozen=True, tag=_tag):
     """A fault that the run may suffer befell the entry's worker, or the server.
 
-    ``statement`` is the one it befell, if it was one.
+    ``statement`` is the one it befell, if it was one, or the one around which it was to strike.
     """
 
     fault: FaultKind

@@ -3,6 +3,13 @@
 ``words``       one sentence in queue words for each event
 ``lines``       an event log as lines, the routine among them folded
 ``story``       what happened in a run, and how it failed
+``deviations``  what each choice that was not calm did, in a line
+``case``        one such choice, to be explained from the run it was made in
+``messages``    those by which a message or a commit came late
+``strikes``     those by which a fault struck
+``course``      who did what in a run, and what became of each statement
+``deeds``       what a statement changed
+``meanwhile``   what went on between two instants
 ``tables``      rows of tables, as text
 ``difference``  where two runs part
 """

@@ -10,10 +10,14 @@ from simqueue.model import events as e
 from simqueue.model.choice import kind_of
 from simqueue.model.failure import Failure
 from simqueue.model.trace import Trace
+from simqueue.report.course import Subject
+from simqueue.report.deviations import render_deviations
 from simqueue.report.lines import Numbered, concerns, render_line, render_lines
 from simqueue.report.words import moment
 
 TAIL = 40
+DEVIATIONS_TOLD = 15
+_TOO_MANY = "Most of them have no part in the failure: `simqueue shrink` leaves those that do."
 _INVOLVED_MAX = 3
 _EVENTS_OF_EACH = 12
 _NAMED = re.compile(r"\b(job|schedule)s?:? (\d+)")
@@ -80,12 +84,22 @@ def _user_frames(failure: Failure) -> Iterator[str]:
 
 
 def _deviations(trace: Trace) -> str:
-    """Count the choices that were not 0 by kind, the key's last word."""
+    """Explain the choices that were not 0 if they are few, else count them by kind."""
     counts = Counter(kind_of(choice.key) for choice in trace.choices)
     if not counts:
-        return "Deviations from calm: none"
+        return "Deviations from calm: none" + ("" if trace.outcome.passed else "; it fails even so")
+    total = f"Deviations from calm: {counts.total()}"
+    if counts.total() <= DEVIATIONS_TOLD:
+        return "\n".join([total, *render_deviations(trace, _named(trace.outcome.failure))])
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
-    return f"Deviations from calm: {counts.total()} ({kinds})"
+    hint = "" if trace.outcome.passed else f"\n{_TOO_MANY}"
+    return f"{total} ({kinds}){hint}"
+
+
+def _named(failure: Failure | None) -> frozenset[Subject]:
+    """Return the jobs and schedules that a failure is about."""
+    found = [] if failure is None else _NAMED.findall(failure.message)
+    return frozenset((noun, int(number)) for noun, number in found)
 
 
 def _involved(trace: Trace) -> Iterator[str]:

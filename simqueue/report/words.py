@@ -8,6 +8,37 @@ from simqueue.model import events as e
 from simqueue.model.ids import MICROSECONDS, Instant
 
 _PAYLOAD_SHOWN = 40
+_MILLISECOND = 1_000
+
+_NAMELESS = ("faults", "scenario", "server", "supervisor", "world")
+_STATEMENTS = {
+    "aggregate_logs": "aggregation of the log",
+    "connect": "handshake",
+    "eligible_queued_work": "count of eligible jobs",
+    "fetch_schedule": "fetch of due schedules",
+    "has_table": "check of the schema",
+    "table_has_column": "check of the schema",
+    "table_has_index": "check of the schema",
+    "has_user_defined_enum": "check of the schema",
+    "has_function": "check of the schema",
+    "has_trigger": "check of the schema",
+    "schema_is_installed": "check of the schema",
+    "insert_schedule": "registration of schedules",
+    "job_status": "question for job statuses",
+    "listen": "LISTEN",
+    "log_jobs": "log",
+    "mark_job_as_cancelled": "cancellation",
+    "notify": "NOTIFY",
+    "next_deferred_eta": "question for the next deferred job",
+    "queued_work": "count of queued jobs",
+    "requeue_jobs": "requeue",
+    "retry_job": "retry",
+    "set_schedule_queued": "release of schedules",
+    "unlisten": "UNLISTEN",
+    "update_heartbeat": "heartbeat",
+    "update_schedule_heartbeat": "schedule heartbeat",
+}
+"""What the log's users call PgQueuer's statements; others go by their own names."""
 
 
 def moment(at: int) -> str:
@@ -15,6 +46,30 @@ def moment(at: int) -> str:
     sign = "-" if at < 0 else "+"
     seconds, rest = divmod(abs(at), MICROSECONDS)
     return f"{sign}{seconds}.{rest:06}s"
+
+
+def span(duration: int) -> str:
+    """Return a length of time in its own unit, to three digits: ``12.5 ms``."""
+    size = abs(duration)
+    if size >= MICROSECONDS:
+        return f"{duration / MICROSECONDS:.3g} s" if size < 1000 * MICROSECONDS else _long(duration)
+    if size >= _MILLISECOND:
+        return f"{min(duration / _MILLISECOND, 999):.3g} ms"
+    return f"{duration} us"
+
+
+def _long(duration: int) -> str:
+    return f"{duration // MICROSECONDS} s"
+
+
+def statement_words(name: str) -> str:
+    """Return what a kind of statement is called: ``update_heartbeat`` is a heartbeat."""
+    return _STATEMENTS.get(name, name.replace("_", " "))
+
+
+def called(name: str) -> str:
+    """Return what a process is called in a sentence: a worker by its name."""
+    return f"the {name}" if name in _NAMELESS else name
 
 
 def words(event: e.AnyEvent) -> str:
@@ -240,16 +295,17 @@ def _of_workers(event: WorkerEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a c
         case e.ErrorIgnored(task, error):
             return f"has an error that nobody looks at in task {task}: {error}"
         case e.HandlerStarted():
-            return f"starts to run {_task(event)}"
+            return f"starts to run {task_words(event)}"
         case e.HandlerFinished():
-            return f"finishes {_task(event)}"
+            return f"finishes {task_words(event)}"
         case e.HandlerRaised(_, error):
-            return f"fails in {_task(event)}: {error}"
+            return f"fails in {task_words(event)}: {error}"
         case _:
             assert_never(event)
 
 
-def _task(event: e.HandlerStarted | e.HandlerFinished | e.HandlerRaised) -> str:
+def task_words(event: e.HandlerStarted | e.HandlerFinished | e.HandlerRaised) -> str:
+    """Return what a handler runs: ``job 3 (charge)``."""
     if event.job_id is not None:
         return f"job {event.job_id} ({event.entrypoint})"
     return f"schedule {event.schedule_id} ({event.entrypoint})"

@@ -5,6 +5,12 @@
 ``strategy``  how it searches, by name
 ``plan``      which run comes next, given what came of the others
 ``workers``   the processes of a campaign
+``cluster``   the Dask cluster of a campaign, if it has one
+``errands``   what a worker of that does
+``helper``    a process that plays runs beside such a worker, from outside
+``playing``   the same from inside
+``frames``    how messages travel between the two
+``fresh``     how another interpreter is started
 ``tally``     what came of its runs, counted as they come
 ``journal``   the same in a file that outlives the campaign
 ``resumption`` a plan of which some runs were played before

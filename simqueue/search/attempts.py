@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from time import perf_counter
 
 from simqueue.model.choice import Choice
 from simqueue.model.config import Config
@@ -16,7 +17,7 @@ _Identity = tuple[frozenset[tuple[str, int, int]], Config]
 
 
 class SpentError(Exception):
-    """There is no run left to spend."""
+    """There is no run left to spend, or no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +51,14 @@ class Attempts:
         play: Callable[[Candidate], Run],
         first: Run,
         budget_runs: int,
+        ends: float | None,
         on_run: Callable[[Attempts], object],
     ) -> None:
         self._play, self._on_run = play, on_run
         self._signature = _signature(first)
         self._known: dict[_Identity, bool] = {}
         self.left = budget_runs
+        self._ends = ends
         self.others: dict[str, None] = {}
         self._adopt(first)
 
@@ -63,13 +66,13 @@ class Attempts:
         """Return whether a run of these choices fails alike; if so, it is the best from now on.
 
         Raises:
-            SpentError: it was not tried before, and no run is left.
+            SpentError: it was not tried before, and no run or no time is left.
         """
         candidate = Candidate(tuple(choices), config or self.best.config)
         identity = candidate.identity()
         if identity in self._known:
             return identity == self.best.identity()
-        if not self.left:
+        if not self.left or (self._ends is not None and perf_counter() >= self._ends):
             raise SpentError
         self.left -= 1
         played = self._play(candidate)
@@ -98,10 +101,10 @@ class Attempts:
 
     def with_values(self, values: dict[Place, int]) -> bool:
         """Try other values at these places, 0 being none."""
-        valued = (
-            _valued(each, values.get(place_of(each), each.value)) for each in self.best.choices
+        changed = (
+            valued(each, values.get(place_of(each), each.value)) for each in self.best.choices
         )
-        return self.adopt(each for each in valued if each.value)
+        return self.adopt(each for each in changed if each.value)
 
     def at(self, place: Place) -> Choice | None:
         """Return the choice at a place, if it still is there."""
@@ -121,5 +124,6 @@ def _without(choices: Iterable[Choice], places: set[Place]) -> tuple[Choice, ...
     return tuple(each for each in choices if place_of(each) not in places)
 
 
-def _valued(choice: Choice, value: int) -> Choice:
+def valued(choice: Choice, value: int) -> Choice:
+    """Return a choice with another value."""
     return Choice(choice.key, choice.position, value, choice.of, choice.at, choice.event)

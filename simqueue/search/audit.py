@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import gc
-import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from simqueue.errors import UsageError
 from simqueue.model.config import Config
 from simqueue.model.trace import Trace
 from simqueue.report.difference import Difference, first_difference
+from simqueue.search.fresh import command_line, environment
 from simqueue.search.target import Target
 from simqueue.sim.run import run
 
@@ -96,8 +95,8 @@ def _in_fresh_process(target: Target, seed: int, config: Config, hash_seed: str)
         settings = msgspec.json.encode(config).decode()
         arguments = [RECORD_COMMAND, target.name, str(seed), settings, str(file)]
         done = subprocess.run(  # noqa: S603  our own interpreter and our own command
-            [sys.executable, "-m", "simqueue", *arguments],
-            env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": _import_path()},
+            command_line(*arguments),
+            env=environment(hash_seed),
             capture_output=True,
             text=True,
             check=False,
@@ -111,10 +110,3 @@ def _in_fresh_process(target: Target, seed: int, config: Config, hash_seed: str)
 def decode_config(text: str) -> Config:
     """Return the configuration that a fresh process was given."""
     return msgspec.json.decode(text, type=Config)
-
-
-def _import_path() -> str:
-    """Return a PYTHONPATH with which the fresh process imports this very simqueue."""
-    ours = str(Path(__file__).parents[2])
-    given = os.environ.get("PYTHONPATH")
-    return f"{ours}{os.pathsep}{given}" if given else ours

@@ -7,14 +7,15 @@ import os
 import platform
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simqueue.choices import Source
-from simqueue.errors import UsageError
+from simqueue.errors import TargetError, UsageError
 from simqueue.model.config import Config
 from simqueue.search.assignment import AsGiven, Assignment, source_of
 from simqueue.search.catalogue import code_of, moments_in
@@ -26,7 +27,10 @@ from simqueue.search.share import Share
 from simqueue.search.strategy import DEFAULT, Strategy
 from simqueue.search.tally import Campaign, Tally
 from simqueue.search.workers import RUN_LIMIT_S, rehearse, results_here, results_of_processes
-from simqueue.sim.run import SEED_MAX, Run, Scenario, run, version_of
+from simqueue.sim.run import SEED_MAX, Run, Scenario, is_scenario, run, version_of
+
+if TYPE_CHECKING:
+    from simqueue.search.playing import Work
 
 _HOPELESS = 16
 """A campaign ends when so many runs in a row are lost with their processes."""
@@ -39,6 +43,7 @@ def fuzz(
     seed: int = 0,
     config: Config = Config(),  # noqa: B008  frozen
     processes: int = 1,
+    dask: str | None = None,
     target: str = "",
     time_limit: timedelta | None = None,
     run_limit: timedelta | None = None,
@@ -52,8 +57,8 @@ def fuzz(
 ) -> Campaign:
     """Play many runs, numbered from ``seed`` on.
 
-    The result is the same whatever ``processes`` is, and how often it was resumed, unless time
-    runs out.
+    The result is the same whatever ``processes`` and ``dask`` are, and however often it was
+    resumed, unless time runs out.
 
     Args:
         scenario: an async function of one ``Simulation``.
@@ -61,6 +66,8 @@ def fuzz(
         seed: the first one's; most strategies go on with the next seed.
         config: what each run is allowed to do.
         processes: how many to run at a time, each in a process forked from this one.
+        dask: the address of a Dask scheduler whose workers play the runs instead; they find the
+            scenario by ``target``.
         target: what traces call the scenario.
         time_limit: begin no more runs after this much real time.
         run_limit: give up a run, and its process, after this much real time: five minutes, unless
@@ -77,6 +84,7 @@ def fuzz(
     Raises:
         TargetError: ``scenario`` is not an async function.
         UsageError: a number makes no sense, or ``known`` or ``state`` cannot be used.
+        ClusterError: Dask cannot carry the campaign out, or not to its end.
     """
     _check_numbers(runs, seed, processes)
     share = Share.of(seed, runs, shard)
@@ -109,27 +117,52 @@ def fuzz(
         return run(scenario, seed=seed, config=config, choices=source, target=target)
 
     over = _Ending(time_limit, until_failure)
-    with kept(state, identity, _session(scenario, known, target, runs), resume=resume) as journal:
+    session = _session(scenario, known, target, runs)
+    work = None if dask is None else _work(scenario, target, config, processes)
+    with ExitStack() as stack:
+        journal = stack.enter_context(kept(state, identity, session, resume=resume))
         share = replace(share, runs=max(runs, journal.stored.extent()))
         stored = journal.stored.results
         tally.resume(stored.values())
-        plan = Resumption(search.plan(share, survey), stored)
         left = len(share.numbers()) - len(stored)
-        with closing(
-            results_here(play, plan, accepted)
-            if here
-            else results_of_processes(play, plan, processes, accepted, runs=left, run_limit=limit_s)
-        ) as results:
-            for result in results:
-                journal.append(result)
-                tally.add(result)
-                if on_progress is not None:
-                    on_progress(tally.campaign())
-                if over.has_come(tally):
-                    break
+        if work is not None and dask is not None:
+            from simqueue.search.cluster import results_of_dask, surveys  # only who asks needs Dask
+
+            plan = Resumption(search.plan(share, stack.enter_context(surveys(work, seed))), stored)
+            results = results_of_dask(work, plan, dask, accepted, runs=left)
+        else:
+            plan = Resumption(search.plan(share, survey), stored)
+            results = (
+                results_here(play, plan, accepted)
+                if here
+                else results_of_processes(
+                    play, plan, processes, accepted, runs=left, run_limit=limit_s
+                )
+            )
+        for result in stack.enter_context(closing(results)):
+            journal.append(result)
+            tally.add(result)
+            if on_progress is not None:
+                on_progress(tally.campaign())
+            if over.has_come(tally):
+                break
         said = (*plan.remarks(), *over.remarks())
         journal.append(Ended(tally.elapsed(), said))
-    return replace(tally.whole_campaign(config), said=(*journal.notes, *said))
+        return replace(tally.whole_campaign(config), said=(*journal.notes, *said))
+
+
+def _work(scenario: Scenario, target: str, config: Config, processes: int) -> Work:
+    if processes != 1:
+        raise UsageError(
+            "processes and dask exclude each other: it is for Dask's workers to be many"
+        )
+    if not target:
+        raise UsageError("dask needs target='path/file.py:function': workers load it by name")
+    if not is_scenario(scenario):
+        raise TargetError(target, "is not an `async def` function of one Simulation")
+    from simqueue.search.playing import Work  # which only POSIX can
+
+    return Work.of(scenario, target, config)
 
 
 @dataclass(slots=True)

@@ -6,13 +6,15 @@ from bisect import bisect_left
 from collections.abc import Callable, Hashable, Sequence
 from datetime import timedelta
 
-from simqueue.choices import ladder
 from simqueue.model.choice import Choice, actor_of, kind_of
 from simqueue.model.config import Config
-from simqueue.search.attempts import Attempts, Place, place_of
+from simqueue.model.delays import ladder
+from simqueue.search.attempts import Attempts, Place, place_of, valued
 from simqueue.sim.parts import parts_of, value_of
 
 _STRETCHED = 12
+_MANY = 40
+_INPUTS = ("choice", "chance", "random")
 _POOLED = 3
 _HALVINGS = 5
 _TRIED_FOR_A_PART = 12
@@ -33,6 +35,23 @@ def stretch(attempts: Attempts) -> None:
         choice = attempts.at(place)
         if choice is not None:
             attempts.with_values({place: choice.of - 1})
+
+
+def stretch_one(attempts: Attempts) -> bool:
+    """Look for one kind of message that is enough by itself, if it takes as long as can be.
+
+    What the others did may only have brought about a moment that longer waits meet anyway.
+    """
+    choices, config = attempts.best.choices, attempts.best.config
+    delays = [each for each in choices if _ladder_of(config, each)]
+    inputs = [each for each in choices if kind_of(each.key) in _INPUTS]
+    if len(choices) < _MANY:
+        return False
+    return any(
+        attempts.adopt((*kept, *(valued(each, each.of - 1) for each in delays if each.key == key)))
+        for kept in (inputs, [])
+        for key in dict.fromkeys(each.key for each in reversed(delays))
+    )
 
 
 def pool(attempts: Attempts, *, halvings: int = _HALVINGS) -> None:

@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from types import TracebackType
+from typing import Literal
 
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
-from simqueue.report.difference import Difference, difference_at, unseen_difference
+from simqueue.report.difference import (
+    Difference,
+    difference_at,
+    first_difference,
+    unseen_difference,
+)
+from simqueue.search.nearby import BUDGET_RUNS, Move, Nearby, look_nearby, moves, render_moves
 from simqueue.search.target import PYTEST, load_target
 from simqueue.sim.run import Run, Scenario, run
 
@@ -18,21 +25,33 @@ Verdict = Literal["reproduced", "drifted-alike", "drifted-passed", "gone", "diff
 """What became of a trace.
 
 ``reproduced``      event for event the same, digest included, and the same outcome
-``drifted-alike``   something happened otherwise, and the run still failed with the same signature
-``drifted-passed``  something happened otherwise, and the run passed
-``gone``            all that led to the failure happened again, to the end, and the run passed
+``drifted-alike``   something happened otherwise, and the run still failed with the same signature:
+                    by the trace's choices, when some of them were moved a little, or by those of a
+                    seed; ``Replay.moved`` and ``Replay.nearby`` tell which
+``drifted-passed``  something happened otherwise, and the run passed; whether the failure is gone is
+                    not known, since not all that led to it was met again
+``gone``            the run passed and went on beyond the time at which it had failed, though all
+                    that led to the failure was met again: every recorded event happened, or every
+                    recorded choice was asked for about the same step at the same time; and no
+                    variation of the choices and no seed fails alike, of those that were tried
 ``different``       the run failed, and the trace did not fail like that
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A trace, the run that repeated it, and the first thing in which they differ, if any."""
+    """A trace, the run that repeated it, and the first thing in which they differ, if any.
+
+    ``moved`` are the choices that had to be moved for the run to fail alike. ``nearby`` tells of
+    the variations that were played after a run that drifted and passed.
+    """
 
     verdict: Verdict
     trace: Trace
     run: Run
     divergence: Difference | None
+    moved: tuple[Move, ...] = ()
+    nearby: Nearby | None = None
 
     @property
     def reproduced(self) -> bool:
@@ -49,7 +68,9 @@ def replay(
     *,
     scenario: Scenario | None = None,
     exact: bool = False,
+    nearby: int = BUDGET_RUNS,
     watch: Callable[[int, Entry], None] | None = None,
+    on_failure: Callable[[TracebackType | None], object] | None = None,
 ) -> Replay:
     """Play a trace again, with its seed, its config and its choices.
 
@@ -57,7 +78,10 @@ def replay(
         trace_or_path: of the run to repeat.
         scenario: stands in for the trace's target, which is found from the current directory.
         exact: stop at the first event that is not the recorded one.
-        watch: shown each event of the run, before it is compared.
+        nearby: when a failed run drifts and passes, how many variations of its choices, and seeds,
+            to play in search of one that fails alike; with ``exact`` none is.
+        watch: shown each event of the run, before it is compared; not of variations.
+        on_failure: given the frames that the run fails in, as ``simqueue.run`` gives them.
 
     Raises:
         TraceFormatError: the file is not a whole, undamaged trace.
@@ -66,16 +90,33 @@ def replay(
     """
     trace = trace_or_path if isinstance(trace_or_path, Trace) else Trace.load(trace_or_path)
     comparison = _Comparison(trace, watch, exact=exact)
+    scenario = scenario or scenario_of(trace, "replay")
     again = run(
-        scenario or scenario_of(trace, "replay"),
+        scenario,
         seed=trace.seed,
         config=trace.config,
         choices=trace.recorded(),
         target=trace.target,
         watch=comparison.see,
+        on_failure=on_failure,
     )
     divergence = comparison.finish(again.trace)
-    return Replay(_verdict(trace, again, divergence), trace, again, divergence)
+    verdict = _verdict(trace, again, divergence)
+    if divergence is None or trace.outcome.failure is None or again.failure or exact or not nearby:
+        return Replay(verdict, trace, again, divergence)
+    return _judged(trace, again, divergence, look_nearby(scenario, trace, again, nearby))
+
+
+def _judged(trace: Trace, again: Run, divergence: Difference, nearby: Nearby) -> Replay:
+    """Say what became of a trace that drifted and passed, now that variations were played."""
+    if nearby.alike is not None:
+        parted = first_difference(trace, nearby.alike.trace) or divergence
+        moved = moves(trace, nearby.alike) if nearby.seed is None else ()
+        return Replay("drifted-alike", trace, nearby.alike, parted, moved, nearby)
+    went_on = again.outcome.simulated >= trace.outcome.simulated
+    met = divergence.number >= len(trace.events) or not nearby.unmet
+    verdict: Verdict = "gone" if went_on and met else "drifted-passed"
+    return Replay(verdict, trace, again, divergence, (), nearby)
 
 
 def scenario_of(trace: Trace, command: str) -> Scenario:
@@ -135,28 +176,65 @@ def _verdict(trace: Trace, again: Run, divergence: Difference | None) -> Verdict
     if failure is not None:
         same = recorded is not None and recorded.signature == failure.signature
         return "drifted-alike" if same else "different"
-    to_the_end = divergence.number >= len(trace.events)
-    return "gone" if recorded is not None and to_the_end else "drifted-passed"
+    return "drifted-passed"
 
 
 def _sentence(replay: Replay) -> str:
     found = replay.divergence
-    match replay.verdict:
-        case "reproduced":
-            ended = "passed" if replay.run.passed else "failed the same way"
-            return f"reproduced: {len(replay.trace.events)} events, and it {ended}"
-        case "gone":
-            return "gone: all recorded events happened again, and the run passed"
-        case "drifted-alike":
-            said = "the run failed the same way all the same"
-        case "drifted-passed":
-            said = "the run passed"
-        case "different":
-            said = "the run failed in another way"
-        case _:
-            assert_never(replay.verdict)
+    if replay.verdict == "reproduced":
+        ended = "passed" if replay.run.passed else "failed the same way"
+        return f"reproduced: {len(replay.trace.events)} events, and it {ended}"
     assert found is not None  # noqa: S101  only a reproduced run has none
+    said = f"{replay.verdict}: {_ended(replay, found)}"
     return (
-        f"{replay.verdict}: {said}; from event {found.number} on (by {found.actor}) it differs: "
-        f"the trace has {found.one}, this run has {found.other}"
+        f"{said}; from event {found.number} on (by {found.actor}) it differs: the trace has "
+        f"{found.one}, this run has {found.other}"
     )
+
+
+def _ended(replay: Replay, found: Difference) -> str:
+    """Say how the run ended, and what that took or tells."""
+    match replay.verdict:
+        case "drifted-alike":
+            return _alike(replay)
+        case "different":
+            return "the run failed in another way"
+        case "gone" if found.number >= len(replay.trace.events):
+            said = "all recorded events happened again, and the run passed"
+        case "gone":
+            said = "every recorded choice was asked for again in its time, and the run passed"
+        case _:
+            said = "the run passed"
+    if replay.nearby is None:
+        return said
+    lost = "" if replay.verdict == "gone" else _lost(replay.nearby)
+    return f"{said}{lost}, and so did {_tried(replay.nearby)}"
+
+
+def _alike(replay: Replay) -> str:
+    """Say by which choices the run failed alike."""
+    nearby = replay.nearby
+    if nearby is None:
+        return "the run failed the same way all the same"
+    if nearby.seed is None:
+        return f"the run failed the same way after choices were moved: {render_moves(replay.moved)}"
+    return (
+        f"its choices do not lead to the failure any more, nor do {nearby.variations} variations, "
+        f"but seed {nearby.seed} fails the same way"
+    )
+
+
+def _lost(nearby: Nearby) -> str:
+    """Say which recorded choices were not met again, if any."""
+    if not nearby.unmet:
+        return ""
+    first, count = nearby.unmet[0], len(nearby.unmet)
+    more = f" and {count - 1} more" if count > 1 else ""
+    return (
+        f", though {first.key!r} number {first.position}{more} was not asked for again in its time"
+    )
+
+
+def _tried(nearby: Nearby) -> str:
+    said = f"{nearby.variations} variations of its choices and {nearby.seeds} seeds"
+    return f"{said} but {nearby.others}, which failed in other ways" if nearby.others else said

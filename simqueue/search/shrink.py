@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
+from time import perf_counter
 
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.choice import by_key
@@ -20,7 +22,7 @@ from simqueue.search.dropping import (
     drop_idle_faults,
     keep_one_group,
 )
-from simqueue.search.lowering import lower, merge, pool, stretch
+from simqueue.search.lowering import lower, merge, pool, stretch, stretch_one
 from simqueue.search.replay import replay, scenario_of
 from simqueue.sim.run import Run, Scenario, run
 
@@ -85,9 +87,10 @@ def shrink_further(
     *,
     scenario: Scenario | None = None,
     budget_runs: int = 400,
+    time_limit: timedelta | None = None,
     on_progress: Callable[[Shrunk], object] | None = None,
 ) -> Shrunk:
-    """Do what ``shrink`` does, and tell of it.
+    """Do what ``shrink`` does, and tell of it; begin no more runs after ``time_limit``.
 
     ``on_progress`` is called after each run with the simplest so far, so that whoever interrupts
     the search has it. What it raises ends the search and is raised.
@@ -113,7 +116,8 @@ def shrink_further(
         if on_progress is not None:
             on_progress(told(attempts))
 
-    attempts = Attempts(play, _verified(trace, played), budget_runs - 1, on_run)
+    ends = None if time_limit is None else perf_counter() + time_limit.total_seconds()
+    attempts = Attempts(play, _verified(trace, played), budget_runs - 1, ends, on_run)
     on_run(attempts)
     _simplify(attempts)
     return told(attempts, minimal=attempts.is_minimal())
@@ -121,7 +125,7 @@ def shrink_further(
 
 def _verified(trace: Trace, scenario: Scenario) -> Run:
     """Return the run that the trace is of, if it still fails alike."""
-    again = replay(trace, scenario=scenario)
+    again = replay(trace, scenario=scenario, nearby=0)
     found = again.divergence
     if found is not None and again.verdict != "drifted-alike":
         raise DivergenceError(found.number, found.one, found.other, found.actor)
@@ -140,6 +144,7 @@ def _simplify(attempts: Attempts) -> None:
 
 def _coarsely(attempts: Attempts) -> None:
     drop_faults(attempts)
+    stretch_one(attempts)
     cut_tail(attempts)
     for grouping in _KEPT_ALONE:
         keep_one_group(attempts, grouping)

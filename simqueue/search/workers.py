@@ -330,7 +330,7 @@ def _work(
             return
         for assignment in chunk:
             try:
-                connection.send(_answer(player, assignment))
+                connection.send(answer(player, assignment))
             except OSError:  # the parent is gone
                 return
 
@@ -341,8 +341,9 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
-def _answer(player: Player, assignment: Assignment) -> Result | BaseException:
+def answer(player: Player, assignment: Assignment) -> Result | BaseException:
+    """Return what came of a run, or an error that is to be raised where the campaign is."""
     try:
         return player.play(assignment)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  raised where the campaign is
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
         return error

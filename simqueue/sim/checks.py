@@ -14,7 +14,6 @@ from simqueue.errors import UsageError
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.ids import MICROSECONDS, Duration, EntryNumber, Instant
-from simqueue.sim.failing import failure_of
 from simqueue.sim.handles import Timer
 from simqueue.sim.tidy import Tidier
 
@@ -209,7 +208,7 @@ class Checks:
         except BaseException as error:
             if self._world.failure is not None:
                 raise  # the run is being ended from outside
-            self._world.fail(failure_of(error))
+            self._world.fail_by(error)
             return None
 
     # --- what comes of it ---

@@ -17,10 +17,10 @@ from typing import Any
 import time_machine
 
 from simqueue.errors import RefusedError
+from simqueue.sim.debuggers import debugging
 from simqueue.sim.imports import LOCKS, importing
 from simqueue.sim.patch import Attribute, Patch, Replace, redirects
 from simqueue.sim.places import place_of_caller
-from simqueue.sim.refusing import debugging
 from simqueue.sim.source import SIMULATING, Control, Scope, Source
 
 Clock = Callable[[], int]

@@ -234,7 +234,7 @@ class SimulatedConnection:
     def _befall(self, errand: _Errand, faults: StatementFaults) -> None:
         """Let befall a statement what was chosen for it, then execute it if it still can be."""
         number, scheduler = errand.number, self._server.scheduler
-        errand.befalls = faults.aim()
+        errand.befalls = faults.aim(number)
         _strike(errand, "arrival")
         breaks = faults.breaks(number)
         if breaks == "before it arrived":

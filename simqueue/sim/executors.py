@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from simqueue.choices import Choices, ladder
+from simqueue.choices import Choices
 from simqueue.model.choice import key_of
+from simqueue.model.delays import ladder
 from simqueue.sim.identity import CPUS
 from simqueue.sim.process import Process
 from simqueue.sim.scheduler import Scheduler

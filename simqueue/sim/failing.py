@@ -28,8 +28,7 @@ class FailedRun(SimqueueError):  # noqa: N818  what ``Run.check`` raises
 
 def failure_of(error: BaseException) -> Failure:
     """Describe what ended the scenario or a worker; of a group with one member, that one."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    error = alone(error)
     kind: FailureKind = "timeout" if isinstance(error, SettleTimeoutError) else "exception"
     found = culprit(error)
     where = "an unknown place" if found is None else place(*found)
@@ -43,6 +42,13 @@ def failure_of(error: BaseException) -> Failure:
         signature=f"{kind}:{type(error).__name__}:{name}:{line}",
         traceback=Tidier()(text),
     )
+
+
+def alone(error: BaseException) -> BaseException:
+    """Return the one error that a group holds, or that a group in it holds, or else the group."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def ending(kind: FailureKind, message: str, tasks: list[asyncio.Task[Any]]) -> Failure:

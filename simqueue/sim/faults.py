@@ -10,17 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from simqueue.choices import (
-    EACH_SECOND,
-    MISHAP,
-    OPTIONS_OF_A_SECOND,
-    RUNGS,
-    Choices,
-    Stream,
-    ladder,
-)
+from simqueue.choices import EACH_SECOND, MISHAP, OPTIONS_OF_A_SECOND, Choices, Stream
 from simqueue.errors import PostgresError
 from simqueue.model.choice import key_of
+from simqueue.model.delays import RUNGS, ladder
 from simqueue.model.events import FaultStruck, Healed
 from simqueue.model.ids import FaultKind, StatementId
 from simqueue.sim.handles import Timer
@@ -146,11 +139,13 @@ class Injector:
             case _:
                 self.befall(kind, worker, value)
 
-    def befall(self, kind: FaultKind, worker: Worker, value: int) -> None:
-        """Kill, stop or pause a worker, if it is up."""
+    def befall(
+        self, kind: FaultKind, worker: Worker, value: int, statement: StatementId | None = None
+    ) -> None:
+        """Kill, stop or pause a worker, if it is up, around a ``statement`` or just so."""
         if not worker.alive or self.over:
             return
-        self.tell(worker.name, kind)
+        self.tell(worker.name, kind, statement=statement)
         match kind:
             case "crash":
                 worker.fell()
@@ -216,6 +211,8 @@ class Injector:
         """Return the worker of that name."""
         return self._world.workers.get(name)
 
-    def after_steps(self, count: int, strike: Callable[[], object]) -> None:
-        """Strike between two steps, so many from now."""
-        self._world.scheduler.after_steps(count, self.process, strike)
+    def after_steps(self, count: int, name: str, strike: Callable[[], object]) -> None:
+        """Strike a worker between two of its steps, so many of them from now."""
+        worker = self._world.workers.get(name)
+        if worker is not None and worker.process is not None:
+            self._world.scheduler.after_steps(count, worker.process, self.process, strike)

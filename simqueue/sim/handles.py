@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextvars import Context
 from typing import Any
@@ -35,6 +36,19 @@ class Handle(msgspec.Struct, eq=False):
     def get_context(self) -> Context:
         """Return the context that the callback runs in."""
         return self._context
+
+    @property
+    def task(self) -> str:
+        """Name of the task that the callback is a step of, or that it wakes; empty if of none."""
+        task = getattr(self._callback, "__self__", None)
+        if isinstance(task, asyncio.Task):
+            return task.get_name()
+        for owner in (task, *self._args[:1]):
+            for callback, _ in getattr(owner, "_callbacks", None) or ():
+                woken = getattr(callback, "__self__", None)
+                if isinstance(woken, asyncio.Task):
+                    return woken.get_name()
+        return ""
 
     def __repr__(self) -> str:
         return f"<Handle #{self.sequence}{' cancelled' if self._cancelled else ''}>"

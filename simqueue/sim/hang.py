@@ -10,6 +10,7 @@ from datetime import timedelta
 from types import FrameType
 
 from simqueue.model.failure import Failure
+from simqueue.sim.debuggers import debugged
 from simqueue.sim.places import place_of
 from simqueue.sim.world import World
 
@@ -34,6 +35,9 @@ def watched(world: World) -> Iterator[None]:
 
     def look(number: int, frame: FrameType | None) -> None:
         nonlocal seen
+        if debugged(frame):  # a person takes the time
+            seen = -1
+            return
         if world.scheduler.steps != seen:
             seen = world.scheduler.steps
             return

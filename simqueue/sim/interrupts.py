@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from simqueue.sim.debuggers import debugging
+
 
 class Gate:
     """Lets interrupts through while it is open; keeps one that came while it was closed.
@@ -15,14 +17,18 @@ class Gate:
     One that was let through counts as kept, too, since code may swallow it.
     """
 
-    __slots__ = ("_on_interrupt", "kept")
+    __slots__ = ("_on_interrupt", "kept", "over")
 
     def __init__(self) -> None:
+        self.over = False
         self.kept = False
         self._on_interrupt: Callable[[], None] | None = None
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Raise ``KeyboardInterrupt``, or keep it."""
+        # A debugger catches it at its prompt, and puts back handlers that it has seen once.
+        if self.over or debugging(frame):
+            raise KeyboardInterrupt
         self.kept = True
         if self._on_interrupt is not None:
             self._on_interrupt()
@@ -55,6 +61,7 @@ def gated() -> Iterator[Gate]:
     try:
         yield gate
     finally:
+        gate.over = True
         signal.signal(signal.SIGINT, before)
     if gate.kept:
         raise KeyboardInterrupt

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simqueue.choices import DISASTER, RUNGS
+from simqueue.choices import DISASTER
+from simqueue.model.delays import RUNGS
 from simqueue.sim.statement_faults import MOMENTS, STEPS
 
 Parts = tuple[int, ...]

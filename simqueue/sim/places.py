@@ -91,11 +91,16 @@ def _users_innermost(frames: list[tuple[CodeType, int]]) -> tuple[CodeType, int]
 
 
 def _await_chain(awaitable: Any) -> Iterator[tuple[CodeType, int]]:
+    return ((frame.f_code, frame.f_lineno) for frame in waiting_frames(awaitable))
+
+
+def waiting_frames(awaitable: Any) -> Iterator[FrameType]:
+    """Yield the frames in which a coroutine is suspended, from the outermost to the innermost."""
     while awaitable is not None:
         for prefix in ("cr", "gi", "ag"):
             frame = getattr(awaitable, f"{prefix}_frame", None)
             if frame is not None:
-                yield frame.f_code, frame.f_lineno
+                yield frame
                 awaitable = getattr(awaitable, f"{prefix}_await", None) or getattr(
                     awaitable, f"{prefix}_yieldfrom", None
                 )

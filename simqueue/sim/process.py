@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from contextvars import Context, ContextVar
 from dataclasses import dataclass, field
@@ -47,6 +48,16 @@ class Process:
     lanes: list[Process] = field(default_factory=list)
     remains: list[Any] = field(default_factory=list)
     """Tasks of a killed process: kept, since collecting them would run their ``finally`` blocks."""
+
+    @property
+    def doing(self) -> str:
+        """Name of the task that takes the next step."""
+        if not self.ready:
+            return ""
+        handle = self.ready[0]
+        # Most steps are tasks' own, and this is asked for at each pick of who goes first.
+        task = getattr(handle._callback, "__self__", None)  # noqa: SLF001  as the scheduler reads it
+        return task.get_name() if isinstance(task, asyncio.Task) else handle.task
 
     @property
     def worker(self) -> str:

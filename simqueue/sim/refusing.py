@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import _thread
-import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 from simqueue.errors import RefusedError
+from simqueue.sim.debuggers import debugging
 from simqueue.sim.patch import Replace
-from simqueue.sim.places import is_users, place_of_caller
+from simqueue.sim.places import place_of_caller
 from simqueue.sim.source import SIMULATING
 
-_DEBUGGERS = frozenset(("bdb", "cmd", "code", "pdb"))
 _get_ident = _thread.get_ident
 
 
@@ -29,13 +27,3 @@ def refusing(thread: int, what: str, instead: str) -> Replace:
         return refuse
 
     return replace
-
-
-def debugging() -> bool:
-    """Return whether a debugger asks, not the code it is attached to."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
-    while frame is not None and not is_users(frame.f_code.co_filename):
-        if frame.f_globals.get("__name__") in _DEBUGGERS:
-            return True
-        frame = frame.f_back
-    return False

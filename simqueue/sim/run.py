@@ -9,13 +9,14 @@ import logging
 import platform
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
+from types import TracebackType
 
-from simqueue.choices import Choices, Recording, Seeded, Source
+from simqueue.choices import Choices, Pick, Recording, Seeded, Source, choice_of
 from simqueue.errors import TargetError, UsageError
 from simqueue.model.choice import Choice, Recorded
 from simqueue.model.config import Config
@@ -24,12 +25,14 @@ from simqueue.model.failure import Failure
 from simqueue.model.ids import Duration
 from simqueue.model.trace import TRACE_VERSION, Outcome, Trace
 from simqueue.model.tracefile import seal
-from simqueue.sim.failing import FailedRun, ending, failure_of
+from simqueue.sim.debuggers import quitting
+from simqueue.sim.failing import FailedRun, ending
 from simqueue.sim.garbage import quiet_heap
 from simqueue.sim.hang import Hang, watched
 from simqueue.sim.interrupts import Gate, gated
 from simqueue.sim.observers import LogHandler
 from simqueue.sim.patches import patched
+from simqueue.sim.post_mortem import scene
 from simqueue.sim.recorder import Watch, digest
 from simqueue.sim.scheduler import Deadlock, Livelock, TimeLimit
 from simqueue.sim.simulation import Simulation
@@ -46,10 +49,9 @@ Scenario = Callable[[Simulation], Awaitable[None]]
 class Run:
     """What became of one run.
 
-    ``events`` is the event log, ``choices`` are its picks that were not 0, ``elapsed`` is real
-    seconds. ``trace`` and ``digest`` are made when
-    they are first asked for: a campaign has no use for those of runs that pass. ``wanted`` names
-    the moments that ``sim.sometimes`` was asked to mark, reached or not.
+    ``events`` is the event log, ``elapsed`` is real seconds. ``choices``, ``trace`` and ``digest``
+    are made when they are first asked for: a campaign has no use for those of runs that pass.
+    ``wanted`` names the moments that ``sim.sometimes`` was asked to mark, reached or not.
     """
 
     target: str
@@ -58,10 +60,17 @@ class Run:
     outcome: Outcome
     events: tuple[Entry, ...]
     elapsed: float
-    choices: tuple[Choice, ...]
+    picks: tuple[Pick, ...]
     entropy: tuple[object, ...]
     """What decided the run and is no event: clock readings and the state of drawn randomness."""
     wanted: frozenset[str] = frozenset()
+    made: int = 0
+    """How many picks it made, calm ones included, but not those that are made each second."""
+
+    @functools.cached_property
+    def choices(self) -> tuple[Choice, ...]:
+        """Its picks that were not 0, in the order in which they were made."""
+        return tuple(map(choice_of, self.picks))
 
     @property
     def passed(self) -> bool:
@@ -119,6 +128,7 @@ def run(
     choices: Recorded | Source | None = None,
     target: str = "",
     watch: Watch | None = None,
+    on_failure: Callable[[TracebackType | None], object] | None = None,
 ) -> Run:
     """Play a scenario once.
 
@@ -130,6 +140,9 @@ def run(
             draws them from the seed, ``{}`` is the calm run.
         target: what the trace calls the scenario.
         watch: called with each event's number and entry; what it raises ends the run and is raised.
+        on_failure: called if the run fails, with the frames that it failed in, the user's last, or
+            in which its scenario waited; None if there are none. Who keeps them can look at them
+            when the run is over.
 
     Raises:
         TargetError: ``scenario`` is not an async function.
@@ -142,7 +155,14 @@ def run(
     with gated() as gate, _alone(), quiet_heap():
         # In a call of its own, so that nothing holds the world when the heap is collected.
         return _run(
-            scenario, gate, seed=seed, config=config, choices=choices, target=target, watch=watch
+            scenario,
+            gate,
+            seed=seed,
+            config=config,
+            choices=choices,
+            target=target,
+            watch=watch,
+            on_failure=on_failure,
         )
 
 
@@ -175,15 +195,18 @@ def _run(
     choices: Recorded | Source | None,
     target: str,
     watch: Watch | None,
+    on_failure: Callable[[TracebackType | None], object] | None,
 ) -> Run:
     started = perf_counter()
     door = Choices(_source(seed, choices))
     world = World(config, door)
     if watch is not None:
         world.recorder.watch(_guarded(world, watch))
-    with watched(world), patched(world, seed) as randomness, _logging(world):
+    with watched(world), patched(world, seed) as randomness, _logging(world), _quitting(world):
         try:
             _play(world, scenario, gate)
+            if on_failure is not None and world.failure is not None:
+                on_failure(scene(world))
             state = randomness.state()
         finally:
             take_down(world, gate)
@@ -196,7 +219,8 @@ def _run(
         outcome=_outcome(world),
         events=tuple(world.recorder.entries),
         elapsed=perf_counter() - started,
-        choices=tuple(door.kept),
+        picks=tuple(door.picks),
+        made=door.made(),
         entropy=(world.recorder.readings, state),
         wanted=frozenset(world.judge.checks.wanted),
     )
@@ -216,8 +240,7 @@ def _guarded(world: World, watch: Watch) -> Watch:
             try:
                 watch(number, entry)
             except BaseException as error:  # noqa: BLE001  raised again by run()
-                world.aborted = error
-                world.scheduler.stopped = True
+                world.abort(error)
 
     return guarded
 
@@ -248,7 +271,7 @@ def _play(world: World, scenario: Scenario, gate: Gate) -> None:
         elif isinstance(error, SystemExit):
             world.stop()
         else:
-            world.fail(failure_of(error))
+            world.fail_by(error)
 
     scheduler.post(process, 0, begin)
     with _endings(world), loop.running(), gate.opened(world.stop):
@@ -279,7 +302,7 @@ def _endings(world: World) -> Iterator[None]:
         if not (world.judge.give_up() or world.judge.concluding):
             world.fail(ending("timeout", message, loop.unfinished()))
     except SystemExit as error:
-        world.fail(failure_of(error))
+        world.fail_by(error)
     except Hang:
         """The world has failed already."""
     finally:
@@ -288,6 +311,11 @@ def _endings(world: World) -> Iterator[None]:
 
 async def _main(scenario: Scenario, sim: Simulation) -> None:
     await scenario(sim)
+
+
+def _quitting(world: World) -> AbstractContextManager[None]:
+    """Let who quits a debugger quit the run, as Ctrl-C does."""
+    return quitting(lambda: world.abort(KeyboardInterrupt("a debugger was told to quit")))
 
 
 @contextmanager

@@ -5,10 +5,12 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from contextvars import Context
+from dataclasses import dataclass
 from typing import Any
 
-from simqueue.choices import Choices, ladder
+from simqueue.choices import Choices
 from simqueue.model.choice import key_of
+from simqueue.model.delays import ladder
 from simqueue.sim.handles import Handle, Timer
 from simqueue.sim.process import HOME, Process
 
@@ -33,6 +35,17 @@ class TimeLimit(Exception):  # noqa: N818
     """Virtual time reached the limit of the run."""
 
 
+@dataclass(slots=True, eq=False)
+class _Appointment:
+    """What is to be called, as ``process``, when ``watched`` has run ``left`` steps more."""
+
+    left: int
+    since: int
+    watched: Process
+    process: Process
+    callback: Callable[[], object]
+
+
 class Scheduler:
     """Ready queues, timers and the one virtual clock.
 
@@ -42,7 +55,8 @@ class Scheduler:
     """
 
     __slots__ = (
-        "_appointments", "_attention", "_cleaning", "_collect", "_heap", "_instant_began",
+        "_appointments", "_attention", "_cleaning", "_collect", "_counted", "_heap",
+        "_instant_began",
         "_lags", "_sweep_due", "choices", "current", "limit", "now", "on_error", "on_exit",
         "on_sweep", "processes", "runnable", "sequence", "steps", "steps_per_instant_max",
         "stopped",
@@ -72,7 +86,9 @@ class Scheduler:
         self.on_error = on_error
         self.on_exit = on_exit
         self._heap: list[tuple[int, int, Process, Timer]] = []
-        self._appointments: list[tuple[int, int, Process, Callable[[], object]]] = []
+        self._appointments: list[_Appointment] = []
+        self._counted = 0
+        """Up to which step appointments have been told of steps."""
         self._sweep_due = _US_BETWEEN_SWEEPS
         self.on_sweep: Callable[[], object] = lambda: None
         """Called about once in so much virtual time, while time moves at all."""
@@ -158,12 +174,17 @@ class Scheduler:
         """Deliver a message: like ``at``, in the process's own context, never noticed late."""
         return self.at(process, due, callback, args, process.context)
 
-    def after_steps(self, count: int, process: Process, callback: Callable[[], object]) -> None:
-        """Call ``callback()`` as ``process`` when so many steps more have run, between two."""
-        self.sequence += 1
-        appointment = (self.steps + count, self.sequence, process, callback)
-        heapq.heappush(self._appointments, appointment)
-        self._attention = min(self._attention, appointment[0])
+    def after_steps(
+        self, count: int, watched: Process, process: Process, callback: Callable[[], object]
+    ) -> None:
+        """Call ``callback()`` as ``process`` when ``watched`` has run so many steps more.
+
+        Steps of others do not count: what they do must not move what befalls this one.
+        """
+        if not self._appointments:
+            self._counted = self.steps
+        self._appointments.append(_Appointment(count, self.steps, watched, process, callback))
+        self._attention = min(self._attention, self.steps)
 
     def enqueue(self, process: Process, handle: Handle) -> None:
         """Append a step to a ready queue, making its process runnable if it can run."""
@@ -234,20 +255,33 @@ class Scheduler:
         if spent >= _STEPS_FREE:
             # Steps take time, too, and who busily awaits a timer must live to see it.
             self._ripen(self.now + _STEPS_BILLED * _STEP_US)
-        while self._appointments and self.steps >= self._appointments[0][0]:
-            _, _, self.current, callback = heapq.heappop(self._appointments)
-            callback()
+        if self._appointments:
+            self._keep_appointments()
         self._attention = self._next_attention(spent)
 
     def _next_attention(self, spent: int) -> int:
         left = _STEPS_BILLED if spent >= _STEPS_FREE else _STEPS_FREE - spent
-        appointment = self._appointments[0][0] if self._appointments else self._cleaning
         return min(
-            appointment,
+            self._counted + 1 if self._appointments else self._cleaning,
             self._cleaning,
             self.steps + left,
             self._instant_began + self.steps_per_instant_max + 1,
         )
+
+    def _keep_appointments(self) -> None:
+        """Tell appointments of the step that has run, and keep those that it was the last for."""
+        if self.steps > self._counted:
+            self._counted = self.steps
+            ran = self.current.owner or self.current
+            for each in self._appointments:
+                each.left -= each.watched is ran and self.steps > each.since
+        due = [each for each in self._appointments if each.left <= 0 and each.watched.alive]
+        self._appointments = [
+            each for each in self._appointments if each.left > 0 and each.watched.alive
+        ]
+        for each in due:
+            self.current = each.process
+            each.callback()
 
     def _clean(self) -> None:
         """Collect garbage, so that finalizers run here and nowhere else; drop cancelled timers."""
@@ -258,7 +292,9 @@ class Scheduler:
 
     def _choose(self, first: Process) -> Process:
         """Pick who goes next, ``first`` if that is 0."""
-        waiting = sorted(self.runnable, key=_waiting_since)
+        waiting = self.runnable
+        if len(waiting) > 2 or waiting[0] is not first:  # noqa: PLR2004  a pair is soon sorted
+            waiting = sorted(waiting, key=_waiting_since)
         return waiting[first.order.deviate(len(waiting), waiting)]
 
     def _block(self, process: Process) -> None:
@@ -301,12 +337,12 @@ class Scheduler:
     def _due(self, process: Process, timer: Timer) -> None:
         # An idle loop is woken by a timer of its own: the machine may be busy elsewhere.
         idle = not process.ready and process.floor <= self.now and process.alive
+        self.enqueue(process, timer)
         if idle and timer._context is not process.context:  # noqa: SLF001
-            late = self._lags[process.lag.deviate(len(self._lags))]
+            late = self._lags[process.lag.deviate(len(self._lags), (process,))]
             if late:
                 process.floor = self.now + late
                 self._block(process)
-        self.enqueue(process, timer)
 
 
 def _waiting_since(process: Process) -> int:

@@ -14,6 +14,7 @@ from simqueue.choices import Draws
 from simqueue.errors import SettleTimeoutError, UsageError
 from simqueue.model.choice import key_of
 from simqueue.model.events import ScenarioChose
+from simqueue.sim.connection import CAUSE
 from simqueue.sim.observers import logger_for
 from simqueue.sim.pool import POOL_MIN
 from simqueue.sim.recorded_random import RecordedRandom
@@ -294,7 +295,7 @@ class Simulation:
         return world.choices.draws(key_of(world.scheduler.current.name, asker, kind))
 
     def _chose(self, name: str, value: int) -> None:
-        self._world.say(ScenarioChose(name, str(value)))
+        self._world.recorder.say(ScenarioChose(name, str(value)), CAUSE.get())
 
 
 def _check_name(name: object) -> None:

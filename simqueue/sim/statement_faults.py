@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from simqueue.choices import DISASTER, MISHAP, RUNGS, Stream, ladder
+from simqueue.choices import DISASTER, MISHAP, Stream
 from simqueue.errors import PostgresError
+from simqueue.model.delays import RUNGS, ladder
 from simqueue.model.ids import MICROSECONDS, FaultKind, StatementId
 
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ class StatementFaults:
             self._injector.held_up(now + late)
         return late
 
-    def aim(self) -> dict[str, list[Callable[[], None]]]:
-        """Pick what befalls the worker around it: what to call at which of the ``MOMENTS``."""
+    def aim(self, statement: StatementId) -> dict[str, list[Callable[[], None]]]:
+        """Pick what befalls the worker around a statement: what to call at which moment."""
         aimed: dict[str, list[Callable[[], None]]] = {}
         for kind in OF_WORKERS:
             value = self._pick(kind, 1 + len(MOMENTS) * STEPS * RUNGS)
@@ -111,12 +112,12 @@ class StatementFaults:
                 value -= 1
                 moment = MOMENTS[value % len(MOMENTS)]
                 steps = value // len(MOMENTS) % STEPS
-                strike = partial(self._strike, kind, value // len(MOMENTS) // STEPS)
-                shoot = partial(self._injector.after_steps, steps, strike)
+                strike = partial(self._strike, kind, value // len(MOMENTS) // STEPS, statement)
+                shoot = partial(self._injector.after_steps, steps, self._worker, strike)
                 aimed.setdefault(moment, []).append(shoot)
         return aimed
 
-    def _strike(self, kind: FaultKind, value: int) -> None:
+    def _strike(self, kind: FaultKind, value: int, statement: StatementId) -> None:
         worker = self._injector.worker(self._worker)
         if worker is not None:
-            self._injector.befall(kind, worker, value)
+            self._injector.befall(kind, worker, value, statement)

@@ -78,6 +78,7 @@ def _forget(world: World) -> None:
         process.lanes.clear()
     world.scheduler.runnable.clear()
     world.workers.clear()
+    world.culprit = None  # its frames hold whatever the code that failed had at hand
     world.loop.generators.clear()
 
 

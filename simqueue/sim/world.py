@@ -14,10 +14,11 @@ from pgqueuer.domain.errors import FailingListenerError
 
 from simqueue.adapter.connection import AMBIENT
 from simqueue.adapter.installed import names_in_force, semantics_in_force
-from simqueue.choices import Choices, ladder
+from simqueue.choices import Choices
 from simqueue.errors import PostgresError, RefusedError
 from simqueue.model.choice import key_of
 from simqueue.model.config import Config
+from simqueue.model.delays import ladder
 from simqueue.model.events import (
     AnyEvent,
     ConnectionRefused,
@@ -60,6 +61,8 @@ class World:
     config: Config
     choices: Choices
     failure: Failure | None = None
+    culprit: BaseException | None = None
+    """The error that the failure tells of, if it is one."""
     disturbed: bool = False
     """Whether the scenario has held up a worker or broken a connection, as a fault does."""
     aborted: BaseException | None = None
@@ -188,13 +191,24 @@ class World:
             self.failure = failure
         self.scheduler.stopped = True
 
+    def fail_by(self, error: BaseException) -> None:
+        """End the run with the failure that an error is."""
+        if self.failure is None:
+            self.culprit = error
+        self.fail(failure_of(error))
+
+    def abort(self, error: BaseException) -> None:
+        """End the run after the step that runs now, without a verdict; ``run`` raises ``error``."""
+        self.aborted = self.aborted or error
+        self.scheduler.stopped = True
+
     def stop(self) -> None:
         """End the run after the step that runs now, without a verdict."""
         self.scheduler.stopped = True
 
     def worker_failed(self, worker: Worker, error: BaseException) -> None:
         """End the run since a worker that nobody restarts ended with an error."""
-        self.fail(failure_of(error))
+        self.fail_by(error)
 
     def _remember(self, number: int, entry: Entry) -> None:
         if isinstance(entry.event, JobPicked):
@@ -202,7 +216,7 @@ class World:
 
     def refused(self, error: RefusedError) -> None:
         """End the run since code that nobody questions met a refusal, and took it for a failure."""
-        self.fail(failure_of(error))
+        self.fail_by(error)
 
     def _exited(self, process: Process, error: SystemExit) -> None:
         """End a worker whose code called ``sys.exit``; elsewhere that ends the run."""

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-ROOT = str(Path(__file__).parents[2])
-
 TESTS = """
     import asyncio
     import pytest
@@ -16,22 +14,6 @@ TESTS = """
         await asyncio.sleep(1)
         assert sim.choice(range(5)) != 3, "it is three"
 """
-
-
-@pytest.fixture
-def inner(pytester, plugin_args, monkeypatch):
-    """Run pytest in a process of its own on the files made with ``pytester``."""
-    monkeypatch.setenv("PYTHONPATH", ROOT)
-    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(plugin_args))
-    return lambda *arguments: pytester.runpytest_subprocess(
-        "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function", *arguments
-    )
-
-
-def replay_line(result):
-    # On CI pytest says it once more, in its summary.
-    (line,) = {line for line in result.outlines if line.startswith("Again: ")}
-    return line.removeprefix("Again: ").split()
 
 
 def test_a_marked_test_runs_once_per_seed(pytester, inner):
@@ -55,7 +37,7 @@ def test_a_marked_test_runs_once_per_seed(pytester, inner):
     inner().assert_outcomes(passed=2)
 
 
-def test_a_failure_is_told_as_a_story_with_the_line_that_replays_it(pytester, inner):
+def test_a_failure_is_told_as_a_story_with_the_line_that_replays_it(pytester, inner, replay_line):
     pytester.makepyfile(test_it=TESTS)
     result = inner()
     result.assert_outcomes(failed=1)
@@ -67,7 +49,9 @@ def test_a_failure_is_told_as_a_story_with_the_line_that_replays_it(pytester, in
     assert Path(pytester.path, command[-1]).is_file()
 
 
-def test_the_replay_line_repeats_the_failure_and_passes_when_it_is_mended(pytester, inner):
+def test_the_replay_line_repeats_the_failure_and_passes_when_it_is_mended(
+    pytester, inner, replay_line
+):
     file = pytester.makepyfile(TESTS)
     command = replay_line(inner())[1:]
     again = inner(*command)
@@ -77,14 +61,16 @@ def test_the_replay_line_repeats_the_failure_and_passes_when_it_is_mended(pytest
     inner(*command).assert_outcomes(passed=1)
 
 
-def test_a_replay_runs_no_other_test(pytester, inner):
+def test_a_replay_runs_no_other_test(pytester, inner, replay_line):
     pytester.makepyfile(TESTS)
     trace = replay_line(inner())[-1]
     pytester.makepyfile(test_other="def test_other(): assert False")
     inner("--simqueue-replay", trace).assert_outcomes(failed=1, deselected=1)
 
 
-def test_a_trace_of_an_unknown_test_or_of_no_test_is_a_usage_error(pytester, inner, trace):
+def test_a_trace_of_an_unknown_test_or_of_no_test_is_a_usage_error(
+    pytester, inner, trace, replay_line
+):
     pytester.makepyfile(TESTS)
     path = replay_line(inner())[-1]
     pytester.makepyfile(test_other="def test_other(): pass")
@@ -100,7 +86,7 @@ def test_a_trace_of_an_unknown_test_or_of_no_test_is_a_usage_error(pytester, inn
     missing.stderr.fnmatch_lines(["*nope.json: there is no such file*"])
 
 
-def test_the_command_line_replays_a_trace_that_a_test_made(pytester, inner):
+def test_the_command_line_replays_a_trace_that_a_test_made(pytester, inner, replay_line):
     file = pytester.makepyfile(TESTS)
     path = replay_line(inner())[-1]
 
@@ -272,13 +258,17 @@ def test_it_works_with_xdist(pytester, inner):
     [
         ("def test_it(sim): pass", "so it must be an `async def`"),
         ("async def test_it(): pass", "so it must take `sim`"),
+        (
+            "@__import__('hypothesis').given(n=...)\nasync def test_it(sim, n: int): pass",
+            "and takes inputs of @given, which its trace could not repeat: write a `def`",
+        ),
     ],
 )
 def test_a_marked_test_of_another_form_is_an_error_at_collection(pytester, inner, test, problem):
     pytester.makepyfile(f"import pytest\n@pytest.mark.simqueue\n{test}\n")
     result = inner()
     assert result.ret == pytest.ExitCode.INTERRUPTED
-    result.stdout.fnmatch_lines([f"*::test_it: is marked simqueue, {problem}*"])
+    result.stdout.fnmatch_lines([f"*::test_it: is marked simqueue,*{problem}*"])
 
 
 @pytest.mark.parametrize("arguments", ["rums=3", "5", "runs=0", "runs='3'"])
@@ -313,7 +303,7 @@ def test_the_plugin_loads_nothing_heavy_until_a_marked_test_runs(pytester, inner
 # --- wherever pytest is started, and whatever a test does to the process ---
 
 
-def test_the_replay_line_works_where_pytest_was_started(pytester, inner, monkeypatch):
+def test_the_replay_line_works_where_pytest_was_started(pytester, inner, monkeypatch, replay_line):
     below = pytester.mkdir("below")
     (below / "test_it.py").write_text(textwrap.dedent(TESTS))
     for directory, argument in ((below, "test_it.py"), (pytester.path, "below/test_it.py")):
@@ -325,7 +315,9 @@ def test_the_replay_line_works_where_pytest_was_started(pytester, inner, monkeyp
         again.stdout.fnmatch_lines(["*::test_flaky: reproduced: *"])
 
 
-def test_a_test_that_changes_directory_leaves_its_trace_where_it_was_started(pytester, inner):
+def test_a_test_that_changes_directory_leaves_its_trace_where_it_was_started(
+    pytester, inner, replay_line
+):
     pytester.makepyfile(
         """
         import pytest
@@ -348,7 +340,7 @@ def test_a_failure_whose_trace_cannot_be_saved_is_told_all_the_same(pytester, in
     result.stdout.fnmatch_lines(["The trace is not saved: *not a directory*"])
 
 
-def test_a_replay_of_a_test_that_is_skipped_by_now_is_no_pass(pytester, inner):
+def test_a_replay_of_a_test_that_is_skipped_by_now_is_no_pass(pytester, inner, replay_line):
     file = pytester.makepyfile(TESTS)
     command = replay_line(inner())
     file.write_text(file.read_text().replace("await", "pytest.skip('not now')\n    await"))
@@ -359,11 +351,11 @@ def test_a_replay_of_a_test_that_is_skipped_by_now_is_no_pass(pytester, inner):
     assert replayed.returncode == 125
 
 
-def test_the_verdict_of_a_replay_that_passes_is_told(pytester, inner):
+def test_the_verdict_of_a_replay_that_passes_is_told(pytester, inner, replay_line):
     file = pytester.makepyfile(TESTS)
     command = replay_line(inner())[1:]
     file.write_text(file.read_text().replace("!= 3", "!= 30"))
-    inner(*command).stdout.fnmatch_lines(["*::test_flaky: gone: *and the run passed"])
+    inner(*command).stdout.fnmatch_lines(["*::test_flaky: gone: *and the run passed, and so did *"])
 
 
 def test_a_fixture_that_uses_the_simulation_is_told_what_to_do(pytester, inner):
@@ -452,7 +444,7 @@ def accept(trace):
     subprocess.run(command, check=True)
 
 
-def test_a_test_whose_only_failures_are_known_passes_and_says_so(pytester, inner):
+def test_a_test_whose_only_failures_are_known_passes_and_says_so(pytester, inner, replay_line):
     pytester.makepyfile(test_it=TESTS)
     accept(replay_line(inner())[-1])
     result = inner()
@@ -463,7 +455,9 @@ def test_a_test_whose_only_failures_are_known_passes_and_says_so(pytester, inner
     assert len(list((pytester.path / ".simqueue/failures").iterdir())) == 1
 
 
-def test_a_known_failure_does_not_hide_the_next_and_is_stale_when_it_is_gone(pytester, inner):
+def test_a_known_failure_does_not_hide_the_next_and_is_stale_when_it_is_gone(
+    pytester, inner, replay_line
+):
     file = pytester.makepyfile(test_it=TESTS)
     accept(replay_line(inner())[-1])
     text = file.read_text()
@@ -516,7 +510,7 @@ def saved_files(pytester):
     return sorted((pytester.path / ".simqueue/failures").glob("*.json"))
 
 
-def test_what_was_saved_of_a_test_is_played_before_its_seeds_and_kept(pytester, inner):
+def test_what_was_saved_of_a_test_is_played_before_its_seeds_and_kept(pytester, inner, replay_line):
     pytester.makepyfile(test_it=TESTS)
     inner()
     (saved,) = saved_files(pytester)

@@ -1,5 +1,6 @@
 import msgspec
 
+from simqueue.model.choice import Choice
 from simqueue.model.events import Entry, JobPicked, JobsBeat
 from simqueue.model.trace import Outcome
 from simqueue.report.story import render_headline, render_story
@@ -16,7 +17,10 @@ Traceback (most recent call last):
     raise ValueError("no money")
 ValueError: no money
 
-Deviations from calm: 3 (order 1, reply 2)
+Deviations from calm: 3
+   +0.001000s  a reply to a is 12 us late
+   +0.001200s  b goes before a, whose turn it was; then a starts to run job 1 (charge)
+   +0.001500s  a reply to a is 10 us late
 
 What happened to job 1:
       #0    +0.000200s  scenario enqueues job 1 (charge): b'x'
@@ -39,6 +43,22 @@ Again: simqueue replay t.json
 
 def test_the_story_of_a_failure(trace):
     assert render_story(trace, again="simqueue replay t.json") == STORY
+
+
+def many(trace, **changes):
+    choices = tuple(Choice("a order", at, 1, 2, at, 0, "b") for at in range(16))
+    return msgspec.structs.replace(trace, choices=(*choices, *trace.choices[:1]), **changes)
+
+
+def test_many_deviations_are_counted_and_the_way_to_fewer_is_told(trace):
+    assert (
+        "Deviations from calm: 17 (order 16, reply 1)\n"
+        "Most of them have no part in the failure: `simqueue shrink` leaves those that do.\n"
+    ) in render_story(many(trace))
+
+
+def test_a_passed_run_has_nothing_to_shrink(trace):
+    assert "simqueue shrink" not in render_story(many(trace, outcome=Outcome(True, 3, 5)))
 
 
 def test_the_story_of_one_job_leaves_nothing_of_it_out_and_nothing_else_in(trace):

@@ -30,7 +30,7 @@ def attempts():
         return played(asked, "it" if fails else "another", candidate.config)
 
     first = played([choice(1), choice(2), choice(5)], "it")
-    made = Attempts(play, first, 4, lambda _: None)
+    made = Attempts(play, first, 4, None, lambda _: None)
     made.played = runs
     return made
 

@@ -7,11 +7,12 @@ from typing import get_args
 import pytest
 from pgqueuer.domain import settings
 
-from simqueue.choices import RUNGS, Seeded
+from simqueue.choices import Seeded
 from simqueue.errors import PostgresError, UsageError
 from simqueue.model import events as e
 from simqueue.model.choice import by_key
 from simqueue.model.config import FAULT_KINDS, Config, Faults
+from simqueue.model.delays import RUNGS
 from simqueue.sim.run import run
 from simqueue.sim.statement_faults import REJECTIONS
 

@@ -1,9 +1,9 @@
 import asyncio
 from datetime import timedelta
 
-from simqueue.choices import RUNGS
 from simqueue.model import events as e
 from simqueue.model.config import Config, Faults
+from simqueue.model.delays import RUNGS
 from simqueue.sim.run import run
 
 

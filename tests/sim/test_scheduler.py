@@ -182,3 +182,45 @@ def test_garbage_is_collected_at_steps_that_depend_on_nothing_else():
         return steps
 
     assert collections(1) == collections(2) == [16_384, 32_768]
+
+
+@pytest.mark.parametrize(("count", "wanted"), [(0, 0), (1, 1), (2, 2), (3, 3)])
+def test_an_appointment_counts_the_steps_of_whom_it_watches_alone(count, wanted):
+    scheduler = make()
+    a, b = scheduler.spawn("a"), scheduler.spawn("b")
+    ran, seen = [], []
+    soon(
+        scheduler,
+        b,
+        lambda: scheduler.after_steps(count, a, b, lambda: seen.append(ran.count("a"))),
+    )
+    for _ in range(4):
+        soon(scheduler, b, ran.append, "b")
+        soon(scheduler, a, ran.append, "a")
+        soon(scheduler, b, ran.append, "b")
+    play(scheduler)
+    assert seen == [wanted]
+
+
+def test_an_appointment_waits_over_idle_time_and_counts_threads_too():
+    scheduler = make()
+    a, b = scheduler.spawn("a"), scheduler.spawn("b")
+    thread = scheduler.spawn("a/thread", a)
+    ran, seen = [], []
+    soon(scheduler, a, lambda: scheduler.after_steps(3, a, b, lambda: seen.append(len(ran))))
+    for due, process in ((10, a), (20, b), (30, thread), (40, a), (50, a)):
+        scheduler.post(process, due, ran.append, due)
+    play(scheduler)
+    assert seen == [4]
+
+
+def test_an_appointment_with_the_dead_is_off():
+    scheduler = make()
+    a, b = scheduler.spawn("a"), scheduler.spawn("b")
+    seen = []
+    soon(scheduler, b, lambda: scheduler.after_steps(1, a, b, lambda: seen.append("struck")))
+    soon(scheduler, b, lambda: scheduler.kill(a))
+    soon(scheduler, a, seen.append, "a ran")
+    soon(scheduler, b, seen.append, "b ran")
+    play(scheduler)
+    assert seen == ["b ran"]

@@ -2,7 +2,7 @@ from itertools import pairwise
 
 import pytest
 
-from simqueue.choices import ladder
+from simqueue.model.delays import ladder
 
 
 @pytest.mark.parametrize("longest", [0, 1, 5, 11, 1_000, 250_000, 10**9])

@@ -1,0 +1,150 @@
+"""Picks of a trace, made where the same is asked again, and not where as much was asked before.
+
+The positions of a trace are those of the code that made it. An edit that asks once more for the
+same thing moves all later ones. What a worker had done by then, told by its events, moves less.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from simqueue.choices.sources import NEVER, Deviations, Named, Recording, Values, about, steps_of
+from simqueue.model import events as e
+from simqueue.model.choice import Choice, actor_of, by_key, key_of, kind_of
+from simqueue.model.events import Entry
+from simqueue.model.ids import StatementId
+
+ORDER, LAG = "order", "lag"
+MOVED_BY_EDITS = (ORDER, LAG, "notify", "request", "reply", "commit", "thread")
+"""Kinds of choices that are asked for so often that edits move them, the most sensitive first."""
+
+Milestone = tuple[str, str, str]
+"""A worker, what it did, and of what kind: the statement or the entrypoint."""
+
+
+class Progress:
+    """How often each worker has come by each milestone, by the events so far."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[Milestone] = Counter()
+        self._last: dict[str, Milestone] = {}
+        self._statements: dict[StatementId, str] = {}
+
+    def see(self, entry: Entry) -> None:
+        """Take in one event."""
+        event = entry.event
+        if isinstance(event, e.StatementSent):
+            self._statements[event.statement] = event.name
+        milestone = entry.worker, type(event).__name__, self._detail(event)
+        self._counts[milestone] += 1
+        self._last[entry.worker] = milestone
+
+    def _detail(self, event: e.AnyEvent) -> str:
+        statement = getattr(event, "statement", None)
+        if statement is not None:
+            return self._statements.get(statement, "")
+        return str(getattr(event, "entrypoint", ""))
+
+    def of(self, worker: str) -> Anchor | None:
+        """Return the place that a worker has come to, None at its beginning."""
+        milestone = self._last.get(worker)
+        return None if milestone is None else Anchor(milestone, self._counts[milestone])
+
+    def is_past(self, anchor: Anchor | None) -> bool:
+        """Return whether a worker has come to a place."""
+        return anchor is None or self._counts[anchor.milestone] >= anchor.count
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A place in a worker's life: it had come by a milestone so many times."""
+
+    milestone: Milestone
+    count: int
+
+
+@dataclass(slots=True)
+class _Awaited:
+    """A choice not made yet; ``after`` are the places that those it is about had come to."""
+
+    choice: Choice
+    after: tuple[Anchor | None, ...]
+
+
+class Anchored:
+    """A source that makes the choices of a trace where those they are about have come as far."""
+
+    def __init__(
+        self,
+        choices: Iterable[Choice],
+        events: Iterable[Entry],
+        kinds: Sequence[str] = MOVED_BY_EDITS,
+    ) -> None:
+        self._progress = Progress()
+        self._kinds = kinds
+        choices = sorted(choices, key=lambda choice: (choice.event, choice.at))
+        self._rest = Recording(by_key(each for each in choices if not self._is_anchored(each.key)))
+        self._awaited: dict[str, list[_Awaited]] = defaultdict(list)
+        events = tuple(events)
+        workers = {actor_of(key_of(entry.worker)): entry.worker for entry in events}
+        seen, log = Progress(), iter(events)
+        number = 0
+        for choice in choices:
+            while number < choice.event:
+                seen.see(next(log))
+                number += 1
+            if self._is_anchored(choice.key):
+                whom = (choice.key, choice.about) if kind_of(choice.key) == ORDER else (choice.key,)
+                after = tuple(seen.of(_worker(actor_of(each), workers)) for each in whom)
+                self._awaited[choice.key].append(_Awaited(choice, after))
+
+    def _is_anchored(self, key: str) -> bool:
+        return kind_of(key) in self._kinds
+
+    def see(self, number: int, entry: Entry) -> None:
+        """Take in one event of the run; what ``run`` calls ``watch``."""
+        self._progress.see(entry)
+
+    def deviations(self, key: str) -> Deviations:
+        """Begin the deviations of ``key``."""
+        awaited = self._awaited.get(key)
+        if awaited is None:
+            return self._rest.deviations(key)
+        return _AnchoredDeviations(awaited, self._progress)
+
+    def values(self, key: str) -> Values:
+        """Begin the values of ``key``, which are told by position."""
+        return self._rest.values(key)
+
+
+class _AnchoredDeviations:
+    __slots__ = ("_awaited", "_progress")
+
+    def __init__(self, awaited: list[_Awaited], progress: Progress) -> None:
+        self._awaited, self._progress = awaited, progress
+
+    def gap(self) -> int:
+        return 0 if self._awaited else NEVER
+
+    def after_gap(self, n: int, among: Sequence[Named]) -> int:
+        for index, awaited in enumerate(self._awaited):
+            if all(map(self._progress.is_past, awaited.after)):
+                value = _value(awaited.choice, n, among)
+                if value:
+                    del self._awaited[index]
+                    return value
+        return 0
+
+
+def _worker(actor: str, workers: Mapping[str, str]) -> str:
+    """Return the worker that a process or a connection is of."""
+    return workers.get(actor) or workers.get(actor.rpartition(".")[0], "")
+
+
+def _value(choice: Choice, n: int, among: Sequence[Named]) -> int:
+    """Return what the choice is among these options, 0 if it is none of them."""
+    if len(among) > 1:
+        return next((i for i in range(1, n) if about(steps_of(among, i)) == choice.about), 0)
+    return min(choice.value, n - 1) if not among or about(steps_of(among, 0)) == choice.about else 0

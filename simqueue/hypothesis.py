@@ -1,0 +1,76 @@
+"""Strategies for Hypothesis: seeds and configs, to be drawn beside a test's own inputs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+
+import simqueue.sim.run  # noqa: F401  loads PgQueuer, for which a first example would be late
+
+try:
+    from hypothesis import strategies as st
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "simqueue.hypothesis needs Hypothesis: pip install 'simqueue[hypothesis]'", name=error.name
+    ) from None
+
+from simqueue.model.config import Config, Faults
+
+__all__ = ["configs", "faults", "seeds"]
+
+_LARGEST_SEED = 999
+_HOPS_US_MAX = 20_000
+_DELAYS_US_MAX = 500_000
+
+
+def seeds(largest: int = _LARGEST_SEED) -> st.SearchStrategy[int]:
+    """Draw a run's seed, from 0 to ``largest``; simpler is a smaller one."""
+    # One seed is as good as another, and from a huge one shrinking seldom finds a small one.
+    return st.integers(0, largest)
+
+
+def faults(among: Faults | str = "production") -> st.SearchStrategy[Faults]:
+    """Draw some of the kinds of ``among``, which ``Faults.named`` reads; simpler are fewer.
+
+    Raises:
+        UsageError: there is no preset and no kind of that name.
+    """
+    kinds = (among if isinstance(among, Faults) else Faults.named(among)).kinds
+    return st.tuples(*(st.booleans() for _ in kinds)).map(
+        lambda chosen: Faults(
+            tuple(kind for kind, is_in in zip(kinds, chosen, strict=True) if is_in)
+        )
+    )
+
+
+def configs(
+    base: Config = Config(),  # noqa: B008  frozen
+    *,
+    among: Faults | str = "none",
+) -> st.SearchStrategy[Config]:
+    """Draw a network's speed, how late timers are noticed, and faults; the rest is ``base``'s.
+
+    Simpler is what ``base`` says, and faults are some of ``among`` beside those that ``base`` has.
+
+    Raises:
+        UsageError: there is no preset and no kind of fault of that name.
+    """
+    drawn = st.fixed_dictionaries(
+        {
+            "faults": faults(among).map(lambda more: _together(base.faults, more)),
+            "hop": _durations(base.hop, _HOPS_US_MAX),
+            "hop_max": _durations(base.hop_max, _DELAYS_US_MAX),
+            "commit_max": _durations(base.commit_max, _DELAYS_US_MAX),
+            "lag_max": _durations(base.lag_max, _DELAYS_US_MAX),
+        }
+    )
+    return drawn.map(lambda settings: msgspec.structs.replace(base, **settings))
+
+
+def _together(base: Faults, more: Faults) -> Faults:
+    return Faults(tuple(dict.fromkeys((*base.kinds, *more.kinds)))) if more.kinds else base
+
+
+def _durations(simplest: timedelta, us_max: int) -> st.SearchStrategy[timedelta]:
+    return st.just(simplest) | st.integers(0, us_max).map(lambda us: timedelta(microseconds=us))

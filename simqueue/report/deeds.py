@@ -1,0 +1,80 @@
+"""Deeds: what a statement changed, in a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from simqueue.model import events as e
+from simqueue.model.events import Entry
+from simqueue.report.words import moment, words
+
+_SHOWN = 2
+_NUMBERS_SHOWN = 5
+_BY_THE_WAY = (e.TableChanged, e.IdsBurned, e.NotificationSent)
+
+_PLURALS: dict[type, str] = {
+    e.JobEnqueued: "enqueues jobs",
+    e.JobPicked: "picks jobs",
+    e.JobLogged: "logs jobs",
+    e.JobDeleted: "clears jobs",
+    e.JobRequeued: "re-queues held jobs",
+}
+
+
+def render_deeds(changes: Sequence[Entry]) -> str:
+    """Say what a statement's entries changed; jobs that fare alike are told together."""
+    telling = [entry for entry in changes if not isinstance(entry.event, _BY_THE_WAY)]
+    said: list[str] = []
+    for _, alike in groupby(telling, key=_sort):
+        said += _together(list(alike))
+    return few(said)
+
+
+def _sort(entry: Entry) -> tuple[str, object]:
+    """Return the same for what can be told together."""
+    event = entry.event
+    match event:
+        case e.JobPicked(_, _, _, _, stale):
+            return "JobPicked", stale
+        case e.JobEnqueued():
+            return "JobEnqueued", _due(entry)
+        case e.JobLogged(_, status):
+            return "JobLogged", status
+        case _:
+            return type(event).__name__, None
+
+
+def _together(alike: Sequence[Entry]) -> list[str]:
+    first = alike[0].event
+    plural = _PLURALS.get(type(first))
+    if len(alike) == 1 or plural is None or getattr(first, "stale", False):
+        return list(map(_alone, alike))
+    numbers = [str(getattr(entry.event, "job_id", "")) for entry in alike]
+    tail = f" {first.status}" if isinstance(first, e.JobLogged) else _due(alike[0])
+    return [f"{plural} {few(numbers, _NUMBERS_SHOWN)}{tail}"]
+
+
+def _alone(entry: Entry) -> str:
+    event = entry.event
+    if isinstance(event, e.JobEnqueued):
+        return f"enqueues job {event.job_id} ({event.entrypoint}){_due(entry)}"
+    return words(event)
+
+
+def _due(entry: Entry) -> str:
+    event = entry.event
+    if not isinstance(event, e.JobEnqueued) or event.execute_after <= entry.now:
+        return ""
+    return f", due at {moment(event.execute_after)}"
+
+
+def few(said: Sequence[str], shown: int = _SHOWN) -> str:
+    """Return the first of several things, and how many more there are."""
+    left = len(said) - shown
+    return listed([*said[:shown], *([f"{left} more"] if left > 0 else [])])
+
+
+def listed(said: Sequence[str]) -> str:
+    """Return ``one, two and three``."""
+    return " and ".join(filter(None, (", ".join(said[:-1]), *said[-1:])))

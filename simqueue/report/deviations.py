@@ -1,0 +1,164 @@
+"""Deviations: what each pick that was not calm did, in a line of queue words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from simqueue.model import events as e
+from simqueue.model.choice import kind_of
+from simqueue.model.events import Entry
+from simqueue.model.trace import Trace
+from simqueue.report.case import Case
+from simqueue.report.course import Course, Subject
+from simqueue.report.messages import (
+    explain_commit,
+    explain_notify,
+    explain_reply,
+    explain_request,
+)
+from simqueue.report.strikes import explain_strike
+from simqueue.report.words import called, moment, span, task_words
+
+_CALM_RESTART_US = 1_000_000
+
+
+def render_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> list[str]:
+    """Return a line for each choice that was not calm, in the order of virtual time.
+
+    Args:
+        trace: of the run.
+        about: jobs and schedules to name first where there is much to name.
+    """
+    course, claimed = Course(trace.events), set[int]()
+    lines = []
+    for choice in trace.choices:
+        at, said = _explain(Case(course, trace.config, choice, about, claimed))
+        lines.append((at, f"{moment(at):>13}  {course.plain(said)}"))
+    return [line for _, line in sorted(lines, key=lambda each: each[0])]
+
+
+def _explain(case: Case) -> tuple[int, str]:
+    """Return when something deviated, and how."""
+    kind = kind_of(case.choice.key)
+    explain = _KINDS.get(kind)
+    if explain is not None:
+        return case.choice.at, explain(case)
+    return explain_strike(case)
+
+
+# --- steps ------------------------------------------------------------------------------------
+
+
+def _order(case: Case) -> str:
+    who = called(case.course.name_of(case.choice.who)) or "another process"
+    first = called(case.process)
+    said = f"{who} goes before {first}, whose turn it was"
+    did, then = _step_of(case, case.choice.who), _step_of(case, case.word)
+    if did and then and did[0] > then[0]:
+        did = None  # in another step, when it was its turn
+    if did is None:
+        known = (
+            "the log shows nothing of either step" if then is None else f"then {first} {then[1]}"
+        )
+        return f"{said}; {known}"
+    return f"{said}: {who} {did[1]}" + (f", then {first} {then[1]}" if then else "")
+
+
+def _step_of(case: Case, word: str) -> tuple[int, str] | None:
+    """Return what the log first tells of a process in the instant of a choice."""
+    process = case.course.name_of(word.removesuffix("/thread"))
+    for number, entry in case.course.since(case.choice.event):
+        if entry.at > case.choice.at:
+            break
+        if case.course.process_of(entry) == process:
+            return number, case.course.clause(entry)
+    return None
+
+
+def _lag(case: Case) -> str:
+    calm, woken = case.choice.at, case.choice.at + case.ladder(case.config.lag_max)
+    said = f"{called(case.process)}'s loop wakes {span(woken - calm)} late"
+    for number, entry in case.course.since(case.choice.event):
+        if entry.at >= woken and case.course.process_of(entry) == case.process:
+            passage = case.course.passage_of(entry)
+            after = case.after(calm, woken, before=number, besides=passage)
+            then = "only then" if entry.at == woken else f"{span(entry.at - woken)} later"
+            return f"{said}{after}; {then} it {case.course.clause(entry)}"
+    return f"{said}{case.after(calm, woken)}"
+
+
+def _thread(case: Case) -> str:
+    late = case.ladder(case.config.hop_max)
+    busy = case.busy(case.process, case.choice.event)
+    after = case.after(case.choice.at, case.choice.at + late - 1)
+    return f"{case.process}'s call in a thread begins {span(late)} late{busy}{after}"
+
+
+# --- supervisors ------------------------------------------------------------------------------
+
+
+def _restart(case: Case) -> str:
+    return _comeback(case, _CALM_RESTART_US)
+
+
+def _back(case: Case) -> str:
+    return _comeback(case, _CALM_RESTART_US // 10)
+
+
+def _comeback(case: Case, calm: int) -> str:
+    """Say how long a worker is down: from its end, which is in the instant of the pick or later."""
+    ended: Entry | None = None
+    for number, entry in case.course.since(case.course.first_at(case.choice.at)):
+        match entry.event:
+            case e.WorkerCrashed() | e.WorkerExited() if entry.worker == case.process:
+                ended = ended or entry
+            case e.WorkerStarted() if entry.worker == case.process and ended is not None:
+                after = case.after(ended.at + calm, entry.at, before=number)
+                took = f"is down for {span(entry.at - ended.at)} before it is started again"
+                return f"{case.process} {took} ({span(calm)} when calm){after}"
+    return f"{case.process} is not started again before the run ends"
+
+
+# --- the scenario's own choices ---------------------------------------------------------------
+
+
+def _chosen(case: Case) -> str:
+    return (
+        f"{_drawer(case)} gets option {case.choice.value + 1} of {case.choice.of} from sim.choice"
+    )
+
+
+def _chance(case: Case) -> str:
+    return f"{_drawer(case)} gets yes from sim.chance"
+
+
+def _random(case: Case) -> str:
+    share = case.choice.value / case.choice.of
+    return f"{_drawer(case)} gets {share:.3f} of the range from sim.random, not 0"
+
+
+def _drawer(case: Case) -> str:
+    """Return who draws, by the handler that did if one did."""
+    for _, entry in case.course.since(case.choice.event):
+        if isinstance(entry.event, e.ScenarioChose) and entry.worker == case.process:
+            handler = None if entry.cause is None else case.course.entries[entry.cause].event
+            if isinstance(handler, e.HandlerStarted):
+                return f"{case.process}'s {task_words(handler)}"
+            break
+    return called(case.process)
+
+
+_KINDS: dict[str, Callable[[Case], str]] = {
+    "request": explain_request,
+    "reply": explain_reply,
+    "commit": explain_commit,
+    "notify": explain_notify,
+    "order": _order,
+    "lag": _lag,
+    "thread": _thread,
+    "restart": _restart,
+    "back": _back,
+    "choice": _chosen,
+    "chance": _chance,
+    "random": _random,
+}

@@ -1,0 +1,295 @@
+"""The Dask cluster of a campaign: runs go out in chunks, as tasks, and results come back."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from time import perf_counter
+
+from simqueue.choices.survey import Survey
+from simqueue.errors import ClusterError, UsageError
+from simqueue.search.assignment import Assignment
+from simqueue.search.frames import pack, unpack
+from simqueue.search.helper import Helper, RefusalError
+from simqueue.search.playing import NONE, PACKAGES, AskSurvey, Work, difference
+from simqueue.search.workers import RUN_LIMIT_S, Planner, Result
+from simqueue.sim.run import Run
+
+try:
+    from distributed import Client, Future, KilledWorker
+except ImportError:
+    raise UsageError("Dask is not installed here: pip install 'simqueue[dask]'") from None
+
+from simqueue.search.errands import Answers, Errand, Helpers, Loss, errand_runner
+
+_CHUNK_MAX = 16
+_CHUNKS_PER_SLOT = 4
+_TASKS_PER_SLOT = 2
+"""One is played while the next is on its way."""
+
+_PLANNED_AHEAD = 32
+"""So many runs at most does a plan hand out that learns from them."""
+
+_LOOK_S = 1.0
+_PATIENCE_S = 60.0
+_GOODBYE_S = 10.0
+
+
+def results_of_dask(
+    work: Work,
+    plan: Planner,
+    address: str,
+    accepted: frozenset[str] = frozenset(),
+    *,
+    runs: int,
+    run_limit: float = RUN_LIMIT_S,
+    patience: float = _PATIENCE_S,
+) -> Generator[Result, None, None]:
+    """Play a plan's ``runs`` on the workers of a Dask scheduler; results come as they are ready.
+
+    Runs of a worker that is lost are played elsewhere. A run that ends the process it is played in,
+    or takes longer than ``run_limit`` real seconds, is lost, and so is one that takes Dask's
+    workers with it, again and again.
+
+    Raises:
+        ClusterError: the scheduler cannot be reached or is gone, there has been no worker for
+            ``patience`` real seconds, or one cannot play what it is to play.
+        Exception: whatever a run raised.
+    """
+    with _connected(address) as client, _served(client, address, work, run_limit) as helpers:
+        yield from _Dispatch(client, address, helpers, plan, accepted, runs, patience).results()
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Client]:
+    try:
+        client = Client(address, name="simqueue", set_as_default=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ClusterError(address, f"there is no Dask scheduler to be reached: {said}") from None
+    try:
+        yield client
+    finally:
+        client.close(timeout=_GOODBYE_S)
+
+
+@contextmanager
+def _served(client: Client, address: str, work: Work, run_limit: float) -> Iterator[str]:
+    """Let every worker, also one that comes later, have helpers; yield the name of that."""
+    _check_versions(client, work)
+    name = f"simqueue-{os.urandom(8).hex()}"
+    try:
+        _register(client, address, Helpers(work.home, work.encoded(), run_limit), name)
+        yield name
+    finally:
+        if client.status == "running":
+            with suppress(OSError, KeyError):  # it is gone, or its workers have none
+                client.unregister_worker_plugin(name)
+
+
+def _register(client: Client, address: str, helpers: Helpers, name: str) -> None:
+    try:
+        client.register_plugin(helpers, name=name)
+    except Exception as error:  # noqa: BLE001  Dask passes an error on as text
+        said = " ".join(str(error).split())
+        raise ClusterError(address, f"its workers cannot do what is asked: {said}") from None
+
+
+def _check_versions(client: Client, work: Work) -> None:
+    """Look at what workers say of themselves; helpers will look closer, and at who comes later."""
+    for address, found in client.get_versions(packages=list(PACKAGES))["workers"].items():
+        told = {"simqueue": NONE, **{name: v for name, v in found["packages"].items() if v}}
+        told["Python"] = ".".join(found["host"]["python"].split(".")[:3])
+        differing = difference(work.versions, told)
+        if differing:
+            raise ClusterError(address, differing)
+
+
+# --- who does what --------------------------------------------------------------------------------
+
+
+@dataclass(eq=False, slots=True)
+class _Task:
+    """A chunk of runs that was sent out. A ``suspect`` was there when Dask's workers died."""
+
+    future: Future
+    chunk: list[Assignment]
+    suspect: bool
+
+
+@dataclass(eq=False, slots=True)
+class _Dispatch:
+    """What is under way, and what is left to do."""
+
+    client: Client
+    address: str
+    helpers: str
+    plan: Planner
+    accepted: frozenset[str]
+    runs: int
+    patience: float
+    run: Callable[[str, bytes], Answers] = field(default_factory=errand_runner)
+    tasks: dict[str, _Task] = field(default_factory=dict)
+    suspects: deque[Assignment] = field(default_factory=deque)
+    done: SimpleQueue[Future] = field(default_factory=SimpleQueue)
+    first: dict[str, int] = field(default_factory=dict)
+    slots: int = 1
+    looked: float = 0.0
+    seen: float = field(default_factory=perf_counter)
+
+    def results(self) -> Iterator[Result]:
+        try:
+            self._look()
+            self._send()
+            while self.tasks:
+                for result in self._results_of(self._next()):
+                    self.plan.learn(result)
+                    self._remember(result)
+                    yield result
+                self._send()
+        finally:
+            if self.tasks and self.client.status == "running":
+                self.client.cancel([task.future for task in self.tasks.values()])
+
+    def _next(self) -> _Task:
+        """Wait for a task to be done, and look after the cluster meanwhile."""
+        while True:
+            self._look()
+            with suppress(Empty):
+                return self.tasks.pop(self.done.get(timeout=_LOOK_S).key)
+
+    def _look(self) -> None:
+        """Count the slots from time to time, and give up when there has been none for long."""
+        if perf_counter() - self.looked < _LOOK_S:
+            return
+        try:
+            self.slots = sum(self.client.nthreads().values())
+        except (OSError, AttributeError):  # a closed client knows of no scheduler
+            raise self._gone() from None
+        self.looked = perf_counter()
+        if self.slots:
+            self.seen = self.looked
+        elif self.looked - self.seen >= self.patience:
+            raise ClusterError(
+                self.address,
+                f"there has been no worker for {self.patience:g} s; start `dask worker "
+                f"{self.address}` on one machine or several",
+            )
+
+    def _gone(self) -> ClusterError:
+        return ClusterError(
+            self.address, "the scheduler is gone, or has dropped what it was asked for"
+        )
+
+    # --- out ---
+
+    def _send(self) -> None:
+        """Keep every slot busy: with what the plan hands out, and one suspect at a time."""
+        if self.suspects and not any(task.suspect for task in self.tasks.values()):
+            self._submit([self.suspects.popleft()], suspect=True)
+        while len(self.tasks) < _TASKS_PER_SLOT * max(1, self.slots) and (chunk := self._chunk()):
+            self._submit(chunk)
+
+    def _chunk(self) -> list[Assignment]:
+        """Take runs from the plan, few enough that each slot gets some."""
+        chunk = self.plan.take(1)
+        slots = max(1, self.slots)
+        ahead = min(self.runs, _PLANNED_AHEAD) if chunk and chunk[0].explores else self.runs
+        size = min(_CHUNK_MAX, ahead // (slots * _CHUNKS_PER_SLOT))
+        return chunk + self.plan.take(size - 1) if chunk and size > 1 else chunk
+
+    def _submit(self, chunk: list[Assignment], *, suspect: bool = False) -> None:
+        """Send a chunk out. Of failures whose first trace is here already, none is wanted."""
+        first = chunk[0].number
+        told = {signature for signature, number in self.first.items() if number < first}
+        errand = Errand({each.number: pack(each) for each in chunk}, self.accepted | told)
+        key = f"{self.helpers}-{first}{'-alone' if suspect else ''}"
+        future = self.client.submit(self.run, self.helpers, pack(errand), key=key, pure=False)
+        self.tasks[key] = _Task(future, chunk, suspect)
+        future.add_done_callback(self.done.put)
+
+    # --- in ---
+
+    def _results_of(self, task: _Task) -> list[Result]:
+        try:
+            answers: Answers = task.future.result()
+        except KilledWorker as error:
+            return self._suspected(task, error)
+        except _CANCELLED:
+            raise self._gone() from None
+        return [_result(number, answer) for number, answer in answers.items()]
+
+    def _suspected(self, task: _Task, error: KilledWorker) -> list[Result]:
+        """Play runs whose workers died one by one; who is alone then is to blame."""
+        if not task.suspect:
+            self.suspects.extend(task.chunk)
+            return []
+        why = f"was killed again and again with its Dask worker, last {error.last_worker.address}"
+        return [Result(task.chunk[0].number, lost=why)]
+
+    def _remember(self, result: Result) -> None:
+        if result.trace is not None and result.signature is not None:
+            known = self.first.get(result.signature, result.number)
+            self.first[result.signature] = min(known, result.number)
+
+
+_CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError, OSError)
+
+
+def _result(number: int, answer: bytes | Loss) -> Result:
+    if isinstance(answer, Loss):
+        return Result(number, lost=answer.why)
+    result: Result | BaseException = unpack(answer)
+    if isinstance(result, BaseException):
+        raise result
+    return result
+
+
+# --- surveys --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def surveys(work: Work, seed: int) -> Iterator[Callable[[Survey], Run]]:
+    """Yield what plays runs of a seed here whose picks are written down.
+
+    A helper plays them: the threads with which Dask keeps in touch live in this process.
+    """
+    helpers: list[Helper] = []
+
+    def play(survey: Survey) -> Run:
+        if not helpers:
+            helpers.append(_local_helper(work))
+        return _surveyed(helpers[0], AskSurvey(seed, survey))
+
+    try:
+        yield play
+    finally:
+        for helper in helpers:
+            helper.end()
+
+
+def _local_helper(work: Work) -> Helper:
+    try:
+        return Helper.start(work.home, work.encoded())
+    except RefusalError as error:
+        raise UsageError(str(error)) from None
+
+
+def _surveyed(helper: Helper, request: AskSurvey) -> Run:
+    """Have a survey filled in, and return the run."""
+    helper.ask(request)
+    try:
+        told: tuple[Survey, Run] | BaseException = unpack(helper.hear(RUN_LIMIT_S))
+    except (EOFError, TimeoutError):
+        raise UsageError("the process that counts the choices of a run was lost") from None
+    if isinstance(told, BaseException):
+        raise told
+    filled, played = told
+    vars(request.survey).update(vars(filled))
+    return played
