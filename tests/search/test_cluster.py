@@ -353,7 +353,8 @@ def test_what_was_found_is_kept_when_the_cluster_goes(bare, target, tmp_path, mo
     def kill_the_scheduler_after_the_first_failure(name, total):
         yield lambda campaign: bare.scheduler.kill() if campaign.failed else None
 
-    monkeypatch.setattr("simqueue.cli.fuzz._bar", kill_the_scheduler_after_the_first_failure)
+    bar = "simqueue.cli.campaigns.campaign_bar"
+    monkeypatch.setattr(bar, kill_the_scheduler_after_the_first_failure)
     bare.hire(1, tmp_path)
     target()
     result = CliRunner().invoke(app, ["fuzz", "one.py", "--time", "1h", "--dask", bare.address])
