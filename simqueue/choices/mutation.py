@@ -15,26 +15,34 @@ from simqueue.choices.sources import (
 )
 from simqueue.model.choice import Recorded, actor_of, kind_of
 
-_SHARES = (0, 1, 2, 4, 8)
-"""Of sixteen keys so many are picked anew; which share it is, is drawn for each run."""
-
-_SIXTEEN = 16
+_ONE_IN = 8
+"""Of what the run did not pick from so much is picked anew."""
 
 
 class Mutated:
     """A source that repeats a run's picks, key by key, and picks some keys anew from ``salt``.
 
-    Either whole keys are, or those of an actor, or those of a kind: what is kept together stays
-    together. Some keys are repeated up to a point and picked anew from there on.
+    Either single keys are, or those of an actor, or those of a kind: what is kept together stays
+    together. One such group at least is, and half of them at most. Some keys are repeated up to a
+    point and picked anew from there on.
     """
 
     def __init__(self, base: Recorded, salt: int) -> None:
         self._salt = salt
         self._kept, self._new = Recording(base), Seeded(salt)
         generator = Generator(salt, "mutation")
-        self._share = _SHARES[generator.below(len(_SHARES))]
         self._group = (str, actor_of, kind_of)[generator.below(3)]
+        self._groups = {self._group(key) for key in base}
+        self._anew = self._drawn(generator)
         self._horizon = 1 + generator.below(200)
+
+    def _drawn(self, generator: Generator) -> set[str]:
+        """Draw which groups are picked anew; one as often as half of them."""
+        left, drawn = sorted(self._groups), set[str]()
+        most = (1, 2, 4, len(left))[generator.below(4)]
+        for _ in range(min(most, (len(left) + 1) // 2)):
+            drawn.add(left.pop(generator.below(len(left))))
+        return drawn
 
     def deviations(self, key: str) -> Deviations:
         """Begin the deviations of ``key``."""
@@ -52,8 +60,10 @@ class Mutated:
         return source.values(key)
 
     def _is_kept(self, key: str) -> bool:
-        drawn = Generator(self._salt, f"keep {self._group(key)}").below(_SIXTEEN)
-        return drawn >= self._share
+        group = self._group(key)
+        if group in self._anew:
+            return False
+        return group in self._groups or bool(Generator(self._salt, f"keep {group}").below(_ONE_IN))
 
 
 class _Spliced:

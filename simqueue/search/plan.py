@@ -12,9 +12,10 @@ from simqueue.model.choice import Recorded
 from simqueue.search.assignment import Assignment, FromSeed, Mutant, Script
 from simqueue.search.workers import Result
 
-_BATCH = 16
+_BATCH_MIN, _BATCH_MAX = 2, 16
 """Runs are planned in batches, from what came of all batches but the last two: so a plan does not
-depend on how many processes carry it out, and none of them waits."""
+depend on how many processes carry it out, and none of them waits for long. Batches are small at
+first, so that short campaigns are guided, too."""
 
 _LAG = 2
 _CORPUS_MAX = 512
@@ -78,6 +79,7 @@ class Guided:
         self._fresh = fresh
         self._planned: deque[Assignment] = deque()
         self._batches: deque[_Batch] = deque()
+        self._begun = 0
         self._batch_of: dict[int, _Batch] = {}
         self._seen: set[int] = set()
         self._corpus: deque[tuple[int, Recorded]] = deque(maxlen=_CORPUS_MAX)
@@ -93,9 +95,11 @@ class Guided:
             if self._batches[0].waiting:
                 return
             self._take_in(self._batches.popleft())
-        numbers = list(islice(self._numbers, _BATCH))
+        size = min(_BATCH_MAX, _BATCH_MIN << self._begun // _LAG)
+        numbers = list(islice(self._numbers, size))
         if not numbers:
             return
+        self._begun += 1
         batch = _Batch(len(numbers))
         self._batches.append(batch)
         for number in numbers:

@@ -14,9 +14,7 @@ from simqueue.search.exhaustive import Exhaustive, _spread
 from simqueue.search.share import Share
 from simqueue.search.workers import Result
 
-STILL = Config(
-    hop_max=timedelta(0), commit_max=timedelta(0), lag_max=timedelta(0), invariants=()
-)
+STILL = Config(hop_max=timedelta(0), commit_max=timedelta(0), lag_max=timedelta(0), invariants=())
 
 
 async def three_draws(sim):
@@ -48,6 +46,7 @@ def schedules(scenario):
 
 def planned(most, scenario, shard=(1, 1), runs=10_000):
     """Return the sets that are planned, as the choices that their runs then make."""
+
     def play(survey):
         return run(scenario, config=STILL, choices=survey)
 
