@@ -1,4 +1,4 @@
-"""What the strategies take to find each bug: measured in campaigns, kept in a file, told as a table.
+"""What the strategies take to find each bug: measured in campaigns, kept in a file, as a table.
 
 Each campaign is one of a row, in its affected release, with one strategy, and ends with the first
 run that shows the bug. What was measured is kept as lines of JSON, so that a table can be made of

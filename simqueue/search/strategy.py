@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +19,11 @@ DEFAULT = "auto"
 _PLAIN = ("auto", "random", "guided", "calm")
 _SINGLE = ("random", "calm", "pct")
 _NUMBERED = {"pct": "D", "exhaustive": "K"}
-_CYCLE = ("random", "random", "pct:2", "random", "random", "pct:3", "random", "guided")
-"""What ``auto`` does, by a run's number."""
+_HORIZONS = (1024, 4096, 256, 2048, 16384, 512, 8192)
+"""Among how many choices ``auto`` draws the moments of probabilistic concurrency testing, in turn:
+how many a run has it does not count, which would cost a run."""
+
+_DEPTHS = (2, 2, 2, 3)
 
 Play = Callable[[Survey], Run]
 """Plays the campaign's first seed with a survey of its choices."""
@@ -72,9 +74,7 @@ class Strategy:
             case "guided":
                 return Guided(share.numbers(), _every_fourth_fresh)
             case "auto":
-                return Guided(
-                    share.numbers(), Portfolio(functools.cache(lambda: count_picks(play)))
-                )
+                return Independent(share.numbers(), lambda number: portfolio(number - share.first))
             case _:
                 raise AssertionError(self.name)
 
@@ -112,22 +112,16 @@ def _every_fourth_fresh(number: int) -> Script | None:
     return None if number % 4 else FromSeed()
 
 
-@dataclass(frozen=True, slots=True)
-class Portfolio:
-    """What ``auto`` runs: by number, one strategy or another.
+def portfolio(place: int) -> Script:
+    """Return what ``auto`` runs in the ``place``-th place of a campaign.
 
-    ``picks`` tells how many choices a calm run has.
+    The second run is calm: it finds what takes no timing, and costs least. All others follow
+    priorities and are random in turns, so that where one of the two is blind the other takes at
+    most twice the runs.
     """
-
-    picks: Callable[[], int]
-
-    def __call__(self, number: int) -> Script | None:
-        """Return the script of a number's run, None for one that varies another."""
-        match _CYCLE[number % len(_CYCLE)]:
-            case "pct:2":
-                return ByPriority(2, self.picks())
-            case "pct:3":
-                return ByPriority(3, self.picks())
-            case "guided":
-                return None
+    if place == 1:
+        return AsGiven({})
+    if place and place % 2 == 0:
         return FromSeed()
+    turn = place // 2
+    return ByPriority(_DEPTHS[turn % len(_DEPTHS)], _HORIZONS[turn % len(_HORIZONS)])

@@ -71,7 +71,7 @@ def test_who_fell_behind_stays_there(seed, depth, asks):
     for key, pick in zip(asks, picks(seed, depth, asks), strict=True):
         by_chain.setdefault(chain_of(key), []).append(pick)
     for made in by_chain.values():
-        assert all(now == before or now == SLOWEST for before, now in pairwise(made))
+        assert all(now in (before, SLOWEST) for before, now in pairwise(made))
 
 
 def test_every_moment_of_a_run_may_be_one_at_which_a_chain_falls_behind():
@@ -157,6 +157,8 @@ async def overtaken(sim):
 def test_a_bug_of_two_orderings_is_met_as_often_as_the_bound_says():
     survey = Survey(Calm())
     assert run(overtaken, choices=survey).passed
-    runs = 1000
+    runs = 300
     hits = sum(not played(overtaken, seed, 2, survey.made).passed for seed in range(runs))
-    assert hits >= runs / (3 * survey.made)
+    chains = 3  # of both clients and the scenario
+    assert hits >= runs / (chains * survey.made)
+    assert all(played(overtaken, seed, 1).passed for seed in range(runs // 4))

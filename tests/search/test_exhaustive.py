@@ -96,8 +96,10 @@ def test_a_campaign_that_ends_before_says_that_more_is_left():
     campaign = fuzz(needs_two, runs=20, config=STILL, strategy="exhaustive:2")
     assert campaign.runs == 20
     assert campaign.said == (
-        "not covered: 20 schedules with at most 2 deviations from calm were run, and there are "
-        "more",
+        (
+            "not covered: 20 schedules with at most 2 deviations from calm were run, and there "
+            "are more"
+        ),
     )
 
 
@@ -138,8 +140,10 @@ def test_drawn_data_is_not_tried_and_named():
     campaign = fuzz(draws, runs=100, config=STILL, strategy="exhaustive:2")
     assert campaign.runs == 2
     assert campaign.said == (
-        "covered: all 2 schedules with at most 2 deviations from calm; values of "
-        "scenario scenario random stayed 0",
+        (
+            "covered: all 2 schedules with at most 2 deviations from calm; values of scenario "
+            "scenario random stayed 0"
+        ),
     )
 
 
