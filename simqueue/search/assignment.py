@@ -29,7 +29,7 @@ class ByPriority:
 
     def __str__(self) -> str:
         """Return the name of a strategy that makes such runs."""
-        return f"pct:{self.depth}"
+        return f"pct:{self.depth}:{self.picks}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,32 +31,37 @@ Play = Callable[[Survey], Run]
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A strategy by its name, and the number that belongs to it, if any."""
+    """A strategy by its name, and the number that belongs to it, if any.
+
+    ``picks`` is how many choices ``pct`` takes a run to have; 0 is to be counted.
+    """
 
     name: str
     number: int = 0
+    picks: int = 0
 
     @classmethod
     def named(cls, text: str) -> Strategy:
-        """Return the strategy of a name such as ``"auto"`` or ``"pct:3"``.
+        """Return the strategy of a name such as ``"auto"``, ``"pct:3"`` or ``"pct:3:1024"``.
 
         Raises:
             UsageError: there is none.
         """
-        read = re.fullmatch(r"([a-z]+):([1-9]\d?)", text)
+        read = re.fullmatch(r"([a-z]+):([1-9]\d?)(?::([1-9]\d{0,8}))?", text)
         if text in _PLAIN:
             return cls(text)
-        if read is None or read[1] not in _NUMBERED:
+        if read is None or read[1] not in _NUMBERED or (read[3] and read[1] != "pct"):
             offered = [*_PLAIN, *(f"{name}:{number}" for name, number in _NUMBERED.items())]
             raise UsageError(
                 f"strategy {text!r}: there is no such strategy; choose {', '.join(offered)}, with "
                 "a number from 1 to 99 for a capital letter"
             )
-        return cls(read[1], int(read[2]))
+        return cls(read[1], int(read[2]), int(read[3] or 0))
 
     def __str__(self) -> str:
         """Return the name that ``named`` reads."""
-        return f"{self.name}:{self.number}" if self.number else self.name
+        numbers = [str(number) for number in (self.number, self.picks) if number]
+        return ":".join([self.name, *numbers])
 
     def plan(self, share: Share, play: Play) -> Plan:
         """Return the plan of a campaign; ``play`` is asked for how many choices a run has."""
@@ -66,7 +71,7 @@ class Strategy:
             case "calm":
                 return Independent(share.numbers(), lambda _: AsGiven({}))
             case "pct":
-                picks = count_picks(play)
+                picks = self.picks or count_picks(play)
                 script = ByPriority(self.number, picks)
                 return Independent(share.numbers(), lambda _: script, [_bound(script)])
             case "exhaustive":
