@@ -3,7 +3,6 @@
 ``door``        ``Choices``: asks a source, keeps what was picked
 ``sources``     where a pick comes from: the seed, a trace, or calm weather
 ``priorities``  likewise: probabilistic concurrency testing
-``mutation``    likewise: another run's picks with something new in places
 ``survey``      likewise: writes down what every pick was one of
 ``delays``      the ladder from a picked integer to a duration
 """

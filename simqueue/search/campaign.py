@@ -137,7 +137,7 @@ def fuzz(
         processes: how many to run at a time, each in a process forked from this one.
         target: what traces call the scenario.
         time_limit: begin no more runs after this much real time.
-        strategy: ``auto``, ``random``, ``pct:D``, ``guided``, ``exhaustive:K`` or ``calm``.
+        strategy: ``auto``, ``random``, ``pct:D``, ``exhaustive:K`` or ``calm``.
         shard: (K, N) plays the K-th of N parts of the runs.
         known: failures that are accepted, or the file that ``simqueue accept`` wrote. Those of
             ``target`` are counted and not kept; broken invariants among them end no run.

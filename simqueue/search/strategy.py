@@ -11,12 +11,12 @@ from simqueue.choices.survey import Survey
 from simqueue.errors import UsageError
 from simqueue.search.assignment import AsGiven, Assignment, ByPriority, FromSeed, Script
 from simqueue.search.exhaustive import Exhaustive
-from simqueue.search.plan import Guided, Independent, Plan
+from simqueue.search.plan import Independent, Plan
 from simqueue.search.share import Share
 from simqueue.sim.run import Run
 
 DEFAULT = "auto"
-_PLAIN = ("auto", "random", "guided", "calm")
+_PLAIN = ("auto", "random", "calm")
 _SINGLE = ("random", "calm", "pct")
 _NUMBERED = {"pct": "D", "exhaustive": "K"}
 _HORIZONS = (1024, 4096, 256, 2048, 16384, 512, 8192)
@@ -76,8 +76,6 @@ class Strategy:
                 return Independent(share.numbers(), lambda _: script, [_bound(script)])
             case "exhaustive":
                 return Exhaustive(self.number, share, play)
-            case "guided":
-                return Guided(share.numbers(), _every_fourth_fresh)
             case "auto":
                 return Independent(share.numbers(), lambda number: portfolio(number - share.first))
             case _:
@@ -111,10 +109,6 @@ def _bound(script: ByPriority) -> str:
         "tasks bring about, each within the delays allowed, is met by a run with a probability of "
         f"at least 1 / (n * {script.picks}^{script.depth - 1})"
     )
-
-
-def _every_fourth_fresh(number: int) -> Script | None:
-    return None if number % 4 else FromSeed()
 
 
 def portfolio(place: int) -> Script:

@@ -14,10 +14,8 @@ from time import perf_counter
 from typing import Protocol
 
 from simqueue.errors import UsageError
-from simqueue.model.choice import Recorded, by_key
 from simqueue.model.trace import Trace
 from simqueue.search.assignment import Assignment
-from simqueue.search.coverage import coverage
 from simqueue.search.evidence import NOTHING, Evidence, gather
 from simqueue.sim.run import Run
 
@@ -43,22 +41,12 @@ class Planner(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What a run came to that varies others: the states it met, its seed, and its choices."""
-
-    states: frozenset[int]
-    seed: int
-    choices: Recorded
-
-
-@dataclass(frozen=True, slots=True)
 class Result:
     """What became of the ``number``-th run.
 
     ``strategy`` is how it was made, ``signature`` its failure's, None if it passed. The ``trace``
     comes with the first failure of each signature that a process meets, unless it is accepted.
-    ``lost`` says how its process was lost, if it was. ``news`` come with runs that explore, if they
-    met what none met before them in their process.
+    ``lost`` says how its process was lost, if it was.
     """
 
     number: int
@@ -67,7 +55,6 @@ class Result:
     trace: Trace | None = None
     lost: str = ""
     evidence: Evidence = NOTHING
-    news: News | None = None
 
 
 class Player:
@@ -76,7 +63,6 @@ class Player:
     def __init__(self, job: Job, accepted: frozenset[str] = frozenset()) -> None:
         self._job = job
         self._known = set(accepted)
-        self._states: set[int] = set()
 
     def play(self, assignment: Assignment) -> Result:
         """Play one run. ``accepted`` are signatures of failures of which no trace is wanted."""
@@ -87,22 +73,13 @@ class Player:
         if signature is not None and signature not in self._known:
             self._known.add(signature)
             trace = run.trace
-        news = self._news(run) if assignment.explores else None
         return Result(
             assignment.number,
             str(assignment.script),
             signature,
             trace,
             evidence=gather(run),
-            news=news,
         )
-
-    def _news(self, run: Run) -> News | None:
-        states = coverage(run)
-        if self._states.issuperset(states):
-            return None
-        self._states |= states
-        return News(states, run.seed, by_key(run.choices))
 
 
 def results_here(
