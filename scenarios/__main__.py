@@ -14,6 +14,11 @@ invariants are accepted, so that they end no run before what is looked for could
 
 Scenarios of healthy applications are run on the newest release, where nothing may fail. The exit
 status is 0 if every bug was found, every fixed release was silent, and the healthy ones passed.
+
+    python -m scenarios --strategies [--campaigns N] [--results FILE] [--markdown] [NAME ...]
+
+measures the strategies instead: for each bug and each of them ``--campaigns`` campaigns of other
+first seeds, until the bug is found or ``--runs`` and ``--seconds`` are spent. It prints medians.
 """
 
 from __future__ import annotations
@@ -31,6 +36,7 @@ from rich.table import Table
 
 from scenarios._environments import ROOT, default_home, environment
 from scenarios._rows import HERE, NEWEST, Row, constants, read_rows, scenario_files
+from scenarios._strategies import NAMES, Protocol, measure, read, table
 
 HEADINGS = (
     "id", "affected → fixed", "invariant", "faults", "found", "first seed", "seconds", "simulated",
@@ -64,6 +70,8 @@ class Budget:
 def main() -> int:
     """Read the options, play, print."""
     options = _options()
+    if options.strategies:
+        return _measure_strategies(options)
     budget = Budget(options.runs, options.seconds, options.environments)
     console = Console(stderr=True)
     lines, good = [], True
@@ -75,9 +83,9 @@ def main() -> int:
         lines.append(line)
         good &= fine
     if options.markdown:
-        _print_markdown(lines)
+        _print_markdown(list(HEADINGS), lines)
     else:
-        _print_table(lines)
+        _print_table("PgQueuer's bugs, by simqueue", list(HEADINGS), lines)
     return 0 if good else 1
 
 
@@ -91,8 +99,33 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=1000, help="seeds per scenario and release")
     parser.add_argument("--seconds", type=float, default=60, help="likewise, of processor time")
     parser.add_argument("--environments", type=Path, default=default_home(), metavar="DIR")
+    parser.add_argument("--strategies", action="store_true", help="measure the strategies")
+    parser.add_argument("--campaigns", type=int, default=20, help="of each, with --strategies")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=Path("strategies.jsonl"),
+        metavar="FILE",
+        help="what was measured: read first, then added to",
+    )
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     return parser.parse_args()
+
+
+def _measure_strategies(options: argparse.Namespace) -> int:
+    """Measure what the results do not hold yet, and print the table of all."""
+    chosen = _chosen(options.names)
+    rows = [row for row in read_rows() if row.path in chosen]
+    protocol = Protocol(options.campaigns, options.runs, options.seconds)
+    names, console = list(NAMES), Console(stderr=True)
+    for line in measure(rows, names, protocol, options.environments, options.results):
+        console.print(line, highlight=False, soft_wrap=True)
+    headings, *lines = table(rows, names, read(options.results))
+    if options.markdown:
+        _print_markdown(headings, lines)
+    else:
+        _print_table("Runs and seconds to each bug, medians", headings, lines)
+    return 0
 
 
 def _chosen(names: list[str]) -> list[Path]:
@@ -196,15 +229,15 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def _print_table(lines: list[list[str]]) -> None:
-    table = Table(*HEADINGS, title="PgQueuer's bugs, by simqueue")
+def _print_table(title: str, headings: list[str], lines: list[list[str]]) -> None:
+    printed = Table(*headings, title=title)
     for line in lines:
-        table.add_row(*line)
-    Console().print(table)
+        printed.add_row(*line)
+    Console().print(printed)
 
 
-def _print_markdown(lines: list[list[str]]) -> None:
-    for line in (list(HEADINGS), ["---"] * len(HEADINGS), *lines):
+def _print_markdown(headings: list[str], lines: list[list[str]]) -> None:
+    for line in (headings, ["---"] * len(headings), *lines):
         sys.stdout.write(f"| {' | '.join(each.replace('|', ' ') for each in line)} |\n")
 
 

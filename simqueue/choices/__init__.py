@@ -4,7 +4,6 @@
 ``sources``     where a pick comes from: the seed, a trace, or calm weather
 ``anchored``    likewise: a trace's picks where the same is asked again, though code has changed
 ``priorities``  likewise: probabilistic concurrency testing
-``mutation``    likewise: another run's picks with something new in places
 ``survey``      likewise: writes down what every pick was one of
 """
 

@@ -23,8 +23,11 @@ from simqueue.choices.sources import (
     Seeded,
     Values,
 )
-from simqueue.model.choice import kind_of
+from simqueue.model.choice import key_of, kind_of
 from simqueue.model.delays import RUNGS
+
+SLOWEST = RUNGS - 1
+"""The priority of a chain that fell behind: all others begin with a higher one."""
 
 _TASK_WORDS = 2
 """Of a key that begins with a process and its task."""
@@ -37,16 +40,16 @@ class Priorities:
         seed: decides the priorities and the moments; equal seeds give equal runs.
         depth: D, how many orderings a bug may need; 1 or more.
         picks: k, how many choices a run has, as counted in a calm one.
+
+    ``moments`` are the numbers of the choices at which whoever makes them falls behind.
     """
 
     def __init__(self, seed: int, depth: int, picks: int) -> None:
         self._seed = seed
         self._rest = Seeded(seed)
-        generator = Generator(seed, f"moments of {depth}")
-        self._moments = {generator.below(max(1, picks)) for _ in range(depth - 1)}
+        self.moments = _moments(seed, depth - 1, picks)
         self._made = 0
         self._slowness: dict[str, int] = {}
-        self._slowest = RUNGS - 1
 
     def deviations(self, key: str) -> Deviations:
         """Begin the deviations of ``key``: faults are the seed's, the rest obeys priorities."""
@@ -58,20 +61,27 @@ class Priorities:
         """Begin the values of ``key``; they are the seed's."""
         return self._rest.values(key)
 
+    def step(self, chain: str) -> None:
+        """Count a choice of a chain, which falls behind all others if this is such a moment."""
+        if self._made in self.moments:
+            self._slowness[chain] = SLOWEST
+        self._made += 1
+
     def slowness(self, chain: str) -> int:
-        """Return the priority of a chain, 0 being the highest, after counting a choice of it."""
+        """Return the priority of a chain, 0 being the highest."""
         slowness = self._slowness.get(chain)
         if slowness is None:
-            slowness = Generator(self._seed, f"priority {chain}").below(self._slowest)
+            slowness = Generator(self._seed, f"priority {chain}").below(SLOWEST)
             self._slowness[chain] = slowness
-        if self._made in self._moments:
-            slowness = self._slowness[chain] = self._slowest
-        self._made += 1
         return slowness
 
-    def peek(self, chain: str) -> int:
-        """Return the priority of a chain that makes no choice now."""
-        return self._slowness.get(chain, 0)
+
+def _moments(seed: int, count: int, picks: int) -> set[int]:
+    """Return so many moments of a run, no two of which are the same; all if it has fewer."""
+    generator, found = Generator(seed, "moments"), set[int]()
+    while len(found) < min(count, picks):
+        found.add(generator.below(picks))
+    return found
 
 
 def chain_of(key: str) -> str:
@@ -92,8 +102,8 @@ class _Obedient:
         return 0
 
     def after_gap(self, n: int, among: Sequence[Named]) -> int:
-        slowness = self._priorities.slowness(self._chain)
-        if len(among) <= 1:
-            return slowness * (n - 1) // (RUNGS - 1)
-        first = [self._priorities.peek(each.name) for each in among]
-        return first.index(min(first))
+        self._priorities.step(self._chain)
+        if len(among) > 1:
+            slowness = [self._priorities.slowness(key_of(each.name)) for each in among]
+            return slowness.index(min(slowness))
+        return self._priorities.slowness(self._chain) * (n - 1) // SLOWEST

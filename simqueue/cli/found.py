@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from simqueue.search.tally import Found
     from simqueue.search.target import Target
 
-_NOT_ALONE = ("guided", "exhaustive")
+_NOT_ALONE = ("exhaustive",)
 """Strategies whose runs are made from what others came to."""
 
 

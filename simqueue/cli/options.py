@@ -30,9 +30,7 @@ VerboseOption = Annotated[
 ]
 StrategyOption = Annotated[
     str,
-    typer.Option(
-        "--strategy", metavar="NAME", help="auto, random, pct:D, guided, exhaustive:K or calm."
-    ),
+    typer.Option("--strategy", metavar="NAME", help="auto, random, pct:D, exhaustive:K or calm."),
 ]
 FaultsOption = Annotated[
     str,

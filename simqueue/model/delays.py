@@ -5,17 +5,21 @@ from __future__ import annotations
 import functools
 
 RUNGS = 64
+"""How many delays a ladder has whose longest is two milliseconds or more."""
+
 _SHORTEST_US = 10
 
 
 @functools.cache
 def ladder(longest_us: int) -> tuple[int, ...]:
-    """Return ``RUNGS`` delays in microseconds from 0 (calm) to ``longest_us``, evenly in logarithm.
+    """Return delays in microseconds from 0 (calm) to ``longest_us``, evenly in logarithm.
 
     A uniform pick of a rung so meets every order of magnitude equally often, and a smaller pick
-    is a shorter delay, which is what shrinking wants.
+    is a shorter delay, which is what shrinking wants. No two are alike: there are ``RUNGS`` of
+    them, or fewer where whole microseconds do not tell so many apart, and only one up to 0.
     """
     if longest_us <= _SHORTEST_US:
-        return tuple(min(longest_us, rung) for rung in range(RUNGS))
+        return tuple(range(longest_us + 1))
     ratio = (longest_us / _SHORTEST_US) ** (1 / (RUNGS - 2))
-    return (0, *(round(_SHORTEST_US * ratio**rung) for rung in range(RUNGS - 1)))
+    rungs = (0, *(round(_SHORTEST_US * ratio**rung) for rung in range(RUNGS - 1)))
+    return tuple(dict.fromkeys(rungs))

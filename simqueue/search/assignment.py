@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from simqueue.choices import Recording, Seeded, Source
-from simqueue.choices.mutation import Mutated
 from simqueue.choices.priorities import Priorities
 from simqueue.model.choice import Recorded
 
@@ -29,7 +28,7 @@ class ByPriority:
 
     def __str__(self) -> str:
         """Return the name of a strategy that makes such runs."""
-        return f"pct:{self.depth}"
+        return f"pct:{self.depth}:{self.picks}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,33 +42,17 @@ class AsGiven:
         return "exhaustive" if self.choices else "calm"
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """Choices are those of a run that had these, some picked anew."""
-
-    base: Recorded
-    salt: int
-
-    def __str__(self) -> str:
-        """Return the name of a strategy that makes such runs."""
-        return "guided"
-
-
-Script = FromSeed | ByPriority | AsGiven | Mutant
+Script = FromSeed | ByPriority | AsGiven
 """Where the choices of a run come from."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """The ``number``-th run of a campaign: its seed, and where its choices come from.
-
-    ``explores``: what is new in it is to be reported, with its choices.
-    """
+    """The ``number``-th run of a campaign: its seed, and where its choices come from."""
 
     number: int
     seed: int
     script: Script
-    explores: bool = False
 
 
 def source_of(assignment: Assignment) -> Source:
@@ -81,7 +64,5 @@ def source_of(assignment: Assignment) -> Source:
             return Priorities(assignment.seed, depth, picks)
         case AsGiven(choices):
             return Recording(choices)
-        case Mutant(base, salt):
-            return Mutated(base, salt)
         case script:
             assert_never(script)

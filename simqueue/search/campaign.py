@@ -72,7 +72,7 @@ def fuzz(
         time_limit: begin no more runs after this much real time.
         run_limit: give up a run, and its process, after this much real time: five minutes, unless
             runs are played in this process, which they are if there is one and no limit is given.
-        strategy: ``auto``, ``random``, ``pct:D``, ``guided``, ``exhaustive:K`` or ``calm``.
+        strategy: ``auto``, ``random``, ``pct:D``, ``exhaustive:K`` or ``calm``.
         shard: (K, N) plays the K-th of N parts of the runs.
         known: failures that are accepted, or the file that ``simqueue accept`` wrote. Those of
             ``target`` are counted and not kept; broken invariants among them end no run.

@@ -33,9 +33,6 @@ _CHUNKS_PER_SLOT = 4
 _TASKS_PER_SLOT = 2
 """One is played while the next is on its way."""
 
-_PLANNED_AHEAD = 32
-"""So many runs at most does a plan hand out that learns from them."""
-
 _LOOK_S = 1.0
 _PATIENCE_S = 60.0
 _GOODBYE_S = 10.0
@@ -200,8 +197,7 @@ class _Dispatch:
         """Take runs from the plan, few enough that each slot gets some."""
         chunk = self.plan.take(1)
         slots = max(1, self.slots)
-        ahead = min(self.runs, _PLANNED_AHEAD) if chunk and chunk[0].explores else self.runs
-        size = min(_CHUNK_MAX, ahead // (slots * _CHUNKS_PER_SLOT))
+        size = min(_CHUNK_MAX, self.runs // (slots * _CHUNKS_PER_SLOT))
         return chunk + self.plan.take(size - 1) if chunk and size > 1 else chunk
 
     def _submit(self, chunk: list[Assignment], *, suspect: bool = False) -> None:

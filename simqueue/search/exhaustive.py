@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
-from simqueue.choices import OPTIONS_OF_A_SECOND, Recording
+from simqueue.choices import EACH_SECOND, OPTIONS_OF_A_SECOND, Recording
 from simqueue.choices.survey import Options, Survey
 from simqueue.model.choice import Recorded
 from simqueue.search.assignment import AsGiven, Assignment
@@ -15,6 +15,9 @@ from simqueue.sim.run import Run
 
 Deviation = tuple[str, int, int]
 """A key, a position and the value that is picked there."""
+
+Deviations = tuple[Deviation, ...]
+"""Some deviations, in the order in which a run comes to them."""
 
 _SECOND_US = 1_000_000
 _WIDEST = 1 << 16
@@ -26,8 +29,8 @@ class Exhaustive:
 
     What can deviate is only known once a run has got there. So each set that may still grow is
     played once more by ``play``, with every pick written down; such a survey is no run of the
-    campaign. All runs have the campaign's first seed. A set is reached by adding its deviations in
-    any order, and is run once.
+    campaign. A set grows by what is picked after its last deviation, so that each is planned once
+    and none has a deviation that its run does not come to. All runs have the campaign's first seed.
     """
 
     def __init__(self, most: int, share: Share, play: Callable[[Survey], Run]) -> None:
@@ -35,7 +38,8 @@ class Exhaustive:
         self._wide: set[str] = set()
         self._taken = self._passed = self._lost = 0
         this, of = share.shard
-        self._sets = islice(self._all_sets(), this - 1, None, of)
+        sets = chain.from_iterable(self._sets_of(size) for size in range(most + 1))
+        self._sets = islice(sets, this - 1, None, of)
 
     def take(self, count: int) -> list[Assignment]:
         """Return the next sets."""
@@ -66,42 +70,63 @@ class Exhaustive:
         but = f"; values of {', '.join(sorted(self._wide))} stayed 0" if self._wide else ""
         return [f"covered: all {done} {bound}{but}"]
 
-    def _all_sets(self) -> Iterator[frozenset[Deviation]]:
-        """Yield every set of deviations once, small ones first."""
-        level = [frozenset[Deviation]()]
-        yield level[0]
-        for size in range(1, self._most + 1):
-            seen: set[frozenset[Deviation]] = set()
-            for parent in level:
-                for deviation in self._deviations(parent):
-                    child = parent | {deviation}
-                    if child not in seen:
-                        seen.add(child)
-                        yield child
-            level = sorted(seen, key=sorted) if size < self._most else []
+    def _sets_of(self, size: int) -> Iterator[Deviations]:
+        """Yield every set of so many deviations once."""
+        if size == 0:
+            yield ()
+            return
+        seen: set[frozenset[Deviation]] = set()
+        for parent in self._sets_of(size - 1):
+            for deviation in self._next_deviations(parent):
+                child = (*parent, deviation)
+                if not any(map(_comes_each_second, child)):
+                    yield child
+                elif (members := frozenset(child)) not in seen:
+                    seen.add(members)
+                    yield child
 
-    def _deviations(self, parent: frozenset[Deviation]) -> Iterator[Deviation]:
-        """Yield what could deviate in a run that deviates so, the widest values first."""
-        taken = {(key, position) for key, position, _ in parent}
-        options = [each for each in self._options(parent) if each[:2] not in taken]
-        widest = max((n for _, _, n in options), default=0)
-        for value in _spread(widest):
-            for key, position, n in options:
-                if value < n:
+    def _next_deviations(self, parent: Deviations) -> Iterator[Deviation]:
+        """Yield what could deviate next in a run that deviates so."""
+        options = [each for each in self._options(parent) if each[2] > 1]
+        spread = [options[place] for place in (0, *_spread(len(options))) if options]
+        values = [_spread(n) for _, _, n in spread]
+        left = dict(enumerate(values))
+        while left:
+            for place in list(left):
+                value = next(left[place], None)
+                if value is None:
+                    del left[place]
+                else:
+                    key, position, _ = spread[place]
                     yield key, position, value
 
-    def _options(self, parent: frozenset[Deviation]) -> list[Options]:
+    def _options(self, parent: Deviations) -> list[Options]:
+        """Return what is picked after the last deviation.
+
+        When it is that a second goes wrong a survey does not see: such a deviation may come before
+        others and after them, and a set that has one may be reached in several ways.
+        """
         survey = Survey(Recording(_recorded(parent)))
         run = self._play(survey)
         seconds = run.outcome.simulated // _SECOND_US
-        found = survey.options + [
+        each_second = [
             (key, second, OPTIONS_OF_A_SECOND) for key in survey.leapt for second in range(seconds)
         ]
+        found = survey.options
+        taken = {(key, position) for key, position, _ in parent}
+        if not any(map(_comes_each_second, parent)):
+            last = [at for at, (key, position, _) in enumerate(found) if (key, position) in taken]
+            found = found[last[-1] + 1 :] if last else found
+        found = [each for each in found + each_second if each[:2] not in taken]
         self._wide.update(key for key, _, n in found if n > _WIDEST)
         return [each for each in found if each[2] <= _WIDEST]
 
 
-def _recorded(deviations: frozenset[Deviation]) -> Recorded:
+def _comes_each_second(deviation: Deviation) -> bool:
+    return deviation[0].endswith(EACH_SECOND)
+
+
+def _recorded(deviations: Deviations) -> Recorded:
     found: Recorded = {}
     for key, position, value in sorted(deviations):
         found.setdefault(key, {})[position] = value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,16 +11,19 @@ from simqueue.choices.survey import Survey
 from simqueue.errors import UsageError
 from simqueue.search.assignment import AsGiven, Assignment, ByPriority, FromSeed, Script
 from simqueue.search.exhaustive import Exhaustive
-from simqueue.search.plan import Guided, Independent, Plan
+from simqueue.search.plan import Independent, Plan
 from simqueue.search.share import Share
 from simqueue.sim.run import Run
 
 DEFAULT = "auto"
-_PLAIN = ("auto", "random", "guided", "calm")
+_PLAIN = ("auto", "random", "calm")
 _SINGLE = ("random", "calm", "pct")
 _NUMBERED = {"pct": "D", "exhaustive": "K"}
-_CYCLE = ("random", "random", "pct:2", "random", "random", "pct:3", "random", "guided")
-"""What ``auto`` does, by a run's number."""
+_HORIZONS = (1024, 4096, 256, 2048, 16384, 512, 8192)
+"""Among how many choices ``auto`` draws the moments of probabilistic concurrency testing, in turn:
+how many a run has it does not count, which would cost a run."""
+
+_DEPTHS = (2, 2, 2, 3)
 
 Play = Callable[[Survey], Run]
 """Plays the campaign's first seed with a survey of its choices."""
@@ -29,32 +31,37 @@ Play = Callable[[Survey], Run]
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A strategy by its name, and the number that belongs to it, if any."""
+    """A strategy by its name, and the number that belongs to it, if any.
+
+    ``picks`` is how many choices ``pct`` takes a run to have; 0 is to be counted.
+    """
 
     name: str
     number: int = 0
+    picks: int = 0
 
     @classmethod
     def named(cls, text: str) -> Strategy:
-        """Return the strategy of a name such as ``"auto"`` or ``"pct:3"``.
+        """Return the strategy of a name such as ``"auto"``, ``"pct:3"`` or ``"pct:3:1024"``.
 
         Raises:
             UsageError: there is none.
         """
-        read = re.fullmatch(r"([a-z]+):([1-9]\d?)", text)
+        read = re.fullmatch(r"([a-z]+):([1-9]\d?)(?::([1-9]\d{0,8}))?", text)
         if text in _PLAIN:
             return cls(text)
-        if read is None or read[1] not in _NUMBERED:
+        if read is None or read[1] not in _NUMBERED or (read[3] and read[1] != "pct"):
             offered = [*_PLAIN, *(f"{name}:{number}" for name, number in _NUMBERED.items())]
             raise UsageError(
                 f"strategy {text!r}: there is no such strategy; choose {', '.join(offered)}, with "
                 "a number from 1 to 99 for a capital letter"
             )
-        return cls(read[1], int(read[2]))
+        return cls(read[1], int(read[2]), int(read[3] or 0))
 
     def __str__(self) -> str:
         """Return the name that ``named`` reads."""
-        return f"{self.name}:{self.number}" if self.number else self.name
+        numbers = [str(number) for number in (self.number, self.picks) if number]
+        return ":".join([self.name, *numbers])
 
     def plan(self, share: Share, play: Play) -> Plan:
         """Return the plan of a campaign; ``play`` is asked for how many choices a run has."""
@@ -64,17 +71,13 @@ class Strategy:
             case "calm":
                 return Independent(share.numbers(), lambda _: AsGiven({}))
             case "pct":
-                picks = count_picks(play)
+                picks = self.picks or count_picks(play)
                 script = ByPriority(self.number, picks)
                 return Independent(share.numbers(), lambda _: script, [_bound(script)])
             case "exhaustive":
                 return Exhaustive(self.number, share, play)
-            case "guided":
-                return Guided(share.numbers(), _every_fourth_fresh)
             case "auto":
-                return Guided(
-                    share.numbers(), Portfolio(functools.cache(lambda: count_picks(play)))
-                )
+                return Independent(share.numbers(), lambda number: portfolio(number - share.first))
             case _:
                 raise AssertionError(self.name)
 
@@ -108,26 +111,16 @@ def _bound(script: ByPriority) -> str:
     )
 
 
-def _every_fourth_fresh(number: int) -> Script | None:
-    return None if number % 4 else FromSeed()
+def portfolio(place: int) -> Script:
+    """Return what ``auto`` runs in the ``place``-th place of a campaign.
 
-
-@dataclass(frozen=True, slots=True)
-class Portfolio:
-    """What ``auto`` runs: by number, one strategy or another.
-
-    ``picks`` tells how many choices a calm run has.
+    The second run is calm: it finds what takes no timing, and costs least. All others follow
+    priorities and are random in turns, so that where one of the two is blind the other takes at
+    most twice the runs.
     """
-
-    picks: Callable[[], int]
-
-    def __call__(self, number: int) -> Script | None:
-        """Return the script of a number's run, None for one that varies another."""
-        match _CYCLE[number % len(_CYCLE)]:
-            case "pct:2":
-                return ByPriority(2, self.picks())
-            case "pct:3":
-                return ByPriority(3, self.picks())
-            case "guided":
-                return None
+    if place == 1:
+        return AsGiven({})
+    if place and place % 2 == 0:
         return FromSeed()
+    turn = place // 2
+    return ByPriority(_DEPTHS[turn % len(_DEPTHS)], _HORIZONS[turn % len(_HORIZONS)])

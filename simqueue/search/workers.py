@@ -17,11 +17,9 @@ from typing import Protocol
 import msgspec
 
 from simqueue.errors import UsageError
-from simqueue.model.choice import Recorded, by_key
 from simqueue.model.files import reason
 from simqueue.model.trace import Trace
 from simqueue.search.assignment import Assignment
-from simqueue.search.coverage import coverage
 from simqueue.search.evidence import NOTHING, Evidence, gather
 from simqueue.sim.run import Run
 
@@ -47,22 +45,12 @@ class Planner(Protocol):
         ...
 
 
-class News(msgspec.Struct, frozen=True):
-    """What a run came to that varies others: the states it met, its seed, and its choices."""
-
-    states: frozenset[int]
-    seed: int
-    choices: Recorded
-
-
 class Result(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="line", tag="run"):
     """What became of the ``number``-th run; also a line of a campaign's state.
 
     ``strategy`` is how it was made, ``signature`` its failure's, None if it passed. The ``trace``
     comes with a failure if its process met none before with that signature and a lower number,
-    unless it is accepted.
-    ``lost`` says how its process was lost, if it was. ``news`` come with runs that explore, if they
-    met what none met before them in their process.
+    unless it is accepted. ``lost`` says how its process was lost, if it was.
     """
 
     number: int
@@ -71,7 +59,6 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="line", 
     trace: Trace | None = None
     lost: str = ""
     evidence: Evidence = NOTHING
-    news: News | None = None
 
 
 class Player:
@@ -80,7 +67,6 @@ class Player:
     def __init__(self, job: Job, accepted: frozenset[str] = frozenset()) -> None:
         self._job = job
         self._first = dict.fromkeys(accepted, -1)
-        self._states: set[int] = set()
 
     def play(self, assignment: Assignment) -> Result:
         """Play one run. ``accepted`` are signatures of failures of which no trace is wanted."""
@@ -91,22 +77,13 @@ class Player:
         if signature is not None and assignment.number < self._first.get(signature, inf):
             self._first[signature] = assignment.number
             trace = run.trace
-        news = self._news(run) if assignment.explores else None
         return Result(
             assignment.number,
             str(assignment.script),
             signature,
             trace,
             evidence=gather(run),
-            news=news,
         )
-
-    def _news(self, run: Run) -> News | None:
-        states = coverage(run)
-        if self._states.issuperset(states):
-            return None
-        self._states |= states
-        return News(states, run.seed, by_key(run.choices))
 
 
 def results_here(

@@ -1,16 +1,31 @@
 import pytest
 
-from simqueue.search.assignment import FromSeed
-from simqueue.search.plan import Guided, Independent
+from simqueue.search.assignment import Assignment, FromSeed
+from simqueue.search.plan import Independent
 from simqueue.search.resumption import Resumption
-from simqueue.search.workers import News, Result
+from simqueue.search.workers import Result
+
+
+class Learning:
+    """A plan whose next run depends on what came of the last one."""
+
+    def __init__(self):
+        self.numbers, self.seed, self.waiting = iter(range(90)), 0, False
+
+    def take(self, count):
+        number = None if self.waiting else next(self.numbers, None)
+        self.waiting = True
+        return [] if number is None else [Assignment(number, self.seed, FromSeed())]
+
+    def learn(self, result):
+        self.seed, self.waiting = int(result.signature), False
+
+    def remarks(self):
+        return []
 
 
 def plans():
-    return {
-        "independent": lambda: Independent(range(90), from_seed),
-        "guided": lambda: Guided(range(90), lambda number: None if number % 4 else FromSeed()),
-    }
+    return {"independent": lambda: Independent(range(90), from_seed), "learning": Learning}
 
 
 def from_seed(number):
@@ -19,8 +34,8 @@ def from_seed(number):
 
 def result_of(assignment):
     """Return a result that depends on how its run was made."""
-    mark = hash(str(assignment)) % 1000
-    return Result(assignment.number, news=News(frozenset({mark}), mark, {"a": {0: mark}}))
+    mark = (assignment.seed * 31 + assignment.number) % 1000
+    return Result(assignment.number, signature=str(mark))
 
 
 def carried_out(plan):
