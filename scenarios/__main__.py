@@ -15,10 +15,10 @@ invariants are accepted, so that they end no run before what is looked for could
 Scenarios of healthy applications are run on the newest release, where nothing may fail. The exit
 status is 0 if every bug was found, every fixed release was silent, and the healthy ones passed.
 
-    python -m scenarios --strategies [--campaigns N] [--results FILE] [--markdown] [NAME ...]
+    python -m scenarios --strategies calm,random,pct:2,auto [--campaigns N] [--results FILE] ...
 
-measures the strategies instead: for each bug and each of them ``--campaigns`` campaigns of other
-first seeds, until the bug is found or ``--runs`` and ``--seconds`` are spent. It prints medians.
+measures strategies instead: for each bug and each of them ``--campaigns`` campaigns of other first
+seeds, until the bug is found or ``--runs`` and ``--seconds`` are spent. It prints medians.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from rich.table import Table
 
 from scenarios._environments import ROOT, default_home, environment
 from scenarios._rows import HERE, NEWEST, Row, constants, read_rows, scenario_files
-from scenarios._strategies import NAMES, Protocol, measure, read, table
+from scenarios._strategies import Protocol, measure, read, table
 
 HEADINGS = (
     "id", "affected → fixed", "invariant", "faults", "found", "first seed", "seconds", "simulated",
@@ -99,7 +99,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=1000, help="seeds per scenario and release")
     parser.add_argument("--seconds", type=float, default=60, help="likewise, of processor time")
     parser.add_argument("--environments", type=Path, default=default_home(), metavar="DIR")
-    parser.add_argument("--strategies", action="store_true", help="measure the strategies")
+    parser.add_argument("--strategies", metavar="NAMES", help="measure these, as in calm,auto")
     parser.add_argument("--campaigns", type=int, default=20, help="of each, with --strategies")
     parser.add_argument(
         "--results",
@@ -117,7 +117,7 @@ def _measure_strategies(options: argparse.Namespace) -> int:
     chosen = _chosen(options.names)
     rows = [row for row in read_rows() if row.path in chosen]
     protocol = Protocol(options.campaigns, options.runs, options.seconds)
-    names, console = list(NAMES), Console(stderr=True)
+    names, console = options.strategies.split(","), Console(stderr=True)
     for line in measure(rows, names, protocol, options.environments, options.results):
         console.print(line, highlight=False, soft_wrap=True)
     headings, *lines = table(rows, names, read(options.results))

@@ -19,7 +19,6 @@ from statistics import median
 from scenarios._environments import ROOT, environment
 from scenarios._rows import HERE, Row
 
-NAMES = ("calm", "random", "pct:2", "exhaustive:1", "auto")
 WHOLE = "auto"
 """The strategy that is held to the best of the others."""
 

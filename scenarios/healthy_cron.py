@@ -42,7 +42,8 @@ async def scenario(sim: simqueue.Simulation) -> None:
         async def sweep(schedule: Schedule) -> None:
             fired["sweep"] += 1
 
-    await asyncio.sleep(sim.random.uniform(1, 55))
+    # The last tick has ten seconds and more to be noticed.
+    await asyncio.sleep(sim.random.uniform(15, 55))
     for name in ("blue", "green"):
         sim.worker(name, app)
         await asyncio.sleep(sim.random.uniform(0, 3))

@@ -24,6 +24,7 @@ _HORIZONS = (1024, 4096, 256, 2048, 16384, 512, 8192)
 how many a run has it does not count, which would cost a run."""
 
 _DEPTHS = (2, 2, 2, 3)
+_CALM = 2
 
 Play = Callable[[Survey], Run]
 """Plays the campaign's first seed with a survey of its choices."""
@@ -114,13 +115,12 @@ def _bound(script: ByPriority) -> str:
 def portfolio(place: int) -> Script:
     """Return what ``auto`` runs in the ``place``-th place of a campaign.
 
-    The second run is calm: it finds what takes no timing, and costs least. All others follow
-    priorities and are random in turns, so that where one of the two is blind the other takes at
-    most twice the runs.
+    Random runs and those by priority take turns, so that where one of the two is blind the other
+    takes at most twice the runs. The third is calm: it finds what takes no timing, and costs least.
     """
-    if place == 1:
+    if place == _CALM:
         return AsGiven({})
-    if place and place % 2 == 0:
+    if place % 2 == 0:
         return FromSeed()
     turn = place // 2
     return ByPriority(_DEPTHS[turn % len(_DEPTHS)], _HORIZONS[turn % len(_HORIZONS)])

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from _rows import constants, read_rows, scenario_files
 
+from scenarios._strategies import read, table
 from simqueue import Faults
 from simqueue.check import INVARIANTS
 
@@ -63,3 +64,32 @@ def test_a_campaign_tells_what_it_found_as_json():
     said = json.loads(played.stdout)
     assert said["hits"] == 1
     assert said["runs"] == said["first"] + 1
+
+
+def test_a_strategy_is_measured_until_the_bug_is_found_and_what_is_measured_makes_a_table(tmp_path):
+    played = subprocess.run(
+        [
+            sys.executable, "scenarios/_campaigns.py", "update-is-silent", "calm",
+            "--campaigns=2", "--runs=5", "--seconds=60",
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+        stdout=subprocess.PIPE,
+        check=True,
+    )  # fmt: skip
+    found = json.loads(played.stdout)
+    assert [(each["runs"], each["found_by"]) for each in found] == [(1, "calm")] * 2
+    results = tmp_path / "results.jsonl"
+    nothing = [{"first": 0, "runs": 5, "seconds": 1.0, "found_by": None}]
+    slow = [{**each, "runs": 2 * each["runs"], "seconds": 3 * each["seconds"]} for each in found]
+    for name, campaigns in (("calm", found), ("random", nothing), ("auto", slow)):
+        line = {"row": "update-is-silent", "strategy": name, "campaigns": campaigns}
+        with results.open("a") as file:
+            file.write(f"{json.dumps(line)}\n")
+    (row,) = [row for row in ROWS if row.id == "update-is-silent"]
+    _, line = table([row], ["calm", "random", "auto"], read(results))
+    assert line[0] == "`update-is-silent`"
+    assert line[1].startswith("1 / ")
+    assert line[2] == "-"
+    assert line[3].startswith("2 / ")
+    assert line[4] == "2.0 / 3.0"

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simqueue.choices import RUNGS, ladder
 from simqueue.model.config import Config, Faults
+from simqueue.model.delays import RUNGS, ladder
 from simqueue.model.events import FaultStruck, StatementReplied, WorkerPaused
 from simqueue.sim.parts import parts_of, value_of
 from simqueue.sim.run import run
