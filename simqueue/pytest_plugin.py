@@ -111,6 +111,8 @@ def _check_number(config: pytest.Config, option: str, least: int) -> None:
 _TRACE = pytest.StashKey["Trace | None"]()
 _TRACES = pytest.StashKey[Path]()
 _VERDICTS = pytest.StashKey[list[str]]()
+_DEBUGGED = pytest.StashKey[bool]()
+"""Whether somebody was at a prompt while a test ran, who does not want to be asked in each run."""
 _OURS = pytest.StashKey[bool]()
 """Set for a test whose function has been replaced by one that runs it in simulations."""
 
@@ -309,6 +311,7 @@ def _play_seeds(item: pytest.Function, scenario: _Skips) -> None:
     from simqueue.search.replay import replay
 
     runs, seed, config = _settings(item)
+    item.config.stash[_DEBUGGED] = False
     known = load_known(item.config.rootpath / DEFAULT_FILE, missing_ok=True)
     _play_saved(item, scenario, known.of(_TARGET + item.nodeid))
     campaign = fuzz(
@@ -333,13 +336,18 @@ def _play_seeds(item: pytest.Function, scenario: _Skips) -> None:
         frames.fail(text)
 
 
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """Remember that somebody looks into the test that runs."""
+    config.stash[_DEBUGGED] = True
+
+
 def _shrunk(trace: Trace, item: pytest.Item, scenario: _Skips) -> Trace:
     """Return a simpler trace that fails alike, or the same if there is none."""
     from simqueue.errors import DivergenceError
     from simqueue.search.shrink import shrink_further
 
     budget = item.config.getoption("--simqueue-shrink-runs")
-    if not budget:
+    if not budget or item.config.stash[_DEBUGGED]:
         return trace
     try:
         return shrink_further(

@@ -245,7 +245,7 @@ def test_it_works_with_xdist(pytester, inner):
     pytest.importorskip("xdist")
     pytester.makepyfile(TESTS, test_second=TESTS)
     alone = inner("-p", "no:xdist")
-    spread = inner("-n", "2")
+    spread = inner("-n", "2", "--simqueue-no-regressions")
     spread.assert_outcomes(failed=2)
     seeds = [
         sorted(line for line in run.outlines if line.startswith("seed ")) for run in (alone, spread)

@@ -37,7 +37,7 @@ def test_lf_runs_the_marked_tests_that_failed_and_ff_runs_them_first(pytester, i
     file = pytester.makepyfile(test_it=TESTS)
     first = inner(plain=REMEMBERING)
     first.assert_outcomes(passed=2, failed=1)
-    last_failed = inner("--lf", plain=REMEMBERING)
+    last_failed = inner("--lf", "--simqueue-no-regressions", plain=REMEMBERING)
     last_failed.assert_outcomes(failed=1)
     assert seeds(last_failed) == seeds(first)
     failed_first = inner("--ff", "-v", plain=REMEMBERING)
