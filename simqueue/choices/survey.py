@@ -21,7 +21,6 @@ class Survey:
         self._source = source
         self.options: list[Options] = []
         self.leapt: list[str] = []
-        self.made = 0
 
     def deviations(self, key: str) -> Deviations:
         """Begin the deviations of ``key``."""
@@ -37,7 +36,6 @@ class Survey:
 
     def note(self, key: str, position: int, n: int) -> None:
         """Write down one pick."""
-        self.made += 1
         if n > 1:
             self.options.append((key, position, n))
 

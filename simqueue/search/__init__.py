@@ -4,6 +4,10 @@
 ``campaign``  many runs of one scenario, in one process or several
 ``strategy``  how it searches, by name
 ``plan``      which run comes next, given what came of the others
+``exhaustive`` likewise: every schedule with at most so many deviations
+``share``     which runs are whose, if there are shards
+``assignment`` one run as data, so that another process can be told of it
+``result``    what became of it
 ``workers``   the processes of a campaign
 ``cluster``   the Dask cluster of a campaign, if it has one
 ``errands``   what a worker of that does
@@ -21,6 +25,7 @@
 ``failures``  where found failures are kept
 ``regressions`` those that were kept, played again
 ``replay``    a trace played again, and the verdict
+``nearby``    variations of it that may fail alike though it drifts and passes
 ``shrink``    a trace made simpler, as long as it fails alike
 ``attempts``  the runs that takes, none of them twice
 ``dropping``  what leaves choices out

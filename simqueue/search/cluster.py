@@ -17,8 +17,10 @@ from simqueue.errors import ClusterError, UsageError
 from simqueue.search.assignment import Assignment
 from simqueue.search.frames import pack, unpack
 from simqueue.search.helper import Helper, RefusalError
+from simqueue.search.plan import Plan
 from simqueue.search.playing import NONE, PACKAGES, AskSurvey, Work, difference
-from simqueue.search.workers import RUN_LIMIT_S, Planner, Result
+from simqueue.search.result import Result
+from simqueue.search.workers import RUN_LIMIT_S
 from simqueue.sim.run import Run
 
 try:
@@ -40,7 +42,7 @@ _GOODBYE_S = 10.0
 
 def results_of_dask(
     work: Work,
-    plan: Planner,
+    plan: Plan,
     address: str,
     accepted: frozenset[str] = frozenset(),
     *,
@@ -127,7 +129,7 @@ class _Dispatch:
     client: Client
     address: str
     helpers: str
-    plan: Planner
+    plan: Plan
     accepted: frozenset[str]
     runs: int
     patience: float

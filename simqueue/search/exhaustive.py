@@ -9,8 +9,8 @@ from simqueue.choices import EACH_SECOND, OPTIONS_OF_A_SECOND, Recording
 from simqueue.choices.survey import Options, Survey
 from simqueue.model.choice import Recorded
 from simqueue.search.assignment import AsGiven, Assignment
+from simqueue.search.result import Result
 from simqueue.search.share import Share
-from simqueue.search.workers import Result
 from simqueue.sim.run import Run
 
 Deviation = tuple[str, int, int]

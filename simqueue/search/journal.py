@@ -24,7 +24,7 @@ from simqueue.model.trace import TRACE_VERSION
 from simqueue.search.evidence import Evidence
 from simqueue.search.failures import slug
 from simqueue.search.known import KnownFailure
-from simqueue.search.workers import Result
+from simqueue.search.result import Result
 
 FORMAT: Final = "simqueue-campaign"
 STATE_VERSION = 1

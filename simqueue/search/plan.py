@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Protocol
 
 from simqueue.search.assignment import Assignment, Script
-from simqueue.search.workers import Result
+from simqueue.search.result import Result
 
 
 class Plan(Protocol):

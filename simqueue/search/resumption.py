@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from simqueue.search.assignment import Assignment
 from simqueue.search.plan import Plan
-from simqueue.search.workers import Result
+from simqueue.search.result import Result
 
 
 class Resumption:

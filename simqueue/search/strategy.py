@@ -99,9 +99,7 @@ class Strategy:
 
 def count_picks(play: Play) -> int:
     """Return how many choices a calm run has."""
-    survey = Survey(Calm())
-    play(survey)
-    return survey.made
+    return play(Survey(Calm())).made
 
 
 def _bound(script: ByPriority) -> str:

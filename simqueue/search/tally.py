@@ -11,7 +11,7 @@ from simqueue.model.config import Config
 from simqueue.model.trace import Trace
 from simqueue.search.evidence import Evidence
 from simqueue.search.known import KnownFailure
-from simqueue.search.workers import Result
+from simqueue.search.result import Result
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,13 @@ from math import inf
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkContext, ForkProcess
 from time import perf_counter
-from typing import Protocol
-
-import msgspec
 
 from simqueue.errors import UsageError
 from simqueue.model.files import reason
-from simqueue.model.trace import Trace
 from simqueue.search.assignment import Assignment
-from simqueue.search.evidence import NOTHING, Evidence, gather
+from simqueue.search.evidence import gather
+from simqueue.search.plan import Plan
+from simqueue.search.result import Result
 from simqueue.sim.run import Run
 
 Job = Callable[[Assignment], Run]
@@ -31,34 +29,6 @@ _PR_SET_PDEATHSIG = 1
 _CHUNKS_PER_PROCESS = 4
 RUN_LIMIT_S = 300.0
 """Real seconds that a process may take for one run."""
-
-
-class Planner(Protocol):
-    """Hands out runs, and hears what came of them."""
-
-    def take(self, count: int) -> list[Assignment]:
-        """Return the next runs; none when it has ended or waits for results."""
-        ...
-
-    def learn(self, result: Result) -> None:
-        """Take in what came of a run."""
-        ...
-
-
-class Result(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="line", tag="run"):
-    """What became of the ``number``-th run; also a line of a campaign's state.
-
-    ``strategy`` is how it was made, ``signature`` its failure's, None if it passed. The ``trace``
-    comes with a failure if its process met none before with that signature and a lower number,
-    unless it is accepted. ``lost`` says how its process was lost, if it was.
-    """
-
-    number: int
-    strategy: str = ""
-    signature: str | None = None
-    trace: Trace | None = None
-    lost: str = ""
-    evidence: Evidence = NOTHING
 
 
 class Player:
@@ -87,7 +57,7 @@ class Player:
 
 
 def results_here(
-    job: Job, plan: Planner, accepted: frozenset[str] = frozenset()
+    job: Job, plan: Plan, accepted: frozenset[str] = frozenset()
 ) -> Generator[Result, None, None]:
     """Play a plan's runs in this process, in their order."""
     player = Player(job, accepted)
@@ -99,7 +69,7 @@ def results_here(
 
 def results_of_processes(
     job: Job,
-    plan: Planner,
+    plan: Plan,
     processes: int,
     accepted: frozenset[str] = frozenset(),
     *,
@@ -185,7 +155,7 @@ class _Crew:
     """All processes of a campaign, and what is left to do."""
 
     job: Job
-    plan: Planner
+    plan: Plan
     size: int
     accepted: frozenset[str]
     chunk: int

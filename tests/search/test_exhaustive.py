@@ -11,8 +11,8 @@ from simqueue.choices.survey import Survey
 from simqueue.model.choice import by_key
 from simqueue.search.assignment import AsGiven
 from simqueue.search.exhaustive import Exhaustive, _spread
+from simqueue.search.result import Result
 from simqueue.search.share import Share
-from simqueue.search.workers import Result
 
 STILL = Config(hop_max=timedelta(0), commit_max=timedelta(0), lag_max=timedelta(0), invariants=())
 

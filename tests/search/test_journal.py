@@ -18,7 +18,7 @@ from simqueue.search.journal import (
     kept,
     read_state,
 )
-from simqueue.search.workers import Result
+from simqueue.search.result import Result
 
 IDENTITY = Identity("app.py:scenario", Config(), "auto", 5, (1, 1))
 SESSION = Session("0.1.0", "1.6.0", "3.12.0", "abc", frozenset({"m"}), (), "known.toml", 9)

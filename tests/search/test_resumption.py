@@ -2,8 +2,8 @@ import pytest
 
 from simqueue.search.assignment import Assignment, FromSeed
 from simqueue.search.plan import Independent
+from simqueue.search.result import Result
 from simqueue.search.resumption import Resumption
-from simqueue.search.workers import Result
 
 
 class Learning:

@@ -1,0 +1,24 @@
+"""Results: what became of one run of a campaign."""
+
+from __future__ import annotations
+
+import msgspec
+
+from simqueue.model.trace import Trace
+from simqueue.search.evidence import NOTHING, Evidence
+
+
+class Result(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="line", tag="run"):
+    """What became of the ``number``-th run; also a line of a campaign's state.
+
+    ``strategy`` is how it was made, ``signature`` its failure's, None if it passed. The ``trace``
+    comes with a failure if its process met none before with that signature and a lower number,
+    unless it is accepted. ``lost`` says how its process was lost, if it was.
+    """
+
+    number: int
+    strategy: str = ""
+    signature: str | None = None
+    trace: Trace | None = None
+    lost: str = ""
+    evidence: Evidence = NOTHING
