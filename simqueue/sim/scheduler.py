@@ -262,10 +262,18 @@ class Scheduler:
     def _next_attention(self, spent: int) -> int:
         left = _STEPS_BILLED if spent >= _STEPS_FREE else _STEPS_FREE - spent
         return min(
-            self._counted + 1 if self._appointments else self._cleaning,
+            self._next_count() if self._appointments else self._cleaning,
             self._cleaning,
             self.steps + left,
             self._instant_began + self.steps_per_instant_max + 1,
+        )
+
+    def _next_count(self) -> int:
+        """Return the step at which appointments are looked at next: at once if one is due."""
+        return (
+            self.steps
+            if any(each.left <= 0 for each in self._appointments)
+            else (self._counted + 1)
         )
 
     def _keep_appointments(self) -> None:

@@ -31,7 +31,7 @@ async def scenario(sim):
     assert paid, "nobody paid"
 """
 HURRIED = "    await asyncio.sleep(sim.choice([0.2, 0.03, 0.01]))\n"
-PATIENT = "    await asyncio.sleep(0.2)\n    sim.choice([0.2, 0.03, 0.01])\n"
+PATIENT = "    await asyncio.sleep(20)\n    sim.choice([0.2, 0.03, 0.01])\n"
 
 ENTRYPOINT = """\
         @pq.entrypoint("greet")
@@ -42,11 +42,11 @@ ENTRYPOINT = """\
 COMMITS = (
     ("a shop", "", ""),
     ("say what is paid", "paid = []", "paid: list[int] = []"),
+    ("an entrypoint more", "    def app(pq):\n", f"    def app(pq):\n{ENTRYPOINT}"),
     ("does not even load", "import asyncio\n", "import asyncio, no_such_module\n"),
+    ("does not load yet", "", ""),
     ("load again", "import asyncio, no_such_module\n", "import asyncio\n"),
     ("the bug", PATIENT, HURRIED),
-    ("an entrypoint more", "    def app(pq):\n", f"    def app(pq):\n{ENTRYPOINT}"),
-    ("yield once", "    if job.id", "    await asyncio.sleep(0)\n            if job.id"),
     ("say so", "    paid.append", '    sim.log.info("paid")\n                paid.append'),
 )
 
@@ -87,5 +87,6 @@ def test_bisect_finds_the_commit_that_brought_the_bug_in(git, tmp_path, project)
     said = git("bisect", "run", sys.executable, "-m", "simqueue", "replay", "trace.json")
     assert "is the first bad commit" in said
     assert git("show", "--no-patch", "--format=%s", "refs/bisect/bad").strip() == "the bug"
-    skipped = git("for-each-ref", "--format=%(subject)", "refs/bisect/skip-*").split("\n")
-    assert skipped == ["does not even load", ""]
+    skipped = git("for-each-ref", "--format=%(subject)", "refs/bisect/skip-*").splitlines()
+    assert skipped
+    assert {"does not even load", "does not load yet"}.issuperset(skipped)

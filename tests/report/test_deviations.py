@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 from datetime import timedelta
 
 import msgspec
@@ -430,7 +431,15 @@ EXPLAINED = [
 )
 def test_what_one_deviation_did_is_said_in_one_line(case, line):
     scenario, key, position, value, config = case
+    if kind_of(key) == "order" or key.endswith("disaster:crash/dequeue"):
+        of_python_3_11()
     assert told(scenario, key, {position: value}, config) == [line]
+
+
+def of_python_3_11():
+    """Leave out what counts steps: asyncio takes others in other releases of Python."""
+    if sys.version_info[:2] != (3, 11):
+        pytest.skip("the position counts steps as Python 3.11 takes them")
 
 
 def test_jobs_that_the_failure_is_about_are_named_first():
