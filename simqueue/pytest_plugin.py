@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from simqueue.search.budgets import NEARBY_RUNS, SHRINK_RUNS
+
 if TYPE_CHECKING:
     from simqueue.model.config import Config
     from simqueue.model.trace import Trace
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 MARKER = "simqueue"
 FIXTURE = "sim"
 _RUNS = 100
-_SHRINK_RUNS = 400
 _SHRINKING = timedelta(seconds=30)
 _TARGET = "pytest:"
 _OPTIONS = ("runs", "seed", "strategy", "config", "faults", "without")
@@ -69,7 +70,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--simqueue-shrink-runs",
         type=int,
-        default=_SHRINK_RUNS,
+        default=SHRINK_RUNS,
         metavar="N",
         help="runs to spend on making a failure simpler, 0 for none (default: %(default)s)",
     )
@@ -78,7 +79,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--simqueue-nearby",
         type=int,
         metavar="N",
-        default=60,
+        default=NEARBY_RUNS,
         help="play up to N variations of a trace that drifts and passes (default: %(default)s)",
     )
     # How `simqueue replay` hears what became of a test; nothing for people to type.
@@ -95,6 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _check_number(config, "--simqueue-runs", 1)
     _check_number(config, "--simqueue-seed", 0)
     _check_number(config, "--simqueue-shrink-runs", 0)
+    _check_number(config, "--simqueue-nearby", 0)
     path = config.getoption("--simqueue-replay")
     config.stash[_TRACE] = None if path is None else _load(path)
     # Now: a test may change the current directory.

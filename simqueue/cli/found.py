@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,9 +83,9 @@ class Finds:
         """Shrink a failure into its file; return its trace, and what there is to say of that."""
         if self.interrupted or not self.settings.shrink_runs:
             return found.trace, ""
-        ends = self.settings.allowance.shrinking_ends(waiting)
+        limit = self.settings.allowance.to_shrink(waiting)
         try:
-            shrunk = self._shrink(found.trace, os.path.relpath(path, self.settings.home), ends)
+            shrunk = self._shrink(found.trace, os.path.relpath(path, self.settings.home), limit)
             if shrunk is None:
                 return found.trace, ""
             shrunk.trace.save(path)
@@ -95,8 +95,8 @@ class Finds:
             return found.trace, f"not shrunk: {error}"
         return shrunk.trace, describe(shrunk)
 
-    def _shrink(self, trace: Trace, name: str, ends: float | None) -> Shrunk | None:
-        """Return the simplest run, or the simplest so far if time is up or patience is over."""
+    def _shrink(self, trace: Trace, name: str, limit: timedelta | None) -> Shrunk | None:
+        """Return the simplest run, or the simplest so far if patience is over."""
         from simqueue.search.shrink import shrink_further
 
         so_far: list[Shrunk | None] = [None]
@@ -105,18 +105,15 @@ class Finds:
             def on_progress(shrunk: Shrunk) -> None:
                 so_far[0] = shrunk
                 show(shrunk)
-                if ends is not None and time.perf_counter() >= ends:
-                    raise _TimeIsUpError
 
             try:
                 return shrink_further(
                     trace,
                     scenario=self.target.scenario,
                     budget_runs=self.settings.shrink_runs,
+                    time_limit=limit,
                     on_progress=on_progress,
                 )
-            except _TimeIsUpError:
-                return so_far[0]
             except KeyboardInterrupt:
                 self.interrupted = True
                 return so_far[0]
@@ -145,10 +142,6 @@ class Finds:
         other = "" if found.strategy == "random" else f" --strategy {found.strategy}"
         name, options = shlex.quote(self.target.name), self.settings.options
         return f"simqueue run {name} --seed {found.trace.seed}{other}{options}"
-
-
-class _TimeIsUpError(Exception):
-    """Shrinking has taken as long as it may."""
 
 
 def described(found: Found, trace: Trace, file: str | None, again: str, story: str) -> FoundFailure:

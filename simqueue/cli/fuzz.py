@@ -20,9 +20,9 @@ from simqueue.cli.options import (
     given,
     shard,
 )
-from simqueue.cli.shrink import RUNS as SHRINK_RUNS
 from simqueue.cli.summaries import INTERRUPTED, JsonOption, JunitOption, write_reports
 from simqueue.errors import UsageError
+from simqueue.search.budgets import SHRINK_RUNS
 
 _RUNS = 100
 

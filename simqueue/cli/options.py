@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from simqueue.model.config import Config
 
 SEED_MAX = 2**63 - 1
-NEARBY = 60
-"""As ``simqueue.search.nearby`` has it, which takes long to load."""
 TRACE_HELP = "A trace file, as run --trace and fuzz write it."
 
 TargetArgument = Annotated[

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from simqueue.cli.options import NEARBY, TraceArgument, VerboseOption
+from simqueue.cli.options import TraceArgument, VerboseOption
+from simqueue.search.budgets import NEARBY_RUNS
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
@@ -33,7 +34,7 @@ def replay_command(
             metavar="N",
             help="If it drifts and passes, play up to N variations of its choices; 0 is none.",
         ),
-    ] = NEARBY,
+    ] = NEARBY_RUNS,
     verbose: VerboseOption = False,
 ) -> None:
     """Play a recorded run again.

@@ -26,12 +26,12 @@ class Allowance:
             return None
         return timedelta(seconds=self._left(self._limit) / targets)
 
-    def shrinking_ends(self, failures: int) -> float | None:
-        """Return by when the first of so many failures of the last target is to be shrunk."""
+    def to_shrink(self, failures: int) -> timedelta | None:
+        """Return how long to shrink the first of so many failures; None if there is no limit."""
         if self._limit is None:
             return None
         left = self._left(self._limit * (1 + self._SHRINKING))
-        return time.perf_counter() + min(left, self._limit * self._SHRINKING) / failures
+        return timedelta(seconds=min(left, self._limit * self._SHRINKING) / failures)
 
     def _left(self, seconds: float) -> float:
         return max(0.0, self._began + seconds - time.perf_counter())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,12 +10,12 @@ import typer
 
 from simqueue.cli.options import TraceArgument
 from simqueue.cli.progress import shrink_bar
+from simqueue.search.budgets import SHRINK_RUNS
 
 if TYPE_CHECKING:
     from simqueue.search.shrink import Shrunk
 
 _BAD_INPUT, _INTERRUPTED = 2, 130
-RUNS = 400
 
 
 def shrink_command(
@@ -29,7 +28,7 @@ def shrink_command(
     ] = None,
     runs: Annotated[
         int, typer.Option("--runs", min=1, help="How often the scenario may be run.")
-    ] = RUNS,
+    ] = SHRINK_RUNS,
 ) -> None:
     """Find the fewest deviations from calm that still fail the same way.
 
@@ -89,27 +88,11 @@ def describe(shrunk: Shrunk) -> str:
 
 def _written(shrunk: Shrunk, trace: str, output: str | None, home: Path) -> str:
     """Write the trace; return where, as it was named."""
-    from simqueue.model import tracefile
+    from simqueue.search.failures import keep_as
 
     if output is not None:
         shrunk.trace.save(home / output)
         return output
-    document = tracefile.encode(shrunk.trace)
-    for name in _names(trace):
-        path = home / name
-        if not path.exists():
-            shrunk.trace.save(path)
-            return name
-        if path.is_file() and path.read_bytes() == document:
-            return name
-    raise AssertionError  # there is always another number
-
-
-def _names(trace: str) -> Iterator[str]:
-    """Yield names beside the trace's; a file that holds something else is left alone."""
-    stem = str(Path(trace).with_suffix("")).removesuffix(".small")
-    yield f"{stem}.small.json"
-    number = 2
-    while True:
-        yield f"{stem}.small-{number}.json"
-        number += 1
+    stem = Path(trace).with_suffix("")
+    name = stem.name.removesuffix(".small")
+    return str(stem.with_name(keep_as(shrunk.trace, (home / stem).with_name(f"{name}.small")).name))

@@ -26,6 +26,7 @@
 ``regressions`` those that were kept, played again
 ``replay``    a trace played again, and the verdict
 ``nearby``    variations of it that may fail alike though it drifts and passes
+``budgets``   how many runs replays and shrinking may take
 ``shrink``    a trace made simpler, as long as it fails alike
 ``attempts``  the runs that takes, none of them twice
 ``dropping``  what leaves choices out

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import platform
 import time
@@ -10,15 +9,13 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from simqueue.choices import Source
+from simqueue.choices import Calm, Source
 from simqueue.errors import TargetError, UsageError
 from simqueue.model.config import Config
-from simqueue.search.assignment import AsGiven, Assignment, source_of
-from simqueue.search.catalogue import code_of, moments_in
+from simqueue.search.assignment import Assignment, source_of
+from simqueue.search.catalogue import fingerprint, moments_in
 from simqueue.search.evidence import Evidence
 from simqueue.search.journal import Ended, Identity, Session, kept
 from simqueue.search.known import Known, load_known
@@ -95,27 +92,9 @@ def fuzz(
     tally = Tally(time.perf_counter(), known.of(target), Evidence(wanted=moments_in(scenario)))
     identity = Identity(target, config, str(search), seed, shard, tuple(sorted(accepted)))
 
-    def play(assignment: Assignment) -> Run:
-        choices = source_of(assignment)
-        return run(scenario, seed=assignment.seed, config=config, choices=choices, target=target)
-
     here = processes == 1 and run_limit is None
     limit_s = RUN_LIMIT_S if run_limit is None else run_limit.total_seconds()
-
-    @functools.cache
-    def check() -> None:
-        lost = rehearse(lambda: play(Assignment(seed, seed, AsGiven({}))), limit_s)
-        if lost:
-            raise UsageError(
-                f"the calm run, which tells strategy {search} what there is to choose, is lost: "
-                f"its process {lost}; choose strategy random"
-            )
-
-    def survey(source: Source) -> Run:
-        if not here:
-            check()
-        return run(scenario, seed=seed, config=config, choices=source, target=target)
-
+    stage = _Stage(scenario, seed, config, target, search, None if here else limit_s)
     over = _Ending(time_limit, until_failure)
     session = _session(scenario, known, target, runs)
     work = None if dask is None else _work(scenario, target, config, processes)
@@ -129,14 +108,14 @@ def fuzz(
             from simqueue.search.cluster import results_of_dask, surveys  # only who asks needs Dask
 
             plan = Resumption(search.plan(share, stack.enter_context(surveys(work, seed))), stored)
-            results = results_of_dask(work, plan, dask, accepted, runs=left)
+            results = results_of_dask(work, plan, dask, accepted, runs=left, run_limit=limit_s)
         else:
-            plan = Resumption(search.plan(share, survey), stored)
+            plan = Resumption(search.plan(share, stage.survey), stored)
             results = (
-                results_here(play, plan, accepted)
+                results_here(stage.play, plan, accepted)
                 if here
                 else results_of_processes(
-                    play, plan, processes, accepted, runs=left, run_limit=limit_s
+                    stage.play, plan, processes, accepted, runs=left, run_limit=limit_s
                 )
             )
         for result in stack.enter_context(closing(results)):
@@ -166,6 +145,41 @@ def _work(scenario: Scenario, target: str, config: Config, processes: int) -> Wo
 
 
 @dataclass(slots=True)
+class _Stage:
+    """Plays the runs of a scenario. ``limit_s`` is None if none has a process of its own."""
+
+    scenario: Scenario
+    seed: int
+    config: Config
+    target: str
+    strategy: Strategy
+    limit_s: float | None
+    rehearsed: bool = False
+
+    def play(self, assignment: Assignment) -> Run:
+        """Play an assignment."""
+        return self._run(assignment.seed, source_of(assignment))
+
+    def survey(self, source: Source) -> Run:
+        """Play the first seed in this process, when it has been seen that it outlives that."""
+        if self.limit_s is not None and not self.rehearsed:
+            self._rehearse(self.limit_s)
+        return self._run(self.seed, source)
+
+    def _rehearse(self, limit_s: float) -> None:
+        lost = rehearse(lambda: self._run(self.seed, Calm()), limit_s)
+        if lost:
+            raise UsageError(
+                f"the calm run, which tells strategy {self.strategy} what there is to choose, is "
+                f"lost: its process {lost}; choose strategy random"
+            )
+        self.rehearsed = True
+
+    def _run(self, seed: int, source: Source) -> Run:
+        return run(self.scenario, seed=seed, config=self.config, choices=source, target=self.target)
+
+
+@dataclass(slots=True)
 class _Ending:
     """When a campaign ends before all of its runs are played."""
 
@@ -191,22 +205,12 @@ def _session(scenario: Scenario, known: Known, target: str, runs: int) -> Sessio
         simqueue=version_of("simqueue"),
         pgqueuer=version_of("pgqueuer"),
         python=platform.python_version(),
-        source=_fingerprint(scenario),
+        source=fingerprint(scenario),
         wanted=moments_in(scenario),
         known=tuple(known.of(target).values()),
         known_file=known.file,
         runs=runs,
     )
-
-
-def _fingerprint(scenario: Scenario) -> str:
-    """Return a hash of the file that a scenario is from, empty if there is none."""
-    code = code_of(scenario)
-    try:
-        source = b"" if code is None else Path(code.co_filename).read_bytes()
-    except OSError:
-        return ""
-    return blake2b(source, digest_size=8).hexdigest()
 
 
 def _check_numbers(runs: int, seed: int, processes: int) -> None:

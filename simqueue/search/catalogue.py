@@ -11,6 +11,8 @@ import functools
 import inspect
 import linecache
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -28,6 +30,16 @@ def moments_in(scenario: object) -> frozenset[str]:
     if source is None or start is None:
         return frozenset()
     return frozenset(name for each in source.reachable(start) for name in _marked(each))
+
+
+def fingerprint(scenario: object) -> str:
+    """Return a hash of the file that a scenario is from, empty if there is none."""
+    code = code_of(scenario)
+    try:
+        source = b"" if code is None else Path(code.co_filename).read_bytes()
+    except OSError:
+        return ""
+    return blake2b(source, digest_size=8).hexdigest()
 
 
 def code_of(scenario: Any) -> CodeType | None:

@@ -23,20 +23,25 @@ def keep(trace: Trace, directory: str | os.PathLike[str]) -> Path:
     Raises:
         UsageError: the directory cannot be written.
     """
+    return keep_as(trace, Path(directory, f"{slug(trace.target)}-{_signed(trace)}"))
+
+
+def keep_as(trace: Trace, stem: Path) -> Path:
+    """Save a run as ``stem`` with a suffix, numbered if that holds another run; return the file.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
     document = tracefile.encode(tracefile.seal(trace))
-    for path in _candidates(trace, Path(directory)):
+    numbered = (f"-{number}" for number in itertools.count(2))
+    paths = (stem.with_name(f"{stem.name}{each}.json") for each in itertools.chain([""], numbered))
+    for path in paths:
         if not path.exists():
             tracefile.save(trace, path)
             return path
         if path.is_file() and path.read_bytes() == document:
             return path
     raise AssertionError  # there is always another number
-
-
-def _candidates(trace: Trace, directory: Path) -> itertools.chain[Path]:
-    name = f"{slug(trace.target)}-{_signed(trace)}"
-    numbered = (directory / f"{name}-{number}.json" for number in itertools.count(2))
-    return itertools.chain([directory / f"{name}.json"], numbered)
 
 
 def slug(target: str) -> str:

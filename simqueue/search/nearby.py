@@ -24,7 +24,6 @@ from simqueue.sim.run import SEED_MAX, Run, Scenario, run
 
 Change = Callable[[Choice], Choice]
 
-BUDGET_RUNS = 60
 _ANCHORED = ((ORDER,), (ORDER, LAG), MOVED_BY_EDITS)
 _DELAYS = ("lag", "notify", "request", "reply", "commit", "thread")
 _DRAWS = ("choice", "chance", "random")

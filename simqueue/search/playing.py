@@ -9,8 +9,6 @@ import select
 import signal
 import sys
 from dataclasses import dataclass
-from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import msgspec
@@ -19,11 +17,12 @@ from simqueue.choices.survey import Survey
 from simqueue.errors import TargetError
 from simqueue.model.config import Config
 from simqueue.search.assignment import Assignment, source_of
+from simqueue.search.catalogue import fingerprint
 from simqueue.search.frames import pack, read_frame, unpack, write_frame
 from simqueue.search.helper import RETIRED, Ask
 from simqueue.search.target import load_target
 from simqueue.search.workers import Player, answer
-from simqueue.sim.run import Run, Scenario, run
+from simqueue.sim.run import Run, Scenario, run, version_of
 
 PACKAGES = ("simqueue", "pgqueuer")
 NONE = "0.0.0"
@@ -88,7 +87,7 @@ class Work(msgspec.Struct, frozen=True):
 
 def versions() -> dict[str, str]:
     """Return the versions of what decides runs."""
-    packages = {package: _version(package) for package in PACKAGES}
+    packages = {package: version_of(package) for package in PACKAGES}
     return {**packages, "Python": ".".join(map(str, sys.version_info[:3]))}
 
 
@@ -105,21 +104,9 @@ def _said(text: str) -> str:
     return "not installed" if text == NONE else text
 
 
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return NONE
-
-
 def _identity(scenario: Scenario) -> tuple[str, str]:
-    function = inspect.unwrap(scenario)
-    name = getattr(function, "__qualname__", "")
-    try:
-        file = inspect.getsourcefile(function)
-        return name, sha256(Path(file or "").read_bytes()).hexdigest()
-    except (OSError, TypeError):
-        return name, ""
+    name = getattr(inspect.unwrap(scenario), "__qualname__", "")
+    return name, fingerprint(scenario)
 
 
 @dataclass(frozen=True, slots=True)

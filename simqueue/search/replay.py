@@ -17,7 +17,8 @@ from simqueue.report.difference import (
     first_difference,
     unseen_difference,
 )
-from simqueue.search.nearby import BUDGET_RUNS, Move, Nearby, look_nearby, moves, render_moves
+from simqueue.search.budgets import NEARBY_RUNS
+from simqueue.search.nearby import Move, Nearby, look_nearby, moves, render_moves
 from simqueue.search.target import PYTEST, load_target
 from simqueue.sim.run import Run, Scenario, run
 
@@ -68,7 +69,7 @@ def replay(
     *,
     scenario: Scenario | None = None,
     exact: bool = False,
-    nearby: int = BUDGET_RUNS,
+    nearby: int = NEARBY_RUNS,
     watch: Callable[[int, Entry], None] | None = None,
     on_failure: Callable[[TracebackType | None], object] | None = None,
 ) -> Replay:

@@ -12,6 +12,7 @@ from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.choice import by_key
 from simqueue.model.trace import Trace
 from simqueue.search.attempts import Attempts, Candidate, SpentError
+from simqueue.search.budgets import SHRINK_RUNS
 from simqueue.search.dropping import (
     GROUPINGS,
     cut_tail,
@@ -61,7 +62,7 @@ def shrink(
     trace_or_path: Trace | str | os.PathLike[str],
     *,
     scenario: Scenario | None = None,
-    budget_runs: int = 400,
+    budget_runs: int = SHRINK_RUNS,
 ) -> Trace:
     """Find a simpler trace that fails the same way.
 
@@ -86,7 +87,7 @@ def shrink_further(
     trace_or_path: Trace | str | os.PathLike[str],
     *,
     scenario: Scenario | None = None,
-    budget_runs: int = 400,
+    budget_runs: int = SHRINK_RUNS,
     time_limit: timedelta | None = None,
     on_progress: Callable[[Shrunk], object] | None = None,
 ) -> Shrunk:

@@ -48,7 +48,7 @@ class Strategy:
         Raises:
             UsageError: there is none.
         """
-        read = re.fullmatch(r"([a-z]+):([1-9]\d?)(?::([1-9]\d{0,8}))?", text)
+        read = re.fullmatch(r"([a-z]+):([1-9]\d?)(?::([1-9]\d{0,8}))?", str(text))
         if text in _PLAIN:
             return cls(text)
         if read is None or read[1] not in _NUMBERED or (read[3] and read[1] != "pct"):
@@ -86,12 +86,11 @@ class Strategy:
         """Return a single run.
 
         Raises:
-            UsageError: what this strategy does depends on other runs.
+            UsageError: what this strategy plays depends on the place among others.
         """
         if self.name not in _SINGLE:
             raise UsageError(
-                f"strategy {self}: makes a run from what others came to; for one run choose "
-                "random, pct:D or calm"
+                f"strategy {self}: is for many runs; for one run choose random, pct:D or calm"
             )
         (assignment,) = self.plan(Share(seed, 1), play).take(1)
         return assignment
@@ -104,9 +103,9 @@ def count_picks(play: Play) -> int:
 
 def _bound(script: ByPriority) -> str:
     return (
-        f"pct: a calm run has {script.picks} choices; a bug that {script.depth} orderings among n "
-        "tasks bring about, each within the delays allowed, is met by a run with a probability of "
-        f"at least 1 / (n * {script.picks}^{script.depth - 1})"
+        f"pct: in runs of {script.picks} choices a bug that {script.depth} orderings among n tasks "
+        "bring about, each within the delays allowed, is met by a run with a probability of at "
+        f"least 1 / (n * {script.picks}^{script.depth - 1})"
     )
 
 

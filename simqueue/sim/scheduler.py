@@ -270,11 +270,8 @@ class Scheduler:
 
     def _next_count(self) -> int:
         """Return the step at which appointments are looked at next: at once if one is due."""
-        return (
-            self.steps
-            if any(each.left <= 0 for each in self._appointments)
-            else (self._counted + 1)
-        )
+        is_due = any(each.left <= 0 for each in self._appointments)
+        return self.steps if is_due else self._counted + 1
 
     def _keep_appointments(self) -> None:
         """Tell appointments of the step that has run, and keep those that it was the last for."""
@@ -347,8 +344,9 @@ class Scheduler:
         idle = not process.ready and process.floor <= self.now and process.alive
         self.enqueue(process, timer)
         if idle and timer._context is not process.context:  # noqa: SLF001
-            late = self._lags[process.lag.deviate(len(self._lags), (process,))]
-            if late:
+            if process.lag.quiet:
+                process.lag.quiet -= 1
+            elif late := self._lags[process.lag.deviate(len(self._lags), (process,))]:
                 process.floor = self.now + late
                 self._block(process)
 

@@ -21,7 +21,7 @@ from edits import APPLICATIONS
 from measure import Measured, measure
 from saved import MANNERS, load, record
 
-from simqueue.search.nearby import BUDGET_RUNS
+from simqueue.search.budgets import NEARBY_RUNS
 
 VERDICTS = (
     "reproduced",
@@ -38,7 +38,7 @@ def main() -> None:
     """Record, or measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.edits", description=__doc__)
     parser.add_argument("--record", action="store_true", help="make the saved failures anew")
-    parser.add_argument("--nearby", type=int, default=BUDGET_RUNS, help="runs nearby a drifted one")
+    parser.add_argument("--nearby", type=int, default=NEARBY_RUNS, help="runs nearby a drifted one")
     parser.add_argument("--application", action="append", choices=[a.name for a in APPLICATIONS])
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:

@@ -10,7 +10,7 @@ from pathlib import Path
 from edits import APPLICATIONS, INNOCENT, Application, fixed
 from saved import TARGET, Manner, Saved
 
-from simqueue.search.nearby import BUDGET_RUNS
+from simqueue.search.budgets import NEARBY_RUNS
 from simqueue.search.replay import Replay, replay
 from simqueue.search.target import load_target
 
@@ -87,7 +87,7 @@ def measure(
     saved: tuple[Saved, ...],
     manner: Manner,
     edits: tuple[Edit, ...] = (*INNOCENT, fixed),
-    nearby: int = BUDGET_RUNS,
+    nearby: int = NEARBY_RUNS,
 ) -> Measured:
     """Replay saved failures after each edit; files are written to the current directory."""
     measured = Measured()
