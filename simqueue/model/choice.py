@@ -37,6 +37,10 @@ class Choice(msgspec.Struct, frozen=True, array_like=True, gc=False):
         return self.about.partition(" ")[0] if kind_of(self.key) == "order" else ""
 
 
+THREAD = "/thread"
+"""What the name of a process's thread ends with, after that of the process."""
+
+
 def by_key(choices: Iterable[Choice]) -> Recorded:
     """Return choices by key and position; keys are sorted."""
     found: Recorded = {}
@@ -56,7 +60,7 @@ def key_of(who: str, *what: str) -> str:
 
 def actor_of(key: str) -> str:
     """Return who asks, be it in a thread."""
-    return key.partition(" ")[0].partition("/")[0]
+    return key.partition(" ")[0].removesuffix(THREAD)
 
 
 def kind_of(key: str) -> str:

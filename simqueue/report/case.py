@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from simqueue.model.choice import Choice
+from simqueue.model.choice import Choice, actor_of
 from simqueue.model.config import Config
 from simqueue.model.delays import ladder
 from simqueue.report.course import Course, Numbered, Passage, Subject
@@ -36,7 +36,7 @@ class Case:
     @property
     def process(self) -> str:
         """The name of the process that asked, without that of its thread."""
-        return self.course.name_of(self.word.removesuffix("/thread"))
+        return self.course.name_of(actor_of(self.choice.key))
 
     def ladder(self, longest: timedelta) -> int:
         """Return the delay that was picked from the ladder up to so much."""

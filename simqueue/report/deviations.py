@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simqueue.model import events as e
-from simqueue.model.choice import kind_of
+from simqueue.model.choice import actor_of, kind_of
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.case import Case
@@ -66,7 +66,7 @@ def _order(case: Case) -> str:
 
 def _step_of(case: Case, word: str) -> tuple[int, str] | None:
     """Return what the log first tells of a process in the instant of a choice."""
-    process = case.course.name_of(word.removesuffix("/thread"))
+    process = case.course.name_of(actor_of(word))
     for number, entry in case.course.since(case.choice.event):
         if entry.at > case.choice.at:
             break

@@ -8,7 +8,9 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -153,32 +155,22 @@ def _take_over_pipes() -> tuple[int, int]:
 
 
 def _serve(request: Ask | AskSurvey, scenario: Scenario, work: Work, answers: int) -> None:
-    def play(assignment: Assignment) -> Run:
-        return run(
-            scenario,
-            seed=assignment.seed,
-            config=work.config,
-            choices=source_of(assignment),
-            target=work.target,
-        )
-
+    play = partial(run, scenario, config=work.config, target=work.target)
     if isinstance(request, AskSurvey):
-        write_frame(answers, pack(_surveyed(request, scenario, work)))
+        write_frame(answers, pack(_surveyed(request, play)))
         return
-    player = Player(play, request.accepted)
+
+    def job(assignment: Assignment) -> Run:
+        return play(seed=assignment.seed, choices=source_of(assignment))
+
+    player = Player(job, request.accepted)
     for packed in request.runs:
         write_frame(answers, pack(answer(player, unpack(packed))))
 
 
-def _surveyed(request: AskSurvey, scenario: Scenario, work: Work) -> object:
+def _surveyed(request: AskSurvey, play: Callable[..., Run]) -> object:
     try:
-        played = run(
-            scenario,
-            seed=request.seed,
-            config=work.config,
-            choices=request.survey,
-            target=work.target,
-        )
+        played = play(seed=request.seed, choices=request.survey)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  raised where the campaign is
         return error
     return request.survey, played
