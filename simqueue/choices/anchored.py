@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from simqueue.choices.sources import NEVER, Deviations, Named, Recording, Values, about, steps_of
+from simqueue.choices.sources import NEVER, Among, Deviations, Recording, Values, about, steps_of
 from simqueue.model import events as e
 from simqueue.model.choice import Choice, actor_of, by_key, key_of, kind_of
 from simqueue.model.events import Entry
@@ -128,7 +128,7 @@ class _AnchoredDeviations:
     def gap(self) -> int:
         return 0 if self._awaited else NEVER
 
-    def after_gap(self, n: int, among: Sequence[Named]) -> int:
+    def after_gap(self, n: int, among: Among) -> int:
         for index, awaited in enumerate(self._awaited):
             if all(map(self._progress.is_past, awaited.after)):
                 value = _value(awaited.choice, n, among)
@@ -143,8 +143,10 @@ def _worker(actor: str, workers: Mapping[str, str]) -> str:
     return workers.get(actor) or workers.get(actor.rpartition(".")[0], "")
 
 
-def _value(choice: Choice, n: int, among: Sequence[Named]) -> int:
+def _value(choice: Choice, n: int, among: Among) -> int:
     """Return what the choice is among these options, 0 if it is none of them."""
-    if len(among) > 1:
-        return next((i for i in range(1, n) if about(steps_of(among, i)) == choice.about), 0)
-    return min(choice.value, n - 1) if not among or about(steps_of(among, 0)) == choice.about else 0
+    options = among()
+    if len(options) > 1:
+        return next((i for i in range(1, n) if about(steps_of(options, i)) == choice.about), 0)
+    same = not options or about(steps_of(options, 0)) == choice.about
+    return min(choice.value, n - 1) if same else 0

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sized
+from typing import Protocol
 
 from simqueue.choices.sources import (
     EACH_SECOND,
+    Among,
     Deviations,
-    Named,
     Source,
     Steps,
     Values,
     about,
+    nobody,
     steps_of,
 )
 from simqueue.model.choice import Choice, Recorded, by_key
 from simqueue.model.ids import Instant
 
-Keep = Callable[[str, int, int, int, Steps], object]
-"""Takes the key, the position, the value, the number of options and whose steps a pick is about."""
-
 Pick = tuple[str, int, int, int, int, int, Steps]
-"""What is kept of a pick: the same, before ``Steps`` the moment and how many events there were."""
+"""What is kept of a pick: its key, position, value and number of options, the moment, how many
+events there were, and whose steps it is about."""
+
+
+class Clock(Protocol):
+    """Tells virtual time in microseconds."""
+
+    @property
+    def now(self) -> int:
+        """The time."""
+        ...
+
+
+class _Standstill:
+    now = 0
 
 
 class Stream:
@@ -31,10 +44,10 @@ class Stream:
     are calm and there are many, so whoever picks most often counts it down without a call.
     """
 
-    __slots__ = ("_keep", "_key", "_source", "_upcoming", "quiet")
+    __slots__ = ("_door", "_key", "_source", "_upcoming", "quiet")
 
-    def __init__(self, key: str, source: Deviations, keep: Keep) -> None:
-        self._key, self._source, self._keep = key, source, keep
+    def __init__(self, key: str, source: Deviations, door: Choices) -> None:
+        self._key, self._source, self._door = key, source, door
         self._upcoming = self.quiet = source.gap()
 
     @property
@@ -47,18 +60,27 @@ class Stream:
         passed, self.quiet = self.quiet, 0
         return passed
 
-    def deviate(self, n: int, among: Sequence[Named] = ()) -> int:
+    def deviate(self, n: int, among: Among = nobody) -> int:
         """Pick one of ``0 .. n-1`` where 0 is what a calm system does, and keep it.
 
-        ``among`` are the options, where they are somebody, or whom alone it is about.
+        ``among`` tells the options, where they are somebody, or whom alone it is about; it is
+        asked for each pick that is not 0.
         """
         if self.quiet:
             self.quiet -= 1
             return 0
+        return self.pick(n, among)
+
+    def pick(self, n: int, among: Among = nobody) -> int:
+        """Do as ``deviate``, for who has seen that no quiet is left."""
         value = self._source.after_gap(n, among)
         if value:
-            steps = steps_of(among, value) if among else ()
-            self._keep(self._key, self._upcoming, value, n, steps)
+            door = self._door
+            steps = steps_of(among(), value)
+            # Here, since a call costs as much again and most of these are made at each other step.
+            door.picks.append(
+                (self._key, self._upcoming, value, n, door.clock.now, len(door.log), steps)
+            )
         self.quiet = self._source.gap()
         self._upcoming += 1 + self.quiet
         return value
@@ -67,10 +89,10 @@ class Stream:
 class Draws:
     """The values of one key, all alike, by position among its picks."""
 
-    __slots__ = ("_keep", "_key", "_position", "_source")
+    __slots__ = ("_door", "_key", "_position", "_source")
 
-    def __init__(self, key: str, source: Values, keep: Keep) -> None:
-        self._key, self._source, self._keep = key, source, keep
+    def __init__(self, key: str, source: Values, door: Choices) -> None:
+        self._key, self._source, self._door = key, source, door
         self._position = -1
 
     @property
@@ -89,7 +111,10 @@ class Draws:
     def _kept(self, value: int, n: int) -> int:
         self._position += 1
         if value:
-            self._keep(self._key, self._position, value, n, ())
+            door = self._door
+            door.picks.append(
+                (self._key, self._position, value, n, door.clock.now, len(door.log), ())
+            )
         return value
 
 
@@ -100,8 +125,7 @@ class Choices:
     request"``. Picks are kept by key and not in one list, so that a change in one task leaves what
     the others picked in place.
 
-    ``picks`` are those that were not 0, as they came. ``moment`` tells the virtual time in
-    microseconds and how many events there are.
+    ``picks`` are those that were not 0, as they came; ``clock`` and ``log`` tell when.
     """
 
     def __init__(self, source: Source) -> None:
@@ -109,20 +133,21 @@ class Choices:
         self._streams: dict[str, Stream] = {}
         self._draws: dict[str, Draws] = {}
         self.picks: list[Pick] = []
-        self.moment: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        self.clock: Clock = _Standstill()
+        self.log: Sized = ()
 
     def stream(self, key: str) -> Stream:
         """Return the deviations of ``key``, opened when it is asked for the first time."""
         stream = self._streams.get(key)
         if stream is None:
-            stream = self._streams[key] = Stream(key, self._source.deviations(key), self._keep)
+            stream = self._streams[key] = Stream(key, self._source.deviations(key), self)
         return stream
 
     def draws(self, key: str) -> Draws:
         """Return the values of ``key``, opened when it is asked for the first time."""
         draws = self._draws.get(key)
         if draws is None:
-            draws = self._draws[key] = Draws(key, self._source.values(key), self._keep)
+            draws = self._draws[key] = Draws(key, self._source.values(key), self)
         return draws
 
     def recorded(self) -> Recorded:
@@ -135,10 +160,6 @@ class Choices:
             each.made for key, each in self._streams.items() if not key.endswith(EACH_SECOND)
         )
         return deviations + sum(each.made for each in self._draws.values())
-
-    def _keep(self, key: str, position: int, value: int, n: int, steps: Steps) -> None:
-        at, event = self.moment()
-        self.picks.append((key, position, value, n, at, event, steps))
 
 
 def choice_of(pick: Pick) -> Choice:

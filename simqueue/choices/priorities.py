@@ -12,14 +12,12 @@ such delays can bring about. Faults and the values that a scenario draws are lef
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from simqueue.choices.sources import (
     DISASTER,
     MISHAP,
+    Among,
     Deviations,
     Generator,
-    Named,
     Seeded,
     Values,
 )
@@ -101,9 +99,10 @@ class _Obedient:
     def gap(self) -> int:
         return 0
 
-    def after_gap(self, n: int, among: Sequence[Named]) -> int:
+    def after_gap(self, n: int, among: Among) -> int:
         self._priorities.step(self._chain)
-        if len(among) > 1:
-            slowness = [self._priorities.slowness(key_of(each.name)) for each in among]
+        waiting = among()
+        if len(waiting) > 1:
+            slowness = [self._priorities.slowness(key_of(each.name)) for each in waiting]
             return slowness.index(min(slowness))
         return self._priorities.slowness(self._chain) * (n - 1) // SLOWEST

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from struct import Struct
 from typing import Protocol
@@ -55,14 +55,23 @@ class Named(Protocol):
         ...
 
 
+Among = Callable[[], Sequence[Named]]
+"""Tells who the options are, in their order, or whom alone a pick is about. It costs to ask."""
+
+
+def nobody() -> Sequence[Named]:
+    """Return none: the options are numbers."""
+    return ()
+
+
 Steps = tuple[str, ...]
 """Whose steps a pick is about: a task; or who goes first, its task, and the task it goes before."""
 
 
 def steps_of(among: Sequence[Named], value: int) -> Steps:
     """Return whose steps a pick among these is about."""
-    if len(among) == 1:
-        return (among[0].doing,)
+    if len(among) <= 1:
+        return tuple(each.doing for each in among)
     chosen = among[value]
     return chosen.name, chosen.doing, among[0].doing
 
@@ -86,10 +95,10 @@ class Deviations(Protocol):
         """Return how many calm picks come next."""
         ...
 
-    def after_gap(self, n: int, among: Sequence[Named]) -> int:
+    def after_gap(self, n: int, among: Among) -> int:
         """Return the pick that follows, one of ``0 .. n-1``.
 
-        ``among`` are the options where they are somebody, or whom alone it is about.
+        ``among`` tells the options where they are somebody, or whom alone it is about.
         """
         ...
 
@@ -160,7 +169,7 @@ class _RecordedDeviations:
         gap, self._position = position - self._position, position + 1
         return gap
 
-    def after_gap(self, n: int, among: Sequence[Named]) -> int:
+    def after_gap(self, n: int, among: Among) -> int:
         return min(self._value, n - 1)
 
 
@@ -240,12 +249,14 @@ class Generator:
 
     def below(self, n: int) -> int:
         """Return one of ``0 .. n-1``, for ``n`` up to 2**64."""
-        words = self._words
-        if not words:
-            self._block = block = blake2b(self._block).digest()
-            words.extend(_EIGHT_WORDS.unpack(block))
-        word: int = words.pop()
+        word: int = (self._words or self._refilled()).pop()
         return (word * n) >> 64
+
+    def _refilled(self) -> list[int]:
+        """Return the words, of which none was left."""
+        self._block = block = blake2b(self._block).digest()
+        self._words.extend(_EIGHT_WORDS.unpack(block))
+        return self._words
 
 
 class _RandomDeviations(Generator):
@@ -262,8 +273,10 @@ class _RandomDeviations(Generator):
             return 0 if self._widest else NEVER
         return self.below(self._widest)
 
-    def after_gap(self, n: int, among: Sequence[Named]) -> int:
-        return self._least + self.below(n - self._least)
+    def after_gap(self, n: int, among: Among) -> int:
+        # As ``below`` does it: most picks that are not calm are made here.
+        word: int = (self._words or self._refilled()).pop()
+        return self._least + ((word * (n - self._least)) >> 64)
 
 
 class _RandomValues(Generator):

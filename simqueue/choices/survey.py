@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from simqueue.choices.sources import EACH_SECOND, Deviations, Named, Source, Values
+from simqueue.choices.sources import EACH_SECOND, Among, Deviations, Source, Values
 
 Options = tuple[str, int, int]
 """A key, a position, and how many options there were."""
@@ -53,7 +51,7 @@ class _Surveyed:
     def gap(self) -> int:
         return 0
 
-    def after_gap(self, n: int, among: Sequence[Named]) -> int:
+    def after_gap(self, n: int, among: Among) -> int:
         self._survey.note(self._key, self._position, n)
         self._position += 1
         if self._quiet:

@@ -49,6 +49,10 @@ class Process:
     remains: list[Any] = field(default_factory=list)
     """Tasks of a killed process: kept, since collecting them would run their ``finally`` blocks."""
 
+    def alone(self) -> tuple[Process]:
+        """Return itself: whom a pick is about that is about nobody else."""
+        return (self,)
+
     @property
     def doing(self) -> str:
         """Name of the task that takes the next step."""

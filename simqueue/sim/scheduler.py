@@ -56,8 +56,8 @@ class Scheduler:
 
     __slots__ = (
         "_appointments", "_attention", "_cleaning", "_collect", "_counted", "_heap",
-        "_instant_began",
-        "_lags", "_sweep_due", "choices", "current", "limit", "now", "on_error", "on_exit",
+        "_instant_began", "_lags", "_line",
+        "_sweep_due", "choices", "current", "limit", "now", "on_error", "on_exit",
         "on_sweep", "processes", "runnable", "sequence", "steps", "steps_per_instant_max",
         "stopped",
     )  # fmt: skip
@@ -89,6 +89,8 @@ class Scheduler:
         self._appointments: list[_Appointment] = []
         self._counted = 0
         """Up to which step appointments have been told of steps."""
+        self._line: list[Process] = []
+        """Who was runnable at the last pick that was not 0, longest waiting first."""
         self._sweep_due = _US_BETWEEN_SWEEPS
         self.on_sweep: Callable[[], object] = lambda: None
         """Called about once in so much virtual time, while time moves at all."""
@@ -297,10 +299,13 @@ class Scheduler:
 
     def _choose(self, first: Process) -> Process:
         """Pick who goes next, ``first`` if that is 0."""
-        waiting = self.runnable
-        if len(waiting) > 2 or waiting[0] is not first:  # noqa: PLR2004  a pair is soon sorted
-            waiting = sorted(waiting, key=_waiting_since)
-        return waiting[first.order.deviate(len(waiting), waiting)]
+        which = first.order.pick(len(self.runnable), self._in_line)
+        return self._line[which] if which else first
+
+    def _in_line(self) -> list[Process]:
+        """Return who waits for a step, longest first. Most picks do without."""
+        self._line = sorted(self.runnable, key=_waiting_since)
+        return self._line
 
     def _block(self, process: Process) -> None:
         """Keep a process from running until its own time is the world's."""
@@ -346,7 +351,7 @@ class Scheduler:
         if idle and timer._context is not process.context:  # noqa: SLF001
             if process.lag.quiet:
                 process.lag.quiet -= 1
-            elif late := self._lags[process.lag.deviate(len(self._lags), (process,))]:
+            elif late := self._lags[process.lag.pick(len(self._lags), process.alone)]:
                 process.floor = self.now + late
                 self._block(process)
 

@@ -86,7 +86,7 @@ class World:
         )
         self.recorder = Recorder(self.scheduler)
         self.recorder.watch(self._remember, JobPicked)
-        self.choices.moment = self._moment
+        self.choices.clock, self.choices.log = self.scheduler, self.recorder.entries
         self.loop = SimulatedLoop(self.scheduler, self.choices, thread_us_max=config.hop_max // _US)
         self.loop.on_unhandled = on_unhandled(self.recorder, self.refused)
         self.loop.on_refused = self.refused
@@ -106,9 +106,6 @@ class World:
             injector=self.injector,
         )
         self.supervisor = self.scheduler.spawn("supervisor")
-
-    def _moment(self) -> tuple[int, int]:
-        return self.scheduler.now, len(self.recorder.entries)
 
     # --- who there is ---
 
