@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from simqueue.choices.sources import NEVER, Among, Deviations, Recording, Values, about, steps_of
+from simqueue.choices.sources import NEVER, Among, Deviations, Recording, Values, about
 from simqueue.model import events as e
 from simqueue.model.choice import Choice, actor_of, by_key, key_of, kind_of
 from simqueue.model.events import Entry
@@ -145,8 +145,8 @@ def _worker(actor: str, workers: Mapping[str, str]) -> str:
 
 def _value(choice: Choice, n: int, among: Among) -> int:
     """Return what the choice is among these options, 0 if it is none of them."""
-    options = among()
+    options = among.options()
     if len(options) > 1:
-        return next((i for i in range(1, n) if about(steps_of(options, i)) == choice.about), 0)
-    same = not options or about(steps_of(options, 0)) == choice.about
+        return next((i for i in range(1, n) if about(among.steps(i)) == choice.about), 0)
+    same = not options or about(among.steps(0)) == choice.about
     return min(choice.value, n - 1) if same else 0

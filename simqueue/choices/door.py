@@ -7,14 +7,13 @@ from typing import Protocol
 
 from simqueue.choices.sources import (
     EACH_SECOND,
+    NOBODY,
     Among,
     Deviations,
     Source,
     Steps,
     Values,
     about,
-    nobody,
-    steps_of,
 )
 from simqueue.model.choice import Choice, Recorded, by_key
 from simqueue.model.ids import Instant
@@ -60,23 +59,22 @@ class Stream:
         passed, self.quiet = self.quiet, 0
         return passed
 
-    def deviate(self, n: int, among: Among = nobody) -> int:
+    def deviate(self, n: int, among: Among = NOBODY) -> int:
         """Pick one of ``0 .. n-1`` where 0 is what a calm system does, and keep it.
 
-        ``among`` tells the options, where they are somebody, or whom alone it is about; it is
-        asked for each pick that is not 0.
+        ``among`` are the options, where they are somebody, or whom alone it is about.
         """
         if self.quiet:
             self.quiet -= 1
             return 0
         return self.pick(n, among)
 
-    def pick(self, n: int, among: Among = nobody) -> int:
+    def pick(self, n: int, among: Among = NOBODY) -> int:
         """Do as ``deviate``, for who has seen that no quiet is left."""
         value = self._source.after_gap(n, among)
         if value:
             door = self._door
-            steps = steps_of(among(), value)
+            steps = among.steps(value)
             # Here, since a call costs as much again and most of these are made at each other step.
             door.picks.append(
                 (self._key, self._upcoming, value, n, door.clock.now, len(door.log), steps)

@@ -101,7 +101,7 @@ class _Obedient:
 
     def after_gap(self, n: int, among: Among) -> int:
         self._priorities.step(self._chain)
-        waiting = among()
+        waiting = among.options()
         if len(waiting) > 1:
             slowness = [self._priorities.slowness(key_of(each.name)) for each in waiting]
             return slowness.index(min(slowness))

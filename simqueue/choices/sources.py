@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from struct import Struct
 from typing import Protocol
@@ -49,31 +49,33 @@ class Named(Protocol):
         """The name, which is no other's."""
         ...
 
-    @property
-    def doing(self) -> str:
-        """The task that takes the next step."""
-        ...
-
-
-Among = Callable[[], Sequence[Named]]
-"""Tells who the options are, in their order, or whom alone a pick is about. It costs to ask."""
-
-
-def nobody() -> Sequence[Named]:
-    """Return none: the options are numbers."""
-    return ()
-
 
 Steps = tuple[str, ...]
 """Whose steps a pick is about: a task; or who goes first, its task, and the task it goes before."""
 
 
-def steps_of(among: Sequence[Named], value: int) -> Steps:
-    """Return whose steps a pick among these is about."""
-    if len(among) <= 1:
-        return tuple(each.doing for each in among)
-    chosen = among[value]
-    return chosen.name, chosen.doing, among[0].doing
+class Among(Protocol):
+    """Those whom a pick is among, or about alone. They are only asked where it matters."""
+
+    def options(self) -> Sequence[Named]:
+        """Return who they are: in the order of the options, if there are several."""
+        ...
+
+    def steps(self, value: int) -> Steps:
+        """Return whose steps a pick of ``value`` is about."""
+        ...
+
+
+class _Nobody:
+    def options(self) -> Sequence[Named]:
+        return ()
+
+    def steps(self, value: int) -> Steps:
+        return ()
+
+
+NOBODY = _Nobody()
+"""For a pick whose options are numbers."""
 
 
 def about(steps: Steps) -> str:
@@ -98,7 +100,7 @@ class Deviations(Protocol):
     def after_gap(self, n: int, among: Among) -> int:
         """Return the pick that follows, one of ``0 .. n-1``.
 
-        ``among`` tells the options where they are somebody, or whom alone it is about.
+        ``among`` are the options where they are somebody, or whom alone it is about.
         """
         ...
 

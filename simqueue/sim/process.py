@@ -49,9 +49,13 @@ class Process:
     remains: list[Any] = field(default_factory=list)
     """Tasks of a killed process: kept, since collecting them would run their ``finally`` blocks."""
 
-    def alone(self) -> tuple[Process]:
-        """Return itself: whom a pick is about that is about nobody else."""
+    def options(self) -> tuple[Process]:
+        """Return itself: a pick may be about nobody else."""
         return (self,)
+
+    def steps(self, value: int) -> tuple[str]:
+        """Return its task."""
+        return (self.doing,)
 
     @property
     def doing(self) -> str:
@@ -59,8 +63,10 @@ class Process:
         if not self.ready:
             return ""
         handle = self.ready[0]
-        # Most steps are tasks' own, and this is asked for at each pick of who goes first.
-        task = getattr(handle._callback, "__self__", None)  # noqa: SLF001  as the scheduler reads it
+        try:  # Most steps are tasks' own, and this is asked for at most picks of who goes first.
+            task = handle._callback.__self__  # type: ignore[attr-defined]  # noqa: SLF001
+        except AttributeError:
+            return handle.task
         return task.get_name() if isinstance(task, asyncio.Task) else handle.task
 
     @property

@@ -46,6 +46,27 @@ class _Appointment:
     callback: Callable[[], object]
 
 
+class _Line:
+    """Who is runnable, longest waiting first, as it was when it was asked for last."""
+
+    __slots__ = ("_runnable", "order")
+
+    def __init__(self, runnable: list[Process]) -> None:
+        self._runnable = runnable
+        self.order: list[Process] = []
+
+    def options(self) -> list[Process]:
+        """Return them."""
+        self.order = sorted(self._runnable, key=_waiting_since)
+        return self.order
+
+    def steps(self, value: int) -> tuple[str, str, str]:
+        """Return who goes first, its task, and the task it goes before."""
+        line = self.options()
+        chosen = line[value]
+        return chosen.name, chosen.doing, line[0].doing
+
+
 class Scheduler:
     """Ready queues, timers and the one virtual clock.
 
@@ -89,8 +110,7 @@ class Scheduler:
         self._appointments: list[_Appointment] = []
         self._counted = 0
         """Up to which step appointments have been told of steps."""
-        self._line: list[Process] = []
-        """Who was runnable at the last pick that was not 0, longest waiting first."""
+        self._line = _Line(self.runnable)
         self._sweep_due = _US_BETWEEN_SWEEPS
         self.on_sweep: Callable[[], object] = lambda: None
         """Called about once in so much virtual time, while time moves at all."""
@@ -299,13 +319,8 @@ class Scheduler:
 
     def _choose(self, first: Process) -> Process:
         """Pick who goes next, ``first`` if that is 0."""
-        which = first.order.pick(len(self.runnable), self._in_line)
-        return self._line[which] if which else first
-
-    def _in_line(self) -> list[Process]:
-        """Return who waits for a step, longest first. Most picks do without."""
-        self._line = sorted(self.runnable, key=_waiting_since)
-        return self._line
+        which = first.order.pick(len(self.runnable), self._line)
+        return self._line.order[which] if which else first
 
     def _block(self, process: Process) -> None:
         """Keep a process from running until its own time is the world's."""
@@ -351,7 +366,7 @@ class Scheduler:
         if idle and timer._context is not process.context:  # noqa: SLF001
             if process.lag.quiet:
                 process.lag.quiet -= 1
-            elif late := self._lags[process.lag.pick(len(self._lags), process.alone)]:
+            elif late := self._lags[process.lag.pick(len(self._lags), process)]:
                 process.floor = self.now + late
                 self._block(process)
 

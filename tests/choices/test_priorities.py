@@ -22,7 +22,18 @@ KEYS = (
 
 class Process:
     def __init__(self, name):
-        self.name, self.doing = name, ""
+        self.name = name
+
+
+class Line:
+    def __init__(self, waiting):
+        self.waiting = waiting
+
+    def options(self):
+        return self.waiting
+
+    def steps(self, value):
+        return ()
 
 
 def picks(seed, depth, asks, k=None):
@@ -90,14 +101,14 @@ def test_a_run_shorter_than_there_are_orderings_loses_all_it_has():
 def test_who_goes_first_is_the_process_of_the_highest_priority(seed):
     waiting = [Process("a"), Process("b"), Process("c")]
     source = Priorities(seed, 1, 100)
-    first = Choices(source).stream("a order").deviate(3, lambda: waiting)
+    first = Choices(source).stream("a order").deviate(3, Line(waiting))
     slowness = [source.slowness(each.name) for each in waiting]
     assert slowness[first] == min(slowness)
 
 
 def test_who_alone_a_pick_is_about_is_as_slow_as_their_priority():
     source = Priorities(4, 1, 100)
-    picked = Choices(source).stream("a lag").deviate(RUNGS, lambda: [Process("a")])
+    picked = Choices(source).stream("a lag").deviate(RUNGS, Line([Process("a")]))
     assert picked == source.slowness("a")
     assert source.slowness("a") > 0
 
