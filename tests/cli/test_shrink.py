@@ -152,10 +152,13 @@ def test_progress_is_shown_on_a_terminal_alone(call, trace_file, monkeypatch):
             from simqueue.search.shrink import shrink_further
 
             shrink_further(trace_file, on_progress=show, budget_runs=3)
+        terminal.write("the end\n")
         terminal.flush()
-        shown = screen.read(65536).decode()
-    assert "3/400" in shown
-    assert "deviations left" in shown
+        shown = b""
+        while b"the end" not in shown:  # a terminal passes on what it is given in pieces
+            shown += screen.read(65536)
+    assert b"3/400" in shown
+    assert b"deviations left" in shown
 
 
 def test_the_small_trace_is_a_whole_document(call, trace_file):
