@@ -2,19 +2,19 @@ import msgspec
 
 from simqueue.model import events as e
 from simqueue.model.events import Entry
-from simqueue.report.account import render_account, render_doings
+from simqueue.report.account import render_account
 from simqueue.report.course import Course
+from simqueue.report.doings import render_doings
 from simqueue.report.involved import Involved, involved_in
 from simqueue.report.story import render_story
 
 GREEN, BLUE = "g" * 36, "b" * 36
-SECOND = 1_000_000
 NOT_EXECUTED = "which is not executed when the run ends"
 
 
 def judged(trace, *events, message="it broke", **about):
     """A run that an invariant has failed, after these entries."""
-    broken = Entry(9 * SECOND, "world", e.InvariantBroken("single-runner", message, "", **about))
+    broken = Entry(9_000_000, "world", e.InvariantBroken("single-runner", message, "", **about))
     failure = msgspec.structs.replace(
         trace.outcome.failure,
         kind="invariant",
@@ -108,7 +108,7 @@ def test_what_befell_its_workers_is_told_and_what_befell_others_is_not(trace):
     events = (
         *started("ada", "bob"),
         Entry(1, "ada", e.JobPicked(1, GREEN)),
-        Entry(2, "ada", e.WorkerPaused(40 * SECOND)),
+        Entry(2, "ada", e.WorkerPaused(40_000_000)),
         Entry(3, "bob", e.WorkerStopping()),
         Entry(4, "server", e.ServerRestarted()),
         Entry(5, "ada", e.LogLine("app", "info", "hello")),
@@ -123,21 +123,21 @@ def test_what_befell_its_workers_is_told_and_what_befell_others_is_not(trace):
 
 
 def test_heartbeats_are_counted_and_the_last_one_is_dated(trace):
-    beats = [Entry(at * SECOND, "ada", e.JobsBeat((1, 2))) for at in range(3)]
+    beats = [Entry(at * 1_000_000, "ada", e.JobsBeat((1, 2))) for at in range(3)]
     told = account(judged(trace, *beats, job_ids=(1,)))
     assert told[1] == "           ... 3 heartbeats, the last at +2.000000s"
 
 
 def test_the_failure_is_named_and_not_told_twice(trace):
     told = account(judged(trace, job_ids=(1,), message="something long"))
-    assert told[-1].endswith("world breaks single-runner")
+    assert told[-1] == "      #0    +9.000000s  >> single-runner is broken"
 
 
 def test_a_long_account_begins_with_how_much_is_left_out(trace):
     raised = [Entry(at, "ada", e.HandlerRaised("m", f"E{at}", job_id=1)) for at in range(40)]
     told = account(judged(trace, *raised, job_ids=(1,)))
-    assert told[1] == "           ... 11 earlier lines"
-    assert len(told) == 32
+    assert told[1] == "           ... 10 earlier lines"
+    assert len(told) == 33
 
 
 # --- what a statement's sender did not know ---
@@ -210,3 +210,86 @@ def test_a_story_says_what_was_expected_and_tells_no_tail(trace):
     story = render_story(judged(trace, Entry(1, "ada", e.JobPicked(1, GREEN)), job_ids=(1,)))
     assert "Expected: a job runs once\nFailed: single-runner: it broke\n" in story
     assert "The last that happened" not in story
+
+
+# --- silence ---
+
+
+def taken_over(trace, *before):
+    picked = Entry(1_000_000, "ada", e.JobPicked(3, GREEN))
+    stale = Entry(40_000_000, "bob", e.JobPicked(3, BLUE, previous=GREEN, stale=True))
+    return account(judged(trace, *started("ada", "bob"), picked, *before, stale, job_ids=(3,)))
+
+
+def test_a_takeover_says_when_the_heart_last_beat(trace):
+    beat = Entry(20_500_000, "ada", e.JobsBeat((3, 4)))
+    other = Entry(30_000_000, "ada", e.JobsBeat((4,)))
+    told = taken_over(trace, beat, other)[-2]
+    assert told.endswith(f"from manager {GREEN} (its last heartbeat is #3, 19.5 s before)")
+
+
+def test_a_takeover_says_that_it_never_did_and_whether_a_beat_is_under_way(trace):
+    assert taken_over(trace)[-2].endswith("(no heartbeat since it was picked, 39 s before)")
+    sent = Entry(9_000_000, "ada", e.StatementSent(7, "ada-1", "update_heartbeat"))
+    assert taken_over(trace, sent)[-2].endswith(
+        "39 s before; the one sent at +9.000000s is not executed yet)"
+    )
+
+
+# --- lives, settings, loops ---
+
+
+def test_restarts_of_processes_that_had_nothing_in_hand_are_left_out(trace):
+    restart = [e.WorkerStopping(), e.WorkerExited(), e.WorkerStarted(2)]
+    lives = [Entry(at, "ada", each) for at, each in enumerate(restart)]
+    picked = Entry(5, "ada", e.JobPicked(3, GREEN))
+    told = account(judged(trace, *started("ada"), *lives, picked, job_ids=(3,)))
+    assert "told to stop" not in "\n".join(told)
+    told = account(judged(trace, *started("ada"), picked, *lives, picked, job_ids=(3,)))
+    assert "told to stop" in "\n".join(told)
+
+
+def test_settings_are_told_of_workers_that_are_alike_together(trace):
+    ready = e.WorkerReady(GREEN, (("pay", 2), ("mail", 0)), heartbeat_timeout=5_000_000)
+    drain = e.WorkerReady(BLUE, (), drain=True, tasks_max=4, pooled=True)
+    events = (
+        *started("ada", "bob", "eve"),
+        *(Entry(0, name, ready) for name in ("ada", "bob", "ada")),
+        Entry(0, "eve", drain),
+    )
+    told = account(judged(trace, *events, job_ids=(3,), message="ada, bob, eve"))
+    assert told[1].strip() == (
+        "(ada and bob: heartbeat_timeout 5 s, dequeue_timeout 30 s, one connection, "
+        "concurrency_limit of pay 2)"
+    )
+    assert told[2].strip() == (
+        "(eve: heartbeat_timeout 30 s, dequeue_timeout 30 s, a pool of connections, drain mode, "
+        "max_concurrent_tasks 4)"
+    )
+
+
+def test_a_blocked_loop_is_blamed_on_its_handler_and_told_once(trace):
+    handlers = [Entry(0, "ada", e.HandlerStarted("zip", job_id=job)) for job in (7, 8)]
+    blocks = [Entry(at, "ada", e.LoopBlocked(1_000_000), cause=at) for at in (1, 2)]
+    told = account(judged(trace, *started("ada"), *handlers, *blocks, message="ada of job 9"))
+    assert told[1] == (
+        "      #3    +0.000001s  ada blocks its loop for 1 s in job 7 (zip), "
+        "and so 1 more times until +0.000002s"
+    )
+
+
+def test_what_a_question_was_answered_is_told(trace):
+    def asked(name, answer):
+        events = (
+            *started("ada"),
+            *statement(1, "ada", name, 100, 200),
+            Entry(300, "ada", e.StatementReplied(1, answer)),
+        )
+        told = judged(trace, *events, message="ada of job 9")
+        return render_doings(Course(told.events), involved_in(told)).rpartition(": ")[2]
+
+    assert asked("queued_work", 0) == "none"
+    assert asked("eligible_queued_work", 1) == "one or more"
+    assert asked("queued_work", 7) == "7"
+    assert asked("next_deferred_eta", None) == "none"
+    assert asked("next_deferred_eta", 2_500_000) == "one is due in 2.5 s"
