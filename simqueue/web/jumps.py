@@ -47,20 +47,25 @@ class Jumps:
         subject = self._shown(page) or self._about(number)
         if subject is None:
             return None
-        return _around(f"{subject[0]} {subject[1]}", self._of[subject], number)
+        return _around(f"{subject[0]} {subject[1]}", self._of.get(subject, ()), number)
 
     def _shown(self, page: str) -> Subject | None:
         before, _, number = page.rpartition("/")
         subject = "job", int(number) if number.isdecimal() and len(number) < 20 else -1  # noqa: PLR2004
         return subject if before == "/jobs" and subject in self._of else None
 
-    def _about(self, number: int) -> Subject | None:
-        entry = self._course.entries[number]
-        passage = self._course.passage_of(entry)
-        subjects = subjects_of(entry.event) & self._of.keys()
-        if passage is not None and not subjects:
-            subjects = subjects_of_statement(passage)
-        return min(subjects, default=None)
+    def _about(self, number: int | None) -> Subject | None:
+        """Return what an event is about, or what led to it is."""
+        while number is not None:
+            entry = self._course.entries[number]
+            passage = self._course.passage_of(entry)
+            subjects = subjects_of(entry.event)
+            if passage is not None and not subjects:
+                subjects = subjects_of_statement(passage)
+            if subjects:
+                return min(subjects)
+            number = entry.cause
+        return None
 
 
 def failure_of(trace: Trace) -> int | None:

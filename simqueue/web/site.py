@@ -8,7 +8,7 @@ import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 import time_machine
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _AT = re.compile(r"/at/(\d{1,18})(/.*)?")
 _EVENT = re.compile(r"/event/(\d{1,18})")
-_PAGE = re.compile(r"/[^\s\\]*")
+_PAGE = re.compile(r"/[!-~]*")
 _FILES = {"/bar.js": "text/javascript", "/bar.css": "text/css"}
 _READING = ("GET", "HEAD")
 _HTML = "text/html; charset=utf-8"
@@ -129,7 +129,7 @@ class Site:
             return await _collect(self._dashboard, within, receive)
         answer = await self._then(number, within, receive)
         if answer.headers.get("content-type", "").startswith("text/html"):
-            answer.body = self._bar.insert(answer.body, number, page, query)
+            answer.body = self._bar.insert(answer.body, number, quote(page), query)
         return answer
 
     async def _then(self, number: int, scope: Scope, receive: Receive) -> Answer:
