@@ -16,6 +16,7 @@
 ``audit``     a seed under other circumstances
 ``reading``   what needs no run: a trace's story, two traces' difference, the table of entropy
 ``serve``     a trace in PgQueuer's own dashboard
+``export``    a trace for other people's viewers
 ``live``      events on the terminal while they happen
 ``options``   what several commands take
 """

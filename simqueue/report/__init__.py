@@ -12,4 +12,5 @@
 ``meanwhile``   what went on between two instants
 ``tables``      rows of tables, as text
 ``difference``  where two runs part
+``export``      traces as other programs take them
 """
