@@ -271,6 +271,7 @@ class _Spans:
         number, entry = handling.began
         noun, numbered = handling.subject
         row = handling.row
+        parent = self._parent(entry) if row is None else self._id(f"row {row.began[0]}")
         attributes: dict[str, _Value] = {
             "simqueue.event": number,
             f"simqueue.{noun}.id": numbered,
@@ -300,7 +301,7 @@ class _Spans:
         self._add(
             handling.worker, f"handling {number}", f"process {handling.entrypoint}",
             _CONSUMER if noun == "job" else _INTERNAL, (entry.at, handling.end),
-            parent=self._parent(entry) if row is None else self._id(f"row {row.began[0]}"), attributes=attributes,
+            parent=parent, attributes=attributes,
             events=events, links=list(self._links(handling)), settled=handling.ending == "done",
             error=_error(handling.ending, handling.error, "its process was killed"),
         )  # fmt: skip

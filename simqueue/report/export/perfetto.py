@@ -9,7 +9,7 @@ import msgspec
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
-from simqueue.report.course import Numbered, Passage
+from simqueue.report.course import Numbered
 from simqueue.report.export.reading import Asked, Handling, Message, Reading
 from simqueue.report.export.stays import Row
 from simqueue.report.export.tracks import Arrow, Count, Mark, Record, Sheet, Slice, Strand
@@ -118,10 +118,8 @@ class _Drawing:
             "event": passage.sent[0], "statement": passage.number, "name": passage.name,
             "result": passage.result, "ended": asked.ending,
         }  # fmt: skip
-        stations = _stations(passage)
-        end = max(asked.end, stations[-1])
-        slice_ = Slice(passage.worker, passage.connection, sent, end, name, "statement", args)
-        slice_.parts = _parts(passage, asked, stations)
+        slice_ = Slice(passage.worker, passage.connection, sent, asked.end, name, "statement", args)
+        slice_.parts = _parts(asked)
         self._add(slice_)
         if passage.executed is None:
             return
@@ -137,8 +135,6 @@ class _Drawing:
         if passage.replied is not None:
             slice_.end = max(slice_.end, served.end)
             points.append((slice_, max(points[-1][1], slice_.end - 1)))
-        else:
-            slice_.end = max(slice_.end, sent + 1)
         self.sheet.arrows.append(Arrow(name, points))
 
     def _handling(self, handling: Handling) -> None:
@@ -173,8 +169,7 @@ class _Drawing:
         noun, number = row.subject
         args = {"event": row.began[0], "ended": row.ending}
         name = f"{noun} {number} ({row.entrypoint})"
-        key = f"{noun} {number}/{row.life}"
-        strand = Strand(_TABLES, noun, key, row.began[1].at, row.end, name, args)
+        strand = Strand(_TABLES, noun, row.began[1].at, row.end, name, args)
         for stay in row.stays:
             at, begun = stay.began[1].at, {"event": stay.began[0], "by": stay.began[1].worker}
             strand.parts.append((at, stay.end, stay.status, begun))
@@ -207,17 +202,13 @@ def _processes(reading: Reading) -> Iterator[str]:
     yield from (entry.worker for entry in reading.trace.events)
 
 
-def _stations(passage: Passage) -> list[int]:
-    """Return when a statement was sent, executed, committed and answered, as far as it came."""
-    stations = (passage.sent, passage.executed, passage.ended, passage.replied)
-    return [station[1].at for station in stations if station is not None]
-
-
-def _parts(passage: Passage, asked: Asked, stations: list[int]) -> list[tuple[int, int, str]]:
+def _parts(asked: Asked) -> list[tuple[int, int, str]]:
     """Return a statement's hops, those that took time; the last may have led nowhere."""
-    names = ("to the server", "in the server", "to the client")
-    ends = (
-        [*stations[1:], max(asked.end, stations[-1])] if passage.replied is None else stations[1:]
-    )
-    hops = zip(stations, ends, names, strict=False)
+    passage, names = asked.passage, ("to the server", "in the server", "to the client")
+    if passage.executed is None and passage.replied is not None:
+        return []  # the log says no more of it
+    stations = (passage.sent, passage.executed, passage.ended, passage.replied)
+    known = [min(station[1].at, asked.end) for station in stations if station is not None]
+    ends = [*known[1:], asked.end]
+    hops = zip(known, ends, names, strict=False)
     return [(start, end, name) for start, end, name in hops if end > start]

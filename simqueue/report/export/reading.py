@@ -144,6 +144,8 @@ class Reading:
         number, entry = numbered
         noun = "schedule" if event.job_id is None else "job"
         subject = noun, event.schedule_id or 0 if event.job_id is None else event.job_id
+        row, before = self.stays.latest.get(subject), self._handled.get(subject)
+        again = noun == "job" and before is not None and before.row is row
         picked = None if entry.cause is None else self.trace.events[entry.cause].event
         handling = Handling(
             worker=entry.worker,
@@ -151,9 +153,9 @@ class Reading:
             subject=subject,
             began=numbered,
             end=self.end,
-            row=self.stays.latest.get(subject),
+            row=row,
             manager=picked.manager if isinstance(picked, e.JobPicked) else None,
-            repeats=self._handled.get(subject) if noun == "job" else None,
+            repeats=before if again else None,
         )
         self._running[number] = self._handled[subject] = handling
         self.handlings.append(handling)

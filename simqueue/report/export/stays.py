@@ -26,11 +26,10 @@ class Row:
     """A job or a schedule, from its insertion on.
 
     ``final`` is the status with which it left its table, None if it is there, or if the table was
-    emptied and it is ``gone``. ``life`` counts rows of the same number.
+    emptied and it is ``gone``.
     """
 
     subject: Subject
-    life: int
     entrypoint: str
     began: Numbered
     end: Instant
@@ -45,7 +44,7 @@ class Row:
 
 
 class Stays:
-    """The rows of a run in the order of their insertion; what stands at its ``end`` ends with it."""
+    """The rows of a run as they came; what stands at its ``end`` ends with it."""
 
     def __init__(self, end: Instant) -> None:
         self._end = end
@@ -100,8 +99,7 @@ class Stays:
                         self._empty(noun, at)
 
     def _insert(self, subject: Subject, entrypoint: str, numbered: Numbered) -> None:
-        before = self.latest.get(subject)
-        row = Row(subject, 1 + (before.life if before else 0), entrypoint, numbered, self._end)
+        row = Row(subject, entrypoint, numbered, self._end)
         row.stays.append(Stay("queued", numbered, self._end))
         self._standing[subject] = self.latest[subject] = row
         self.rows.append(row)

@@ -61,7 +61,6 @@ class Strand:
 
     process: str
     category: str
-    key: str
     start: int
     end: int
     name: str
@@ -119,8 +118,8 @@ class Sheet:
             self._rows.setdefault((mark.process, mark.track), [])
 
     def _tids(self) -> Iterator[tuple[tuple[str, str, int], int]]:
+        tid = len(self._pids)  # those of main threads are their processes' own
         for process in self._pids:
-            tid = 0
             for (name, track), rows in self._rows.items():
                 for row in range(max(1, len(rows)) if name == process else 0):
                     tid += 1
@@ -132,7 +131,7 @@ class Sheet:
 
     def _names(self, tids: dict[tuple[str, str, int], int]) -> Iterator[Record]:
         for process, pid in self._pids.items():
-            place = {"ph": "M", "pid": pid, "tid": 0}
+            place = {"ph": "M", "pid": pid, "tid": pid}
             yield {**place, "name": "process_name", "args": {"name": process}}
             yield {**place, "name": "process_sort_index", "args": {"sort_index": pid}}
         for (process, track, row), tid in tids.items():
@@ -164,13 +163,9 @@ class Sheet:
                 }  # fmt: skip
 
     def _strands(self) -> Iterator[Record]:
-        for each in self.strands:
-            place = {
-                "cat": each.category,
-                "id": each.key,
-                "pid": self._pids[each.process],
-                "tid": 0,
-            }
+        for number, each in enumerate(self.strands, start=1):
+            pid = self._pids[each.process]
+            place = {"cat": each.category, "id": hex(number), "pid": pid, "tid": pid}
             yield {"ph": "b", **place, "ts": each.start, "name": each.name, "args": each.args}
             for start, end, name, args in each.parts:
                 yield {"ph": "b", **place, "ts": start, "name": name, "args": args}
@@ -187,5 +182,12 @@ class Sheet:
 
     def _counts(self) -> Iterator[Record]:
         for count in self.counts:
-            place = {"ph": "C", "pid": self._pids[count.process], "tid": 0}
-            yield {**place, "ts": count.at, "name": count.name, "args": count.values}
+            pid = self._pids[count.process]
+            yield {
+                "ph": "C",
+                "pid": pid,
+                "tid": pid,
+                "ts": count.at,
+                "name": count.name,
+                "args": count.values,
+            }
