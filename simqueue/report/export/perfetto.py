@@ -17,11 +17,11 @@ from simqueue.report.words import called, statement_words, words
 
 _RUN, _SERVER, _TABLES = "run", "server", "jobs and schedules"
 _EVENTS, _HANDLERS, _HEARD, _PROCESS = "events", "handlers", "notifications", "process"
-_OF_ALL = (e.FaultStruck, e.Healed, e.InvariantBroken, e.ServerCrashed, e.ServerRestarted)
+_FAULTS, _VERDICTS = "faults", "verdicts"
+_STRUCK = (e.FaultStruck, e.Healed, e.ServerCrashed, e.ServerRestarted)
 _MARKED = (
     e.WorkerReady, e.WorkerStopping, e.WorkerExited, e.WorkerCrashed, e.WorkerResumed, e.ClockSet,
     e.TasksLeaked, e.ErrorIgnored, e.TaskFailed, e.ConnectionLost, e.ConnectionRefused, e.LogLine,
-    e.Reached,
 )  # fmt: skip
 
 
@@ -61,7 +61,7 @@ class _Drawing:
     def __init__(self, reading: Reading) -> None:
         self.reading, self.course = reading, reading.course
         self.sheet = Sheet(list(_processes(reading)))
-        self.sheet.name(_RUN, _EVENTS)
+        self.sheet.name(_RUN, _VERDICTS, _FAULTS)
         for life in reading.lives:
             self.sheet.name(life.worker, _PROCESS, _HANDLERS)
         self._served: dict[int, Slice] = {}
@@ -179,12 +179,14 @@ class _Drawing:
         number, entry = numbered
         said = f"{called(entry.worker)} {self.course.plain(words(entry.event))}"
         kind = str(entry.event.__struct_config__.tag)
-        if isinstance(entry.event, _OF_ALL):
-            mark = Mark(_RUN, _EVENTS, entry.at, said, kind, {"event": number}, everywhere=True)
-            self.sheet.marks.append(mark)
-        elif isinstance(entry.event, _MARKED):
-            where = entry.worker, _EVENTS
-            self.sheet.marks.append(Mark(*where, entry.at, said, kind, {"event": number}))
+        where = entry.worker, _EVENTS
+        if isinstance(entry.event, (e.InvariantBroken, e.Reached)):
+            where = _RUN, _VERDICTS
+        elif isinstance(entry.event, _STRUCK):
+            where = _RUN, _FAULTS
+        elif not isinstance(entry.event, _MARKED):
+            return
+        self.sheet.marks.append(Mark(*where, entry.at, said, kind, {"event": number}))
 
     def _verdict(self) -> None:
         failure = self.reading.trace.outcome.failure
@@ -192,9 +194,7 @@ class _Drawing:
             said = f"FAILED: {failure.kind}: {failure.message}"
             args = {"where": failure.where, "signature": failure.signature}
             end = self.reading.end
-            self.sheet.marks.append(
-                Mark(_RUN, _EVENTS, end, said, "failure", args, everywhere=True)
-            )
+            self.sheet.marks.append(Mark(_RUN, _VERDICTS, end, said, "failure", args))
 
 
 def _processes(reading: Reading) -> Iterator[str]:

@@ -44,7 +44,7 @@ class Arrow:
 
 @dataclass(slots=True)
 class Mark:
-    """A moment: on its track, or, being ``everywhere``, across all of them."""
+    """A moment."""
 
     process: str
     track: str
@@ -52,7 +52,6 @@ class Mark:
     name: str
     category: str
     args: Record
-    everywhere: bool = False
 
 
 @dataclass(slots=True)
@@ -177,7 +176,7 @@ class Sheet:
             yield {
                 "ph": "i", "pid": self._pids[mark.process],
                 "tid": tids[mark.process, mark.track, 0], "ts": mark.at, "name": mark.name,
-                "cat": mark.category, "s": "g" if mark.everywhere else "t", "args": mark.args,
+                "cat": mark.category, "s": "t", "args": mark.args,
             }  # fmt: skip
 
     def _counts(self) -> Iterator[Record]:

@@ -36,7 +36,7 @@ class Checked:
         self._check_slices()
         self._check_strands()
         self._check_arrows()
-        assert all(record["s"] in {"g", "t"} for record in self.of("i"))
+        assert all(record["s"] == "t" for record in self.of("i"))
 
     def of(self, *phases):
         return [record for record in self.records if record["ph"] in phases]
@@ -215,13 +215,13 @@ def test_arrows_lead_from_a_statement_to_its_commit_and_its_reply(checked, playe
     assert picks < from_server <= picks + told
 
 
-def test_faults_and_the_verdict_are_marks_across_everything(checked, played):
-    marks = [record for record in checked.of("i") if record["s"] == "g"]
-    failed = [record for record in marks if record["name"].startswith("FAILED: ")]
-    assert len(failed) == (0 if played.outcome.passed else 1)
-    kinds = Counter(record["cat"] for record in marks)
-    assert kinds["fault_struck"] == count(played, e.FaultStruck)
-    assert kinds["server_crashed"] == count(played, e.ServerCrashed)
+def test_faults_and_verdicts_have_tracks_of_the_run(checked, played):
+    marks = [record for record in checked.of("i") if checked.processes[record["pid"]] == "run"]
+    kinds = Counter((checked.tracks[x["pid"], x["tid"]], x["cat"]) for x in marks)
+    assert kinds["verdicts", "failure"] == (0 if played.outcome.passed else 1)
+    assert kinds["verdicts", "invariant_broken"] == count(played, e.InvariantBroken)
+    assert kinds["faults", "fault_struck"] == count(played, e.FaultStruck)
+    assert kinds["faults", "server_crashed"] == count(played, e.ServerCrashed)
 
 
 def test_processes_are_those_of_the_run(checked, played):
