@@ -42,7 +42,8 @@ def address(recorded, tmp_path_factory):
     path = tmp_path_factory.mktemp("traces") / "shop.json"
     recorded.save(path)
     command = [sys.executable, "-m", "simqueue", "serve", str(path)]
-    environment = {**os.environ, "PYTHONPATH": ROOT}
+    path_of = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), ROOT]))
+    environment = {**os.environ, "PYTHONPATH": path_of}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         yield re.match(r"http://[^/]*", process.stdout.readline())[0]
         process.kill()

@@ -95,7 +95,8 @@ class Served:
     """``simqueue serve`` in a process of its own."""
 
     def __init__(self, *arguments):
-        environment = {**os.environ, "PYTHONPATH": ROOT}
+        path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), ROOT]))
+        environment = {**os.environ, "PYTHONPATH": path}
         command = [sys.executable, "-m", "simqueue", "serve", *arguments]
         self.process = subprocess.Popen(
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

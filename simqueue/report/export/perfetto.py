@@ -118,16 +118,16 @@ class _Drawing:
             "event": passage.sent[0], "statement": passage.number, "name": passage.name,
             "result": passage.result, "ended": asked.ending,
         }  # fmt: skip
-        slice_ = Slice(passage.worker, passage.connection, sent, asked.end, name, "statement", args)
+        over, end = f"connection {passage.connection}", asked.end
+        slice_ = Slice(passage.worker, over, sent, end, name, "statement", args)
         slice_.parts = _parts(asked)
         self._add(slice_)
         if passage.executed is None:
             return
         executed = passage.executed[1].at
         ended = self.reading.end if passage.ended is None else passage.ended[1].at
-        where = f"connection {passage.connection}"
         said = {**args, "event": passage.executed[0]}
-        served = self._add(Slice(_SERVER, where, executed, ended, name, "statement", said))
+        served = self._add(Slice(_SERVER, over, executed, ended, name, "statement", said))
         self._served[passage.number] = served
         points: list[tuple[Slice, int]] = [(slice_, sent), (served, executed)]
         if served.end - 1 > executed:

@@ -164,7 +164,8 @@ class Sheet:
     def _strands(self) -> Iterator[Record]:
         for number, each in enumerate(self.strands, start=1):
             pid = self._pids[each.process]
-            place = {"cat": each.category, "id": hex(number), "pid": pid, "tid": pid}
+            local = {"local": hex(number)}  # or it would be shown apart from its process
+            place = {"cat": each.category, "id2": local, "pid": pid, "tid": pid}
             yield {"ph": "b", **place, "ts": each.start, "name": each.name, "args": each.args}
             for start, end, name, args in each.parts:
                 yield {"ph": "b", **place, "ts": start, "name": name, "args": args}

@@ -11,8 +11,8 @@ PHASES = {
     "X": {"pid", "tid", "ts", "dur", "name", "cat", "args"},
     "i": {"pid", "tid", "ts", "name", "cat", "s", "args"},
     "C": {"pid", "tid", "ts", "name", "args"},
-    "b": {"pid", "tid", "ts", "name", "cat", "id", "args"},
-    "e": {"pid", "tid", "ts", "name", "cat", "id"},
+    "b": {"pid", "tid", "ts", "name", "cat", "id2", "args"},
+    "e": {"pid", "tid", "ts", "name", "cat", "id2"},
     "s": {"pid", "tid", "ts", "name", "cat", "id"},
     "t": {"pid", "tid", "ts", "name", "cat", "id", "bp"},
     "f": {"pid", "tid", "ts", "name", "cat", "id", "bp"},
@@ -82,7 +82,7 @@ class Checked:
         """What begins ends, the last begun first, and nothing is left open."""
         open_ = defaultdict(list)
         for record in self.of("b", "e"):
-            stack = open_[record["pid"], record["cat"], record["id"]]
+            stack = open_[record["pid"], record["cat"], record["id2"]["local"]]
             if record["ph"] == "b":
                 stack.append(record["name"])
             else:
