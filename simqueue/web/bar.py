@@ -9,7 +9,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from simqueue.report.course import Course
-from simqueue.report.words import called, moment
+from simqueue.report.sentences import sentence
+from simqueue.report.words import moment
 from simqueue.web.jumps import Jumps
 from simqueue.web.moments import Moments
 
@@ -45,9 +46,8 @@ class Bar:
     def tell(self, number: int) -> Told:
         """Say what an event was."""
         entry = self._moments.trace.events[number]
-        said = f"{called(entry.worker)} {self._course.plain(self._course.clause(entry))}"
         date = f"{self._moments.date(entry.at):%Y-%m-%d %H:%M:%S.%f} UTC"
-        return Told(number, moment(entry.at), date, said)
+        return Told(number, moment(entry.at), date, sentence(self._course, entry))
 
     def render(self, number: int, page: str, query: str) -> bytes:
         """Return the bar of an event on a page of the dashboard, as HTML.

@@ -1,7 +1,9 @@
+import http.client
 import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 PAGES = (
@@ -232,5 +234,17 @@ def test_a_page_loads_nothing_from_elsewhere_and_is_not_kept(served):
 def test_ctrl_c_ends_it_with_0(serve, trace_file):
     server = serve(trace_file, "--at", "7")
     assert server.start == "/at/7/"
-    assert server.ask("/at/7/").status == 200
+    open_page = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    open_page.request("GET", "/at/7/")
+    assert open_page.getresponse().read()
     assert server.interrupt() == (0, "")
+    open_page.close()
+
+
+def test_a_run_that_passed_begins_at_its_end(serve, recorded, tmp_path):
+    outcome = msgspec.structs.replace(recorded.outcome, passed=True, failure=None)
+    passed = msgspec.structs.replace(recorded, outcome=outcome, events=recorded.events[:30])
+    passed.save(tmp_path / "passed.json")
+    server = serve(str(tmp_path / "passed.json"))
+    assert server.start == "/at/29/"
+    assert 'data-key="f"' not in server.ask("/at/3/").text

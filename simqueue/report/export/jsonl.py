@@ -8,15 +8,15 @@ import msgspec
 
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
-from simqueue.report.course import Course
 from simqueue.report.export.reading import Reading
+from simqueue.report.sentences import sentence
 
 
 def render_jsonl(trace: Trace) -> bytes:
     """Return a line for each event.
 
     ``at`` is virtual time in microseconds, ``time`` what that is by the run's clocks. ``fields``
-    are the event's own, all of them, bytes being base64; ``words`` says what its worker did.
+    are the event's own, all of them, bytes being base64; ``words`` says all that in a sentence.
     """
     reading = Reading(trace)
     encode = msgspec.json.Encoder().encode
@@ -26,7 +26,6 @@ def render_jsonl(trace: Trace) -> bytes:
 
 def _line(reading: Reading, number: int) -> dict[str, Any]:
     entry: Entry = reading.trace.events[number]
-    course: Course = reading.course
     return {
         "number": number,
         "at": entry.at,
@@ -36,5 +35,5 @@ def _line(reading: Reading, number: int) -> dict[str, Any]:
         "began": entry.began,
         "type": entry.event.__struct_config__.tag,
         "fields": msgspec.structs.asdict(entry.event),
-        "words": course.plain(course.clause(entry)),
+        "words": sentence(reading.course, entry),
     }

@@ -30,7 +30,7 @@ def test_time_is_that_of_the_run(played):
 
 def test_a_line_says_what_happened(trace):
     lines = [json.loads(line) for line in render_export(trace, "jsonl").splitlines()]
-    assert lines[0]["words"] == "enqueues job 1 (charge): b'x'"
+    assert lines[0]["words"] == "the scenario enqueues job 1 (charge): b'x'"
     assert lines[0]["fields"]["payload"] == "eA=="
     assert lines[5] == {
         "number": 5,
@@ -48,5 +48,5 @@ def test_a_line_says_what_happened(trace):
             "retry": False,
             "cancelled": False,
         },
-        "words": "fails in job 1 (charge): ValueError: no money",
+        "words": "a fails in job 1 (charge): ValueError: no money",
     }

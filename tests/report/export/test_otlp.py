@@ -29,7 +29,7 @@ def with_base64(node):
     return read
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def spans(played):
     """The spans as OpenTelemetry's own definitions read them, by id."""
     document = with_base64(json.loads(render_export(played, "otlp")))

@@ -113,7 +113,7 @@ class Checked:
         ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def checked(played):
     return Checked(render_export(played, "perfetto"))
 
