@@ -15,6 +15,8 @@
 ``accept``    a failure made known
 ``audit``     a seed under other circumstances
 ``reading``   what needs no run: a trace's story, two traces' difference, the table of entropy
+``serve``     a trace in PgQueuer's own dashboard
+``export``    a trace for other people's viewers
 ``live``      events on the terminal while they happen
 ``options``   what several commands take
 """
