@@ -15,6 +15,7 @@
 ``accept``    a failure made known
 ``audit``     a seed under other circumstances
 ``reading``   what needs no run: a trace's story, two traces' difference, the table of entropy
+``report``    a run as one HTML page
 ``live``      events on the terminal while they happen
 ``options``   what several commands take
 """

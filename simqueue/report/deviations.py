@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from simqueue.model import events as e
 from simqueue.model.choice import actor_of, kind_of
@@ -22,6 +23,15 @@ from simqueue.report.words import called, moment, span, task_words
 _CALM_RESTART_US = 1_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A choice that was not calm: when it told, how long the log was when it was made, in words."""
+
+    at: int
+    event: int
+    said: str
+
+
 def render_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> list[str]:
     """Return a line for each choice that was not calm, in the order of virtual time.
 
@@ -29,12 +39,17 @@ def render_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> 
         trace: of the run.
         about: jobs and schedules to name first where there is much to name.
     """
+    return [f"{moment(each.at):>13}  {each.said}" for each in explain_deviations(trace, about)]
+
+
+def explain_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> list[Deviation]:
+    """Return what ``render_deviations`` tells, each with its place in the log."""
     course, claimed = Course(trace.events), set[int]()
-    lines = []
+    found = []
     for choice in trace.choices:
         at, said = _explain(Case(course, trace.config, choice, about, claimed))
-        lines.append((at, f"{moment(at):>13}  {course.plain(said)}"))
-    return [line for _, line in sorted(lines, key=lambda each: each[0])]
+        found.append(Deviation(at, choice.event, course.plain(said)))
+    return sorted(found, key=lambda each: each.at)
 
 
 def _explain(case: Case) -> tuple[int, str]:
