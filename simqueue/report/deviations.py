@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simqueue.model import events as e
-from simqueue.model.choice import actor_of, kind_of
+from simqueue.model.choice import Choice, actor_of, kind_of
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.case import Case
@@ -25,10 +25,10 @@ _CALM_RESTART_US = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A choice that was not calm: when it told, how long the log was when it was made, in words."""
+    """A choice that was not calm: when it told, and what it did, in words."""
 
     at: int
-    event: int
+    choice: Choice
     said: str
 
 
@@ -48,7 +48,7 @@ def explain_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) ->
     found = []
     for choice in trace.choices:
         at, said = _explain(Case(course, trace.config, choice, about, claimed))
-        found.append(Deviation(at, choice.event, course.plain(said)))
+        found.append(Deviation(at, choice, course.plain(said)))
     return sorted(found, key=lambda each: each.at)
 
 

@@ -173,15 +173,19 @@ function step(by) {
 
 // --- timeline: one canvas, on which as much is drawn as its pixels can show ----------------------
 
-const GUTTER = 168, AXIS = 24, STORY = 20, LANE = 40, ROW = 20;
+const GUTTER = 168, AXIS = 24, STORY = 22, ROW = 20;
 const canvas = $("canvas"), lanesBox = $("lanes");
 let pen = canvas.getContext("2d");
 const plot = () => Math.max(50, lanesBox.clientWidth - GUTTER);
 const subjects = Object.keys(data.labels), involved = new Set(data.involved);
 const rank = (subject) => (involved.has(subject) ? 0 : subject.startsWith("schedule") ? 1 : 2);
 const rows = subjects.map((subject, k) => [rank(subject), k, subject]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map((each) => each[2]);
-const laneOf = new Map(data.processes.map((name, k) => [name, k]));
-const tops = AXIS + STORY, processesHeight = data.processes.length * LANE;
+const alive = new Set(["server", ...data.lanes.lives.map((life) => life[0])]);
+const heightOf = (name) => alive.has(name) ? 42 : 24;
+const laneOf = new Map();           // process -> the middle of its lane, below the first one's top
+let processesHeight = 0;
+for (const name of data.processes) { laneOf.set(name, processesHeight + heightOf(name) / 2); processesHeight += heightOf(name); }
+const tops = AXIS + STORY;
 
 /** Keep items in order, and for each how far those before it reach: what is in view is found at once. */
 function ordered(items, since, until) {
@@ -205,14 +209,14 @@ let ink = {}, hits = [], drawn = 0, hovered = null, planned = 0;
 function readInk() {
   const style = getComputedStyle(document.documentElement);
   for (const name of ["panel", "ground", "text", "muted", "line", "chosen", "accent", "bad", "good", "deviation", "queued", "picked", "running",
-    "statement", "server", "bar-text", "picked-ground", "queued-ground", "running-ground", "bad-ground", "stalled", "gap", "note"]) ink[name] = style.getPropertyValue(`--${name}`).trim();
+    "statement", "server", "bar-text", "picked-ground", "queued-ground", "running-ground", "bad-ground", "stalled", "gap", "note", "quiet"]) ink[name] = style.getPropertyValue(`--${name}`).trim();
 }
 const X = (place) => GUTTER + (place - view.left) / view.span * plot();
 const x = (i) => i < 0 ? X(extent()) : X(view.place[i]);
 function hit(x0, y0, x1, y1, event, said, subject) { hits.push([x0 - 2, y0, x1 + 2, y1, event, said, subject]); }
 function bar(x0, x1, y, height, fill, stroke) {
   drawn++;
-  const left = Math.max(x0, GUTTER - 4), width = Math.max(Math.min(x1, canvas.clientWidth + 4) - left, 1.5);
+  const left = Math.max(x0, GUTTER), width = Math.max(Math.min(x1, canvas.clientWidth + 4) - left, 1.5);
   pen.fillStyle = fill;
   pen.beginPath(); pen.roundRect(left, y, width, height, Math.min(3, width / 2)); pen.fill();
   if (stroke && width > 2) { pen.strokeStyle = stroke; pen.lineWidth = 1; pen.beginPath(); pen.roundRect(left + 0.5, y + 0.5, width - 1, height - 1, Math.min(3, width / 2)); pen.stroke(); }
@@ -272,7 +276,9 @@ function redraw() {
   pen.fillStyle = ink.panel; pen.fillRect(0, 0, width, height);
   const from = Math.max(0, lower(view.place, view.left, N) - 1), to = Math.min(N - 1, lower(view.place, view.left + view.span, N));
   within(0, fixed, width, height - fixed, () => drawRows(from, to, rowTop, fixed, height, width));
-  within(0, tops, width, (pinned ? fixed : height) - tops, () => drawProcesses(from, to, processTop, width));
+  const room = (pinned ? fixed : height) - tops;
+  within(GUTTER, tops, width - GUTTER, room, () => drawProcesses(from, to, processTop, width));
+  within(0, tops, width, room, () => { for (const name of data.processes) gutter(name, processTop + laneOf.get(name) - heightOf(name) / 2, heightOf(name), alive.has(name), !alive.has(name)); });
   drawAxis(from, to, width, height);
   drawStory(from, to, height);
   canvas.dataset.drawn = String(drawn);
@@ -314,17 +320,21 @@ function drawLife(subject, y, from, to) {
     const worker = data.managers[by] || "";
     const said = what === "picked" && worker ? `picked by ${worker}` : what;
     const [left, wide] = what === "picked" ? bar(x0, x1, y + 3, ROW - 7, ink["picked-ground"], ink.picked)
-      : what === "queued" ? bar(x0, x1, y + 6, ROW - 13, ink["queued-ground"], ink.queued) : bar(x0, x1, y + 3, ROW - 7, ink["bad-ground"], ink.bad);
-    if (what !== "queued") label(said, left, Math.min(wide, x1 - left), middle, ink["bar-text"], "10px system-ui, sans-serif");
+      : what === "queued" ? bar(x0, x1, y + 3, ROW - 7, ink.panel, ink.queued) : bar(x0, x1, y + 3, ROW - 7, ink["bad-ground"], ink.bad);
+    const run = (runs.get(subject) || []).find((each) => each[2] >= since);
+    label(said, left, run ? Math.min(wide, x(run[2]) - left) : wide, middle, ink["bar-text"], "10px system-ui, sans-serif");
     hit(x0, y, x1, y + ROW, since, `${name}: ${said}${until >= 0 ? ` for ${span(E.at[until] - E.at[since])}` : " until the run ends"}`, subject);
   }
   lastX = -9;
+  let ran = -1;                     // a run that begins before the last one ends is drawn below it
   for (const [, how, since, until, by] of runs.get(subject) || []) {
+    const twice = since < ran;
+    ran = Math.max(ran, until < 0 ? N : until);
     if (since > to || (until >= 0 && until < from)) continue;
-    const x0 = x(since), x1 = x(until);
+    const x0 = x(since), x1 = Math.max(x(until), x0 + (twice ? 8 : 0));
     if (x1 - lastX < 0.7) continue;
     lastX = x1;
-    const [left, wide] = bar(x0, x1, y + 3, ROW - 7, ink["running-ground"], how === "raised" || how === "cut off" ? ink.bad : ink.running);
+    const [left, wide] = bar(x0, x1, y + (twice ? 9 : 3), twice ? 9 : ROW - 7, twice ? ink["bad-ground"] : ink["running-ground"], twice || how === "raised" || how === "cut off" ? ink.bad : ink.running);
     label(`runs in ${by}`, left, wide, middle, ink["bar-text"], "10px system-ui, sans-serif");
     if (how === "raised") signs.error(x1, middle); else if (how === "cut off") signs.killed(x1, middle);
     const last = until >= 0 ? `${how} after ${span(E.at[until] - E.at[since])}` : "still running when the run ends";
@@ -340,12 +350,8 @@ function drawLife(subject, y, from, to) {
   }
 }
 function drawProcesses(from, to, top, width) {
-  const middle = (name) => top + laneOf.get(name) * LANE + LANE / 2;
-  data.processes.forEach((name, k) => {
-    if (k) line(0, top + k * LANE - 0.5, width, top + k * LANE - 0.5, ink.gap);
-    const y = middle(name), kept = name === "server";
-    line(GUTTER, y, width, y, ink.line, kept ? 2 : 1, kept ? [] : [2, 4]);
-  });
+  const middle = (name) => top + laneOf.get(name);
+  for (const name of data.processes) line(GUTTER, middle(name), width, middle(name), ink.line, name === "server" ? 2 : 1, name === "server" ? [] : [2, 4]);
   for (const [name, how, since, until] of data.lanes.lives) {
     if (since > to || (until >= 0 && until < from)) continue;
     bar(x(since), x(until), middle(name) - 3, 6, ink.stalled);
@@ -362,7 +368,6 @@ function drawProcesses(from, to, top, width) {
   for (const [name, items] of busy) if (laneOf.has(name)) drawBusy(items, from, to, middle(name));
   drawMessages(from, to, middle);
   drawMarks(from, to, middle);
-  data.processes.forEach((name, k) => gutter(name, top + k * LANE + 1, LANE - 2, true));
 }
 function drawBusy(items, from, to, y) {
   let lastX = -9;
@@ -389,7 +394,7 @@ function drawMessages(from, to, middle) {
     if (number !== chosen && x1 - x0 < 1.5 && seen.has(key)) continue;
     seen.set(key, true);
     const y = middle(name), loud = telling.has(number) || failed || number === chosen;
-    const colour = failed ? ink.bad : number === chosen ? ink.accent : loud ? ink.statement : ink.line;
+    const colour = failed ? ink.bad : number === chosen ? ink.accent : loud ? ink.statement : ink.quiet;
     const wide = number === chosen ? 2.2 : 1.2, turn = executed >= 0 ? x(executed) : x0 + 8;
     const steps = [`sent ${moment(E.at[sent])}`, executed >= 0 && `executed ${moment(E.at[executed])}`, ended >= 0 && `${failed ? "failed" : "committed"} ${moment(E.at[ended])}`, replied >= 0 ? `replied ${moment(E.at[replied])}` : "no reply"].filter(Boolean);
     const said = `${name}'s ${title} (statement ${number}): ${steps.join(", ")}`;
@@ -486,6 +491,9 @@ function drawStory(from, to, height) {
     lastX = px;
     hit(px - 8, AXIS, px + 8, tops, event, `deviation ${k + 1}`);
   });
+  const [early, late] = [data.deviations.filter(([, event]) => event < from || x(event) < GUTTER).length, data.deviations.filter(([, event]) => event > to).length];
+  if (early) beyond(`◀ ◆ ${early} earlier`, GUTTER + 4, "left", ink.deviation, () => deviate(-1));
+  if (late) beyond(`${late} later ◆ ▶`, canvas.clientWidth - 6, "right", ink.deviation, () => deviate(1));
   if (state.found) {
     let at = -9;
     for (const i of state.found) {
@@ -500,7 +508,7 @@ function drawStory(from, to, height) {
     const px = x(data.failure);
     line(px, AXIS, px, height, ink.bad, 1.5);
     pen.font = "600 11px system-ui, sans-serif";
-    const wide = pen.measureText("failure").width + 12, left = Math.min(px, canvas.clientWidth - wide);
+    const wide = pen.measureText("failure").width + 12, left = px - wide < GUTTER ? px : px - wide;
     pen.fillStyle = ink.bad; pen.fillRect(left, AXIS + 2, wide, STORY - 4);
     pen.fillStyle = ink.panel; pen.textBaseline = "middle"; pen.fillText("failure", left + 6, y + 0.5);
     hit(left, AXIS, left + wide, tops, data.failure);
@@ -509,6 +517,13 @@ function drawStory(from, to, height) {
     const px = x(state.selected);
     if (px >= GUTTER) { line(px, AXIS, px, height, ink.accent, 1.5); shape([[px - 5, 0], [px + 5, 0], [px, 7]], ink.accent); }
   }
+}
+function beyond(said, px, align, colour, press) {
+  pen.font = "600 11px system-ui, sans-serif"; pen.textBaseline = "middle"; pen.textAlign = align;
+  const wide = pen.measureText(said).width, left = align === "left" ? px : px - wide;
+  pen.fillStyle = ink.panel; pen.fillRect(left - 4, AXIS + 1, wide + 8, STORY - 2);
+  pen.fillStyle = colour; pen.fillText(said, px, AXIS + STORY / 2); pen.textAlign = "left"; drawn++;
+  hit(left, AXIS, left + wide, tops, -1, "deviations that are out of sight", press);
 }
 function found(px, y) {
   for (let k = hits.length - 1; k >= 0; k--) {
@@ -554,7 +569,7 @@ canvas.addEventListener("pointerup", (event) => {
   dragged = null; lanesBox.classList.remove("dragged");
   const at = was && !was.moved && found(...spot(event));
   if (!at) return;
-  if (at[6]) showSubject(at[6]); else if (at[4] >= 0) select(at[4]);
+  if (typeof at[6] === "function") at[6](); else if (at[6]) showSubject(at[6]); else if (at[4] >= 0) select(at[4]);
 });
 canvas.addEventListener("pointerleave", () => showTip(null));
 canvas.addEventListener("wheel", (event) => {
@@ -665,24 +680,26 @@ function tableAround(table, name, i, again) {
   const title = el("p", { className: "name" }, el("b", {}, name), " ", el("span", {}, rows.length ? size : "no rows"));
   if (!rows.length) return [title];
   const late = name === "log" || name === "statistics";
-  const changed = rows.filter(([, versions]) => versions[2]), same = rows.filter(([, versions]) => !versions[2]);
-  const room = Math.max(0, state.limit - changed.length);
-  const shown = [...changed.slice(0, state.limit * 4), ...(late ? same.slice(Math.max(0, same.length - Math.min(room, late ? state.limit / 3 : room))) : same.slice(0, room))].sort((a, b) => a[0] - b[0]);
+  // What the event changes or is about comes first; of the others, the newest where rows pile up.
+  const near = ([id, versions]) => versions[2] || E.about[i].includes(`${name.slice(0, -1)} ${id}`);
+  const told = rows.filter(near).slice(0, state.limit * 4), rest = rows.filter((row) => !near(row));
+  const room = Math.max(0, late ? Math.ceil(state.limit / 3) : state.limit - told.length);
+  const others = late ? rest.slice(Math.max(0, rest.length - room)) : rest.slice(0, room), shown = [...told, ...others];
   const columns = H.tables[table][1].map((column, k) => [column, k]).filter(([, k]) => used[table][k]);
   const body = el("tbody");
-  for (const [, [old, version, differs]] of shown) {
+  shown.forEach(([, [old, version, differs]], place) => {
     const line = (which, other, style, sign) => {
       if (which < 0) return;
       const cells = columns.map(([, k]) => {
         const said = H.texts[H.rows[which][k]], changedCell = differs && other >= 0 && H.rows[which][k] !== H.rows[other][k];
         return el("td", { className: changedCell ? "changed" : "", title: said.length > 30 ? said : "" }, said);
       });
-      body.append(el("tr", { className: style }, el("td", {}, sign, sign ? el("span", { className: "unseen" }, style) : ""), ...cells));
+      body.append(el("tr", { className: `${style}${place === told.length && place ? " parted" : ""}` }, el("td", {}, sign, sign ? el("span", { className: "unseen" }, style) : ""), ...cells));
     };
-    if (!differs) { line(old, old, "", ""); continue; }
+    if (!differs) { line(old, old, "", ""); return; }
     if (state.tables !== "after") line(old, version, "before", "−");
     if (state.tables !== "before") line(version, old, "after", "+");
-  }
+  });
   const left = rows.length - shown.length;
   const more = left > 0 ? [el("button", { type: "button", className: "link", "data-more": name, on: () => { state.limit += 170; again(`[data-more="${name}"], #tables button`); } }, `${left} more row${left > 1 ? "s" : ""}`)] : [];
   const grid = el("table", { "aria-label": `${name}, ${state.tables === "both" ? "before and after" : state.tables} event ${i}` }, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, el("span", { className: "unseen" }, "change")), ...columns.map(([column]) => el("th", { scope: "col" }, column === "queue_manager_id" ? "manager" : column.replaceAll("_", " "))))), body);
@@ -758,7 +775,7 @@ const buttons = { "to-failure": fail, "previous-deviation": () => deviate(-1), "
 for (const [id, press] of Object.entries(buttons)) $(id)?.addEventListener("click", press);
 for (const button of document.querySelectorAll("#story [data-event]")) button.addEventListener("click", () => select(Number(button.dataset.event)));
 
-const LEGEND = [["queued", () => barSign("queued-ground", "queued", 4)], ["picked", () => barSign("picked-ground", "picked", 8)], ["running", () => barSign("running-ground", "running", 8)],
+const LEGEND = [["queued", () => barSign("panel", "queued", 8)], ["picked", () => barSign("picked-ground", "picked", 8)], ["running", () => barSign("running-ground", "running", 8)],
   ["done", () => signs.successful(4, 7)], ["exception", () => signs.exception(4, 7)], ["heartbeat", () => signs.beat(11, 5)],
   ["statement", () => arrow(2, 13, 18, 1, ink.statement, 1.4)], ["notification", () => arrow(2, 1, 18, 13, ink.note, 1, [2, 3])],
   ["fault", () => signs.fault(11, 8)], ["killed", () => signs.killed(11, 7)], ["deviation", () => shape([[11, 0], [18, 7], [11, 14], [4, 7]], ink.deviation)],
