@@ -258,6 +258,7 @@ const signs = {
   deleted: (px, y) => line(px + 2, y, px + 10, y, ink.muted, 2),
   beat: (px, y) => { drawn++; pen.fillStyle = ink.accent; pen.fillRect(px - 0.75, y - 1, 1.5, 7); },
 };
+const APART = { note: 9, chosen: 9, log: 5 };   // signs of such kinds do not cover each other
 const LOUD = new Set(["fault", "killed", "error", "broken"]);
 
 function draw() { if (!planned) planned = requestAnimationFrame(() => { planned = 0; redraw(); }); }
@@ -386,24 +387,32 @@ function arrow(x0, y0, x1, y1, colour, width, dash) {
   if (Math.abs(y1 - y0) > 8) shape([[x1, y1], [x1 - 6 * ux - 3 * uy, y1 - 6 * uy + 3 * ux], [x1 - 6 * ux + 3 * uy, y1 - 6 * uy - 3 * ux]], colour);
 }
 function drawMessages(from, to, middle) {
-  const server = middle("server"), seen = new Map(), chosen = state.selected >= 0 ? E.statement[state.selected] : -1;
+  const server = middle("server"), seen = new Set();
+  let labelled = GUTTER;
+  const chosen = state.selected >= 0 ? E.statement[state.selected] : -1;
   for (const [number, name, title, sent, executed, ended, replied, failed] of inView(statements, from, to)) {
     const last = Math.max(replied, ended, executed, sent);
     if (last < from || !laneOf.has(name)) continue;
-    const x0 = x(sent), x1 = x(last), key = `${name} ${Math.round(x0 / 1.5)}`;
-    if (number !== chosen && x1 - x0 < 1.5 && seen.has(key)) continue;
-    seen.set(key, true);
-    const y = middle(name), loud = telling.has(number) || failed || number === chosen;
+    const x0 = x(sent), x1 = x(last), loud = telling.has(number) || failed || number === chosen, thin = x1 - x0 < 9;
+    const key = `${name} ${loud} ${failed} ${Math.round(x0 / 4)}`;
+    if (thin && number !== chosen && seen.has(key)) continue;
+    seen.add(key);
+    const y = middle(name);
     const colour = failed ? ink.bad : number === chosen ? ink.accent : loud ? ink.statement : ink.quiet;
     const wide = number === chosen ? 2.2 : 1.2, turn = executed >= 0 ? x(executed) : x0 + 8;
     const steps = [`sent ${moment(E.at[sent])}`, executed >= 0 && `executed ${moment(E.at[executed])}`, ended >= 0 && `${failed ? "failed" : "committed"} ${moment(E.at[ended])}`, replied >= 0 ? `replied ${moment(E.at[replied])}` : "no reply"].filter(Boolean);
     const said = `${name}'s ${title} (statement ${number}): ${steps.join(", ")}`;
+    if (thin && executed >= 0 && number !== chosen) {
+      line(x0, y, x0, server, colour, wide);
+      hit(x0 - 1, Math.min(y, server), x0 + 1, Math.max(y, server), sent, said);
+      continue;
+    }
     arrow(x0, y, turn, executed >= 0 ? server : (y + server) / 2, colour, wide, executed >= 0 ? [] : [3, 3]);
     const leave = ended >= 0 ? x(ended) : turn;
     if (executed >= 0) {
       bar(turn, leave, server - 5, 10, colour);
       hit(turn - 2, server - 7, leave + 2, server + 7, ended >= 0 ? ended : executed, said);
-      if (loud) label(title, turn - 2, Math.max(x1 - turn, leave - turn) + 30, server - 12, ink.text, "10px system-ui, sans-serif");
+      if (loud && turn > labelled && label(title, turn - 8, 160, server - 13, ink.text, "10px system-ui, sans-serif")) labelled = turn + pen.measureText(title).width + 8;
     }
     if (replied >= 0) arrow(leave, server, x(replied), y, colour, wide, []);
     else if (ended >= 0 || executed < 0) signs.error(executed >= 0 ? leave + 6 : turn, (server + y) / 2);
@@ -413,9 +422,9 @@ function drawMessages(from, to, middle) {
   seen.clear();
   for (const [name, sent, heard, dropped] of inView(notes, from, to)) {
     if (heard < from || !laneOf.has(name)) continue;
-    const x0 = x(sent), x1 = x(heard), y = middle(name), key = `${name} ${Math.round(x0 / 2)} ${Math.round(x1 / 2)}`;
+    const x0 = x(sent), x1 = x(heard), y = middle(name), key = `${name} ${Math.round(x0 / 5)} ${Math.round(x1 / 5)}`;
     if (seen.has(key)) continue;
-    seen.set(key, true);
+    seen.add(key);
     arrow(x0, server, x1, y - 4, ink.note, 1, [2, 3]);
     if (dropped) signs.error(x1, y - 4);
     hits.push([x0, server, x1, y - 4, heard, null, null, true]);
@@ -428,7 +437,7 @@ function drawMarks(from, to, middle) {
     if (!what || !laneOf.has(lane)) continue;
     if (LOUD.has(what)) { loud.push(i); continue; }
     const px = x(i), key = `${lane} ${what}`;
-    if (px - (lastX.get(key) ?? -9) < 1.5) continue;
+    if (px - (lastX.get(key) ?? -9) < (APART[what] || 1.5)) continue;
     lastX.set(key, px);
     sign(i, px, middle(lane) + (what === "note" ? 12 : 0));
   }
@@ -481,6 +490,10 @@ function drawBreak(x0, x1, gap, height) {
 function drawStory(from, to, height) {
   const y = AXIS + STORY / 2;
   gutter("story", AXIS, STORY, false, true);
+  if (state.selected >= from && state.selected <= to && N) {
+    const px = x(state.selected);
+    if (px >= GUTTER) { line(px, 0, px, height, ink.accent, 1.5); shape([[px - 5, 0], [px + 5, 0], [px, 7]], ink.accent); }
+  }
   let lastX = -99;
   data.deviations.forEach(([, event], k) => {
     const px = x(event);
@@ -512,10 +525,6 @@ function drawStory(from, to, height) {
     pen.fillStyle = ink.bad; pen.fillRect(left, AXIS + 2, wide, STORY - 4);
     pen.fillStyle = ink.panel; pen.textBaseline = "middle"; pen.fillText("failure", left + 6, y + 0.5);
     hit(left, AXIS, left + wide, tops, data.failure);
-  }
-  if (state.selected >= from && state.selected <= to && N) {
-    const px = x(state.selected);
-    if (px >= GUTTER) { line(px, AXIS, px, height, ink.accent, 1.5); shape([[px - 5, 0], [px + 5, 0], [px, 7]], ink.accent); }
   }
 }
 function beyond(said, px, align, colour, press) {
@@ -650,7 +659,7 @@ function showEvent(i) {
   if (hops) {
     const [number, , title, sent, executed, ended, replied, failed] = hops;
     const steps = [["sent", sent], ["executed", executed === ended ? -1 : executed], [failed ? "failed" : "committed", ended], ["replied", replied]].filter(([, at]) => at >= 0);
-    fact("statement", "", `${number} (${title})`, ...steps.map(([said, at]) => link(at, `${said} ${moment(E.at[at])}`)));
+    fact("statement", "", el("span", {}, `${number} (${title})`), ...steps.map(([said, at]) => link(at, `${said} ${moment(E.at[at])}`)));
   }
   const about = [...new Set(E.about[i])];
   if (about.length) {

@@ -8,16 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simqueue.model import events as e
+from simqueue.model.choice import kind_of
 from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.ids import EntryNumber
 from simqueue.model.trace import Trace
 from simqueue.report.course import Subject
-from simqueue.report.deviations import explain_deviations
+from simqueue.report.deviations import Deviation, explain_deviations
 from simqueue.report.story import DEVIATIONS_TOLD, render_story
 from simqueue.report.subjects import subjects_in
 from simqueue.report.words import moment
 
+_LATE = ("request", "reply", "commit", "notify")
 _NUMBERED = re.compile(r"#(\d+)")
 _LINE_OF_EVENT = re.compile(r"^ *#(\d+) ", re.MULTILINE)
 
@@ -80,19 +82,21 @@ def _deviations(trace: Trace, about: frozenset[Subject]) -> list[Deviated]:
     if not trace.events:
         return []
     if len(trace.choices) > DEVIATIONS_TOLD:  # to explain each of them would take long
-        places: list[tuple[int, int, str]] = [
-            (choice.at, choice.event, "") for choice in trace.choices
-        ]
+        found = [Deviation(choice.at, choice, "") for choice in trace.choices]
     else:
-        places = [(each.at, each.event, each.said) for each in explain_deviations(trace, about)]
+        found = explain_deviations(trace, about)
     return [
-        Deviated(at, _shown_by(trace.events, at, event), moment(at), said)
-        for at, event, said in places
+        Deviated(each.at, _shown_by(trace.events, each), moment(each.at), each.said)
+        for each in found
     ]
 
 
-def _shown_by(entries: Sequence[Entry], at: int, event: int) -> int:
-    """Return the first event since a choice that is not before its instant; else the last."""
+def _shown_by(entries: Sequence[Entry], deviation: Deviation) -> int:
+    """Return the event that a late message is of; else the first since a choice's instant."""
+    event, at = deviation.choice.event, deviation.at
+    last = min(event, len(entries)) - 1
+    if kind_of(deviation.choice.key) in _LATE and last >= 0 and entries[last].at == at:
+        return last  # it is sent, and then its way is chosen
     first = bisect_left(entries, at, key=lambda entry: entry.at)
     return min(max(first, event), len(entries) - 1)
 
