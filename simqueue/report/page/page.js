@@ -282,7 +282,7 @@ function redraw() {
   within(0, tops, width, room, () => { for (const name of data.processes) gutter(name, processTop + laneOf.get(name) - heightOf(name) / 2, heightOf(name), alive.has(name), !alive.has(name)); });
   drawAxis(from, to, width, height);
   drawStory(from, to, height);
-  canvas.dataset.drawn = String(drawn);
+  Object.assign(canvas.dataset, { drawn, first: from, last: to });
   canvas.dataset.redraws = String(Number(canvas.dataset.redraws || 0) + 1);
 }
 function within(left, top, width, height, what) {
