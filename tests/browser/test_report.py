@@ -24,14 +24,15 @@ MANAGER = "00000001-1111-1111-1111-111111111111"
 
 CONTRASTS = """
 const seen = [];
-function channels(colour) { return colour.match(/[\\d.]+/g).map(Number); }
-function light([r, g, b]) {
-  const [x, y, z] = [r, g, b].map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
-  return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+function linear(channel) {
+  const share = channel / 255;
+  return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
 }
+const light = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
 function ratio(one, other) {
-  const [a, b] = [light(one), light(other)].sort((p, q) => q - p);
-  return (a + 0.05) / (b + 0.05);
+  const [bright, dark] = [light(one), light(other)].sort((p, q) => q - p);
+  return (bright + 0.05) / (dark + 0.05);
 }
 function ground(element) {
   for (let at = element; at; at = at.parentElement) {
@@ -40,16 +41,19 @@ function ground(element) {
   }
   return null;
 }
-for (const element of document.querySelectorAll("body *")) {
+for (const element of document.querySelectorAll("body *:not(script, style, noscript)")) {
   const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-  if (!own || !element.checkVisibility() || ["SCRIPT", "STYLE", "NOSCRIPT"].includes(element.tagName)) continue;
-  const under = ground(element);
-  seen.push([ratio(channels(getComputedStyle(element).color), under), element.tagName, element.className, element.textContent.slice(0, 40)]);
+  if (!own || !element.checkVisibility()) continue;
+  const colour = channels(getComputedStyle(element).color);
+  seen.push([ratio(colour, ground(element)), element.tagName, element.textContent.slice(0, 40)]);
 }
-const probe = document.createElement("p"), style = getComputedStyle(document.documentElement);
-document.body.append(probe);
-const ink = (name) => { probe.style.color = style.getPropertyValue("--" + name); return channels(getComputedStyle(probe).color); };
-const drawn = arguments[0].map(([front, back, wanted]) => [ratio(ink(front), ink(back)), wanted, front, back]);
+const probe = document.body.appendChild(document.createElement("p"));
+function ink(name) {
+  probe.style.color = getComputedStyle(document.documentElement).getPropertyValue("--" + name);
+  return channels(getComputedStyle(probe).color);
+}
+const drawn = arguments[0].map(([front, back, wanted]) =>
+  [ratio(ink(front), ink(back)), wanted, front, back]);
 probe.remove();
 return [seen, drawn];
 """
@@ -65,20 +69,36 @@ DRAWN = [
 FIND = """
 const [text, from] = arguments, canvas = document.getElementById("canvas");
 const box = canvas.getBoundingClientRect(), tip = document.getElementById("tip");
+function says(x, y) {
+  const spot = { clientX: box.left + x, clientY: box.top + y };
+  canvas.dispatchEvent(new PointerEvent("pointermove", spot));
+  return !tip.hidden && tip.textContent.includes(text);
+}
 for (let y = 2; y < box.height - 2; y += 3) {
   for (let x = from; x < box.width - 2; x += 3) {
-    canvas.dispatchEvent(new PointerEvent("pointermove", { clientX: box.left + x, clientY: box.top + y }));
-    if (!tip.hidden && tip.textContent.includes(text)) return [x, y];
+    if (!says(x, y) || !says(x + 2, y + 2)) continue;
+    says(x + 1, y + 1);
+    return [x + 1, y + 1];
   }
 }
 return null;
 """
 """Move the pointer over the timeline until its tip says a text; return where that is."""
 
+TABLE = """
+const names = [...arguments[0].querySelectorAll("th")].map((th) => th.textContent);
+return [...arguments[0].querySelectorAll("tbody tr")].map((tr) => {
+  const row = /before|after/.exec(tr.className)?.[0] || "";
+  const cells = [...tr.cells].map((td, k) => [names[k], td.textContent]);
+  return Object.fromEntries([["row", row], ...cells]);
+});
+"""
+
 REDRAWN = """
 const [key, done] = arguments;
-document.getElementById("lanes").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
-requestAnimationFrame(() => requestAnimationFrame(() => done({ ...document.getElementById("canvas").dataset })));
+const lanes = document.getElementById("lanes"), canvas = document.getElementById("canvas");
+lanes.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+requestAnimationFrame(() => requestAnimationFrame(() => done({ ...canvas.dataset })));
 """
 
 
@@ -172,12 +192,7 @@ class Page:
         found = self.all(f'#tables .hold[aria-label="{name} table"]')
         if not found:
             return []
-        return self.browser.execute_script(
-            """const names = [...arguments[0].querySelectorAll("th")].map((th) => th.textContent);
-            return [...arguments[0].querySelectorAll("tbody tr")].map((tr) => Object.fromEntries(
-              [["row", tr.classList[0] || ""], ...[...tr.cells].map((td, k) => [names[k], td.textContent])]));""",
-            found[0],
-        )
+        return self.browser.execute_script(TABLE, found[0])
 
 
 @pytest.fixture
@@ -235,7 +250,7 @@ def test_a_click_on_an_event_shows_the_tables_before_and_after_it(page):
     assert [row["status"] for row in page.table("jobs") if row["id"] == "2"] == ["queued"]
     page.one('[data-mode="after"]').click()
     assert [row["status"] for row in page.table("jobs") if row["id"] == "2"] == ["picked"]
-    assert page.focused() == "" and page.one('[data-mode="after"][aria-pressed="true"]')
+    assert page.one('[data-mode="after"]').get_attribute("aria-pressed") == "true"
 
 
 @pytest.mark.parametrize("seed", [3, 5])
@@ -243,25 +258,22 @@ def test_the_tables_are_the_fold_of_the_log_wherever_one_jumps(show, seed):
     trace = run(busy_shop, seed=seed).trace
     page, size, names = show(trace), len(trace.events), names_in_force(trace.config.epoch_us)
     page.one("#routine").click()
-    page.press(Keys.ESCAPE, Keys.HOME)
-    page.browser.execute_script("document.getElementById('list').scrollTop = 0")
     compared = 0
     for number in [size - 1, 0, size // 2, size // 3, size - 2, size // 2 + 1]:
-        text = f"#{number} "
         page.browser.execute_script(
             "document.getElementById('list').scrollTop = arguments[0] * 22 - 100;", number
         )
         page.browser.execute_async_script("requestAnimationFrame(() => arguments[0]())")
         page.one(f"#event-{number}").click()
-        assert page.one("#details h2").text == text.strip()
+        assert page.one("#details h2").text == f"#{number}"
         for which, end in (("before", number), ("after", number + 1)):
             page.one(f'[data-mode="{which}"]').click()
             rows = fold(names, trace.events[:end]).jobs.rows.values()
             wanted = sorted((str(row.id), row.status, row.entrypoint) for row in rows)
+            assert len(wanted) <= 30  # as many as are shown without a click
             shown = page.table("jobs")
             told = sorted((row["id"], row["status"], row["entrypoint"]) for row in shown)
-            assert told == wanted[: len(told)] or set(told) <= set(wanted)
-            assert len(told) == min(len(wanted), 30) or len(told) >= 30
+            assert told == wanted
             compared += len(told)
     assert compared > 20
 
@@ -271,12 +283,13 @@ def test_a_click_on_a_job_shows_its_history(page):
     assert page.one("#details h2").text == "History of job 2 (charge)"
     said = [each.text for each in page.all(".history button span:last-child")]
     assert said[0].startswith("scenario enqueues job 2 (charge)")
+    worker = said[1].split()[0]
     assert said[1:] == [
-        "a picks job 2",
-        "a starts to run job 2 (charge)",
-        "a finishes job 2 (charge)",
-        "a logs job 2 (charge) successful",
-    ] or said[1].endswith("picks job 2")
+        f"{worker} picks job 2",
+        f"{worker} starts to run job 2 (charge)",
+        f"{worker} finishes job 2 (charge)",
+        f"{worker} logs job 2 (charge) successful",
+    ]
     assert "1 heartbeat" in page.one(".history .fold").text
     page.all(".history button")[1].click()
     assert page.one("#details .words").text.endswith("picks job 2")
@@ -316,7 +329,7 @@ def test_a_search_shows_only_what_fits(page):
     assert page.one("#count").text == whole
     page.press("/", "heartbeat SENDS")
     assert {each.text for each in page.all("#list .row .who")} == {"a", "b", "c"}
-    page.one("#search").clear()
+    page.press("/", Keys.CONTROL + "a")
     page.press("no such words")
     assert page.one("#list").text == "No event fits the search."
     assert "0 events found" in page.one("#selection").get_attribute("textContent")
@@ -332,7 +345,8 @@ def test_the_keyboard_alone_does_everything(page, browser):
         )
         if outline[0] == "BODY":
             break
-        assert outline[1] != "none" and outline[2] >= 1, outline
+        assert outline[1] != "none", outline
+        assert outline[2] >= 1, outline
         reached.append(outline[0])
     assert {
         "to-failure", "next-deviation", "help", "line", "fit", "lanes", "search", "routine", "list",

@@ -181,11 +181,18 @@ const subjects = Object.keys(data.labels), involved = new Set(data.involved);
 const rank = (subject) => (involved.has(subject) ? 0 : subject.startsWith("schedule") ? 1 : 2);
 const rows = subjects.map((subject, k) => [rank(subject), k, subject]).sort((a, b) => a[0] - b[0] || a[1] - b[1]).map((each) => each[2]);
 const alive = new Set(["server", ...data.lanes.lives.map((life) => life[0])]);
-const heightOf = (name) => alive.has(name) ? 42 : 24;
 const laneOf = new Map();           // process -> the middle of its lane, below the first one's top
-let processesHeight = 0;
-for (const name of data.processes) { laneOf.set(name, processesHeight + heightOf(name) / 2); processesHeight += heightOf(name); }
 const tops = AXIS + STORY;
+let processesHeight = 0, roomy = 42;
+const heightOf = (name) => alive.has(name) ? roomy : 22;
+/** Lanes of processes are as high as leaves room for those of jobs. */
+function layLanes(height) {
+  const others = data.processes.filter((name) => !alive.has(name)).length * 22, count = data.processes.length - others / 22;
+  roomy = Math.round(Math.min(42, Math.max(28, (height * 0.68 - tops - others) / count)));
+  processesHeight = 0;
+  for (const name of data.processes) { laneOf.set(name, processesHeight + heightOf(name) / 2); processesHeight += heightOf(name); }
+}
+const pins = (height) => tops + processesHeight + 2 * ROW <= height;
 
 /** Keep items in order, and for each how far those before it reach: what is in view is found at once. */
 function ordered(items, since, until) {
@@ -267,7 +274,8 @@ function redraw() {
   if (canvas.width !== Math.round(width * density) || canvas.height !== Math.round(height * density)) {
     canvas.width = Math.round(width * density); canvas.height = Math.round(height * density);
   }
-  const pinned = tops + processesHeight <= height * 0.66;
+  layLanes(height);
+  const pinned = pins(height);
   const whole = tops + processesHeight + rows.length * ROW + 10;
   $("height").style.height = `${Math.max(0, whole - height)}px`;
   const scroll = lanesBox.scrollTop, fixed = pinned ? tops + processesHeight : tops;
@@ -731,7 +739,7 @@ function showSubject(subject) {
   $("details").replaceChildren(el("div", { className: "title" }, el("h2", {}, `History of ${name}`), el("span", {}, `${held.length} event${held.length === 1 ? "" : "s"}`)), items, only);
   $("details").scrollTop = 0;
   $("selection").textContent = `History of ${name}, ${held.length} events`;
-  const k = rows.indexOf(subject), top = k * ROW + (tops + processesHeight <= lanesBox.clientHeight * 0.66 ? 0 : processesHeight), room = lanesBox.clientHeight - tops - processesHeight;
+  const k = rows.indexOf(subject), top = k * ROW + (pins(lanesBox.clientHeight) ? 0 : processesHeight), room = lanesBox.clientHeight - tops - processesHeight;
   if (k >= 0 && (top < lanesBox.scrollTop || top > lanesBox.scrollTop + room - 2 * ROW)) lanesBox.scrollTop = Math.max(0, top - room / 2);
   draw();
 }
