@@ -297,15 +297,15 @@ def test_a_click_on_a_job_shows_its_history(page):
 
 def test_a_click_in_the_timeline_shows_the_event_there(page):
     page.redrawn("0")
-    page.click_in_timeline("dequeue (statement 2)", 168)
+    page.click_in_timeline("dequeue (statement 2)")
     assert "statement 2" in page.one("#details").text
-    page.click_in_timeline("deviation 1", 168)
+    page.click_in_timeline("deviation 1")
     assert "deviation 1" in page.one("#details dl").text
 
 
 def test_the_pointer_is_told_what_it_is_over(page):
-    assert page.browser.execute_script(FIND, "a's enqueue", 168) is None
-    assert page.browser.execute_script(FIND, "scenario's enqueue (statement", 168) is not None
+    assert page.browser.execute_script(FIND, "a's enqueue", 0) is None
+    assert page.browser.execute_script(FIND, "scenario's enqueue (statement", 0) is not None
     assert "committed +" in page.one("#tip").text
 
 

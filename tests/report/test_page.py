@@ -332,3 +332,11 @@ def test_lanes_are_the_server_then_workers_then_everybody_else(trace):
 def test_a_broken_invariant_is_about_the_jobs_that_it_names(trace):
     broken = Entry(0, "a", e.InvariantBroken("single-runner", "job 3 and job 4 ran"))
     assert told(trace, broken).events.about == [["job 3", "job 4"]]
+
+
+def test_a_broken_invariant_that_names_none_is_about_what_it_was_found_by(trace):
+    beaten = Entry(0, "a", e.SchedulesBeat((2,)))
+    broken = Entry(0, "a", e.InvariantBroken("schedule-once", "twice"), cause=0)
+    known = told(trace, beaten, broken)
+    assert known.events.about == [["schedule 2"], ["schedule 2"]]
+    assert known.involved == ["schedule 2"]

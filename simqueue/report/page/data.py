@@ -109,11 +109,13 @@ def tell_data(trace: Trace, changes: Sequence[Change], told: Told) -> Data:
     def manager(number: str) -> str:
         return f"{managers[number]} ({number[:8]})" if number in managers else number
 
+    events = _events(course)
+    failing = [] if told.failure is None else events.about[told.failure]
     return Data(
-        events=_events(course),
+        events=events,
         processes=_processes(course),
         labels=_labels(course),
-        involved=[subject_key(subject) for subject in told.involved],
+        involved=[subject_key(subject) for subject in told.involved] or failing,
         managers=managers,
         lanes=lay_lanes(course, changes),
         history=tell_history(changes, manager),
@@ -144,14 +146,19 @@ def _events(course: Course) -> Events:
         cause=column(lambda entry: NOT_YET if entry.cause is None else entry.cause),
         routine=column(lambda entry: int(is_routine(entry.event))),
         statement=column(lambda entry: _statement(course, entry)),
-        about=[_about(entry.event) for entry in course.entries],
+        about=[_about(course, entry) for entry in course.entries],
     )
 
 
-def _about(event: e.AnyEvent) -> list[str]:
-    if isinstance(event, e.InvariantBroken):
-        return [subject_key(each) for each in subjects_in(event.message)]
-    return [subject_key(each) for each in subjects_of(event)]
+def _about(course: Course, entry: Entry) -> list[str]:
+    """Return the jobs and schedules of an event; of a verdict those it names, or was reached by."""
+    found = subjects_of(entry.event)
+    if isinstance(entry.event, e.InvariantBroken):
+        cause = None if entry.cause is None else course.entries[entry.cause]
+        found = subjects_in(entry.event.message) or (
+            [] if cause is None else subjects_of(cause.event)
+        )
+    return [subject_key(each) for each in found]
 
 
 def _mark(event: e.AnyEvent) -> Mark:

@@ -173,9 +173,10 @@ function step(by) {
 
 // --- timeline: one canvas, on which as much is drawn as its pixels can show ----------------------
 
-const GUTTER = 168, AXIS = 24, STORY = 22, ROW = 20;
+const AXIS = 24, STORY = 22, ROW = 20;
 const canvas = $("canvas"), lanesBox = $("lanes");
 let pen = canvas.getContext("2d");
+let GUTTER = 168;
 const plot = () => Math.max(50, lanesBox.clientWidth - GUTTER);
 const subjects = Object.keys(data.labels), involved = new Set(data.involved);
 const rank = (subject) => (involved.has(subject) ? 0 : subject.startsWith("schedule") ? 1 : 2);
@@ -792,6 +793,14 @@ const buttons = { "to-failure": fail, "previous-deviation": () => deviate(-1), "
 for (const [id, press] of Object.entries(buttons)) $(id)?.addEventListener("click", press);
 for (const button of document.querySelectorAll("#story [data-event]")) button.addEventListener("click", () => select(Number(button.dataset.event)));
 
+/** Give names the room that the longest of them needs, within reason. */
+function fitNames() {
+  const longest = (names) => names.reduce((most, name) => name.length > most.length ? name : most, "");
+  pen.font = "600 12px system-ui, sans-serif";
+  const wide = pen.measureText(`● ${longest([...Object.values(data.labels), ...data.processes])}`).width;
+  GUTTER = Math.round(Math.min(Math.max(wide + 32, 110), 240));
+  $("list").style.setProperty("--who", `${Math.min(16, longest(E.who.texts).length + 1)}ch`);
+}
 const LEGEND = [["queued", () => barSign("panel", "queued", 8)], ["picked", () => barSign("picked-ground", "picked", 8)], ["running", () => barSign("running-ground", "running", 8)],
   ["done", () => signs.successful(4, 7)], ["exception", () => signs.exception(4, 7)], ["heartbeat", () => signs.beat(11, 5)],
   ["statement", () => arrow(2, 13, 18, 1, ink.statement, 1.4)], ["notification", () => arrow(2, 1, 18, 13, ink.note, 1, [2, 3])],
@@ -812,6 +821,7 @@ function dress() { readInk(); drawLegend($("legend"), LEGEND.slice(0, 8)); drawL
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", dress);
 new ResizeObserver(() => { list.render(); draw(); }).observe(lanesBox);
 new ResizeObserver(() => list.render()).observe($("list"));
+fitNames();
 dress();
 filter();
 begin();
