@@ -97,6 +97,7 @@ class Data(msgspec.Struct, frozen=True):
     deviations: list[tuple[int, int]]
     named: list[int]
     failure: int
+    said: bool
     hop: int
     end: int
 
@@ -122,6 +123,7 @@ def tell_data(trace: Trace, changes: Sequence[Change], told: Told) -> Data:
         deviations=[(each.at, each.event) for each in told.deviations],
         named=told.named,
         failure=NOT_YET if told.failure is None else told.failure,
+        said=told.said,
         hop=max(1, trace.config.hop.seconds * 1_000_000 + trace.config.hop.microseconds),
         end=trace.outcome.simulated,
     )

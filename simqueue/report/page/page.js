@@ -20,6 +20,7 @@ function el(tag, attributes, ...children) {
 
 const text = (column) => (i) => column.texts[column.of[i]];
 const who = text(E.who), where = text(E.where), kind = text(E.kind), mark = text(E.mark), words = text(E.words);
+const FEW = 15, few = data.deviations.length <= FEW;     // as many deviations as are told in words
 const deviationsOf = new Map(), named = new Set(data.named);
 data.deviations.forEach(([, event], k) => {
   if (!deviationsOf.has(event)) deviationsOf.set(event, []);
@@ -155,7 +156,7 @@ function filter() {
   const wanted = $("search").value.trim(), fits = matches(wanted), routine = $("routine").checked;
   state.shown = [];
   for (let i = 0; i < N; i++) {
-    const shown = routine || wanted || !E.routine[i] || i === data.failure || deviationsOf.has(i);
+    const shown = routine || wanted || !E.routine[i] || i === data.failure || (few && deviationsOf.has(i));
     if (shown && fits(i)) state.shown.push(i);
   }
   state.found = wanted ? new Set(state.shown) : null;
@@ -185,7 +186,7 @@ const alive = new Set(["server", ...data.lanes.lives.map((life) => life[0])]);
 const laneOf = new Map();           // process -> the middle of its lane, below the first one's top
 const tops = AXIS + STORY;
 let processesHeight = 0, roomy = 42;
-const heightOf = (name) => alive.has(name) ? roomy : 22;
+const heightOf = (name) => name === "server" ? Math.max(roomy, 38) : alive.has(name) ? roomy : 22;
 /** Lanes of processes are as high as leaves room for those of jobs. */
 function layLanes(height) {
   const others = data.processes.filter((name) => !alive.has(name)).length * 22, count = data.processes.length - others / 22;
@@ -264,7 +265,7 @@ const signs = {
   exception: (px, y) => { line(px + 2, y - 4, px + 9, y + 4, ink.bad, 2); line(px + 2, y + 4, px + 9, y - 4, ink.bad, 2); },
   canceled: (px, y) => { drawn++; pen.strokeStyle = ink.muted; pen.lineWidth = 2; pen.strokeRect(px + 3, y - 3, 6, 6); },
   deleted: (px, y) => line(px + 2, y, px + 10, y, ink.muted, 2),
-  beat: (px, y) => { drawn++; pen.fillStyle = ink.accent; pen.fillRect(px - 0.75, y - 1, 1.5, 7); },
+  beat: (px, y) => { drawn++; pen.fillStyle = ink.accent; pen.fillRect(px - 0.75, y + 1.5, 1.5, 4); },
 };
 const APART = { note: 9, chosen: 9, log: 5 };   // signs of such kinds do not cover each other
 const LOUD = new Set(["fault", "killed", "error", "broken"]);
@@ -372,7 +373,7 @@ function drawProcesses(from, to, top, width) {
     if (since > to || x1 < GUTTER) continue;
     const y = middle(name), [left, wide] = bar(x0, x1, y - 9, 18, ink.stalled, ink.bad);
     within(left, y - 9, wide, 18, () => { for (let px = left - 18; px < left + wide && wide < 4000; px += 8) line(px, y + 9, px + 18, y - 9, ink.muted, 0.6); });
-    label(what, left, wide, y, ink.text, "600 11px system-ui, sans-serif");
+    label(what, left + 8, wide - 8, y, ink.text, "600 11px system-ui, sans-serif");
     hit(x0, y - 9, x1, y + 9, since, `${name} is ${what} for ${span(until - E.at[since])}`);
   }
   for (const [name, items] of busy) if (laneOf.has(name)) drawBusy(items, from, to, middle(name));
@@ -507,9 +508,10 @@ function drawStory(from, to, height) {
   data.deviations.forEach(([, event], k) => {
     const px = x(event);
     if (event < from || event > to || px < GUTTER || px - lastX < 3) return;
+    if (!few) { lastX = px; line(px, y - 5, px, y + 5, ink.deviation, 1.5); hit(px - 2, AXIS, px + 2, tops, event, `deviation ${k + 1}`); return; }
     line(px, AXIS + STORY, px, height, ink.deviation, 1, [4, 4]);
     shape([[px, y - 8], [px + 8, y], [px, y + 8], [px - 8, y]], ink.deviation);
-    if (data.deviations.length < 100 && px - lastX > 14) { pen.font = "700 9px system-ui, sans-serif"; pen.textAlign = "center"; pen.fillStyle = ink.panel; pen.fillText(String(k + 1), px, y + 0.5); pen.textAlign = "left"; }
+    if (px - lastX > 14) { pen.font = "700 9px system-ui, sans-serif"; pen.textAlign = "center"; pen.fillStyle = ink.panel; pen.fillText(String(k + 1), px, y + 0.5); pen.textAlign = "left"; }
     lastX = px;
     hit(px - 8, AXIS, px + 8, tops, event, `deviation ${k + 1}`);
   });
@@ -527,7 +529,7 @@ function drawStory(from, to, height) {
     }
   }
   if (data.failure >= from && data.failure <= to) {
-    const px = x(data.failure);
+    const px = data.said ? x(data.failure) : X(extent());
     line(px, AXIS, px, height, ink.bad, 1.5);
     pen.font = "600 11px system-ui, sans-serif";
     const wide = pen.measureText("failure").width + 12, left = px - wide < GUTTER ? px : px - wide;
@@ -606,13 +608,13 @@ const list = (() => {
   const box = $("list"), held = $("rows"), HEIGHT = 22;
   function signOf(i) {
     if (i === data.failure) return ["✖", "bad", "failure"];
-    if (deviationsOf.has(i)) return [`◆${deviationsOf.get(i)[0]}`, "deviation", "deviation"];
+    if (few && deviationsOf.has(i)) return [`◆${deviationsOf.get(i)[0]}`, "deviation", "deviation"];
     if (["fault", "killed", "error", "broken"].includes(mark(i))) return ["▲", "bad", "trouble"];
     return named.has(i) ? ["•", "named", "in the story"] : ["", "", ""];
   }
   function row(k) {
     const i = state.shown[k], [sign, style, said] = signOf(i);
-    const made = el("div", { id: `event-${i}`, role: "option", className: `row${E.routine[i] ? " faint" : ""}${i === data.failure ? " broken" : ""}`,
+    const made = el("div", { id: `event-${i}`, role: "option", className: `row${E.routine[i] ? " faint" : ""}${data.said && i === data.failure ? " broken" : ""}`,
       "aria-selected": String(i === state.selected), "aria-posinset": k + 1, "aria-setsize": state.shown.length },
       el("span", { className: "id" }, `#${i}`), el("time", {}, moment(E.at[i])),
       el("span", { className: `sign ${style}`, title: said }, sign), el("span", { className: "who" }, who(i)),
@@ -677,7 +679,7 @@ function showEvent(i) {
   }
   $("details").replaceChildren(
     el("div", { className: "title" }, el("h2", {}, `#${i}`), el("time", {}, moment(E.at[i])), el("b", {}, who(i)), el("span", {}, kind(i).replaceAll("_", " ")),
-      i === data.failure ? el("span", { className: "badge bad" }, "✖ failure") : ""),
+      i === data.failure ? el("span", { className: "badge bad" }, data.said ? "✖ failure" : "✖ the last event before the failure") : ""),
     el("p", { className: "words" }, sentence(i)), facts, tablesAround(i));
   $("details").scrollTop = 0;
 }
@@ -802,7 +804,7 @@ function fitNames() {
   $("list").style.setProperty("--who", `${Math.min(16, longest(E.who.texts).length + 1)}ch`);
 }
 const LEGEND = [["queued", () => barSign("panel", "queued", 8)], ["picked", () => barSign("picked-ground", "picked", 8)], ["running", () => barSign("running-ground", "running", 8)],
-  ["done", () => signs.successful(4, 7)], ["exception", () => signs.exception(4, 7)], ["heartbeat", () => signs.beat(11, 5)],
+  ["done", () => signs.successful(4, 7)], ["exception", () => signs.exception(4, 7)], ["heartbeat", () => { barSign("running-ground", "running", 8); signs.beat(11, 5); }],
   ["statement", () => arrow(2, 13, 18, 1, ink.statement, 1.4)], ["notification", () => arrow(2, 1, 18, 13, ink.note, 1, [2, 3])],
   ["fault", () => signs.fault(11, 8)], ["killed", () => signs.killed(11, 7)], ["deviation", () => shape([[11, 0], [18, 7], [11, 14], [4, 7]], ink.deviation)],
   ["deleted", () => signs.deleted(4, 7)], ["canceled", () => signs.canceled(4, 7)], ["broken invariant", () => { pen.scale(0.8, 0.8); signs.broken(14, 8.7); }],

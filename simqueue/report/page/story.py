@@ -41,6 +41,9 @@ class Told:
     text: list[tuple[str, int | None]]
     """The whole story as pieces; some are the number of an event."""
     failure: EntryNumber | None
+    """The event that says what failed, or after which it failed."""
+    said: bool
+    """Whether that event says so."""
     deviations: list[Deviated]
     involved: list[Subject]
     named: list[int]
@@ -58,9 +61,11 @@ def tell_story(trace: Trace, again: str | None) -> Told:
     text, size = render_story(trace, again=again), len(trace.events)
     # The story's tail is the end of any log; who is named before it matters.
     names = _LINE_OF_EVENT.findall(render_story(trace, again=again, tail=1))
+    failing = None if failure is None else _failing(trace.events, failure)
     return Told(
         text=list(_pieces(text, size)),
-        failure=None if failure is None else _failing(trace.events, failure),
+        failure=failing,
+        said=failing is not None and _says(trace.events[failing].event, failure),
         deviations=_deviations(trace, frozenset(involved)),
         involved=involved,
         named=sorted({int(number) for number in names if int(number) < size}),
@@ -109,7 +114,9 @@ def _failing(entries: Sequence[Entry], failure: Failure) -> EntryNumber | None:
     return EntryNumber(len(entries) - 1) if entries else None
 
 
-def _says(event: e.AnyEvent, failure: Failure) -> bool:
+def _says(event: e.AnyEvent, failure: Failure | None) -> bool:
+    if failure is None:
+        return False
     match event:
         case e.InvariantBroken():
             return event.signature == failure.signature
