@@ -1,5 +1,7 @@
 """The HTML report in a real browser: opened from its file, clicked, typed at, and measured."""
 
+from itertools import pairwise
+
 import msgspec
 import pytest
 from applications import busy_shop
@@ -450,6 +452,24 @@ def test_a_passed_run_and_one_in_which_nothing_happened_open_too(show, trace):
     for key in ["0", "+", "-", "t", "ArrowLeft", "Home", "PageDown"]:
         page.redrawn(key)
     page.press("c", "j", "n", "f")
+
+
+def test_long_texts_leave_room_for_the_rest(show, trace):
+    long = "a very long message " * 500
+    failure = msgspec.structs.replace(trace.outcome.failure, message=long, where="x" * 3_000)
+    events = (*trace.events, Entry(trace.events[-1].at, "w" * 500, e.LogLine("app", "INFO", long)))
+    outcome = msgspec.structs.replace(trace.outcome, failure=failure)
+    page = show(msgspec.structs.replace(trace, events=events, outcome=outcome))
+    boxes = [page.one(each).rect for each in ("#story", "#timeline", "#events")]
+    for above, below in pairwise(boxes):
+        assert above["y"] + above["height"] <= below["y"] + 1
+    assert min(box["height"] for box in boxes) > 150
+    assert page.one("#canvas").rect["height"] > 150
+    assert page.one("#details").rect["width"] > 300
+    sizes = "const all = document.body; return [all.scrollWidth, all.scrollHeight, innerHeight]"
+    wide, high, height = page.browser.execute_script(sizes)
+    assert wide <= page.browser.execute_script("return innerWidth")
+    assert high <= height
 
 
 def test_twenty_thousand_events_cost_what_the_screen_can_show(show, trace, browser):

@@ -167,7 +167,6 @@ def test_the_failure_is_the_last_event_that_says_so(trace):
     story = tell_story(trace, None)
     assert story.failure == 5
     assert story.said
-    assert story.said
     broken = e.InvariantBroken("no-orphan", "left")
     failure = msgspec.structs.replace(trace.outcome.failure, signature=broken.signature)
     events = (Entry(0, "a", broken), Entry(1, "a", e.WorkerExited()), Entry(2, "a", e.Healed()))

@@ -81,7 +81,7 @@ function placeOf(at) {              // of an instant at which perhaps nothing ha
 }
 const extent = () => N ? Math.max(placeOf(Math.max(data.end, E.at[N - 1])), 1) : 1;
 function setView(left, wide) {
-  const whole = extent(), margin = 0.03;
+  const whole = extent(), margin = 0.05;
   view.span = Math.min(Math.max(wide, 0.4), whole * (1 + 2 * margin));
   const edge = view.span * margin;
   view.left = Math.min(Math.max(left, -edge), whole + edge - view.span);
@@ -95,7 +95,7 @@ function reveal(i) {
 }
 function begin() {                  // all, or the last stretch before the failure if all is too much
   const readable = plot() / 9, whole = extent();
-  const end = data.failure >= 0 ? view.place[data.failure] + 3 : whole;
+  const end = data.failure >= 0 ? view.place[data.failure] + readable * 0.06 : whole;
   if (whole <= readable * 1.6 || data.failure < 0) setView(0, whole * 2);
   else setView(end - readable, readable);
 }
@@ -532,7 +532,7 @@ function drawStory(from, to, height) {
     const px = data.said ? x(data.failure) : X(extent());
     line(px, AXIS, px, height, ink.bad, 1.5);
     pen.font = "600 11px system-ui, sans-serif";
-    const wide = pen.measureText("failure").width + 12, left = px - wide < GUTTER ? px : px - wide;
+    const wide = pen.measureText("failure").width + 12, left = px + wide > canvas.clientWidth ? px - wide : px;
     pen.fillStyle = ink.bad; pen.fillRect(left, AXIS + 2, wide, STORY - 4);
     pen.fillStyle = ink.panel; pen.textBaseline = "middle"; pen.fillText("failure", left + 6, y + 0.5);
     hit(left, AXIS, left + wide, tops, data.failure);
@@ -801,7 +801,7 @@ function fitNames() {
   pen.font = "600 12px system-ui, sans-serif";
   const wide = pen.measureText(`● ${longest([...Object.values(data.labels), ...data.processes])}`).width;
   GUTTER = Math.round(Math.min(Math.max(wide + 32, 110), 240));
-  $("list").style.setProperty("--who", `${Math.min(16, longest(E.who.texts).length + 1)}ch`);
+  $("list").style.setProperty("--who", `${Math.min(16, longest(E.who.texts).length + 1) * 0.62}em`);
 }
 const LEGEND = [["queued", () => barSign("panel", "queued", 8)], ["picked", () => barSign("picked-ground", "picked", 8)], ["running", () => barSign("running-ground", "running", 8)],
   ["done", () => signs.successful(4, 7)], ["exception", () => signs.exception(4, 7)], ["heartbeat", () => { barSign("running-ground", "running", 8); signs.beat(11, 5); }],
