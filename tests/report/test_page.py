@@ -224,11 +224,14 @@ def test_a_statements_way_is_told_as_far_as_it_came():
         e.StatementSent(2, "a", "dequeue"),
         e.StatementFailed(2, "40001", "no"),
         e.StatementSent(3, "a", "dequeue"),
+        e.StatementSent(4, "b", "dequeue"),
+        e.ConnectionLost("b", 4),
     ).statements
     assert [msgspec.to_builtins(each) for each in shown] == [
-        [1, "a", "heartbeat", 0, 1, 2, 3, False],
-        [2, "a", "dequeue", 4, 5, 5, -1, True],
-        [3, "a", "dequeue", 6, -1, -1, -1, False],
+        [1, "a", "heartbeat", 0, 1, 2, 3, False, False],
+        [2, "a", "dequeue", 4, 5, 5, -1, True, False],
+        [3, "a", "dequeue", 6, -1, -1, -1, False, False],
+        [4, "a", "dequeue", 7, -1, -1, -1, False, True],
     ]
 
 

@@ -22,7 +22,10 @@ _ENDS = ("successful", "exception", "canceled", "deleted")
 
 
 class Hops(msgspec.Struct, frozen=True, array_like=True):
-    """A statement's way: sent by ``who``, executed, committed or failed, replied to."""
+    """A statement's way: sent by ``who``, executed, committed or failed, replied to.
+
+    ``lost`` says that its connection broke before its reply came.
+    """
 
     number: int
     who: str
@@ -32,6 +35,7 @@ class Hops(msgspec.Struct, frozen=True, array_like=True):
     ended: int
     replied: int
     failed: bool
+    lost: bool
 
 
 class Note(msgspec.Struct, frozen=True, array_like=True):
@@ -98,11 +102,16 @@ def _statements(course: Course) -> Iterator[Hops]:
     def number(step: tuple[int, Entry] | None) -> int:
         return NOT_YET if step is None else step[0]
 
+    lost = {
+        entry.event.statement
+        for entry in course.entries
+        if isinstance(entry.event, e.ConnectionLost)
+    }
     for each in course.statements.values():
         failed = each.ended is not None and isinstance(each.ended[1].event, e.StatementFailed)
         yield Hops(
             each.number, each.worker, statement_words(each.name), number(each.sent),
-            number(each.executed), number(each.ended), number(each.replied), failed,
+            number(each.executed), number(each.ended), number(each.replied), failed, each.number in lost,
         )  # fmt: skip
 
 

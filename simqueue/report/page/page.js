@@ -346,6 +346,7 @@ function drawLife(subject, y, from, to) {
     if (x1 - lastX < 0.7) continue;
     lastX = x1;
     const [left, wide] = bar(x0, x1, y + (twice ? 9 : 3), twice ? 9 : ROW - 7, twice ? ink["bad-ground"] : ink["running-ground"], twice || how === "raised" || how === "cut off" ? ink.bad : ink.running);
+    if (twice && wide < 60) label("again", x1, 99, middle + 3, ink.bad, "600 10px system-ui, sans-serif");
     label(`runs in ${by}`, left, wide, middle, ink["bar-text"], "10px system-ui, sans-serif");
     if (how === "raised") signs.error(x1, middle); else if (how === "cut off") signs.killed(x1, middle);
     const last = until >= 0 ? `${how} after ${span(E.at[until] - E.at[since])}` : "still running when the run ends";
@@ -400,7 +401,7 @@ function drawMessages(from, to, middle) {
   const server = middle("server"), seen = new Set();
   let labelled = GUTTER;
   const chosen = state.selected >= 0 ? E.statement[state.selected] : -1;
-  for (const [number, name, title, sent, executed, ended, replied, failed] of inView(statements, from, to)) {
+  for (const [number, name, title, sent, executed, ended, replied, failed, lost] of inView(statements, from, to)) {
     const last = Math.max(replied, ended, executed, sent);
     if (last < from || !laneOf.has(name)) continue;
     const x0 = x(sent), x1 = x(last), loud = telling.has(number) || failed || number === chosen, thin = x1 - x0 < 9;
@@ -410,7 +411,7 @@ function drawMessages(from, to, middle) {
     const y = middle(name);
     const colour = failed ? ink.bad : number === chosen ? ink.accent : loud ? ink.statement : ink.quiet;
     const wide = number === chosen ? 2.2 : 1.2, turn = executed >= 0 ? x(executed) : x0 + 8;
-    const steps = [`sent ${moment(E.at[sent])}`, executed >= 0 && `executed ${moment(E.at[executed])}`, ended >= 0 && `${failed ? "failed" : "committed"} ${moment(E.at[ended])}`, replied >= 0 ? `replied ${moment(E.at[replied])}` : "no reply"].filter(Boolean);
+    const steps = [`sent ${moment(E.at[sent])}`, executed >= 0 && `executed ${moment(E.at[executed])}`, ended >= 0 && `${failed ? "failed" : "committed"} ${moment(E.at[ended])}`, replied >= 0 ? `replied ${moment(E.at[replied])}` : lost ? "lost with its connection" : "no reply until the run ends"].filter(Boolean);
     const said = `${name}'s ${title} (statement ${number}): ${steps.join(", ")}`;
     if (thin && executed >= 0 && number !== chosen) {
       line(x0, y, x0, server, colour, wide);
@@ -425,7 +426,7 @@ function drawMessages(from, to, middle) {
       if (loud && turn > labelled && label(title, turn - 8, 160, server - 13, ink.text, "10px system-ui, sans-serif")) labelled = turn + pen.measureText(title).width + 8;
     }
     if (replied >= 0) arrow(leave, server, x(replied), y, colour, wide, []);
-    else if (ended >= 0 || executed < 0) signs.error(executed >= 0 ? leave + 6 : turn, (server + y) / 2);
+    else if (lost) signs.error(executed >= 0 ? leave + 6 : turn, (server + y) / 2);
     hits.push([x0, y, turn, server, sent, said, null, true]);
     if (replied >= 0) hits.push([leave, server, x(replied), y, replied, said, null, true]);
   }
