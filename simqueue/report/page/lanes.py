@@ -111,7 +111,8 @@ def _statements(course: Course) -> Iterator[Hops]:
         failed = each.ended is not None and isinstance(each.ended[1].event, e.StatementFailed)
         yield Hops(
             each.number, each.worker, statement_words(each.name), number(each.sent),
-            number(each.executed), number(each.ended), number(each.replied), failed, each.number in lost,
+            number(each.executed), number(each.ended), number(each.replied), failed,
+            each.number in lost,
         )  # fmt: skip
 
 
