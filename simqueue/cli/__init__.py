@@ -17,6 +17,7 @@
 ``reading``   what needs no run: a trace's story, two traces' difference, the table of entropy
 ``serve``     a trace in PgQueuer's own dashboard
 ``export``    a trace for other people's viewers
+``report``    a run as one HTML page
 ``live``      events on the terminal while they happen
 ``options``   what several commands take
 """

@@ -15,6 +15,7 @@ from simqueue.cli.fuzz import fuzz_command, play_command
 from simqueue.cli.merge import merge_command
 from simqueue.cli.reading import diff_command, entropy_command, show_command
 from simqueue.cli.replay import replay_command
+from simqueue.cli.report import report_command
 from simqueue.cli.run import run_command
 from simqueue.cli.serve import serve_command
 from simqueue.cli.shrink import shrink_command
@@ -56,6 +57,7 @@ app.command("merge")(merge_command)
 app.command("replay")(replay_command)
 app.command("shrink")(shrink_command)
 app.command("show")(show_command)
+app.command("report")(report_command)
 app.command("diff")(diff_command)
 app.command("serve")(serve_command)
 app.command("export")(export_command)

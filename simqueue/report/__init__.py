@@ -11,6 +11,8 @@
 ``course``      who did what in a run, and what became of each statement
 ``deeds``       what a statement changed
 ``meanwhile``   what went on between two instants
+``subjects``    the jobs and schedules that a text or an event is about
+``page``        all of a run as one HTML page
 ``tables``      rows of tables, as text
 ``difference``  where two runs part
 ``export``      traces as other programs take them

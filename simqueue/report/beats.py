@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from simqueue.model import events as e
 from simqueue.report.course import Course, Passage
-from simqueue.report.meanwhile import subjects_of
+from simqueue.report.subjects import subjects_of
 from simqueue.report.words import moment, span
 
 _PICKS = (e.JobPicked, e.SchedulePicked)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from simqueue.model import events as e
-from simqueue.model.choice import actor_of, kind_of
+from simqueue.model.choice import Choice, actor_of, kind_of
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.case import Case
@@ -24,6 +25,15 @@ _ACTS = (e.WorkerStopping, e.WorkerCrashed, e.WorkerPaused, e.ClockSet, e.Server
 """What the methods of a worker and of the simulation do, as the log tells it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """A choice that was not calm: when it told, and what it did, in words."""
+
+    at: int
+    choice: Choice
+    said: str
+
+
 def render_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> list[str]:
     """Return a line for each choice that was not calm, in the order of virtual time.
 
@@ -31,12 +41,17 @@ def render_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> 
         trace: of the run.
         about: jobs and schedules to name first where there is much to name.
     """
+    return [f"{moment(each.at):>13}  {each.said}" for each in explain_deviations(trace, about)]
+
+
+def explain_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> list[Deviation]:
+    """Return what ``render_deviations`` tells, each with its place in the log."""
     course, claimed = Course(trace.events), set[int]()
-    lines = []
+    found = []
     for choice in trace.choices:
         at, said = _explain(Case(course, trace.config, choice, about, claimed))
-        lines.append((at, f"{moment(at):>13}  {course.plain(said)}"))
-    return [line for _, line in sorted(lines, key=lambda each: each[0])]
+        found.append(Deviation(at, choice, course.plain(said)))
+    return sorted(found, key=lambda each: each.at)
 
 
 def _explain(case: Case) -> tuple[int, str]:

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from simqueue.model import events as e
 from simqueue.report.course import Course, Passage, Subject
 from simqueue.report.lines import is_routine
-from simqueue.report.meanwhile import subjects_of
+from simqueue.report.subjects import subjects_of
 from simqueue.report.words import moment
 
 
@@ -18,7 +18,7 @@ def render_hindsight(course: Course, number: int) -> str:
     executed meanwhile did not see it.
     """
     entry = course.entries[number]
-    passage, subjects = course.passage_of(entry), subjects_of(entry.event)
+    passage, subjects = course.passage_of(entry), frozenset(subjects_of(entry.event))
     if passage is None or not subjects or not isinstance(entry.event, e.StoreEvent):
         return ""
     fell_due = _fell_due(course, passage, subjects, entry.at)

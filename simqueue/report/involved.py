@@ -11,10 +11,9 @@ from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.trace import Trace
 from simqueue.report.course import Subject
-from simqueue.report.meanwhile import subjects_of
+from simqueue.report.subjects import subjects_in, subjects_of
 
 _SUBJECTS_MAX = 5
-_NAMED = re.compile(r"\b(job|schedule)s?:? (\d+)")
 _WORD = re.compile(r"[\w./-]+")
 
 
@@ -31,7 +30,7 @@ class Involved:
 
     def concerns(self, entry: Entry) -> bool:
         """Return whether an entry is about one of the jobs and schedules."""
-        return not subjects_of(entry.event).isdisjoint(self.subjects)
+        return not set(self.subjects).isdisjoint(subjects_of(entry.event))
 
 
 def involved_in(trace: Trace) -> Involved:
@@ -40,7 +39,7 @@ def involved_in(trace: Trace) -> Involved:
     if failure is None:
         return Involved()
     raised = _raised(trace)
-    told = _judged(trace, failure) or _named(failure)
+    told = _judged(trace, failure) or tuple(subjects_in(failure.message))[:_SUBJECTS_MAX]
     if not told and raised is not None and raised.error == failure.message:
         told = tuple(subjects_of(raised))
     subjects = told or (() if raised is None else tuple(subjects_of(raised)))
@@ -59,11 +58,6 @@ def _judged(trace: Trace, failure: Failure) -> tuple[Subject, ...]:
     return ()
 
 
-def _named(failure: Failure) -> tuple[Subject, ...]:
-    found = dict.fromkeys(_NAMED.findall(failure.message))
-    return tuple((noun, int(number)) for noun, number in found)[:_SUBJECTS_MAX]
-
-
 def _raised(trace: Trace) -> e.HandlerRaised | None:
     """Return the last that a handler raised."""
     raised = (each.event for each in reversed(trace.events))
@@ -76,5 +70,9 @@ def _workers(trace: Trace, failure: Failure, subjects: tuple[Subject, ...]) -> I
     yield from (word for word in _WORD.findall(failure.message) if word in started)
     for entry in trace.events:
         held = isinstance(entry.event, (e.JobPicked, e.SchedulePicked))
-        if held and entry.worker in started and subjects_of(entry.event) & set(subjects):
+        if (
+            held
+            and entry.worker in started
+            and not set(subjects).isdisjoint(subjects_of(entry.event))
+        ):
             yield entry.worker

@@ -10,6 +10,7 @@ from operator import itemgetter
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.report.course import Course, Numbered, Passage, Subject
+from simqueue.report.subjects import subjects_of
 from simqueue.report.words import called, moment, words
 
 _SHOWN = 2
@@ -28,16 +29,6 @@ class Deed:
     said: str
     subjects: frozenset[Subject]
     weight: int
-
-
-def subjects_of(event: e.AnyEvent) -> frozenset[Subject]:
-    """Return the jobs and schedules that an event names."""
-    found = set[Subject]()
-    for noun in ("job", "schedule"):
-        number = getattr(event, f"{noun}_id", None)
-        numbers = getattr(event, f"{noun}_ids", ())
-        found |= {(noun, each) for each in (*numbers, *(() if number is None else (number,)))}
-    return frozenset(found)
 
 
 def subjects_of_statement(passage: Passage) -> frozenset[Subject]:
@@ -105,7 +96,7 @@ def _deed(course: Course, numbered: Numbered) -> Deed | None:
         return Deed(place, f"{called(entry.worker)} {course.clause(entry)}", frozenset(), int(told))
     if isinstance(entry.event, _TELLING):
         said = f"{called(entry.worker)} {words(entry.event)}"
-        return Deed(place, said, subjects_of(entry.event), 2)
+        return Deed(place, said, frozenset(subjects_of(entry.event)), 2)
     return None
 
 

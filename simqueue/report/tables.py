@@ -19,7 +19,7 @@ def render_table(name: str, rows: Sequence[msgspec.Struct]) -> str:
     if not rows:
         return f"{name}: no rows"
     fields = [field for field in rows[0].__struct_fields__ if _is_used(rows, field)]
-    cells = [[_cell(row, field) for field in fields] for row in rows]
+    cells = [[render_cell(row, field) for field in fields] for row in rows]
     title = f"{name}: {len(rows)} row{'s' * (len(rows) > 1)}"
     return "\n".join([title, *render_columns([fields, *cells])])
 
@@ -37,7 +37,8 @@ def _instants(row: type[msgspec.Struct]) -> frozenset[str]:
     )
 
 
-def _cell(row: msgspec.Struct, field: str) -> str:
+def render_cell(row: msgspec.Struct, field: str) -> str:
+    """Return one value of a row as text, ``-`` for none."""
     value: Any = getattr(row, field)
     if value is None:
         return "-"

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from simqueue.model import events as e
 from simqueue.model.trace import Trace
 from simqueue.report.course import Course, Subject
-from simqueue.report.meanwhile import subjects_of, subjects_of_statement
+from simqueue.report.meanwhile import subjects_of_statement
+from simqueue.report.subjects import subjects_of
 
 _IN_NO_TABLE = (e.TableChanged, e.NotificationSent)
 
@@ -59,7 +60,7 @@ class Jumps:
         while number is not None:
             entry = self._course.entries[number]
             passage = self._course.passage_of(entry)
-            subjects = subjects_of(entry.event)
+            subjects = frozenset(subjects_of(entry.event))
             if passage is not None and not subjects:
                 subjects = subjects_of_statement(passage)
             if subjects:

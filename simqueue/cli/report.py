@@ -1,0 +1,52 @@
+"""``simqueue report``: a run as one HTML page."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from simqueue.cli.options import TraceArgument
+from simqueue.errors import UsageError
+
+
+def report_command(
+    trace: TraceArgument,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Where to write; else beside TRACE, as *.html."
+        ),
+    ] = None,
+) -> None:
+    """Write a run as one HTML page: its story, its timeline, every event with its tables.
+
+    The page is one file that needs no network; open it in any browser.
+
+    \b
+    Example:
+      simqueue report .simqueue/failures/lost_update-1f0c2d3e.json -o report.html
+    """  # noqa: D301  the backspace keeps lines apart
+    from simqueue.model.files import write_whole
+    from simqueue.model.trace import Trace
+    from simqueue.report.page import render_page
+    from simqueue.search.changes import table_changes
+
+    recorded = Trace.load(trace)
+    path = output if output is not None else str(Path(trace).with_suffix(".html"))
+    if Path(path).resolve() == Path(trace).resolve():
+        raise UsageError(f"{path}: is the trace itself; name another file after -o")
+    again = f"simqueue replay {shlex.quote(trace)}"
+    page = render_page(recorded, table_changes(recorded), again=again)
+    if output is None:
+        _spare(Path(path), page)
+    write_whole(path, page)
+    typer.echo(path)
+
+
+def _spare(path: Path, page: bytes) -> None:
+    """Refuse to overwrite what nobody named, unless it is the same page."""
+    if path.exists() and not (path.is_file() and path.read_bytes() == page):
+        raise UsageError(f"{path}: is there already; name it after -o to overwrite it")

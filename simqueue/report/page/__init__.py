@@ -1,0 +1,16 @@
+"""The report as one HTML page, which opens from a file and asks nothing of a network.
+
+``rendering``  the page from a trace: what the template is given
+``story``      its top: how the run ended, and in what it deviated
+``data``       everything else, as one document that the page's script reads
+``lanes``      what is drawn over time: statements, messages, handlers, lives, statuses
+``history``    what each event changed in the tables, to step through them in both directions
+
+The script ``page.js`` is made of sections in this order: data, time, tables, search, timeline,
+list, details, keys.
+"""
+
+from simqueue.report.page.history import Change
+from simqueue.report.page.rendering import render_page
+
+__all__ = ["Change", "render_page"]

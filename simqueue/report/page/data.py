@@ -1,0 +1,203 @@
+"""Data: a run as one document for the page's script, columns of events and what lanes show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import msgspec
+
+from simqueue.model import events as e
+from simqueue.model.events import Entry
+from simqueue.model.trace import Trace
+from simqueue.report.course import Course, Subject
+from simqueue.report.lines import is_routine
+from simqueue.report.page.history import Change, History, tell_history
+from simqueue.report.page.lanes import NOT_YET, Lanes, lay_lanes, subject_key
+from simqueue.report.page.story import Told
+from simqueue.report.subjects import subjects_in, subjects_of
+from simqueue.report.words import words
+
+_WORDS_MAX = 4_000
+
+Mark = Literal[
+    "", "change", "note", "life", "ready", "fault", "killed", "log", "error", "broken", "chosen"
+]
+"""How an event is marked in its lane; not at all where lines and bars say it."""
+
+_MARKS: dict[type, Mark] = {
+    e.StatementFailed: "error",
+    e.ConnectionLost: "fault",
+    e.ConnectionRefused: "fault",
+    e.NotificationSent: "note",
+    e.TableChanged: "note",
+    e.WorkerStarted: "life",
+    e.WorkerReady: "ready",
+    e.WorkerStopping: "fault",
+    e.WorkerExited: "life",
+    e.WorkerCrashed: "killed",
+    e.WorkerPaused: "fault",
+    e.WorkerResumed: "life",
+    e.ClockSet: "fault",
+    e.TasksLeaked: "error",
+    e.ErrorIgnored: "error",
+    e.HandlerRaised: "error",
+    e.LogLine: "log",
+    e.TaskFailed: "error",
+    e.ScenarioChose: "chosen",
+    e.LoopBlocked: "",
+    e.ServerCrashed: "killed",
+    e.ServerRestarted: "fault",
+    e.FaultStruck: "fault",
+    e.Healed: "life",
+    e.Reached: "life",
+    e.InvariantBroken: "broken",
+}
+_STATEMENT = (
+    e.StatementSent,
+    e.StatementHeld,
+    e.StatementCommitted,
+    e.StatementFailed,
+    e.StatementReplied,
+)
+
+
+class Texts(msgspec.Struct, frozen=True):
+    """A column of texts: for each event the place in ``texts``, which holds each text once."""
+
+    texts: list[str]
+    of: list[int]
+
+
+class Events(msgspec.Struct, frozen=True):
+    """The events, a list for each of their properties."""
+
+    at: list[int]
+    who: Texts
+    where: Texts
+    kind: Texts
+    mark: Texts
+    words: Texts
+    cause: list[int]
+    routine: list[int]
+    statement: list[int]
+    about: list[list[str]]
+
+
+class Data(msgspec.Struct, frozen=True):
+    """What the script reads; names of processes and subjects stand for themselves."""
+
+    events: Events
+    processes: list[str]
+    labels: dict[str, str]
+    involved: list[str]
+    managers: dict[str, str]
+    lanes: Lanes
+    history: History
+    deviations: list[tuple[int, int]]
+    named: list[int]
+    failure: int
+    said: bool
+    hop: int
+    end: int
+
+
+def tell_data(trace: Trace, changes: Sequence[Change], told: Told) -> Data:
+    """Return everything that the page shows of a run, besides its story."""
+    course = Course(trace.events)
+    managers = _managers(trace.events)
+
+    def manager(number: str) -> str:
+        return f"{managers[number]} ({number[:8]})" if number in managers else number
+
+    events = _events(course)
+    failing = [] if told.failure is None else events.about[told.failure]
+    return Data(
+        events=events,
+        processes=_processes(course),
+        labels=_labels(course),
+        involved=[subject_key(subject) for subject in told.involved] or failing,
+        managers=managers,
+        lanes=lay_lanes(course, changes),
+        history=tell_history(changes, manager),
+        deviations=[(each.at, each.event) for each in told.deviations],
+        named=told.named,
+        failure=NOT_YET if told.failure is None else told.failure,
+        said=told.said,
+        hop=max(1, trace.config.hop.seconds * 1_000_000 + trace.config.hop.microseconds),
+        end=trace.outcome.simulated,
+    )
+
+
+def _events(course: Course) -> Events:
+    def column(of: Callable[[Entry], int]) -> list[int]:
+        return [of(entry) for entry in course.entries]
+
+    def texts(of: Callable[[Entry], str]) -> Texts:
+        places: dict[str, int] = {}
+        column = [places.setdefault(of(entry), len(places)) for entry in course.entries]
+        return Texts(list(places), column)
+
+    return Events(
+        at=column(lambda entry: entry.at),
+        who=texts(lambda entry: entry.worker),
+        where=texts(course.process_of),
+        kind=texts(lambda entry: str(entry.event.__struct_config__.tag)),
+        mark=texts(lambda entry: _mark(entry.event)),
+        words=texts(lambda entry: _short(course.plain(words(entry.event)))),
+        cause=column(lambda entry: NOT_YET if entry.cause is None else entry.cause),
+        routine=column(lambda entry: int(is_routine(entry.event))),
+        statement=column(lambda entry: _statement(course, entry)),
+        about=[_about(course, entry) for entry in course.entries],
+    )
+
+
+def _about(course: Course, entry: Entry) -> list[str]:
+    """Return the jobs and schedules of an event; of a verdict those it names, or was reached by."""
+    found = subjects_of(entry.event)
+    if isinstance(entry.event, e.InvariantBroken):
+        cause = None if entry.cause is None else course.entries[entry.cause]
+        found = subjects_in(entry.event.message) or (
+            [] if cause is None else subjects_of(cause.event)
+        )
+    return [subject_key(each) for each in found]
+
+
+def _mark(event: e.AnyEvent) -> Mark:
+    return _MARKS.get(type(event), "change" if isinstance(event, e.StoreEvent) else "")
+
+
+def _short(text: str) -> str:
+    if len(text) <= _WORDS_MAX:
+        return text
+    return f"{text[:_WORDS_MAX]}... ({len(text)} characters)"
+
+
+def _statement(course: Course, entry: Entry) -> int:
+    passage = course.passage_of(entry)
+    return NOT_YET if passage is None else passage.number
+
+
+def _processes(course: Course) -> list[str]:
+    """Return the lanes of processes: the server, workers as they came, then everybody else."""
+    seen = dict.fromkeys(["server"])
+    started = [each.worker for each in course.entries if isinstance(each.event, e.WorkerStarted)]
+    others = [name for each in course.entries for name in (each.worker, course.process_of(each))]
+    seen.update(dict.fromkeys([*started, *others]))
+    return list(seen)
+
+
+def _managers(entries: Sequence[Entry]) -> dict[str, str]:
+    return {
+        entry.event.manager: entry.worker
+        for entry in entries
+        if isinstance(entry.event, e.WorkerReady)
+    }
+
+
+def _labels(course: Course) -> dict[str, str]:
+    """Return jobs and schedules by their keys, with their entrypoints, in order."""
+    found: set[Subject] = set()
+    for entry in course.entries:
+        found.update(subjects_of(entry.event))
+    return {subject_key(each): course.label(*each) for each in sorted(found)}

@@ -1,0 +1,97 @@
+"""History: versions of rows, and which event put which in place of which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from simqueue.model.ids import EntryNumber
+from simqueue.model.rows import JobRow, LogRow, ScheduleRow, StatisticsRow
+from simqueue.report.tables import render_cell
+
+Row = JobRow | ScheduleRow | LogRow | StatisticsRow
+
+
+class Change(msgspec.Struct, frozen=True):
+    """An event put a row in place of another: None before is an insert, None after a delete."""
+
+    event: EntryNumber
+    before: Row | None
+    after: Row | None
+
+    @property
+    def row(self) -> Row:
+        """The row that is, or else was."""
+        return [row for row in (self.before, self.after) if row is not None][-1]
+
+
+COLUMNS: dict[type, tuple[str, tuple[str, ...]]] = {
+    JobRow: (
+        "jobs",
+        (
+            "id", "entrypoint", "status", "queue_manager_id", "slot", "attempts", "priority",
+            "execute_after", "heartbeat", "updated", "created", "dedupe_key", "payload", "headers",
+        ),
+    ),
+    ScheduleRow: (
+        "schedules",
+        (
+            "id", "entrypoint", "expression", "status", "next_run", "last_run", "heartbeat",
+            "updated", "created",
+        ),
+    ),
+    LogRow: (
+        "log",
+        (
+            "id", "job_id", "status", "created", "entrypoint", "priority", "aggregated",
+            "traceback",
+        ),
+    ),
+    StatisticsRow: (
+        "statistics",
+        ("id", "entrypoint", "status", "count", "created", "priority"),
+    ),
+}  # fmt: skip
+"""The tables in the page's order, and their columns in that of a reader's interest."""
+
+_TABLES = list(COLUMNS)
+
+
+class History(msgspec.Struct, frozen=True):
+    """Tables through time: ``rows`` are lists of places in ``texts``, ``changes`` places in it.
+
+    A change is the event, the table, the row's id, and its version before and after, -1 for none.
+    """
+
+    tables: list[tuple[str, tuple[str, ...]]]
+    texts: list[str]
+    rows: list[tuple[int, ...]]
+    changes: list[tuple[int, int, int, int, int]]
+
+
+def tell_history(changes: Sequence[Change], manager: Callable[[str], str]) -> History:
+    """Return changes as the page reads them; ``manager`` returns what a manager is called."""
+    texts: dict[str, int] = {}
+    versions: dict[tuple[int, ...], int] = {}
+
+    def version(row: Row | None) -> int:
+        if row is None:
+            return -1
+        _, fields = COLUMNS[type(row)]
+        cells = tuple(texts.setdefault(_text(row, field, manager), len(texts)) for field in fields)
+        return versions.setdefault(cells, len(versions))
+
+    told: list[tuple[int, int, int, int, int]] = [
+        (
+            change.event, _TABLES.index(type(change.row)), change.row.id,
+            version(change.before), version(change.after),
+        )
+        for change in changes
+    ]  # fmt: skip
+    return History(list(COLUMNS.values()), list(texts), list(versions), told)
+
+
+def _text(row: Row, field: str, manager: Callable[[str], str]) -> str:
+    value = getattr(row, field) if field == "queue_manager_id" else None
+    return render_cell(row, field) if value is None else manager(value)

@@ -1,0 +1,126 @@
+"""The top of the page: how the run ended, where, and in what it deviated."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simqueue.model import events as e
+from simqueue.model.choice import kind_of
+from simqueue.model.events import Entry
+from simqueue.model.failure import Failure
+from simqueue.model.ids import EntryNumber
+from simqueue.model.trace import Trace
+from simqueue.report.course import Subject
+from simqueue.report.deviations import Deviation, explain_deviations
+from simqueue.report.involved import involved_in
+from simqueue.report.story import DEVIATIONS_TOLD, render_story
+from simqueue.report.words import moment
+
+_LATE = ("request", "reply", "commit", "notify")
+_NUMBERED = re.compile(r"#(\d+)")
+_LINE_OF_EVENT = re.compile(r"^ *#(\d+) ", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Deviated:
+    """A deviation: when, the event that first shows it, and what it did, if that is told."""
+
+    at: int
+    event: int
+    moment: str
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A run's story in parts, and the events that it is about."""
+
+    text: list[tuple[str, int | None]]
+    """The whole story as pieces; some are the number of an event."""
+    failure: EntryNumber | None
+    """The event that says what failed, or after which it failed."""
+    said: bool
+    """Whether that event says so."""
+    deviations: list[Deviated]
+    involved: list[Subject]
+    named: list[int]
+
+    @property
+    def explained(self) -> bool:
+        """Whether deviations are few enough to be told one by one."""
+        return len(self.deviations) <= DEVIATIONS_TOLD
+
+
+def tell_story(trace: Trace, again: str | None) -> Told:
+    """Return a run's story and what of the log it is about."""
+    failure = trace.outcome.failure
+    involved = list(involved_in(trace).subjects)
+    text, size = render_story(trace, again=again), len(trace.events)
+    # The story's tail is the end of any log; who is named before it matters.
+    names = _LINE_OF_EVENT.findall(render_story(trace, again=again, tail=1))
+    failing = None if failure is None else _failing(trace.events, failure)
+    return Told(
+        text=list(_pieces(text, size)),
+        failure=failing,
+        said=failing is not None and _says(trace.events[failing].event, failure),
+        deviations=_deviations(trace, frozenset(involved)),
+        involved=involved,
+        named=sorted({int(number) for number in names if int(number) < size}),
+    )
+
+
+def _pieces(text: str, size: int) -> list[tuple[str, int | None]]:
+    """Return a text in pieces: ``#12`` is one that leads to event 12."""
+    pieces: list[tuple[str, int | None]] = []
+    end = 0
+    for found in _NUMBERED.finditer(text):
+        if int(found[1]) < size:
+            pieces += [(text[end : found.start()], None), (found[0], int(found[1]))]
+            end = found.end()
+    return [*pieces, (text[end:], None)]
+
+
+def _deviations(trace: Trace, about: frozenset[Subject]) -> list[Deviated]:
+    if not trace.events:
+        return []
+    if len(trace.choices) > DEVIATIONS_TOLD:  # to explain each of them would take long
+        found = [Deviation(choice.at, choice, "") for choice in trace.choices]
+    else:
+        found = explain_deviations(trace, about)
+    return [
+        Deviated(each.at, _shown_by(trace.events, each), moment(each.at), each.said)
+        for each in found
+    ]
+
+
+def _shown_by(entries: Sequence[Entry], deviation: Deviation) -> int:
+    """Return the event that a late message is of; else the first since a choice's instant."""
+    event, at = deviation.choice.event, deviation.at
+    last = min(event, len(entries)) - 1
+    if kind_of(deviation.choice.key) in _LATE and last >= 0 and entries[last].at == at:
+        return last  # it is sent, and then its way is chosen
+    first = bisect_left(entries, at, key=lambda entry: entry.at)
+    return min(max(first, event), len(entries) - 1)
+
+
+def _failing(entries: Sequence[Entry], failure: Failure) -> EntryNumber | None:
+    """Return the last event that says what the failure says; else the last there is."""
+    for number in range(len(entries) - 1, -1, -1):
+        if _says(entries[number].event, failure):
+            return EntryNumber(number)
+    return EntryNumber(len(entries) - 1) if entries else None
+
+
+def _says(event: e.AnyEvent, failure: Failure | None) -> bool:
+    if failure is None:
+        return False
+    match event:
+        case e.InvariantBroken():
+            return event.signature == failure.signature
+        case e.HandlerRaised(_, error) | e.WorkerExited(error) if failure.kind == "exception":
+            return bool(error) and error == failure.message
+        case _:
+            return False
