@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from simqueue.model import events as e
-from simqueue.model.choice import actor_of, kind_of
+from simqueue.model.choice import Choice, actor_of, kind_of
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.case import Case
@@ -29,12 +29,29 @@ def render_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> 
         trace: of the run.
         about: jobs and schedules to name first where there is much to name.
     """
+    lines = [(at, f"{moment(at):>13}  {said}") for _, at, said in _explained(trace, about)]
+    return [line for _, line in sorted(lines, key=lambda each: each[0])]
+
+
+def explain_choice(
+    trace: Trace, choice: Choice, about: frozenset[Subject] = frozenset()
+) -> tuple[int, str]:
+    """Return when one choice of a run made itself felt, and what it did.
+
+    Args:
+        trace: of the run.
+        choice: one of the trace's.
+        about: jobs and schedules to name first where there is much to name.
+    """
+    return next((at, said) for each, at, said in _explained(trace, about) if each == choice)
+
+
+def _explained(trace: Trace, about: frozenset[Subject]) -> Iterator[tuple[Choice, int, str]]:
+    """Yield each choice, when it made itself felt, and what it did."""
     course, claimed = Course(trace.events), set[int]()
-    lines = []
     for choice in trace.choices:
         at, said = _explain(Case(course, trace.config, choice, about, claimed))
-        lines.append((at, f"{moment(at):>13}  {course.plain(said)}"))
-    return [line for _, line in sorted(lines, key=lambda each: each[0])]
+        yield choice, at, course.plain(said)
 
 
 def _explain(case: Case) -> tuple[int, str]:

@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from time import perf_counter
 
 from simqueue.errors import UsageError
@@ -191,7 +192,7 @@ class _Search:
         self._close_in(self._count)
 
     def _holds(self, place: int, count: int) -> bool:
-        """Return whether so many continuations from a point fail alike; stop at one that does not."""
+        """Return whether so many continuations from a point fail alike, up to one that does not."""
         if place <= self.low:
             return False
         if place >= len(self._points.points):
@@ -249,7 +250,7 @@ class _Search:
         """Return the middle of the places between which the odds change most, if there is any."""
         found = [
             (abs(self._alike(one) - self._alike(other)), other - one, (one + other) // 2)
-            for one, other in zip(places, places[1:], strict=False)
+            for one, other in pairwise(places)
             if other - one > 1
         ]
         change, _, middle = max(found, default=(0, 0, None))
