@@ -135,10 +135,12 @@ class CancelIsHeard(Invariant):
         if told.dispatched:
             return Broken(
                 f"the handler of job {job} on {worker} ended without having been cancelled, "
-                f"although the worker was told to cancel it at {moment(told.at)}"
+                f"although the worker was told to cancel it at {moment(told.at)}",
+                jobs=(job,),
             )
         return Broken(
             f"the handler of job {job} on {worker} began after the worker was told at "
             f"{moment(told.at)} to cancel the job, which it had claimed, and was never cancelled",
             "before-dispatch",
+            jobs=(job,),
         )

@@ -60,10 +60,12 @@ class ConcurrencyLimit(Invariant):
         if picked.stale or len(held) <= limit:
             return None
         beside = any(at >= entry.now for manager, at in claims.items() if manager != picked.manager)
-        numbers = ", ".join(str(job) for job in sorted(held)[:10])
+        shown = tuple(sorted(held)[:10])
+        numbers = ", ".join(map(str, shown))
         return Broken(
             f"{entrypoint!r} has a concurrency limit of {limit}, and {len(held)} of its jobs were "
             f"picked ({numbers}) when {entry.worker} had claimed job {picked.job_id}"
             f"{' at the same time as another worker' if beside else ''}",
             "overlap" if beside else "batch",
+            jobs=tuple(dict.fromkeys((picked.job_id, *shown))),
         )

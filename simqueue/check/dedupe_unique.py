@@ -65,7 +65,8 @@ class DedupeUnique(Invariant):
             return None
         return Broken(
             f"job {job} has the dedupe key {key!r} since {entry.worker} queued it, and job "
-            f"{holder}, which is queued or picked, has it, too"
+            f"{holder}, which is queued or picked, has it, too",
+            jobs=(job, holder),
         )
 
     def _release(self, job: JobId, *, held: bool) -> None:

@@ -106,8 +106,9 @@ class DrainMeansDone(Invariant):
         if own:
             return Broken(
                 f"{worker}, in drain mode, ended and left {len(own)} job(s) queued that it had put "
-                f"back itself: {_listed(own)}",
+                f"back itself: {_listed(own)}{_last_asked(questions)}",
                 "retried",
+                jobs=tuple(sorted(own)[:_SHOWN]),
             )
         asked = questions.asked
         known = [job for job in left if asked is not None and self._queued[job][0] < asked]
@@ -117,7 +118,14 @@ class DrainMeansDone(Invariant):
             f"{worker}, in drain mode, ended and left {len(known)} job(s) queued that were there "
             f"when it asked at {moment(asked)}: {_listed(known)}",
             "queued",
+            jobs=tuple(sorted(known)[:_SHOWN]),
         )
+
+
+def _last_asked(questions: _Questions) -> str:
+    if questions.asked is None:
+        return ""
+    return f"; it last counted the queue at {moment(questions.asked)}"
 
 
 def _listed(jobs: list[JobId]) -> str:

@@ -8,18 +8,21 @@ import msgspec
 
 from simqueue.check.view import View
 from simqueue.model.events import Entry
-from simqueue.model.ids import Instant
+from simqueue.model.ids import Instant, JobId, ScheduleId
 
 
 class Broken(msgspec.Struct, frozen=True):
     """What is wrong, in queue words.
 
     ``variant`` tells apart ways in which one invariant breaks for different reasons; it enters the
-    failure's signature, so it names neither jobs nor workers nor times.
+    failure's signature, so it names neither jobs nor workers nor times. ``jobs`` and ``schedules``
+    are those it is about.
     """
 
     message: str
     variant: str = ""
+    jobs: tuple[JobId, ...] = ()
+    schedules: tuple[ScheduleId, ...] = ()
 
 
 class Invariant:

@@ -88,4 +88,5 @@ class LegalTransition(Invariant):
             f"{entry.worker} moved job {job} from {before or 'nowhere'} to {after}; it has to be "
             f"{' or '.join(legal)} before",
             f"{before or 'nowhere'}-to-{after}",
+            jobs=(job,),
         )

@@ -94,5 +94,6 @@ class NoLostJob(Invariant):
             return None
         return Broken(
             f"{worker} logged job {logged.job_id} ({logged.entrypoint}) {logged.status}, though no "
-            "handler of it has run to an end since it was queued"
+            "handler of it has run to an end since it was queued",
+            jobs=(logged.job_id,),
         )

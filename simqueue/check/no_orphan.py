@@ -85,8 +85,12 @@ class NoOrphan(Liveness):
         held = self.view.tables.jobs.held_by(manager)
         if event.error is not None or not held:
             return None
-        jobs = ", ".join(str(job) for job in held[:10])
-        return Broken(f"{worker} shut down and left {len(held)} job(s) picked in its name: {jobs}")
+        shown = tuple(held[:10])
+        return Broken(
+            f"{worker} shut down and left {len(held)} job(s) picked in its name: "
+            f"{', '.join(map(str, shown))}",
+            jobs=shown,
+        )
 
     # --- one that skips what it claims ---
 
@@ -121,6 +125,7 @@ class NoOrphan(Liveness):
                 f"job {job} ({row.entrypoint}) was picked by {worker} at {moment(since)}, which "
                 f"has not called its handler in the {seconds(at - begin)} since",
                 "skipped",
+                jobs=(job,),
             )
 
         return Owed(Instant(begin + self.view.patience), broken)
@@ -182,6 +187,7 @@ class NoOrphan(Liveness):
                 f"silent for {seconds(at - beat)} since {moment(beat)}, although {heir[0]} was "
                 "idle and could take it over",
                 "forever",
+                jobs=(row.id,),
             )
 
         return Owed(Instant(due(heir) + self._grace), broken)

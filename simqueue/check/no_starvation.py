@@ -130,6 +130,7 @@ class NoStarvation(Liveness):
                 f"job {job} ({entrypoint}), {wait.how} and due since {moment(wait.since)}, waited "
                 f"for {seconds(at - begin)} while {first.worker} was idle and could take it",
                 wait.how,
+                jobs=(job,),
             )
 
         return Owed(due, broken)

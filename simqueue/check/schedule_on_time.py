@@ -136,7 +136,8 @@ class ScheduleOnTime(Liveness):
         def broken() -> Broken:
             return Broken(
                 f"schedule {row.entrypoint!r} ({row.expression}) was not claimed for its tick at "
-                f"{moment(due)} within {seconds(at - due)} although {worker} could do so"
+                f"{moment(due)} within {seconds(at - due)} although {worker} could do so",
+                schedules=(row.id,),
             )
 
         return Owed(Instant(begin + self._late), broken)

@@ -76,10 +76,11 @@ class ScheduleOnce(Invariant):
                 f"{self._named(picked)} was claimed by {claim[1].worker}, and taken over by "
                 f"{entry.worker} {seconds(silent)} after its last beat, as if it were abandoned",
                 "early",
+                schedules=(picked.schedule_id,),
             )
         if claim[0] != picked.due:
             return None
-        return Broken(self._complaint(picked, entry, claim[1]))
+        return Broken(self._complaint(picked, entry, claim[1]), schedules=(picked.schedule_id,))
 
     def _complaint(self, event: SchedulePicked, second: Entry, first: Entry) -> str:
         apart = (second.at - first.at) / 1_000_000
@@ -114,10 +115,12 @@ class ScheduleOnce(Invariant):
             return Broken(
                 f"{told}, last beat {silent} ago) when {'it' if own else entry.worker} claimed it",
                 "own" if own else "running",
+                schedules=(schedule,),
             )
         return Broken(
             f"{told}) when {entry.worker} claimed it, since another scheduler had released it",
             "released",
+            schedules=(schedule,),
         )
 
     def _excused(self, entry: Entry, picked: SchedulePicked, run: Running, beat: Instant) -> bool:

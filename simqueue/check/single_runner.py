@@ -74,10 +74,14 @@ class SingleRunner(Invariant):
         if picked.stale:
             silent = entry.now - self._beat(picked, wronged[0])
             return Broken(
-                f"{told}, last beat {seconds(silent)} ago) when {entry.worker} picked it", "stale"
+                f"{told}, last beat {seconds(silent)} ago) when {entry.worker} picked it",
+                "stale",
+                jobs=(job,),
             )
         return Broken(
-            f"{told}) when {entry.worker} picked it, since somebody else had put it back", "fresh"
+            f"{told}) when {entry.worker} picked it, since somebody else had put it back",
+            "fresh",
+            jobs=(job,),
         )
 
     def _excused(self, entry: Entry, picked: JobPicked, run: Running) -> bool:
@@ -103,5 +107,6 @@ class SingleRunner(Invariant):
                     f"{worker} started job {started.job_id} a second time, while it still ran it "
                     f"since {seconds(entry.at - run.since)} ago",
                     "own",
+                    jobs=(started.job_id,),
                 )
         return None

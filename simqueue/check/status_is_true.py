@@ -94,8 +94,10 @@ class StatusIsTrue(Invariant):
             return None
         told = f"{worker} logged job {job} ({logged.entrypoint}) {status}, though its handler"
         if lost:
-            return Broken(f"{told} had asked for a retry", "retry-lost")
-        return Broken(f"{told} {_told(ends[-1])}", _said(ends[-1], status)) if ends else None
+            return Broken(f"{told} had asked for a retry", "retry-lost", jobs=(job,))
+        if not ends:
+            return None
+        return Broken(f"{told} {_told(ends[-1])}", _said(ends[-1], status), jobs=(job,))
 
     def _runs_any(self, worker: str) -> bool:
         return any(run.worker.name == worker for runs in self.view.running.values() for run in runs)

@@ -77,7 +77,8 @@ class TerminalOnce(Invariant):
         return Broken(
             f"job {logged.job_id} ({logged.entrypoint}) was logged {ended} by {first.worker}, and "
             f"{seconds(entry.at - first.at)} later {logged.status} by {entry.worker}, though "
-            "nobody had put it back"
+            "nobody had put it back",
+            jobs=(logged.job_id,),
         )
 
     def _may_be_unheard(self, entry: Entry) -> bool:

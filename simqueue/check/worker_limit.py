@@ -34,5 +34,6 @@ class WorkerLimit(Invariant):
             return None
         return Broken(
             f"{worker} may hold {worker.tasks_max} job(s) at a time, and holds {held} now that it "
-            f"claimed job {event.job_id}"
+            f"claimed job {event.job_id}",
+            jobs=(event.job_id,),
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from simqueue.cli.painting import tell
 from simqueue.cli.progress import shrink_bar
 from simqueue.cli.saved import STORY_TAIL
 from simqueue.cli.settings import Settings
@@ -131,7 +132,7 @@ class Finds:
         story = render_story(trace, tail=STORY_TAIL)
         if not old:
             said = f"{story}\n{note}\n" if note else f"{story}\n"
-            typer.echo(f"{said}Again: {again}\n")
+            tell(f"{said}Again: {again}\n\n")
         return described(found, trace, file, again, story)
 
     def _again(self, found: Found) -> str:

@@ -11,6 +11,7 @@ import typer
 
 from simqueue.cli.found import described
 from simqueue.cli.options import TracesOption
+from simqueue.cli.painting import tell
 from simqueue.cli.saved import STORY_TAIL
 from simqueue.cli.summaries import (
     JsonOption,
@@ -81,5 +82,5 @@ def _saved(found: Found, target: str, home: Path, traces: Path) -> FoundFailure:
     file = os.path.relpath(path, home)
     again = f"simqueue replay {shlex.quote(file)}"
     story = render_story(found.trace, tail=STORY_TAIL)
-    typer.echo(f"{story}\nAgain: {again}\n")
+    tell(f"{story}\nAgain: {again}\n\n")
     return described(found, found.trace, file, again, story)

@@ -70,6 +70,15 @@ def duration(text: str, option: str = "--time") -> timedelta:
         raise UsageError(f"{option} {text}: is longer than can be counted") from None
 
 
+def instant_us(text: str, option: str) -> int:
+    """Read a point of virtual time, ``90``, ``+4.5s``, ``2m``, as microseconds from the start."""
+    bare = text.strip().removeprefix("+")
+    read = re.fullmatch(r"(\d{1,12}(?:\.\d+)?)([smh]?)", bare)
+    if read is None:
+        raise UsageError(f"{option} {text}: write a time such as 4.5s, 2m or 1.5h")
+    return round(float(read[1]) * _UNITS[read[2]] * 1_000_000)
+
+
 def shard(text: str) -> tuple[int, int]:
     """Read ``3/8``; raise ``UsageError`` for anything else."""
     read = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text.strip())

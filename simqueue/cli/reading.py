@@ -2,48 +2,152 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simqueue.cli.options import TRACE_HELP, TraceArgument
+from simqueue.cli.options import TRACE_HELP, TraceArgument, instant_us
+from simqueue.cli.painting import tell
 from simqueue.errors import UsageError
+from simqueue.model.ids import Instant
+
+if TYPE_CHECKING:
+    from simqueue.model.trace import Trace
+    from simqueue.report.selection import Selection
 
 
 def show_command(
     trace: TraceArgument,
     job: Annotated[
-        int | None, typer.Option("--job", metavar="ID", help="Everything about this job.")
+        int | None, typer.Option("--job", metavar="ID", help="Events of this job alone.")
     ] = None,
+    schedule: Annotated[
+        int | None, typer.Option("--schedule", metavar="ID", help="Events of this schedule alone.")
+    ] = None,
+    worker: Annotated[
+        str | None,
+        typer.Option("--worker", metavar="NAME", help="Events of this worker or client alone."),
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            metavar="KIND",
+            help="Events of this kind alone, such as job_picked or 'worker_*'; may be repeated.",
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--from", metavar="WHEN", help="Events from then on: 4.5s, 2m, or #120."),
+    ] = None,
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="WHEN", help="Events until then: 4.5s, 2m, or #120."),
+    ] = None,
+    routine: Annotated[
+        bool,
+        typer.Option("--all", help="All events, with the routine that is left out or folded."),
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print events as JSON, one a line.")
+    ] = False,
     at: Annotated[
         int | None,
         typer.Option("--at", metavar="N", help="The tables as they stood after event N."),
     ] = None,
 ) -> None:
-    """Tell a run's story in words.
+    """Tell a run's story in words; or those of its events that are asked for.
 
     \b
     Examples:
       simqueue show trace.json
       simqueue show trace.json --job 3
+      simqueue show trace.json --worker a --from 4.5s --until '#120' --all
+      simqueue show trace.json --kind 'job_*' --json
       simqueue show trace.json --at 120
     """  # noqa: D301  the backspace keeps lines apart
     import shlex
 
     from simqueue.model.trace import Trace
-    from simqueue.report.lines import concerns
+    from simqueue.report.selection import Selection, render_selection
     from simqueue.report.story import render_story
 
     recorded = Trace.load(trace)
-    if job is not None and not any(concerns(entry.event, job=job) for entry in recorded.events):
-        raise UsageError(f"{trace}: no event names job {job}; `simqueue show {trace}` tells all")
-    if at is None or job is not None:
-        again = f"simqueue replay {shlex.quote(trace)}"
-        typer.echo(render_story(recorded, job=job, again=again), nl=False)
+    since_at, first = _bound(since, "--from")
+    until_at, last = _bound(until, "--until")
+    selection = Selection(
+        job=job,
+        schedule=schedule,
+        worker=worker,
+        kinds=_kinds(kind or []),
+        since=since_at,
+        until=until_at,
+        first=first,
+        last=last,
+    )
+    _check_named(recorded, trace, selection)
+    if as_json:
+        _print_json(recorded, selection)
+    elif not selection.is_everything or routine:
+        tell(render_selection(recorded, selection, routine=routine))
+    elif at is None:
+        tell(render_story(recorded, again=f"simqueue replay {shlex.quote(trace)}"))
     if at is not None:
         from simqueue.search.history import render_tables_at
 
-        typer.echo(render_tables_at(recorded, at), nl=False)
+        tell(render_tables_at(recorded, at))
+
+
+def _print_json(trace: Trace, selection: Selection) -> None:
+    from simqueue.report.jsonl import render_jsonl
+
+    for line in render_jsonl(selection.of(trace)):
+        typer.echo(line)
+
+
+def _bound(text: str | None, option: str) -> tuple[Instant | None, int | None]:
+    """Read a point of the run: an instant of virtual time, or an event's number."""
+    if text is None:
+        return None, None
+    number = re.fullmatch(r"#(\d{1,12})", text.strip())
+    if number is not None:
+        return None, int(number[1])
+    try:
+        return Instant(instant_us(text, option)), None
+    except UsageError:
+        hint = "write virtual time, such as 4.5s or 2m, or an event's number, such as '#120'"
+        raise UsageError(f"{option} {text}: {hint}") from None
+
+
+def _kinds(wanted: list[str]) -> tuple[str, ...]:
+    from fnmatch import filter as matching
+
+    from simqueue.report.selection import KINDS
+
+    kinds = tuple(name.strip() for each in wanted for name in each.split(","))
+    for name in kinds:
+        if not matching(KINDS, name):
+            raise UsageError(f"--kind {name}: there is no such kind; there are {', '.join(KINDS)}")
+    return kinds
+
+
+def _check_named(trace: Trace, path: str, wanted: Selection) -> None:
+    """Refuse what no event is about, which is most likely a slip."""
+    from simqueue.report.lines import concerns
+
+    entries = trace.events
+    hint = f"`simqueue show {path}` tells all"
+    if wanted.job is not None and not any(concerns(each.event, job=wanted.job) for each in entries):
+        raise UsageError(f"{path}: no event names job {wanted.job}; {hint}")
+    schedule = wanted.schedule
+    if schedule is not None and not any(
+        concerns(each.event, schedule=schedule) for each in entries
+    ):
+        raise UsageError(f"{path}: no event names schedule {schedule}; {hint}")
+    names = sorted({entry.worker for entry in entries})
+    if wanted.worker is not None and wanted.worker not in names:
+        raise UsageError(f"{path}: nobody is called {wanted.worker}; there are {', '.join(names)}")
 
 
 def diff_command(
@@ -60,7 +164,7 @@ def diff_command(
     from simqueue.report.difference import first_difference, render_difference
 
     first, second = Trace.load(one), Trace.load(other)
-    typer.echo(render_difference(first, second, (one, other)), nl=False)
+    tell(render_difference(first, second, (one, other)))
     raise typer.Exit(0 if first_difference(first, second) is None else 1)
 
 

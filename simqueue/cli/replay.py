@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from simqueue.cli.options import TraceArgument, VerboseOption
+from simqueue.cli.painting import tell
 from simqueue.search.budgets import NEARBY_RUNS
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _report(replayed: Replay) -> None:
     from simqueue.report.story import render_story
 
     if not replayed.run.passed:
-        typer.echo(render_story(replayed.run.trace))
+        tell(f"{render_story(replayed.run.trace)}\n")
     for change in version_changes(replayed.trace, replayed.run.trace):
         typer.echo(change)
     typer.echo(str(replayed))

@@ -19,6 +19,7 @@ from simqueue.cli.options import (
     config_with,
     given,
 )
+from simqueue.cli.painting import tell
 from simqueue.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _report(played: Run, again: str) -> None:
     from simqueue.report.story import render_headline, render_story
 
     if not played.passed:
-        typer.echo(render_story(played.trace, again=again), nl=False)
+        tell(render_story(played.trace, again=again))
         return
     simulated = played.simulated.total_seconds()
     typer.echo(render_headline(played.trace))

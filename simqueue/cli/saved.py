@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from simqueue.cli.painting import tell
 from simqueue.cli.settings import Settings
 from simqueue.errors import TraceFormatError
 from simqueue.model.summary import SavedFailure
@@ -50,6 +51,6 @@ def _told(regression: Regression, file: str) -> SavedFailure:
     story = ""
     if regression.failed:
         story = render_story(regression.replayed.run.trace, tail=STORY_TAIL)
-        typer.echo(f"{story}\nAgain: simqueue replay {shlex.quote(file)}\n")
+        tell(f"{story}\nAgain: simqueue replay {shlex.quote(file)}\n\n")
     typer.echo(f"saved failure {said}")
     return SavedFailure(file, regression.saved.signature, regression.fate, said, story)

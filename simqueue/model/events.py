@@ -506,12 +506,15 @@ class Reached(Event, frozen=True, tag=_tag):
 class InvariantBroken(Event, frozen=True, tag=_tag):
     """A check found that something which must always hold does not.
 
-    ``variant`` tells apart ways in which one invariant breaks for different reasons.
+    ``variant`` tells apart ways in which one invariant breaks for different reasons; ``job_ids``
+    and ``schedule_ids`` are what it is about.
     """
 
     name: str
     message: str
     variant: str = ""
+    job_ids: tuple[JobId, ...] = ()
+    schedule_ids: tuple[ScheduleId, ...] = ()
 
     @property
     def signature(self) -> str:

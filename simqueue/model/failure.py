@@ -13,6 +13,7 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why a run did not pass.
 
     ``where`` is the user's frame, ``file.py:12 in handler``, or the invariant's name.
+    ``expected`` is what should hold instead, where that is known without reading the scenario.
     ``signature`` is what stays the same when the same bug happens in another schedule: the kind,
     the exception's type or the invariant, and the function and source line it came from, but no
     line number, time, or id.
@@ -23,3 +24,4 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     where: str
     signature: str
     traceback: str = ""
+    expected: str = ""

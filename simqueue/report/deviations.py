@@ -17,9 +17,11 @@ from simqueue.report.messages import (
     explain_request,
 )
 from simqueue.report.strikes import explain_strike
-from simqueue.report.words import called, moment, span, task_words
+from simqueue.report.words import called, moment, span, task_words, words
 
 _CALM_RESTART_US = 1_000_000
+_ACTS = (e.WorkerStopping, e.WorkerCrashed, e.WorkerPaused, e.ClockSet, e.ServerCrashed)
+"""What the methods of a worker and of the simulation do, as the log tells it."""
 
 
 def render_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> list[str]:
@@ -140,29 +142,52 @@ def _comeback(case: Case, calm: int) -> str:
 
 
 def _chosen(case: Case) -> str:
-    return (
-        f"{_drawer(case)} gets option {case.choice.value + 1} of {case.choice.of} from sim.choice"
-    )
+    return _drawn(case, f"option {case.choice.value + 1} of {case.choice.of} from sim.choice")
 
 
 def _chance(case: Case) -> str:
-    return f"{_drawer(case)} gets yes from sim.chance"
+    return _drawn(case, "yes from sim.chance")
 
 
 def _random(case: Case) -> str:
     share = case.choice.value / case.choice.of
-    return f"{_drawer(case)} gets {share:.3f} of the range from sim.random, not 0"
+    return _drawn(case, f"{share:.3f} of the range from sim.random, not 0")
 
 
-def _drawer(case: Case) -> str:
-    """Return who draws, by the handler that did if one did."""
-    for _, entry in case.course.since(case.choice.event):
+def _drawn(case: Case, what: str) -> str:
+    """Say who drew what, by the handler that did if one did, and what that led to."""
+    for number, entry in case.course.since(case.choice.event):
         if isinstance(entry.event, e.ScenarioChose) and entry.worker == case.process:
-            handler = None if entry.cause is None else case.course.entries[entry.cause].event
+            cause = entry.cause
+            handler = None if cause is None else case.course.entries[cause].event
             if isinstance(handler, e.HandlerStarted):
-                return f"{case.process}'s {task_words(handler)}"
-            break
-    return called(case.process)
+                end = next(_ends(case, number, handler), "")
+                return f"{case.process}'s {task_words(handler)} gets {what}{end}"
+            return f"{called(case.process)} gets {what}{next(_acts(case, number, entry.at), '')}"
+    return f"{called(case.process)} gets {what}"
+
+
+def _ends(case: Case, drew: int, handler: e.HandlerStarted) -> Iterator[str]:
+    """Yield how the handler that drew ends."""
+    task = task_words(handler)
+    for _, entry in case.course.since(drew):
+        match entry.event:
+            case e.HandlerFinished() | e.HandlerRaised() as event if (
+                entry.worker == case.process and task_words(event) == task
+            ):
+                if entry.at == case.choice.at:
+                    return
+                how = "finishes" if isinstance(event, e.HandlerFinished) else "fails"
+                yield f"; it {how} at {moment(entry.at)}"
+
+
+def _acts(case: Case, drew: int, since: int) -> Iterator[str]:
+    """Yield what a scenario that drew does next, if that can be seen."""
+    for _, entry in case.course.since(drew):
+        if isinstance(entry.event, e.ScenarioChose) and entry.at > since:
+            return
+        if isinstance(entry.event, _ACTS):
+            yield f"; next, at {moment(entry.at)}, {entry.worker} {words(entry.event)}"
 
 
 _KINDS: dict[str, Callable[[Case], str]] = {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 
 from simqueue.model import events as e
 from simqueue.model.events import Entry
@@ -22,14 +24,16 @@ ROUTINE = (
 )
 """What goes on all the time and seldom tells anything: heartbeats, reads, messages under way."""
 
+_BEATS = (e.JobsBeat, e.SchedulesBeat)
+_RANGE_MIN = 2
 _HEALTH_CHECK = "health_check_event"
 
 _INDENT = " " * 11
 
 
-def render_line(number: int, entry: Entry) -> str:
+def render_line(number: int, entry: Entry, said: str | None = None) -> str:
     """Return one entry as one line: number, time, who, what."""
-    said = words(entry.event).replace("\n", "\n" + _INDENT)
+    said = (words(entry.event) if said is None else said).replace("\n", "\n" + _INDENT)
     return f"{'#' + str(number):>8} {moment(entry.at):>13}  {entry.worker} {said}"
 
 
@@ -44,30 +48,75 @@ def is_routine(event: e.AnyEvent) -> bool:
             return isinstance(event, ROUTINE)
 
 
-def render_lines(entries: Iterable[Numbered], *, last: int | None = None) -> list[str]:
-    """Return a line for each entry, runs of routine folded to one; the ``last`` lines, or all."""
-    lines = list(_folded(entries))
+def render_lines(
+    entries: Iterable[Numbered],
+    *,
+    last: int | None = None,
+    say: Callable[[int], str] | None = None,
+) -> list[str]:
+    """Return a line for each entry; jobs that fare alike share one, and so does routine in a row.
+
+    Args:
+        entries: of the log.
+        last: so many lines from the end, or all.
+        say: returns the words for an entry, by its number.
+    """
+    lines = list(_folded(entries, say))
     if last is None or len(lines) <= last:
         return lines
-    return [f"{_INDENT}... {len(lines) - last} earlier lines", *lines[-last:]]
+    left = len(lines) - last
+    return [f"{_INDENT}... {left} earlier line{'s' if left > 1 else ''}", *lines[-last:]]
 
 
-def _folded(entries: Iterable[Numbered]) -> Iterator[str]:
-    routine = 0
-    for number, entry in entries:
-        if is_routine(entry.event):
-            routine += 1
-            continue
+def _folded(entries: Iterable[Numbered], say: Callable[[int], str] | None) -> Iterator[str]:
+    for routine, alike in groupby(entries, key=lambda each: is_routine(each[1].event)):
         if routine:
-            yield _fold(routine)
-            routine = 0
-        yield render_line(number, entry)
-    if routine:
-        yield _fold(routine)
+            yield _fold(list(alike))
+            continue
+        told = [(each, say(each[0]) if say else words(each[1].event)) for each in alike]
+        for _, same in groupby(told, key=_fares):
+            yield _together(list(same))
 
 
-def _fold(count: int) -> str:
-    return f"{_INDENT}... {count} routine event{'s' if count > 1 else ''}"
+def _fold(routine: list[Numbered]) -> str:
+    """Say how much routine there was; of heartbeats alone, when the last one was."""
+    beats = all(isinstance(entry.event, _BEATS) for _, entry in routine)
+    noun = "heartbeat" if beats else "routine event"
+    count = f"{_INDENT}... {len(routine)} {noun}{'s' if len(routine) > 1 else ''}"
+    if not beats:
+        return count
+    return f"{count}, {'the last ' if len(routine) > 1 else ''}at {moment(routine[-1][1].at)}"
+
+
+# --- jobs that fare alike, in one instant ---
+
+_Told = tuple[Numbered, str]
+"""An entry, and what is said of it."""
+
+_JOB = re.compile(r"\bjob (\d+)\b")
+
+
+def _fares(told: _Told) -> tuple[object, ...]:
+    """Return the same for what can be told together: all but the number of the one job named."""
+    (number, entry), said = told
+    jobs = _JOB.findall(said)
+    return (entry.at, entry.worker, _JOB.sub("", said)) if len(jobs) == 1 else (number,)
+
+
+def _together(told: list[_Told]) -> str:
+    (number, entry), said = told[0]
+    if len(told) > 1:
+        jobs = [int(_JOB.findall(each)[0]) for _, each in told]
+        said = _JOB.sub(f"jobs {_numbers(jobs)}", said)
+    return render_line(number, entry, said)
+
+
+def _numbers(numbers: list[int]) -> str:
+    """Return numbers as they are counted: ``3 to 7``, or one by one."""
+    first, last = numbers[0], numbers[-1]
+    if len(numbers) > _RANGE_MIN and numbers == list(range(first, last + 1)):
+        return f"{first} to {last}"
+    return ", ".join(map(str, numbers))
 
 
 def concerns(event: e.AnyEvent, *, job: int | None = None, schedule: int | None = None) -> bool:

@@ -6,41 +6,37 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from simqueue.model import events as e
 from simqueue.model.choice import kind_of
 from simqueue.model.failure import Failure
 from simqueue.model.trace import Trace
-from simqueue.report.course import Subject
+from simqueue.report.account import render_account, render_doings
+from simqueue.report.course import Course
 from simqueue.report.deviations import render_deviations
-from simqueue.report.lines import Numbered, concerns, render_line, render_lines
+from simqueue.report.involved import Involved, involved_in
+from simqueue.report.lines import render_lines
 from simqueue.report.words import moment
 
 TAIL = 40
 DEVIATIONS_TOLD = 15
 _TOO_MANY = "Most of them have no part in the failure: `simqueue shrink` leaves those that do."
-_INVOLVED_MAX = 3
-_EVENTS_OF_EACH = 12
-_NAMED = re.compile(r"\b(job|schedule)s?:? (\d+)")
 _FRAME = re.compile(r'  File "')
 _NOT_THE_USERS = re.compile(r'  File "(?:<|(?:\./)?simqueue/|python/|site-packages/|prefix/)')
 
 
-def render_story(
-    trace: Trace, *, job: int | None = None, again: str | None = None, tail: int = TAIL
-) -> str:
+def render_story(trace: Trace, *, again: str | None = None, tail: int = TAIL) -> str:
     """Tell what happened in a run.
 
     Args:
         trace: of the run.
-        job: tell everything about this job instead of the end of the log.
         again: the command that makes the run happen once more; the story's last line.
-        tail: how many lines of the end of the log are told.
+        tail: how many lines of the end of the log are told, where the failure does not say whom it
+            is about.
     """
-    parts = [_header(trace), _outcome(trace), _deviations(trace)]
-    if job is not None:
-        parts.append(_history(trace, "job", job, None))
-    else:
-        parts += _involved(trace)
+    course, involved = Course(trace.events), involved_in(trace)
+    account = render_account(course, trace, involved)
+    parts = [_header(trace), _outcome(trace), _deviations(trace, involved), account]
+    parts.append(render_doings(course, involved))
+    if not account or not involved.certain:
         parts.append(_tail(trace, tail))
     if again is not None:
         parts.append(f"Again: {again}")
@@ -67,8 +63,17 @@ def _outcome(trace: Trace) -> str:
     size = f"{time}, {outcome.steps} steps, {len(trace.events)} events"
     if failure is None:
         return f"Passed: {size}"
-    lines = [f"Failed: {failure.kind}: {failure.message}", f"at {failure.where}", f"({size})"]
-    return "\n".join([*lines, *_user_frames(failure)])
+    return "\n".join([*_failed(failure), f"({size})", *_user_frames(failure)])
+
+
+def _failed(failure: Failure) -> Iterator[str]:
+    """Yield what should hold, what was so instead, and where the user's code said so."""
+    kind = failure.where if failure.kind == "invariant" else failure.kind
+    if failure.expected:
+        yield f"Expected: {failure.expected}"
+    yield f"Failed: {kind}: {failure.message}"
+    if failure.kind != "invariant":
+        yield f"at {failure.where}"
 
 
 def _user_frames(failure: Failure) -> Iterator[str]:
@@ -83,59 +88,17 @@ def _user_frames(failure: Failure) -> Iterator[str]:
             yield line
 
 
-def _deviations(trace: Trace) -> str:
+def _deviations(trace: Trace, involved: Involved) -> str:
     """Explain the choices that were not 0 if they are few, else count them by kind."""
     counts = Counter(kind_of(choice.key) for choice in trace.choices)
     if not counts:
         return "Deviations from calm: none" + ("" if trace.outcome.passed else "; it fails even so")
     total = f"Deviations from calm: {counts.total()}"
     if counts.total() <= DEVIATIONS_TOLD:
-        return "\n".join([total, *render_deviations(trace, _named(trace.outcome.failure))])
+        return "\n".join([total, *render_deviations(trace, frozenset(involved.subjects))])
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
     hint = "" if trace.outcome.passed else f"\n{_TOO_MANY}"
     return f"{total} ({kinds}){hint}"
-
-
-def _named(failure: Failure | None) -> frozenset[Subject]:
-    """Return the jobs and schedules that a failure is about."""
-    found = [] if failure is None else _NAMED.findall(failure.message)
-    return frozenset((noun, int(number)) for noun, number in found)
-
-
-def _involved(trace: Trace) -> Iterator[str]:
-    failure = trace.outcome.failure
-    if failure is None:
-        return
-    found = dict.fromkeys(_NAMED.findall(failure.message)) or _last_in_trouble(trace)
-    for noun, number in list(found)[:_INVOLVED_MAX]:
-        yield _history(trace, noun, int(number), _EVENTS_OF_EACH)
-
-
-def _last_in_trouble(trace: Trace) -> dict[tuple[str, str], None]:
-    for entry in reversed(trace.events):
-        event = entry.event
-        if isinstance(event, e.HandlerRaised):
-            if event.job_id is not None:
-                return {("job", str(event.job_id)): None}
-            return {("schedule", str(event.schedule_id)): None}
-    return {}
-
-
-def _history(trace: Trace, noun: str, number: int, last: int | None) -> str:
-    entries = [
-        numbered
-        for numbered in enumerate(trace.events)
-        if concerns(numbered[1].event, **{noun: number})
-    ]
-    if not entries:
-        return f"No event names {noun} {number}."
-    return "\n".join([f"What happened to {noun} {number}:", *_told(entries, last)])
-
-
-def _told(entries: list[Numbered], last: int | None) -> list[str]:
-    if last is not None:
-        return render_lines(entries, last=last)
-    return [render_line(number, entry) for number, entry in entries]
 
 
 def _tail(trace: Trace, tail: int) -> str:

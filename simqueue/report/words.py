@@ -11,18 +11,16 @@ _PAYLOAD_SHOWN = 40
 _MILLISECOND = 1_000
 
 _NAMELESS = ("faults", "scenario", "server", "supervisor", "world")
+SCHEMA_CHECKS = (
+    "has_table", "table_has_column", "table_has_index", "has_user_defined_enum", "has_function",
+    "has_trigger", "schema_is_installed",
+)  # fmt: skip
 _STATEMENTS = {
     "aggregate_logs": "aggregation of the log",
     "connect": "handshake",
     "eligible_queued_work": "count of eligible jobs",
     "fetch_schedule": "fetch of due schedules",
-    "has_table": "check of the schema",
-    "table_has_column": "check of the schema",
-    "table_has_index": "check of the schema",
-    "has_user_defined_enum": "check of the schema",
-    "has_function": "check of the schema",
-    "has_trigger": "check of the schema",
-    "schema_is_installed": "check of the schema",
+    **dict.fromkeys(SCHEMA_CHECKS, "check of the schema"),
     "insert_schedule": "registration of schedules",
     "job_status": "question for job statuses",
     "listen": "LISTEN",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from simqueue.check import Broken, Panel, View
+from simqueue.check import INVARIANTS, Broken, Panel, View
 from simqueue.model.events import Entry, InvariantBroken
 from simqueue.model.failure import Failure
 from simqueue.model.ids import EntryNumber, Instant
@@ -13,6 +13,7 @@ from simqueue.sim.checks import Checks
 if TYPE_CHECKING:
     from simqueue.sim.world import World
 
+_REASONS = {invariant.name: invariant.reason for invariant in INVARIANTS}
 _BETWEEN_LOOKS_US = 1_000_000
 _COMEBACK_US = 30_000_000
 
@@ -46,10 +47,15 @@ class Judge:
         """Write down what does not hold; that ends the run, unless it is accepted."""
         if self._world.failure is not None:
             return
-        verdict = InvariantBroken(name, broken.message, broken.variant)
+        verdict = InvariantBroken(
+            name, broken.message, broken.variant, broken.jobs, broken.schedules
+        )
         signature = verdict.signature
         if signature not in self._world.config.accepted:
-            self._world.fail(Failure("invariant", broken.message, where=name, signature=signature))
+            expected = _REASONS.get(name, "")
+            self._world.fail(
+                Failure("invariant", broken.message, name, signature, expected=expected)
+            )
         self._world.recorder.append(worker, verdict, cause)
 
     def overdue(self) -> bool:

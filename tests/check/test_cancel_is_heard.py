@@ -35,7 +35,7 @@ def test_a_handler_that_is_not_told_is_a_violation(claimed):
         "the handler of job 1 on a ended without having been cancelled, although the worker was "
         "told to cancel it at +2.000000s"
     )
-    assert told.broken == [(NAME, Broken(text))]
+    assert told.broken == [(NAME, Broken(text, jobs=(1,)))]
 
 
 def test_one_that_raises_and_is_not_told_is_a_violation_too(claimed):
@@ -57,7 +57,7 @@ def test_a_job_that_was_claimed_and_not_begun_must_hear_as_well(claimed):
         "the handler of job 1 on a began after the worker was told at +2.000000s to cancel the "
         "job, which it had claimed, and was never cancelled"
     )
-    assert told.broken == [(NAME, Broken(text, "before-dispatch"))]
+    assert told.broken == [(NAME, Broken(text, "before-dispatch", jobs=(1,)))]
 
 
 def test_it_is_fine_never_to_begin_it(claimed):

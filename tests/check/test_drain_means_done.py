@@ -28,8 +28,11 @@ def test_a_worker_that_leaves_what_it_put_back_is_not_done(nightly):
     told = sends(nightly, "dequeue", "queued_work").at(1.1).raises("nightly", 1, retry=True)
     told.retries("nightly", 1, due=3)
     sends(told.at(1.2), "dequeue").at(1.3).event("nightly", e.WorkerExited())
-    text = "nightly, in drain mode, ended and left 1 job(s) queued that it had put back itself: 1"
-    assert told.broken == [(NAME, Broken(text, "retried"))]
+    text = (
+        "nightly, in drain mode, ended and left 1 job(s) queued that it had put back itself: 1; it "
+        "last counted the queue at +1.000000s"
+    )
+    assert told.broken == [(NAME, Broken(text, "retried", jobs=(1,)))]
 
 
 def test_a_worker_that_leaves_what_was_there_when_it_asked_is_not_done(nightly):
@@ -39,7 +42,7 @@ def test_a_worker_that_leaves_what_was_there_when_it_asked_is_not_done(nightly):
         "nightly, in drain mode, ended and left 1 job(s) queued that were there when it asked at "
         "+2.000000s: 2"
     )
-    assert told.broken == [(NAME, Broken(text, "queued"))]
+    assert told.broken == [(NAME, Broken(text, "queued", jobs=(2,)))]
 
 
 def ended(told):

@@ -26,7 +26,7 @@ def test_a_worker_that_shuts_down_and_keeps_jobs_leaves_orphans(history):
     told = history(NAME).worker("a").enqueue(1, 2).picks("a", 1, 2)
     told.event("a", e.WorkerStopping(), e.WorkerExited())
     text = "a shut down and left 2 job(s) picked in its name: 1, 2"
-    assert told.broken == [(NAME, Broken(text))]
+    assert told.broken == [(NAME, Broken(text, jobs=(1, 2)))]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_job_that_nobody_takes_over_is_an_orphan_for_ever(abandoned):
         "job 1 (charge) stayed picked in the name of dead, which has ended, silent for 80 s since "
         "+0.000000s, although b was idle and could take it over"
     )
-    assert told.overdue(80) == (NAME, Broken(text, "forever"))
+    assert told.overdue(80) == (NAME, Broken(text, "forever", jobs=(1,)))
 
 
 def test_a_job_that_is_taken_over_at_long_last_was_one_all_the_same(abandoned):
@@ -106,7 +106,7 @@ def test_a_worker_that_never_calls_the_handler_of_what_it_claims_skips_it(histor
         "job 1 (charge) was picked by a at +0.000000s, which has not called its handler in the "
         "12 s since"
     )
-    assert told.overdue(12) == (NAME, Broken(text, "skipped"))
+    assert told.overdue(12) == (NAME, Broken(text, "skipped", jobs=(1,)))
 
 
 def test_it_may_be_held_up_or_be_ending_or_have_lost_the_news(history):

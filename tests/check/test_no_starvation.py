@@ -14,7 +14,7 @@ def late(how, job=1, worker="a", since="+1.000000s", waited="20 s"):
         f"job {job} (charge), {how} and due since {since}, waited for {waited} while {worker} was "
         "idle and could take it"
     )
-    return [(NAME, Broken(text, how))]
+    return [(NAME, Broken(text, how, jobs=(job,)))]
 
 
 @pytest.fixture

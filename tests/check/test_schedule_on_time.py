@@ -32,7 +32,7 @@ def late(by):
         f"schedule 'sweep' (* * * * *) was not claimed for its tick at +60.000000s within {by} "
         "although a could do so"
     )
-    return NAME, Broken(text)
+    return NAME, Broken(text, schedules=(7,))
 
 
 def test_a_tick_that_nobody_claims_is_late(waiting):

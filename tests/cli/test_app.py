@@ -377,7 +377,7 @@ def test_tables_are_shown_as_they_stood(call, trace, tmp_path):
     result = call("show", "made.json", "--at", "2")
     assert result.exit_code == 0
     assert "jobs: 1 row" in result.output
-    assert "What happened to job 1" in call("show", "made.json", "--job", "1").output
+    assert "5 of 6 events:" in call("show", "made.json", "--job", "1").output
     assert "events 0 to 5" in refused(call("show", "made.json", "--at", "6"))
 
 

@@ -22,18 +22,10 @@ Deviations from calm: 3
    +0.001200s  b goes before a, whose turn it was; then a starts to run job 1 (charge)
    +0.001500s  a reply to a is 10 us late
 
-What happened to job 1:
+How it came about (job 1 (charge)):
       #0    +0.000200s  scenario enqueues job 1 (charge): b'x'
       #2    +0.000600s  a picks job 1 into slot 0
-           ... 1 routine event
-      #4    +0.000800s  a starts to run job 1 (charge)
-      #5    +1.000900s  a fails in job 1 (charge): ValueError: no money
-
-The last that happened:
-      #0    +0.000200s  scenario enqueues job 1 (charge): b'x'
-           ... 1 routine event
-      #2    +0.000600s  a picks job 1 into slot 0
-           ... 1 routine event
+           ... 1 heartbeat, at +0.000600s
       #4    +0.000800s  a starts to run job 1 (charge)
       #5    +1.000900s  a fails in job 1 (charge): ValueError: no money
 
@@ -61,21 +53,22 @@ def test_a_passed_run_has_nothing_to_shrink(trace):
     assert "simqueue shrink" not in render_story(many(trace, outcome=Outcome(True, 3, 5)))
 
 
-def test_the_story_of_one_job_leaves_nothing_of_it_out_and_nothing_else_in(trace):
-    story = render_story(trace, job=1)
-    assert "a beats for job 1" in story
-    assert "statement" not in story
+def test_a_failure_that_names_jobs_tells_what_happened_to_them(trace):
+    story = render_story(failing(trace, message="job 1 (charge) is queued"))
+    assert "How it came about (job 1 (charge)):" in story
     assert "The last that happened" not in story
 
 
-def test_a_job_that_no_event_names_is_said_to_be_unknown(trace):
-    assert "No event names job 99." in render_story(trace, job=99)
-
-
-def test_a_failure_that_names_jobs_tells_what_happened_to_them(trace):
-    failure = msgspec.structs.replace(trace.outcome.failure, message="job 1 (charge) is queued")
+def failing(trace, **changes):
+    failure = msgspec.structs.replace(trace.outcome.failure, **changes)
     outcome = msgspec.structs.replace(trace.outcome, failure=failure)
-    assert "What happened to job 1" in render_story(msgspec.structs.replace(trace, outcome=outcome))
+    return msgspec.structs.replace(trace, outcome=outcome)
+
+
+def test_a_failure_that_names_nobody_tells_the_end_of_the_log_beside_a_guess(trace):
+    story = render_story(failing(trace, message="AssertionError: assert 3 == 4"))
+    assert "How it came about (job 1 (charge)):" in story
+    assert "The last that happened:" in story
 
 
 def test_the_tail_is_as_long_as_asked_for(trace):
@@ -89,7 +82,7 @@ def test_the_tail_is_as_long_as_asked_for(trace):
 def test_heartbeats_in_a_row_are_folded_into_one_line(trace):
     beats = tuple(Entry(at, "a", JobsBeat((1,))) for at in range(50))
     story = render_story(msgspec.structs.replace(trace, events=beats))
-    assert "... 50 routine events" in story
+    assert "... 50 heartbeats, the last at +0.000049s" in story
     assert "beats for" not in story
 
 

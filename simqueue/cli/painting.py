@@ -1,0 +1,49 @@
+"""Colours for a person at a terminal; everybody else gets the text as it is."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+_PALETTE = ("cyan", "magenta", "blue", "yellow", "green", "bright_cyan", "bright_magenta")
+
+_STYLES = (
+    (r"(?m)^(Failed|FAILED): .*", "bold red"),
+    (r"(?m)^Expected: .*", "green"),
+    (r"(?m)^(Passed|passed): .*", "bold green"),
+    (r"(?m)^(Again|More): .*", "bold"),
+    (r"(?m)^[A-Z][^:#\n]*:( \d+)?$", "bold underline"),
+    (r"(?m)^ *#\d+", "dim"),
+    (r"(?m)^ +\.\.\. .*", "dim"),
+    (r"[+-]\d+\.\d{6}s", "dim cyan"),
+    (r"\bbreaks [\w-]+", "bold red"),
+    (r"\b(is killed|is paused|suffers [\w-]+|loses its connection|crashes and comes up)\b", "red"),
+    (r"\(sent at [^)]*\)", "yellow"),
+)
+_ACTOR = r"(?m)^ *#\d+ +[+-]\d+\.\d{6}s  (?P<actor>\S+)"
+
+
+def tell(text: str) -> None:
+    """Print a story, or anything that ends with its last line, in colours on a terminal."""
+    from rich.console import Console
+
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    if not console.is_terminal:
+        typer.echo(text, nl=False)
+        return
+    console.print(_painted(text), end="")
+
+
+def _painted(text: str) -> object:
+    import re
+
+    from rich.text import Text
+
+    painted = Text(text)
+    for pattern, style in _STYLES:
+        painted.highlight_regex(pattern, style)
+    for found in re.finditer(_ACTOR, text):
+        colour = _PALETTE[sum(found["actor"].encode()) % len(_PALETTE)]
+        painted.stylize(f"bold {colour}", *found.span("actor"))
+    return painted
