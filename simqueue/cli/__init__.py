@@ -15,6 +15,8 @@
 ``accept``    a failure made known
 ``audit``     a seed under other circumstances
 ``reading``   what needs no run: a trace's story, two traces' difference, the table of entropy
+``nearest``   the passing run that is most like a failing one, beside it
+``inevitable`` when a failure became inevitable
 ``live``      events on the terminal while they happen
 ``options``   what several commands take
 """

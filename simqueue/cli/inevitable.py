@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import typer
+
 from simqueue.cli.progress import search_bar
 from simqueue.search.budgets import CONTINUATIONS, INEVITABLE_RUNS
 
@@ -13,28 +15,31 @@ if TYPE_CHECKING:
     from simqueue.search.inevitable import Inevitable, Odds
 
 _BAR = 20
+_INTERRUPTED = 130
 _SHOWN = 5
 
 
-def tell_inevitable(
+def show_inevitable(
     trace: Trace,
     name: str,
     *,
     continuations: int = CONTINUATIONS,
     runs: int = INEVITABLE_RUNS,
     limit: timedelta | None = None,
-) -> str:
-    """Find out when a trace's failure became inevitable, and say so; ``name`` is the file's.
+) -> None:
+    """Find out when a trace's failure became inevitable, and print it; ``name`` is the file's.
 
     Ctrl-C ends the search, and what is known by then is told.
 
     Raises:
         UsageError: the trace passed, does not fail like that any more, or cannot be played.
     """
+    from simqueue.cli.painting import tell
     from simqueue.errors import DivergenceError, UsageError
     from simqueue.search.inevitable import inevitable
 
     so_far: list[Inevitable] = []
+    interrupted = False
     with search_bar(name, runs) as show:
 
         def on_progress(found: Inevitable) -> None:
@@ -42,20 +47,24 @@ def tell_inevitable(
             show(found)
 
         try:
-            found = inevitable(
-                trace,
-                continuations,
-                budget_runs=runs,
-                time_limit=limit,
-                on_progress=on_progress,
-            )
+            so_far[:] = [
+                inevitable(
+                    trace,
+                    continuations,
+                    budget_runs=runs,
+                    time_limit=limit,
+                    on_progress=on_progress,
+                )
+            ]
         except DivergenceError as error:
             raise UsageError(f"{name} does not fail like that any more: {error}") from None
         except KeyboardInterrupt:
-            if not so_far:
-                raise
-            found = so_far[0]
-    return render_inevitable(found)
+            interrupted = True
+    for found in so_far:
+        tell(render_inevitable(found))
+    if interrupted:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(_INTERRUPTED)
 
 
 def render_inevitable(found: Inevitable) -> str:
@@ -114,11 +123,11 @@ def _before(before: Odds, found: Inevitable) -> str:
 
 def _shares(odds: Odds) -> str:
     """Say how many failed, passed, and failed in other ways."""
+    from simqueue.report.deeds import listed
+
     said = [f"{odds.alike} of {odds.played} fail alike"]
     said += [f"{odds.others} fail{'s' * (odds.others == 1)} in another way"] * bool(odds.others)
     said += [f"{odds.passed} pass{'es' * (odds.passed == 1)}"] * bool(odds.passed)
-    from simqueue.report.deeds import listed
-
     return listed(said)
 
 
@@ -133,14 +142,14 @@ def _line(found: Inevitable, number: int) -> str:
 
 def _decided(found: Inevitable) -> str:
     """Say which deviations were picked between the two, if any was."""
-    from simqueue.report.concern import concern_of
     from simqueue.report.deviations import explain_choice
+    from simqueue.report.involved import involved_in
     from simqueue.report.words import moment
 
     before = found.before
     if before is None:
         return ""
-    about = concern_of(found.trace).subjects
+    about = frozenset(involved_in(found.trace).subjects)
     between = [each for each in found.trace.choices if before.last < each.event <= found.since]
     if not between:
         return "What was picked between the two is what a calm system does, too."
@@ -152,18 +161,22 @@ def _decided(found: Inevitable) -> str:
 
 def _odds(found: Inevitable) -> str:
     """Return a line for each point whose odds are known, with a bar."""
-    from simqueue.report.words import moment
+    from simqueue.report.tables import render_columns
 
     if not found.odds:
         return ""
-    places = ["at the start" if each.first < 0 else f"after #{each.first}" for each in found.odds]
-    times = [
-        "" if each.first < 0 else moment(found.trace.events[each.first].at) for each in found.odds
-    ]
-    wide, wider = max(map(len, places)), max(map(len, times))
-    lines = [
-        f"  {place:<{wide}}  {time:>{wider}}  {'*' * round(_BAR * each.alike / each.played):<{_BAR}}"
-        f"  {_shares(each)}"
-        for place, time, each in zip(places, times, found.odds, strict=True)
-    ]
-    return "\n".join(["How likely it was:", *lines])
+    rows = [(*_place(found, each), _bar(each), _shares(each)) for each in found.odds]
+    return "\n".join(["How likely it was:", *render_columns(rows)])
+
+
+def _place(found: Inevitable, odds: Odds) -> tuple[str, str]:
+    """Return which event the odds are those after, and when it was."""
+    from simqueue.report.words import moment
+
+    if odds.first < 0:
+        return "at the start", ""
+    return f"after #{odds.first}", moment(found.trace.events[odds.first].at)
+
+
+def _bar(odds: Odds) -> str:
+    return ("*" * round(_BAR * odds.alike / odds.played)).ljust(_BAR)

@@ -31,24 +31,25 @@ _BEFELL_ALL = (e.ServerCrashed, e.ServerRestarted, e.Healed)
 
 def render_account(course: Course, trace: Trace, involved: Involved) -> str:
     """Tell in one line of time how it came about; ``""`` if nobody is involved."""
-    told = [each for each in enumerate(trace.events) if _matters(each[1], involved)]
+    told = [each for each in enumerate(trace.events) if matters(each[1], involved)]
     if not told:
         return ""
     names = [course.label(*subject) for subject in involved.subjects] + list(involved.workers)
     title = f"How it came about ({listed(names)}):" if names else "How it came about:"
-    lines = render_lines(told, last=_LINES_MAX, say=lambda number: _say(course, number))
+    lines = render_lines(told, last=_LINES_MAX, say=lambda number: say(course, number))
     return course.plain("\n".join([title, *lines]))
 
 
-def _say(course: Course, number: int) -> str:
-    """Tell an entry; the story says above how an invariant broke."""
+def say(course: Course, number: int) -> str:
+    """Tell an entry; what is said elsewhere is how an invariant broke."""
     event = course.entries[number].event
     if isinstance(event, e.InvariantBroken):
         return f"breaks {event.name}"
     return words(event) + _belated(course, number)
 
 
-def _matters(entry: Entry, involved: Involved) -> bool:
+def matters(entry: Entry, involved: Involved) -> bool:
+    """Return whether an entry is about those involved, or about what befell their workers."""
     event = entry.event
     if involved.concerns(entry) or isinstance(event, _BEFELL_ALL):
         return True

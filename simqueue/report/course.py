@@ -206,11 +206,6 @@ class Course:
         entrypoint = self._entrypoints.get((noun, number))
         return f"{noun} {number}" + (f" ({entrypoint})" if entrypoint else "")
 
-    def called(self, noun: str, entrypoint: str) -> list[Subject]:
-        """Return the jobs or the schedules of an entrypoint."""
-        entrypoints = self._entrypoints.items()
-        return [each for each, name in entrypoints if each[0] == noun and name == entrypoint]
-
     def notification(self, sent: int) -> str:
         """Return a notification and who caused it: ``of the insert by a's enqueue``."""
         entry = self.entries[sent]

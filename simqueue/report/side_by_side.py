@@ -16,12 +16,13 @@ from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.ids import Instant
 from simqueue.model.trace import Trace
-from simqueue.report.concern import Concern, concern_of
+from simqueue.report.account import matters, say
 from simqueue.report.course import Course, Numbered
 from simqueue.report.deeds import listed
+from simqueue.report.involved import Involved, involved_in
 from simqueue.report.lines import is_routine
 from simqueue.report.meanwhile import subjects_of
-from simqueue.report.words import moment, statement_words, words
+from simqueue.report.words import moment, statement_words
 
 _GAP = " | "
 _NARROWEST = 24
@@ -63,9 +64,9 @@ def render_side_by_side(one: Side, other: Side, parted: int, width: int) -> str:
         width: how many characters a line may have.
     """
     column = max(_NARROWEST, (width - len(_GAP)) // 2)
-    concern = _of_few(_together(concern_of(one.trace), concern_of(other.trace)))
+    involved = _involved(one.trace, other.trace)
     horizon = _horizon(one.trace, other.trace)
-    cells = [_cells(side.trace, parted, concern, horizon) for side in (one, other)]
+    cells = [_cells(side.trace, parted, involved, horizon) for side in (one, other)]
     rows: list[_Row | str] = [*_folded(list(_aligned(*cells)))]
     if len(rows) > _ROWS:
         left_out = len(rows) - _ROWS
@@ -75,7 +76,7 @@ def render_side_by_side(one: Side, other: Side, parted: int, width: int) -> str:
     for row in rows:
         lines += [row.center(width).rstrip()] if isinstance(row, str) else _lines(row, column)
     lines += [rule, *_wrapped(_end(one.trace), _end(other.trace), column)]
-    return "\n".join([_about(concern), *lines]) + "\n"
+    return "\n".join([_about(involved), *lines]) + "\n"
 
 
 def render_event(trace: Trace, number: int) -> str:
@@ -83,22 +84,20 @@ def render_event(trace: Trace, number: int) -> str:
     return _cell(Course(trace.events), number, trace.events[number]).text
 
 
-def _together(one: Concern, other: Concern) -> Concern:
-    return Concern(one.subjects | other.subjects, one.workers | other.workers)
+def _involved(one: Trace, other: Trace) -> Involved:
+    """Return whom the failure of either is about; of many jobs the first, as the others fare so."""
+    both = [involved_in(one), involved_in(other)]
+    subjects = dict.fromkeys(each for found in both for each in found.subjects)
+    workers = dict.fromkeys(each for found in both for each in found.workers)
+    return Involved(tuple(subjects)[:_SUBJECTS], tuple(workers))
 
 
-def _of_few(concern: Concern) -> Concern:
-    """Return the first of many jobs: the others fare alike."""
-    return Concern(frozenset(sorted(concern.subjects)[:_SUBJECTS]), concern.workers)
-
-
-def _about(concern: Concern) -> str:
+def _about(involved: Involved) -> str:
     """Say what the columns leave out."""
-    told = [f"{noun} {number}" for noun, number in sorted(concern.subjects)]
-    shown = listed([*told, *sorted(concern.workers)])
+    shown = [f"{noun} {number}" for noun, number in involved.subjects] + list(involved.workers)
     if not shown:
         return "From there on, without routine:"
-    return f"From there on, of {shown} alone:"
+    return f"From there on, of {listed(shown)} alone:"
 
 
 def _horizon(one: Trace, other: Trace) -> int | None:
@@ -110,19 +109,19 @@ def _horizon(one: Trace, other: Trace) -> int | None:
 # --- what is told of a run ------------------------------------------------------------------------
 
 
-def _cells(trace: Trace, parted: int, concern: Concern, horizon: int | None) -> list[_Cell]:
+def _cells(trace: Trace, parted: int, involved: Involved, horizon: int | None) -> list[_Cell]:
     course = Course(trace.events)
     return [
-        _cell(course, number, entry) for number, entry in _told(trace, parted, concern, horizon)
+        _cell(course, number, entry) for number, entry in _told(trace, parted, involved, horizon)
     ]
 
 
 def _cell(course: Course, number: int, entry: Entry) -> _Cell:
-    said = course.plain(_said(course, entry))
+    said = course.plain(_said(course, number, entry))
     return _Cell(entry.at, f"#{number} {moment(entry.at)} {said}", _CHANGING.sub("", said))
 
 
-def _said(course: Course, entry: Entry) -> str:
+def _said(course: Course, number: int, entry: Entry) -> str:
     """Return who did what, statements by what they are and do."""
     event, passage = entry.event, course.passage_of(entry)
     if isinstance(event, e.StatementFailed) and passage is not None:
@@ -130,13 +129,13 @@ def _said(course: Course, entry: Entry) -> str:
         return f"{entry.worker} has its {name} rejected: {event.sqlstate} {event.message}"
     if isinstance(event, e.StatementHeld | e.StatementCommitted):
         return f"the server {course.clause(entry)}"
-    told = course.clause(entry) if is_routine(event) else words(event)
+    told = course.clause(entry) if is_routine(event) else say(course, number)
     return f"{entry.worker} {told}"
 
 
-def _told(trace: Trace, parted: int, concern: Concern, horizon: int | None) -> Iterator[Numbered]:
+def _told(trace: Trace, parted: int, involved: Involved, horizon: int | None) -> Iterator[Numbered]:
     """Yield what is told: the event at which the runs part, and what concerns whom it is about."""
-    owed = set(concern.subjects)
+    owed = set(involved.subjects)
     for number, entry in enumerate(trace.events[parted:], parted):
         late = horizon is not None and trace.outcome.passed and entry.at > horizon
         about = subjects_of(entry.event) & owed
@@ -146,14 +145,14 @@ def _told(trace: Trace, parted: int, concern: Concern, horizon: int | None) -> I
             owed -= about
         if _is_the_end(entry, trace):
             break
-        if number == parted or (_is_told(entry, concern) and (about or not late)):
+        if number == parted or (_is_told(entry, involved) and (about or not late)):
             yield number, entry
 
 
-def _is_told(entry: Entry, concern: Concern) -> bool:
-    if concern.subjects or concern.workers:
-        return concern.is_about(entry)
-    return not is_routine(entry.event)
+def _is_told(entry: Entry, involved: Involved) -> bool:
+    if is_routine(entry.event):
+        return False
+    return matters(entry, involved) or not (involved.subjects or involved.workers)
 
 
 def _is_the_end(entry: Entry, trace: Trace) -> bool:

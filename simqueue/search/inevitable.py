@@ -22,8 +22,7 @@ from simqueue.errors import UsageError
 from simqueue.model.trace import Trace
 from simqueue.search.attempts import SpentError
 from simqueue.search.budgets import CONTINUATIONS, INEVITABLE_RUNS
-from simqueue.search.points import Points
-from simqueue.search.replay import scenario_of
+from simqueue.search.points import Points, scenario_to_vary
 from simqueue.sim.run import Scenario
 
 _GLANCE = 3
@@ -117,7 +116,7 @@ def inevitable(
         raise UsageError(f"budget_runs must be 1 or more, not {budget_runs}")
     trace = trace_or_path if isinstance(trace_or_path, Trace) else Trace.load(trace_or_path)
     ends = None if time_limit is None else perf_counter() + time_limit.total_seconds()
-    points = Points(trace, scenario or scenario_of(trace, "search.inevitable.inevitable"))
+    points = Points(trace, scenario or scenario_to_vary(trace, "inevitable.inevitable"))
     search = _Search(points, continuations, budget_runs - 1, ends, on_progress)
     return search.carried_out()
 

@@ -22,8 +22,7 @@ from simqueue.report.difference import first_difference
 from simqueue.search.attempts import Place, SpentError, place_of
 from simqueue.search.budgets import CONTINUATIONS, NEAREST_RUNS
 from simqueue.search.exhaustive import spread
-from simqueue.search.points import Point, Points
-from simqueue.search.replay import scenario_of
+from simqueue.search.points import Point, Points, scenario_to_vary
 from simqueue.sim.run import Run, Scenario
 
 _VALUES = 3
@@ -109,7 +108,7 @@ def nearest_passing(
         raise UsageError(f"budget_runs must be 1 or more, not {budget_runs}")
     trace = trace_or_path if isinstance(trace_or_path, Trace) else Trace.load(trace_or_path)
     ends = None if time_limit is None else perf_counter() + time_limit.total_seconds()
-    points = Points(trace, scenario or scenario_of(trace, "search.nearest.nearest_passing"))
+    points = Points(trace, scenario or scenario_to_vary(trace, "nearest.nearest_passing"))
     return _Search(points, budget_runs - 1, ends, on_progress).carried_out()
 
 

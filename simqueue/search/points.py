@@ -18,6 +18,8 @@ from simqueue.model.choice import by_key
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.difference import first_difference
+from simqueue.search.replay import scenario_of
+from simqueue.search.target import PYTEST
 from simqueue.sim.run import SEED_MAX, Run, Scenario, run
 
 START = -1
@@ -26,6 +28,21 @@ START = -1
 _SECOND_US = 1_000_000
 _Picked = tuple[int, int]
 """How many picks there were, and how many seconds had passed if things are picked each second."""
+
+
+def scenario_to_vary(trace: Trace, function: str) -> Scenario:
+    """Find the scenario that a trace is of; ``function`` is what wants to play it otherwise.
+
+    Raises:
+        TargetError: it is gone.
+        UsageError: the trace names none, or a test.
+    """
+    if trace.target.startswith(PYTEST):
+        raise UsageError(
+            "the trace is of a test, which pytest alone can set up: call "
+            f"simqueue.search.{function}(trace, scenario=...) with what the test does with sim"
+        )
+    return scenario_of(trace, f"search.{function}")
 
 
 @dataclass(frozen=True, slots=True)
