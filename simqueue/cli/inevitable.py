@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import typer
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _BAR = 20
 _INTERRUPTED = 130
 _SHOWN = 5
+_LEAP = 4
+"""Of how many continuations one must have changed sides to speak of it."""
 
 
 def show_inevitable(
@@ -71,7 +74,7 @@ def render_inevitable(found: Inevitable) -> str:
     """Return since when a failure could not be averted, and how likely it was before."""
     parts = [_heading(found), _verdict(found)]
     if found.before is not None:
-        parts += [_decided(found), _odds(found)]
+        parts += [_decided(found), _odds(found), _leap(found)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -142,21 +145,41 @@ def _line(found: Inevitable, number: int) -> str:
 
 def _decided(found: Inevitable) -> str:
     """Say which deviations were picked between the two, if any was."""
+    assert found.before is not None  # noqa: S101  or there are no two
+    told = _picked(found, found.before.last, found.since)
+    if not told:
+        return "What was picked between the two is what a calm system does, too."
+    return "\n".join(["Between the two was picked:", *told])
+
+
+def _picked(found: Inevitable, after: int, until: int) -> list[str]:
+    """Return the deviations that were picked between two events, a line for each."""
     from simqueue.report.deviations import explain_choice
     from simqueue.report.involved import involved_in
     from simqueue.report.words import moment
 
-    before = found.before
-    if before is None:
-        return ""
     about = frozenset(involved_in(found.trace).subjects)
-    between = [each for each in found.trace.choices if before.last < each.event <= found.since]
-    if not between:
-        return "What was picked between the two is what a calm system does, too."
+    between = [each for each in found.trace.choices if after < each.event <= until]
     told = [explain_choice(found.trace, each, about) for each in between[:_SHOWN]]
-    lines = [f"  {moment(at)} {said}" for at, said in told]
     more = [f"  and {len(between) - _SHOWN} more"] * (len(between) > _SHOWN)
-    return "\n".join(["Between the two was picked:", *lines, *more])
+    return [*(f"  {moment(at)} {said}" for at, said in told), *more]
+
+
+def _leap(found: Inevitable) -> str:
+    """Tell between which neighbours the odds changed most, unless it is told already."""
+    pairs = [(one, other) for one, other in pairwise(found.odds) if one.last + 1 == other.first]
+    if not pairs:
+        return ""
+    one, other = max(pairs, key=lambda pair: pair[1].alike - pair[0].alike)
+    picked = _picked(found, one.last, other.first)
+    leapt = other.alike - one.alike >= found.continuations // _LEAP
+    if other.first == found.since or not leapt or not picked:
+        return ""
+    said = (
+        f"It became much more likely with event #{other.first}: {one.alike} of {one.played} fail "
+        f"before it, {other.alike} of {other.played} after it. There was picked:"
+    )
+    return "\n".join([said, *picked])
 
 
 def _odds(found: Inevitable) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -97,7 +98,10 @@ def render_nearest(found: Nearest, name: str, width: int) -> str:
 
     if found.passing is None:
         return f"{_none(found)}\n"
-    sides = Side(f"{name}, which fails", found.trace), Side("the run that passes", found.passing)
+    sides = (
+        Side(f"{Path(name).name}, which fails", found.trace),
+        Side("the run that passes", found.passing),
+    )
     columns = render_side_by_side(*sides, found.parted, width)
     parts = [_what_differs(found), _shared(found), columns]
     return "\n\n".join(parts)
@@ -155,7 +159,7 @@ def _told(trace: Trace, choice: Choice | None) -> str:
     from simqueue.report.words import moment
 
     if choice is None:
-        return "there it is calm"
+        return "there it is as in a calm system"
     at, said = explain_choice(trace, choice, frozenset(involved_in(trace).subjects))
     exact = f" ({choice.value} of {choice.of})" if kind_of(choice.key) == "random" else ""
     return f"{moment(at)} {said}{exact}"

@@ -29,6 +29,9 @@ _NARROWEST = 24
 _SUBJECTS = 3
 _ROWS = 44
 _LAST_ROWS = 24
+_CELLS = 1000
+"""Of a longer column only its two ends are compared: the middle would not be shown anyway."""
+
 _ALIKE_SHOWN = 3
 _CHANGING = re.compile(r"[+-]\d+\.\d{6}s|statement \d+|#\d+")
 """What may differ though the same happened: instants, and the numbers of statements and events."""
@@ -67,7 +70,7 @@ def render_side_by_side(one: Side, other: Side, parted: int, width: int) -> str:
     involved = _involved(one.trace, other.trace)
     horizon = _horizon(one.trace, other.trace)
     cells = [_cells(side.trace, parted, involved, horizon) for side in (one, other)]
-    rows: list[_Row | str] = [*_folded(list(_aligned(*cells)))]
+    rows = _rows(*cells)
     if len(rows) > _ROWS:
         left_out = len(rows) - _ROWS
         rows[_ROWS - _LAST_ROWS : -_LAST_ROWS] = [f"... {left_out} more lines"]
@@ -111,9 +114,10 @@ def _horizon(one: Trace, other: Trace) -> int | None:
 
 def _cells(trace: Trace, parted: int, involved: Involved, horizon: int | None) -> list[_Cell]:
     course = Course(trace.events)
-    return [
-        _cell(course, number, entry) for number, entry in _told(trace, parted, involved, horizon)
-    ]
+    told = list(_told(trace, parted, involved, horizon))
+    if len(told) > _CELLS:
+        told[_CELLS // 2 : -_CELLS // 2] = []
+    return [_cell(course, number, entry) for number, entry in told]
 
 
 def _cell(course: Course, number: int, entry: Entry) -> _Cell:
@@ -165,10 +169,19 @@ def _is_the_end(entry: Entry, trace: Trace) -> bool:
 
 def _end(trace: Trace) -> str:
     failure, at = trace.outcome.failure, moment(Instant(trace.outcome.simulated))
-    return f"passes, at {at}" if failure is None else f"FAILS at {at}: {failure.message}"
+    return (
+        f"passes (its end is at {at})" if failure is None else f"FAILS at {at}: {failure.message}"
+    )
 
 
 # --- rows -----------------------------------------------------------------------------------------
+
+
+def _rows(one: Sequence[_Cell], other: Sequence[_Cell]) -> list[_Row | str]:
+    """Return all rows; the first has what each did where they part."""
+    first: list[_Row | str] = [(one[0], other[0])] if one and other else []
+    skipped = len(first)
+    return [*first, *_folded(list(_aligned(one[skipped:], other[skipped:])))]
 
 
 def _aligned(one: Sequence[_Cell], other: Sequence[_Cell]) -> Iterator[_Row]:

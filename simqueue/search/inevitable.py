@@ -31,8 +31,11 @@ _GLANCE = 3
 _PROBES = 4
 """How many later points are probed, the next one among them."""
 
-_ROWS = 6
+_ROWS = 8
 """Of how many points the odds are told."""
+
+_DEVIATIONS = 2
+"""Of how many deviations, the last ones, it is told what the odds were before and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,8 @@ class Inevitable:
         since: the first event after which all of them failed alike; -1 if they do from the start,
             and as many as the trace has events if a pick after the last one decided.
         before: the odds right before, from where one got away; None if there is no such point.
-        odds: those of some points, in order: the start, the point, where they change between.
+        odds: those of some points, in order: the start, those around the last deviations, some
+            between which they change, and at last the point itself.
         nothing_left: after the event ``since`` nothing was picked any more: it was open to the end.
         settled: False if the runs or the time ended before it was known; ``since`` is then an event
             after which it was inevitable, but perhaps not the first one.
@@ -230,7 +234,7 @@ class _Search:
 
     def _even_out(self) -> None:
         """Play all continuations of the points that are told, and of some where the odds change."""
-        places = self._neighbours()
+        places = self._noteworthy()
         for place in places:
             self._fill(place)
         while len(places) < _ROWS:
@@ -240,10 +244,14 @@ class _Search:
             self._fill(gap)
             places = sorted([*places, gap])
 
-    def _neighbours(self) -> list[int]:
-        """Return the places of the start, of the last point that was open, and of the next one."""
-        there = range(len(self._points.points))
-        return sorted({place for place in (0, self.low, self.high) if place in there})
+    def _noteworthy(self) -> list[int]:
+        """Return the places of the start, of the two neighbours, and around the last deviations."""
+        there, places = self._points.points, [0, self.low, self.high]
+        picked = dict.fromkeys(choice.event for choice in reversed(self._points.run.choices))
+        for event in list(picked)[:_DEVIATIONS]:
+            before = sum(point.first < event for point in there) - 1
+            places += [before, before + 1]
+        return sorted({place for place in places if 0 <= place < min(len(there), self.high + 1)})
 
     def _widest(self, places: list[int]) -> int | None:
         """Return the middle of the places between which the odds change most, if there is any."""

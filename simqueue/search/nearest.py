@@ -16,7 +16,7 @@ from time import perf_counter
 
 from simqueue.choices import Recording
 from simqueue.errors import UsageError
-from simqueue.model.choice import Choice, Recorded
+from simqueue.model.choice import Choice, Recorded, kind_of
 from simqueue.model.trace import Trace
 from simqueue.report.difference import first_difference
 from simqueue.search.attempts import Place, SpentError, place_of
@@ -32,6 +32,9 @@ _IN_VAIN = 60
 """How many moves may bring nothing before the best so far is taken for the nearest."""
 
 _HALVINGS = 16
+
+_GRADUAL = ("random", "request", "reply", "commit", "notify", "lag", "thread")
+"""Kinds of choices whose values are more or less of the same."""
 
 _MOVES = 200
 """How many moves may fail before runs are tried that differ in more than one pick."""
@@ -162,8 +165,8 @@ class _Search:
         if self.found.passing is None:
             return
         choice = self.found.changes[0].there
-        assert choice is not None  # noqa: S101  it was put back
-        self._close_in(_Move(choice.key, choice.position, 0), choice.value)
+        if choice is not None and kind_of(choice.key) in _GRADUAL:
+            self._close_in(_Move(choice.key, choice.position, 0), choice.value)
 
     # --- one pick moved ---
 
@@ -181,7 +184,7 @@ class _Search:
             if self._try_moved(move):
                 found, vain = move, 0
                 moves = self._moves(options, place + 1)
-        if found is not None:
+        if found is not None and kind_of(found.key) in _GRADUAL:
             self._close_in(found, self._recorded.get(found.key, {}).get(found.position, 0))
 
     def _moves(
