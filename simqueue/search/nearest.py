@@ -11,8 +11,10 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from time import perf_counter
+from typing import Literal
 
 from simqueue.choices import Recording
 from simqueue.errors import UsageError
@@ -124,6 +126,10 @@ class _Move:
     value: int
 
 
+_How = Literal["put_back", "moved", "continued"]
+"""What a run does otherwise, by the field that counts such runs."""
+
+
 class _Search:
     """Plays runs that differ in one choice, and keeps the passing one that parts last."""
 
@@ -157,8 +163,7 @@ class _Search:
 
     def _put_back(self) -> None:
         for choice in reversed(self.found.trace.choices):
-            self.found = replace(self.found, put_back=self.found.put_back + 1)
-            self._try(_with(self._recorded, {place_of(choice): 0}))
+            self._try("put_back", {place_of(choice): 0})
 
     def _approach(self) -> None:
         """Put the one that was back only as far as it takes: what follows is all the more alike."""
@@ -218,9 +223,7 @@ class _Search:
                 fails = middle
 
     def _try_moved(self, move: _Move, at_least: int | None = None) -> bool:
-        self.found = replace(self.found, moved=self.found.moved + 1)
-        picks = _with(self._recorded, {(move.key, move.position): move.value})
-        return self._try(picks, at_least)
+        return self._try("moved", {(move.key, move.position): move.value}, at_least)
 
     # --- fresh picks from an event on ---
 
@@ -241,8 +244,8 @@ class _Search:
 
     def _gets_away(self, point: Point, most: int) -> bool:
         for number in range(most):
-            self.found = replace(self.found, continued=self.found.continued + 1)
-            if self._judged(lambda: self._points.continuation(point, number), 0):  # noqa: B023
+            play = partial(self._points.continuation, point, number)
+            if self._judged("continued", play, 0):
                 return True
         return False
 
@@ -261,23 +264,24 @@ class _Search:
             while size and start < len(left):
                 fewer = left[:start] + left[start + size :]
                 values = {place: theirs.get(place[0], {}).get(place[1], 0) for place in fewer}
-                self.found = replace(self.found, continued=self.found.continued + 1)
-                if self._try(_with(self._recorded, values), 0):
+                if self._try("continued", values, 0):
                     left = fewer
                 else:
                     start += size
 
     # --- one run ---
 
-    def _try(self, picks: Recorded, at_least: int | None = None) -> bool:
-        return self._judged(lambda: self._points.play(Recording(picks)), at_least)
+    def _try(self, how: _How, values: dict[Place, int], at_least: int | None = None) -> bool:
+        picks = Recording(_with(self._recorded, values))
+        return self._judged(how, partial(self._points.play, picks), at_least)
 
-    def _judged(self, play: Callable[[], Run], at_least: int | None) -> bool:
+    def _judged(self, how: _How, play: Callable[[], Run], at_least: int | None) -> bool:
         """Return whether a run passes and parts later than the best, or not before ``at_least``."""
         if not self._left or (self._ends is not None and perf_counter() >= self._ends):
             raise SpentError
         self._left -= 1
         again = play()
+        self.found = replace(self.found, **{how: getattr(self.found, how) + 1})
         better = again.passed and self._is_better(again, at_least)
         if again.failure is not None and not self._points.is_alike(again):
             self.found = replace(self.found, others=self.found.others + 1)
