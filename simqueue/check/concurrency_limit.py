@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from simqueue.check.invariant import Broken, Invariant
 from simqueue.check.view import View
+from simqueue.check.wording import JOBS_NAMED, numbers
 from simqueue.model.events import Entry, JobPicked, WorkerReady
 from simqueue.model.ids import Instant, ManagerId
 
@@ -60,12 +61,11 @@ class ConcurrencyLimit(Invariant):
         if picked.stale or len(held) <= limit:
             return None
         beside = any(at >= entry.now for manager, at in claims.items() if manager != picked.manager)
-        shown = tuple(sorted(held)[:10])
-        numbers = ", ".join(map(str, shown))
+        shown = sorted(held)
         return Broken(
             f"{entrypoint!r} has a concurrency limit of {limit}, and {len(held)} of its jobs were "
-            f"picked ({numbers}) when {entry.worker} had claimed job {picked.job_id}"
+            f"picked ({numbers(shown)}) when {entry.worker} had claimed job {picked.job_id}"
             f"{' at the same time as another worker' if beside else ''}",
             "overlap" if beside else "batch",
-            jobs=tuple(dict.fromkeys((picked.job_id, *shown))),
+            jobs=tuple(dict.fromkeys((picked.job_id, *shown[:JOBS_NAMED]))),
         )

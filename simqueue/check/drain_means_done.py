@@ -10,11 +10,11 @@ from simqueue.check.invariant import Broken, Invariant
 from simqueue.check.owed import moment
 from simqueue.check.resets import EMPTYING, empties_queue
 from simqueue.check.view import View, WorkerView
+from simqueue.check.wording import JOBS_NAMED, numbers
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.ids import Instant, JobId
 
-_SHOWN = 10
 _NEVER = Instant(0)
 
 
@@ -46,7 +46,9 @@ class DrainMeansDone(Invariant):
     """
 
     name: ClassVar[str] = "drain-means-done"
-    reason: ClassVar[str] = "a worker in drain mode ends when the queue is empty, not before"
+    reason: ClassVar[str] = (
+        "a worker in drain mode ends when the queue is empty, also of deferred jobs, not before"
+    )
     sees: ClassVar[tuple[type, ...]] = (
         e.JobEnqueued, e.JobPicked, e.JobLogged, e.JobRetried, e.JobRequeued, e.JobDeleted,
         e.WorkerExited, *EMPTYING,
@@ -106,9 +108,9 @@ class DrainMeansDone(Invariant):
         if own:
             return Broken(
                 f"{worker}, in drain mode, ended and left {len(own)} job(s) queued that it had put "
-                f"back itself: {_listed(own)}{_last_asked(questions)}",
+                f"back itself: {numbers(sorted(own))}{_last_asked(questions)}",
                 "retried",
-                jobs=tuple(sorted(own)[:_SHOWN]),
+                jobs=tuple(sorted(own)[:JOBS_NAMED]),
             )
         asked = questions.asked
         known = [job for job in left if asked is not None and self._queued[job][0] < asked]
@@ -116,9 +118,9 @@ class DrainMeansDone(Invariant):
             return None
         return Broken(
             f"{worker}, in drain mode, ended and left {len(known)} job(s) queued that were there "
-            f"when it asked at {moment(asked)}: {_listed(known)}",
+            f"when it asked at {moment(asked)}: {numbers(sorted(known))}",
             "queued",
-            jobs=tuple(sorted(known)[:_SHOWN]),
+            jobs=tuple(sorted(known)[:JOBS_NAMED]),
         )
 
 
@@ -126,7 +128,3 @@ def _last_asked(questions: _Questions) -> str:
     if questions.asked is None:
         return ""
     return f"; it last counted the queue at {moment(questions.asked)}"
-
-
-def _listed(jobs: list[JobId]) -> str:
-    return ", ".join(map(str, sorted(jobs)[:_SHOWN]))

@@ -10,7 +10,7 @@ from simqueue.check.invariant import Broken
 from simqueue.check.owed import Liveness, Owed, latency, moment
 from simqueue.check.resets import EMPTYING, empties_queue
 from simqueue.check.view import View, WorkerView
-from simqueue.check.wording import seconds
+from simqueue.check.wording import JOBS_NAMED, numbers, seconds
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.ids import Instant, JobId, ManagerId
@@ -85,11 +85,9 @@ class NoOrphan(Liveness):
         held = self.view.tables.jobs.held_by(manager)
         if event.error is not None or not held:
             return None
-        shown = tuple(held[:10])
         return Broken(
-            f"{worker} shut down and left {len(held)} job(s) picked in its name: "
-            f"{', '.join(map(str, shown))}",
-            jobs=shown,
+            f"{worker} shut down and left {len(held)} job(s) picked in its name: {numbers(held)}",
+            jobs=tuple(held[:JOBS_NAMED]),
         )
 
     # --- one that skips what it claims ---

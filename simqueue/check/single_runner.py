@@ -28,8 +28,8 @@ class SingleRunner(Invariant):
 
     name: ClassVar[str] = "single-runner"
     reason: ClassVar[str] = (
-        "a job must not run twice at a time while its first runner is alive, connected and not "
-        "blocked"
+        "a job must not run twice at a time while its first runner is alive, connected, and its "
+        "event loop not blocked"
     )
     sees: ClassVar[tuple[type, ...]] = (
         JobPicked, HandlerStarted, JobRetried, JobRequeued, *Leases.sees, *RESTARTING,
@@ -104,8 +104,8 @@ class SingleRunner(Invariant):
         for run in self.view.running[started.job_id]:
             if run.worker is worker and run.since > self._restarted:
                 return Broken(
-                    f"{worker} started job {started.job_id} a second time, while it still ran it "
-                    f"since {seconds(entry.at - run.since)} ago",
+                    f"{worker} started job {started.job_id} a second time, while its first run, "
+                    f"begun {seconds(entry.at - run.since)} before, still went on",
                     "own",
                     jobs=(started.job_id,),
                 )

@@ -10,11 +10,13 @@ from typer.core import TyperGroup
 
 from simqueue.cli.accept import accept_command
 from simqueue.cli.audit import audit_command, record_command
+from simqueue.cli.export import export_command
 from simqueue.cli.fuzz import fuzz_command, play_command
 from simqueue.cli.merge import merge_command
 from simqueue.cli.reading import diff_command, entropy_command, show_command
 from simqueue.cli.replay import replay_command
 from simqueue.cli.run import run_command
+from simqueue.cli.serve import serve_command
 from simqueue.cli.shrink import shrink_command
 from simqueue.errors import UsageError
 
@@ -55,6 +57,8 @@ app.command("replay")(replay_command)
 app.command("shrink")(shrink_command)
 app.command("show")(show_command)
 app.command("diff")(diff_command)
+app.command("serve")(serve_command)
+app.command("export")(export_command)
 app.command("accept")(accept_command)
 app.command("audit")(audit_command)
 app.command("entropy")(entropy_command)

@@ -79,9 +79,10 @@ def render_inevitable(found: Inevitable) -> str:
 
 
 def _heading(found: Inevitable) -> str:
+    plural = "s" * (found.runs != 1)
     said = (
         "When it became inevitable: from an event on the run goes on with fresh choices, "
-        f"{found.continuations} times, once calmly ({found.runs} run{'s' * (found.runs != 1)} in all)."
+        f"{found.continuations} times, once calmly ({found.runs} run{plural} in all)."
     )
     if found.settled:
         return said

@@ -307,9 +307,10 @@ class StatementFailed(Event, frozen=True, tag=_tag):
 
 
 class StatementReplied(Event, frozen=True, tag=_tag):
-    """The reply reached the client."""
+    """The reply reached the client; ``answer`` is what a question for one number was answered."""
 
     statement: StatementId
+    answer: int | None = None
 
 
 class ConnectionLost(Event, frozen=True, tag=_tag):

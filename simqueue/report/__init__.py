@@ -1,6 +1,7 @@
 """Text from traces: plain, stable, the same on every terminal.
 
 ``words``       one sentence in queue words for each event
+``sentences``   an event with its subject and what is known of its statement
 ``lines``       an event log as lines, the routine among them folded
 ``story``       what happened in a run, and how it failed
 ``deviations``  what each choice that was not calm did, in a line
@@ -12,4 +13,5 @@
 ``meanwhile``   what went on between two instants
 ``tables``      rows of tables, as text
 ``difference``  where two runs part
+``export``      traces as other programs take them
 """

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from collections.abc import Iterator
 
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
-from simqueue.report.course import Course, Passage
+from simqueue.report.beats import render_silence
+from simqueue.report.course import Course
 from simqueue.report.deeds import listed
+from simqueue.report.hindsight import render_hindsight
 from simqueue.report.involved import Involved
-from simqueue.report.lines import is_routine, render_line, render_lines
-from simqueue.report.meanwhile import subjects_of
-from simqueue.report.words import SCHEMA_CHECKS, moment, statement_words, words
+from simqueue.report.lines import Numbered, numbered, render_lines
+from simqueue.report.words import span, task_words, words
 
 _LINES_MAX = 30
-_DOINGS_TOLD = 10
-_ROUTINE_STATEMENTS = frozenset(SCHEMA_CHECKS) | {"notify", "listen", "unlisten", "connect"}
 _SERIOUS = ("warning", "error", "critical")
 
 _BEFELL = (
@@ -26,35 +25,51 @@ _BEFELL = (
 )  # fmt: skip
 """What happens to workers, and matters to what they have in hand."""
 
-_BEFELL_ALL = (e.ServerCrashed, e.ServerRestarted, e.Healed)
+_BEFELL_ALL = (e.ServerCrashed, e.ServerRestarted, e.Healed, e.InvariantBroken)
+_NOTHING = (e.ScheduleKept, e.JobDeduplicated)
+_ORDERLY = (e.WorkerStarted, e.WorkerStopping, e.WorkerExited)
+_HAD = (e.JobPicked, e.SchedulePicked, e.HandlerStarted)
 
 
 def render_account(course: Course, trace: Trace, involved: Involved) -> str:
     """Tell in one line of time how it came about; ``""`` if nobody is involved."""
     told = [each for each in enumerate(trace.events) if matters(each[1], involved)]
+    told = list(_without_idle_lives(told, involved))
     if not told:
         return ""
-    names = [course.label(*subject) for subject in involved.subjects] + list(involved.workers)
-    title = f"How it came about ({listed(names)}):" if names else "How it came about:"
-    lines = render_lines(told, last=_LINES_MAX, say=lambda number: say(course, number))
-    return course.plain("\n".join([title, *lines]))
+    names = [_noun(course, involved), *involved.workers]
+    title = f"How it came about ({listed([name for name in names if name])}):"
+    broken = [each for each in told if isinstance(each[1].event, e.InvariantBroken)]
+    others = [each for each in told if each not in broken]
+    lines = render_lines(others, last=_LINES_MAX, say=lambda number: say(course, number))
+    failed = [_verdict(each) for each in broken]
+    return course.plain("\n".join([title, *_settings(trace, involved), *lines, *failed]))
 
 
-def say(course: Course, number: int) -> str:
-    """Tell an entry; what is said elsewhere is how an invariant broke."""
-    event = course.entries[number].event
-    if isinstance(event, e.InvariantBroken):
-        return f"breaks {event.name}"
-    return words(event) + _belated(course, number)
+def _noun(course: Course, involved: Involved) -> str:
+    """Return the jobs and schedules: one with its entrypoint, several by their numbers."""
+    if len(involved.subjects) == 1:
+        return course.label(*involved.subjects[0])
+    said = []
+    for noun in ("job", "schedule"):
+        numbers = [str(number) for each, number in involved.subjects if each == noun]
+        if numbers:
+            said.append(f"{noun}{'s' * (len(numbers) > 1)} {', '.join(numbers)}")
+    return listed(said) if said else ""
+
+
+# --- what is told ---
 
 
 def matters(entry: Entry, involved: Involved) -> bool:
     """Return whether an entry is about those involved, or about what befell their workers."""
     event = entry.event
+    if isinstance(event, _NOTHING):
+        return False
     if involved.concerns(entry) or isinstance(event, _BEFELL_ALL):
         return True
     if entry.worker not in involved.workers:
-        return isinstance(event, (e.InvariantBroken, e.FaultStruck))
+        return isinstance(event, e.FaultStruck)
     match event:
         case e.LogLine(_, level):
             return level in _SERIOUS
@@ -64,77 +79,63 @@ def matters(entry: Entry, involved: Involved) -> bool:
             return isinstance(event, _BEFELL)
 
 
-# --- what who sent a statement did not know ---
+def _without_idle_lives(told: list[Numbered], involved: Involved) -> Iterator[Numbered]:
+    """Leave out starts and orderly ends of processes that had none of the jobs and schedules."""
+    lives, life = list[tuple[str, int]](), dict[str, int]()
+    busy = set[tuple[str, int]]()
+    for _, entry in told:
+        worker = entry.worker
+        if isinstance(entry.event, e.WorkerStarted):
+            life[worker] = life.get(worker, 0) + 1
+        lives.append((worker, life.get(worker, 0)))
+        if isinstance(entry.event, _HAD) and involved.concerns(entry):
+            busy.add(lives[-1])
+    last = {each[0]: each for each in lives}
+    for each, whose in zip(told, lives, strict=True):
+        orderly = isinstance(each[1].event, _ORDERLY)
+        if not orderly or whose in busy or whose == last[whose[0]]:
+            yield each
 
 
-def _belated(course: Course, number: int) -> str:
-    """Say when a change's statement was sent, if what it is about changed before it was executed.
-
-    Other statements changed it, or it fell due.
-    """
-    entry = course.entries[number]
-    passage = course.passage_of(entry)
-    subjects = subjects_of(entry.event)
-    if passage is None or not subjects or not isinstance(entry.event, e.StoreEvent):
-        return ""
-    sent, _ = passage.sent
-    since = course.entries[sent].at
-    for at, said_by, noun, whose in course.promised[bisect_left(course.promised, (since + 1,)) :]:
-        if at > entry.at:
-            break
-        if (noun, whose) in subjects and said_by < sent:
-            return f" (sent at {moment(since)}, before {_due(noun)} at {moment(at)})"
-    for between in range(sent + 1, number):
-        other = course.entries[between]
-        if _changes(other) and not subjects.isdisjoint(subjects_of(other.event)):
-            if course.passage_of(other) is passage:
-                continue
-            return f" (sent at {moment(since)}, before #{between})"
-    return ""
+def _settings(trace: Trace, involved: Involved) -> Iterator[str]:
+    """Yield how the workers were set up, those alike together."""
+    alike = dict[str, list[str]]()
+    for entry in trace.events:
+        if isinstance(entry.event, e.WorkerReady) and entry.worker in involved.workers:
+            names = alike.setdefault(_setting(entry.event), [])
+            names += [entry.worker] * (entry.worker not in names)
+    for setting, names in alike.items():
+        yield f"    ({listed(names)}: {setting})"
 
 
-def _due(noun: str) -> str:
-    return "its tick" if noun == "schedule" else "it was due"
-
-
-def _changes(entry: Entry) -> bool:
-    return isinstance(entry.event, e.StoreEvent) and not is_routine(entry.event)
-
-
-# --- what the workers did ---
-
-
-def render_doings(course: Course, involved: Involved) -> str:
-    """Tell what the workers involved last asked of the server and heard from it."""
-    done = [
-        said for number in range(len(course.entries)) if (said := _doing(course, number, involved))
+def _setting(ready: e.WorkerReady) -> str:
+    said = [
+        f"heartbeat_timeout {span(ready.heartbeat_timeout)}",
+        f"dequeue_timeout {span(ready.dequeue_timeout)}",
+        "a pool of connections" if ready.pooled else "one connection",
     ]
-    if not done:
-        return ""
-    title = f"What {listed(list(involved.workers))} last said and heard:"
-    return course.plain("\n".join([title, *done[-_DOINGS_TOLD:]]))
+    said += ["drain mode"] if ready.drain else []
+    said += [] if ready.tasks_max is None else [f"max_concurrent_tasks {ready.tasks_max}"]
+    limited = [f"{name} {limit}" for name, limit in ready.entrypoints if limit]
+    said += [f"concurrency_limit of {listed(limited)}"] if limited else []
+    return ", ".join(said)
 
 
-def _doing(course: Course, number: int, involved: Involved) -> str:
+# --- how it is told ---
+
+
+def _verdict(broken: Numbered) -> str:
+    """Say where it was seen that something does not hold, which is nobody's deed."""
+    number, entry = broken
+    assert isinstance(entry.event, e.InvariantBroken)  # noqa: S101  as it was chosen
+    return f"{numbered(number, entry)}  >> {entry.event.name} is broken"
+
+
+def say(course: Course, number: int) -> str:
+    """Say what an entry did, and what has to be known to understand it."""
     entry = course.entries[number]
-    if entry.worker not in involved.workers:
-        return ""
-    match entry.event:
-        case e.StatementSent(statement, _, name) if name not in _ROUTINE_STATEMENTS:
-            passage = course.statements[statement]
-            return render_line(number, entry, f"sends its {statement_words(name)}{_fate(passage)}")
-        case e.NotificationDelivered(_, sent) if isinstance(
-            course.entries[sent].event, e.TableChanged
-        ):
-            return render_line(number, entry, course.clause(entry))
-        case _:
-            return ""
-
-
-def _fate(passage: Passage) -> str:
-    """Say what became of a statement."""
-    if passage.ended is None:
-        return ", which is not executed when the run ends"
-    said = f", executed at {moment(passage.ended[1].at)}"
-    said += f": {passage.result}" if passage.result else ""
-    return said if passage.replied else f"{said}; it has no reply when the run ends"
+    said = words(entry.event)
+    if isinstance(entry.event, e.LoopBlocked) and entry.cause is not None:
+        handler = course.entries[entry.cause].event
+        return f"{said} in {task_words(handler)}" if isinstance(handler, e.HandlerStarted) else said
+    return said + (render_silence(course, number) or render_hindsight(course, number))

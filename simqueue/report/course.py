@@ -13,7 +13,7 @@ from simqueue.model.choice import key_of
 from simqueue.model.events import Entry
 from simqueue.model.ids import StatementId
 from simqueue.report.deeds import render_deeds
-from simqueue.report.words import called, statement_words, task_words, words
+from simqueue.report.words import called, span, statement_words, task_words, words
 
 Numbered = tuple[int, Entry]
 """An entry and its number in the log."""
@@ -21,6 +21,7 @@ Numbered = tuple[int, Entry]
 Subject = tuple[str, int]
 """A job or a schedule: ``("job", 3)``."""
 
+_QUESTIONS = {"queued_work", "eligible_queued_work", "next_deferred_eta"}
 _SEARCHES = {"dequeue", "fetch_schedule"}
 _PAYLOADS = {"cancellation_event": "cancellation", "health_check_event": "health check"}
 """What PgQueuer notifies of besides changes of the table, as its payloads name it."""
@@ -50,6 +51,18 @@ class Passage:
     def title(self) -> str:
         """Whose it is and what: ``a's heartbeat``."""
         return f"{called(self.worker)}'s {statement_words(self.name)}"
+
+    @property
+    def answer(self) -> str:
+        """What a question was answered with, or ``""``."""
+        if self.replied is None or self.name not in _QUESTIONS:
+            return ""
+        number = getattr(self.replied[1].event, "answer", None)
+        if not number:
+            return "none" if self.name == "next_deferred_eta" or number == 0 else ""
+        if self.name == "next_deferred_eta":
+            return f"one is due in {span(number)}"
+        return str(number) if number > 1 else "one or more"
 
     @property
     def result(self) -> str:

@@ -146,12 +146,12 @@ def _chosen(case: Case) -> str:
 
 
 def _chance(case: Case) -> str:
-    return _drawn(case, "yes from sim.chance")
+    return _drawn(case, "yes from sim.chance, no when calm")
 
 
 def _random(case: Case) -> str:
     share = case.choice.value / case.choice.of
-    return _drawn(case, f"{share:.3f} of the range from sim.random, not 0")
+    return _drawn(case, f"{share:.3f} of 1 from sim.random, 0 when calm")
 
 
 def _drawn(case: Case, what: str) -> str:
@@ -161,7 +161,8 @@ def _drawn(case: Case, what: str) -> str:
             cause = entry.cause
             handler = None if cause is None else case.course.entries[cause].event
             if isinstance(handler, e.HandlerStarted):
-                end = next(_ends(case, number, handler), "")
+                unended = "; it has not ended when the run ends"
+                end = next(_ends(case, number, handler), unended)
                 return f"{case.process}'s {task_words(handler)} gets {what}{end}"
             return f"{called(case.process)} gets {what}{next(_acts(case, number, entry.at), '')}"
     return f"{called(case.process)} gets {what}"
@@ -175,10 +176,8 @@ def _ends(case: Case, drew: int, handler: e.HandlerStarted) -> Iterator[str]:
             case e.HandlerFinished() | e.HandlerRaised() as event if (
                 entry.worker == case.process and task_words(event) == task
             ):
-                if entry.at == case.choice.at:
-                    return
                 how = "finishes" if isinstance(event, e.HandlerFinished) else "fails"
-                yield f"; it {how} at {moment(entry.at)}"
+                yield "" if entry.at == case.choice.at else f"; it {how} at {moment(entry.at)}"
 
 
 def _acts(case: Case, drew: int, since: int) -> Iterator[str]:

@@ -34,7 +34,12 @@ _INDENT = " " * 11
 def render_line(number: int, entry: Entry, said: str | None = None) -> str:
     """Return one entry as one line: number, time, who, what."""
     said = (words(entry.event) if said is None else said).replace("\n", "\n" + _INDENT)
-    return f"{'#' + str(number):>8} {moment(entry.at):>13}  {entry.worker} {said}"
+    return f"{numbered(number, entry)}  {entry.worker} {said}"
+
+
+def numbered(number: int, entry: Entry) -> str:
+    """Return how an entry's line begins: its number and its time."""
+    return f"{'#' + str(number):>8} {moment(entry.at):>13}"
 
 
 def is_routine(event: e.AnyEvent) -> bool:
@@ -97,15 +102,22 @@ _JOB = re.compile(r"\bjob (\d+)\b")
 
 
 def _fares(told: _Told) -> tuple[object, ...]:
-    """Return the same for what can be told together: all but the number of the one job named."""
+    """Return the same for what can be told together.
+
+    That is what differs in the number of the one job named, and what happens again and again.
+    """
     (number, entry), said = told
+    if isinstance(entry.event, e.LoopBlocked):
+        return (entry.worker, _JOB.sub("", said))
     jobs = _JOB.findall(said)
     return (entry.at, entry.worker, _JOB.sub("", said)) if len(jobs) == 1 else (number,)
 
 
 def _together(told: list[_Told]) -> str:
     (number, entry), said = told[0]
-    if len(told) > 1:
+    if len(told) > 1 and isinstance(entry.event, e.LoopBlocked):
+        said = f"{said}, and so {len(told) - 1} more times until {moment(told[-1][0][1].at)}"
+    elif len(told) > 1:
         jobs = [int(_JOB.findall(each)[0]) for _, each in told]
         said = _JOB.sub(f"jobs {_numbers(jobs)}", said)
     return render_line(number, entry, said)

@@ -33,8 +33,8 @@ _CELLS = 1000
 """Of a longer column only its two ends are compared: the middle would not be shown anyway."""
 
 _ALIKE_SHOWN = 3
-_CHANGING = re.compile(r"[+-]\d+\.\d{6}s|statement \d+|#\d+")
-"""What may differ though the same happened: instants, and the numbers of statements and events."""
+_CHANGING = re.compile(r"[+-]\d+\.\d{6}s|[\d.]+ (?:us|ms|s)\b|statement \d+|#\d+")
+"""What may differ though the same happened: times, and the numbers of statements and events."""
 
 _ENDINGS = (e.JobLogged, e.JobDeleted, e.ScheduleReleased, e.ScheduleDeleted)
 

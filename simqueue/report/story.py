@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from simqueue.model.choice import kind_of
 from simqueue.model.failure import Failure
 from simqueue.model.trace import Trace
-from simqueue.report.account import render_account, render_doings
+from simqueue.report.account import render_account
 from simqueue.report.course import Course
 from simqueue.report.deviations import render_deviations
+from simqueue.report.doings import render_doings
 from simqueue.report.involved import Involved, involved_in
 from simqueue.report.lines import render_lines
 from simqueue.report.words import moment
@@ -95,6 +96,7 @@ def _deviations(trace: Trace, involved: Involved) -> str:
         return "Deviations from calm: none" + ("" if trace.outcome.passed else "; it fails even so")
     total = f"Deviations from calm: {counts.total()}"
     if counts.total() <= DEVIATIONS_TOLD:
+        total = f"{total} (where this run went otherwise than an undisturbed one)"
         return "\n".join([total, *render_deviations(trace, frozenset(involved.subjects))])
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
     hint = "" if trace.outcome.passed else f"\n{_TOO_MANY}"

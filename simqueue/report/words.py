@@ -188,9 +188,12 @@ def _of_schedules(event: ScheduleEvent) -> str:  # noqa: PLR0911  a case per eve
         case e.ScheduleKept(_, schedule_id):
             return f"registers nothing: schedule {schedule_id} is there"
         case e.SchedulePicked(schedule_id, due, next_run, stale):
-            verb = "takes over stale" if stale else "picks"
+            if stale:
+                return (
+                    f"takes over stale schedule {schedule_id}; its next tick is {moment(next_run)}"
+                )
             tick = f"for its tick at {moment(due)}, the next is {moment(next_run)}"
-            return f"{verb} schedule {schedule_id} {tick}"
+            return f"picks schedule {schedule_id} {tick}"
         case e.ScheduleReleased(schedule_id):
             return f"gives schedule {schedule_id} back"
         case e.SchedulesBeat(schedule_ids):
@@ -241,7 +244,7 @@ def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a ca
             return "is shut down and started again"
         case e.FaultStruck(fault, detail, statement):
             befell = "" if statement is None else f" at statement {statement}"
-            return f"suffers {fault}{befell}" + (f": {detail}" if detail else "")
+            return f"suffers an injected fault, {fault}{befell}" + (f": {detail}" if detail else "")
         case e.Healed():
             return "is healed: all faults end"
         case e.Reached(name):

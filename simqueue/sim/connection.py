@@ -294,7 +294,8 @@ class SimulatedConnection:
 
     def _reply(self, errand: _Errand, result: object, error: PostgresError | None) -> None:
         answer = errand.answer
-        replied = StatementReplied(errand.number)
+        number = result if type(result) is int else None
+        replied = StatementReplied(errand.number, number)
         self._server.recorder.append(self.process.worker, replied, errand.sent)
         # Also when the caller was cancelled meanwhile: only now is the connection free again.
         self._release()

@@ -29,7 +29,7 @@ from simqueue.model.events import (
 )
 from simqueue.model.failure import Failure
 from simqueue.model.ids import Duration, EntryNumber
-from simqueue.sim.connection import Network, SimulatedConnection
+from simqueue.sim.connection import CAUSE, Network, SimulatedConnection
 from simqueue.sim.failing import failure_of
 from simqueue.sim.faults import Injector
 from simqueue.sim.finalizers import running_locals, withhold_all
@@ -260,9 +260,12 @@ class World:
         self.block(Duration(max(0, math.ceil(round(seconds * 1_000_000, 3)))))
 
     def block(self, duration: Duration) -> None:
-        """Let the running process's own time go on at once, and nothing else of it."""
+        """Let the running process's own time go on at once, and nothing else of it.
+
+        The event's cause is the start of the handler that blocks, if one does.
+        """
         scheduler = self.scheduler
-        self.say(LoopBlocked(duration))
+        self.recorder.say(LoopBlocked(duration), CAUSE.get())
         scheduler.current.floor = scheduler.local_now() + duration
 
     def pid(self) -> int:

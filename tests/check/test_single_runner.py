@@ -124,7 +124,7 @@ def test_a_worker_that_runs_its_own_job_a_second_time_is_caught_whatever_held_it
     told.starts("a", 7)
     assert variants(told) == ["own"]
     assert told.broken[0][1].message == (
-        "a started job 7 a second time, while it still ran it since 41 s ago"
+        "a started job 7 a second time, while its first run, begun 41 s before, still went on"
     )
 
 

@@ -242,13 +242,13 @@ EXPLAINED = [
     (
         (drawing, "scenario scenario chance", 0, 1, CALM),
         (
-            "+1.000000s  the scenario gets yes from sim.chance"
+            "+1.000000s  the scenario gets yes from sim.chance, no when calm"
         ),
     ),
     (
         (drawing, "scenario scenario random", 1, 1048576, CALM),
         (
-            "+1.000000s  the scenario gets 0.500 of the range from sim.random, not 0"
+            "+1.000000s  the scenario gets 0.500 of 1 from sim.random, 0 when calm"
         ),
     ),
     (

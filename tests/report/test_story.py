@@ -17,7 +17,7 @@ Traceback (most recent call last):
     raise ValueError("no money")
 ValueError: no money
 
-Deviations from calm: 3
+Deviations from calm: 3 (where this run went otherwise than an undisturbed one)
    +0.001000s  a reply to a is 12 us late
    +0.001200s  b goes before a, whose turn it was; then a starts to run job 1 (charge)
    +0.001500s  a reply to a is 10 us late

@@ -1,0 +1,43 @@
+"""``simqueue export``: a trace for other people's viewers."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from simqueue.cli.options import TraceArgument
+
+
+def export_command(
+    trace: TraceArgument,
+    format: Annotated[  # noqa: A002  as the option is called
+        str, typer.Option("--format", metavar="NAME", help="perfetto, otlp or jsonl.")
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to write; else to stdout."),
+    ] = None,
+) -> None:
+    """Write a trace as other programs take it.
+
+    perfetto is for ui.perfetto.dev and chrome://tracing, otlp for what takes OpenTelemetry's
+    spans as JSON, jsonl has one event a line.
+
+    \b
+    Examples:
+      simqueue export trace.json --format perfetto -o trace.perfetto.json
+      simqueue export trace.json --format jsonl | jq 'select(.worker == "a") | .words'
+    """  # noqa: D301  the backspace keeps lines apart
+    from simqueue.model.files import write_whole
+    from simqueue.model.trace import Trace
+    from simqueue.report.export import check_format, render_export
+
+    check_format(format)
+    document = render_export(Trace.load(trace), format)
+    if output is None:
+        sys.stdout.buffer.write(document)
+        sys.stdout.flush()
+    else:
+        write_whole(output, document)

@@ -1,0 +1,39 @@
+"""JSON lines: one event a line, in the order of the log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from simqueue.model.events import Entry
+from simqueue.model.trace import Trace
+from simqueue.report.export.reading import Reading
+from simqueue.report.sentences import sentence
+
+
+def render_jsonl(trace: Trace) -> bytes:
+    """Return a line for each event.
+
+    ``at`` is virtual time in microseconds, ``time`` what that is by the run's clocks. ``fields``
+    are the event's own, all of them, bytes being base64; ``words`` says all that in a sentence.
+    """
+    reading = Reading(trace)
+    encode = msgspec.json.Encoder().encode
+    lines = [encode(_line(reading, number)) for number in range(len(trace.events))]
+    return b"".join(line + b"\n" for line in lines)
+
+
+def _line(reading: Reading, number: int) -> dict[str, Any]:
+    entry: Entry = reading.trace.events[number]
+    return {
+        "number": number,
+        "at": entry.at,
+        "time": reading.date(entry.at).isoformat(timespec="microseconds"),
+        "worker": entry.worker,
+        "cause": entry.cause,
+        "began": entry.began,
+        "type": entry.event.__struct_config__.tag,
+        "fields": msgspec.structs.asdict(entry.event),
+        "words": sentence(reading.course, entry),
+    }
