@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 from simqueue.model import events as e
@@ -22,7 +23,8 @@ from simqueue.report.deeds import listed
 from simqueue.report.involved import Involved, involved_in
 from simqueue.report.lines import is_routine
 from simqueue.report.meanwhile import subjects_of
-from simqueue.report.words import moment, statement_words
+from simqueue.report.sentences import sentence
+from simqueue.report.words import called, moment, statement_words
 
 _GAP = " | "
 _NARROWEST = 24
@@ -117,7 +119,20 @@ def _cells(trace: Trace, parted: int, involved: Involved, horizon: int | None) -
     told = list(_told(trace, parted, involved, horizon))
     if len(told) > _CELLS:
         told[_CELLS // 2 : -_CELLS // 2] = []
-    return [_cell(course, number, entry) for number, entry in told]
+    lives = _lives(trace)
+    return [
+        replace(cell, gist=f"{cell.gist} {lives[number]}")
+        for number, cell in ((number, _cell(course, number, entry)) for number, entry in told)
+    ]
+
+
+def _lives(trace: Trace) -> list[int]:
+    """Return of each entry's worker how often it had been started: another life, another story."""
+    lives, found = Counter[str](), list[int]()
+    for entry in trace.events:
+        lives[entry.worker] += isinstance(entry.event, e.WorkerStarted)
+        found.append(lives[entry.worker])
+    return found
 
 
 def _cell(course: Course, number: int, entry: Entry) -> _Cell:
@@ -130,11 +145,10 @@ def _said(course: Course, number: int, entry: Entry) -> str:
     event, passage = entry.event, course.passage_of(entry)
     if isinstance(event, e.StatementFailed) and passage is not None:
         name = f"{statement_words(passage.name)} (statement {event.statement})"
-        return f"{entry.worker} has its {name} rejected: {event.sqlstate} {event.message}"
-    if isinstance(event, e.StatementHeld | e.StatementCommitted):
-        return f"the server {course.clause(entry)}"
-    told = course.clause(entry) if is_routine(event) else say(course, number)
-    return f"{entry.worker} {told}"
+        return f"{called(entry.worker)} has its {name} rejected: {event.sqlstate} {event.message}"
+    if is_routine(event) or isinstance(event, e.StatementHeld):
+        return sentence(course, entry)
+    return f"{called(entry.worker)} {say(course, number)}"
 
 
 def _told(trace: Trace, parted: int, involved: Involved, horizon: int | None) -> Iterator[Numbered]:

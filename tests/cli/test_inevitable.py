@@ -61,7 +61,10 @@ def told(call, *arguments):
 def test_the_event_is_named_with_how_many_continuations_say_so(call, recorded):
     text = told(call, recorded(0, 2, 4), "--continuations", "30")
     assert "goes on with fresh choices, 30 times, once calmly" in text
-    assert "After event #8 all 30 of 30 continuations fail alike:\n  #8 +0.000000s scenario" in text
+    assert (
+        "After event #8 all 30 of 30 continuations fail alike:\n  #8 +0.000000s the scenario"
+        in text
+    )
     assert "Before it, after event #7, " in text
     assert "Between the two was picked:\n  +0.000000s the scenario gets yes from sim.chance" in text
     assert "How likely it was:\n  at the start" in text

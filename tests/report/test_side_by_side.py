@@ -112,6 +112,19 @@ def test_the_sides_may_be_exchanged(sides):
     assert {frozenset(row) for row in swapped} == {frozenset(row) for row in rows}
 
 
+def test_what_a_worker_does_in_another_life_is_not_the_same(trace, sides):
+    again = (
+        Entry(600, "a", JobPicked(1, MANAGER)),
+        Entry(650, "a", WorkerStarted(2)),
+        Entry(700, "a", JobPicked(1, MANAGER)),
+        Entry(800, "a", HandlerStarted("charge", job_id=1)),
+    )
+    other = msgspec.structs.replace(sides[1].trace, events=BEGIN + again)
+    rows = columns((sides[0], Side("passes", other)))
+    assert ("#7 +0.000800s a starts to run job 1 (charge)", "") in rows
+    assert ("", "#8 +0.000800s a starts to run job 1 (charge)") in rows
+
+
 def test_much_that_both_did_is_folded(trace, sides):
     many = tuple(
         Entry(2000 + n, "a", HandlerFinished("charge", job_id=1, cancelled=bool(n % 2)))
