@@ -1,9 +1,11 @@
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from simqueue.choices import EACH_SECOND
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.config import Config, Faults
 from simqueue.search.campaign import fuzz
@@ -102,6 +104,35 @@ def test_picks_are_told_with_the_number_of_events_they_came_after(lost_update):
     options = {(key, position): (of, event) for key, position, of, event in points.options()}
     for choice in trace.choices:
         assert options[choice.key, choice.position] == (choice.of, choice.event)
+
+
+async def idling(sim):
+    """Does nothing for half a minute, while each second things may go wrong, and fails."""
+    sim.worker("a", lambda pq: None, restart="always")
+    await asyncio.sleep(30)
+    raise ValueError("too late")
+
+
+def strikes(run):
+    return [choice for choice in run.choices if choice.key.endswith(EACH_SECOND)]
+
+
+def test_what_strikes_once_a_second_is_kept_up_to_the_point_and_drawn_afresh_after_it():
+    config = Config(faults=Faults.named("pause,skew"))
+    played = next(
+        each
+        for each in (run(idling, seed=seed, config=config) for seed in range(200))
+        if len(strikes(each)) > 2
+    )
+    points, fresh = Points(played.trace, idling), []
+    for point in points.points[:: max(1, len(points.points) // 20)]:
+        kept = [choice for choice in strikes(played) if choice.event <= point.first]
+        assert strikes(points.continuation(point, 0)) == kept
+        for number in range(1, 6):
+            drawn = strikes(points.continuation(point, number))
+            assert drawn[: len(kept)] == kept
+            fresh += drawn[len(kept) :]
+    assert not set(fresh) <= set(strikes(played))
 
 
 async def passing(sim):
