@@ -127,10 +127,9 @@ def show_command(
 
 
 def _print_json(trace: Trace, selection: Selection) -> None:
-    from simqueue.report.jsonl import render_jsonl
+    from simqueue.report.export.jsonl import render_jsonl
 
-    for line in render_jsonl(selection.of(trace)):
-        typer.echo(line)
+    typer.echo(render_jsonl(trace, selection.of(trace)), nl=False)
 
 
 def _bound(text: str | None, option: str) -> tuple[Instant | None, int | None]:

@@ -45,7 +45,7 @@ def test_chosen_events_are_json_lines(show):
     lines = show("--kind", "handler_raised", "--json").output.splitlines()
     (told,) = map(json.loads, lines)
     assert (told["number"], told["at"], told["worker"], told["cause"]) == (5, 1_000_900, "a", 4)
-    assert told["words"] == "fails in job 1 (charge): ValueError: no money"
+    assert told["words"] == "a fails in job 1 (charge): ValueError: no money"
     assert len(show("--json").output.splitlines()) == 6
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -9,18 +10,20 @@ import msgspec
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.export.reading import Reading
+from simqueue.report.lines import Numbered
 from simqueue.report.sentences import sentence
 
 
-def render_jsonl(trace: Trace) -> bytes:
-    """Return a line for each event.
+def render_jsonl(trace: Trace, entries: Iterable[Numbered] | None = None) -> bytes:
+    """Return a line for each event, or for each of these entries.
 
     ``at`` is virtual time in microseconds, ``time`` what that is by the run's clocks. ``fields``
     are the event's own, all of them, bytes being base64; ``words`` says all that in a sentence.
     """
     reading = Reading(trace)
     encode = msgspec.json.Encoder().encode
-    lines = [encode(_line(reading, number)) for number in range(len(trace.events))]
+    chosen = enumerate(trace.events) if entries is None else entries
+    lines = [encode(_line(reading, number)) for number, _ in chosen]
     return b"".join(line + b"\n" for line in lines)
 
 
