@@ -181,7 +181,7 @@ def diff_command(
     other: Annotated[
         str | None,
         typer.Argument(
-            metavar="[B]",
+            metavar="B",
             help="Another one; else the passing run that is most like A is looked for.",
         ),
     ] = None,

@@ -13,5 +13,6 @@
 ``meanwhile``   what went on between two instants
 ``tables``      rows of tables, as text
 ``difference``  where two runs part
+``side_by_side`` both of them in two columns from there on
 ``export``      traces as other programs take them
 """
