@@ -15,6 +15,8 @@
 ``accept``    a failure made known
 ``audit``     a seed under other circumstances
 ``reading``   what needs no run: a trace's story, two traces' difference, the table of entropy
+``nearest``   the passing run that is most like a failing one, beside it
+``inevitable`` when a failure became inevitable
 ``serve``     a trace in PgQueuer's own dashboard
 ``export``    a trace for other people's viewers
 ``report``    a run as one HTML page

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from simqueue.search.inevitable import Inevitable
+    from simqueue.search.nearest import Nearest
     from simqueue.search.shrink import Shrunk
     from simqueue.search.tally import Campaign
 
@@ -38,6 +40,13 @@ def shrink_bar(name: str, total: int) -> Iterator[Callable[[Shrunk], object]]:
     """Show how far shrinking is."""
     with _bar(name, total, "runs, {task.fields[left]} deviations left") as update:
         yield lambda shrunk: update(shrunk.runs, left=shrunk.after)
+
+
+@contextmanager
+def search_bar(name: str, total: int) -> Iterator[Callable[[Inevitable | Nearest], object]]:
+    """Show how many runs a search has played, of those that it may."""
+    with _bar(name, total, "runs") as update:
+        yield lambda found: update(found.runs)
 
 
 @contextmanager

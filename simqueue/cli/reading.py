@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simqueue.cli.options import TRACE_HELP, TraceArgument, instant_us
+from simqueue.cli.options import TRACE_HELP, TraceArgument, duration, instant_us
 from simqueue.cli.painting import tell
 from simqueue.errors import UsageError
 from simqueue.model.ids import Instant
+from simqueue.search.budgets import CONTINUATIONS, INEVITABLE_RUNS, NEAREST_RUNS
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
@@ -56,6 +57,25 @@ def show_command(
         int | None,
         typer.Option("--at", metavar="N", help="The tables as they stood after event N."),
     ] = None,
+    inevitable: Annotated[
+        bool,
+        typer.Option(
+            "--inevitable",
+            help="The event after which it fails whatever comes, measured by runs that go on "
+            "otherwise.",
+        ),
+    ] = False,
+    continuations: Annotated[
+        int,
+        typer.Option("--continuations", min=2, metavar="N", help="How many go on from an event."),
+    ] = CONTINUATIONS,
+    runs: Annotated[
+        int, typer.Option("--runs", min=1, help="How often the scenario may be run for that.")
+    ] = INEVITABLE_RUNS,
+    time: Annotated[
+        str | None,
+        typer.Option("--time", metavar="SPAN", help="Begin no more runs after so long: 60s, 5m."),
+    ] = None,
 ) -> None:
     """Tell a run's story in words; or those of its events that are asked for.
 
@@ -66,6 +86,7 @@ def show_command(
       simqueue show trace.json --worker a --from 4.5s --until '#120' --all
       simqueue show trace.json --kind 'job_*' --json
       simqueue show trace.json --at 120
+      simqueue show trace.json --inevitable
     """  # noqa: D301  the backspace keeps lines apart
     import shlex
 
@@ -74,6 +95,12 @@ def show_command(
     from simqueue.report.story import render_story
 
     recorded = Trace.load(trace)
+    if inevitable:
+        from simqueue.cli.inevitable import show_inevitable
+
+        limit = None if time is None else duration(time)
+        show_inevitable(recorded, trace, continuations=continuations, runs=runs, limit=limit)
+        return
     since_at, first = _bound(since, "--from")
     until_at, last = _bound(until, "--until")
     selection = Selection(
@@ -151,20 +178,55 @@ def _check_named(trace: Trace, path: str, wanted: Selection) -> None:
 
 def diff_command(
     one: Annotated[str, typer.Argument(metavar="A", help=TRACE_HELP)],
-    other: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    other: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="B",
+            help="Another one; else the passing run that is most like A is looked for.",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Save that passing run as a trace."),
+    ] = None,
+    runs: Annotated[
+        int, typer.Option("--runs", min=1, help="How often the scenario may be run for that.")
+    ] = NEAREST_RUNS,
+    time: Annotated[
+        str | None,
+        typer.Option("--time", metavar="SPAN", help="Begin no more runs after so long: 60s, 5m."),
+    ] = None,
 ) -> None:
-    """Find the first event where two runs part. Exit status: 0 they are the same, 1 they differ.
+    """Find the first event where two runs part, and tell them side by side from there on.
+
+    Of one failing trace, best a shrunk one: find the run that makes the same choices but one and
+    passes. Exit status: 0 they are the same, 1 they differ, 4 no passing run was found.
 
     \b
-    Example:
+    Examples:
+      simqueue diff trace.json
+      simqueue diff trace.json -o passing.json
       simqueue diff before.json after.json
     """  # noqa: D301  the backspace keeps lines apart
+    from simqueue.cli.nearest import diff_with_nearest, width_of_output
     from simqueue.model.trace import Trace
     from simqueue.report.difference import first_difference, render_difference
+    from simqueue.report.side_by_side import Side, render_side_by_side
 
-    first, second = Trace.load(one), Trace.load(other)
+    first = Trace.load(one)
+    limit = None if time is None else duration(time)
+    if other is None:
+        diff_with_nearest(first, one, runs=runs, limit=limit, output=output)
+        return
+    if output is not None:
+        raise UsageError("-o saves the passing run that is looked for where one trace is named")
+    second = Trace.load(other)
     tell(render_difference(first, second, (one, other)))
-    raise typer.Exit(0 if first_difference(first, second) is None else 1)
+    found = first_difference(first, second)
+    if found is not None:
+        sides = Side(one, first), Side(other, second)
+        tell("\n" + render_side_by_side(*sides, found.number, width_of_output()))
+    raise typer.Exit(0 if found is None else 1)
 
 
 def entropy_command() -> None:

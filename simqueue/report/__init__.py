@@ -15,5 +15,6 @@
 ``page``        all of a run as one HTML page
 ``tables``      rows of tables, as text
 ``difference``  where two runs part
+``side_by_side`` both of them in two columns from there on
 ``export``      traces as other programs take them
 """

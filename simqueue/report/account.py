@@ -33,7 +33,7 @@ _HAD = (e.JobPicked, e.SchedulePicked, e.HandlerStarted)
 
 def render_account(course: Course, trace: Trace, involved: Involved) -> str:
     """Tell in one line of time how it came about; ``""`` if nobody is involved."""
-    told = [each for each in enumerate(trace.events) if _matters(each[1], involved)]
+    told = [each for each in enumerate(trace.events) if matters(each[1], involved)]
     told = list(_without_idle_lives(told, involved))
     if not told:
         return ""
@@ -41,7 +41,7 @@ def render_account(course: Course, trace: Trace, involved: Involved) -> str:
     title = f"How it came about ({listed([name for name in names if name])}):"
     broken = [each for each in told if isinstance(each[1].event, e.InvariantBroken)]
     others = [each for each in told if each not in broken]
-    lines = render_lines(others, last=_LINES_MAX, say=lambda number: _say(course, number))
+    lines = render_lines(others, last=_LINES_MAX, say=lambda number: say(course, number))
     failed = [_verdict(each) for each in broken]
     return course.plain("\n".join([title, *_settings(trace, involved), *lines, *failed]))
 
@@ -61,7 +61,8 @@ def _noun(course: Course, involved: Involved) -> str:
 # --- what is told ---
 
 
-def _matters(entry: Entry, involved: Involved) -> bool:
+def matters(entry: Entry, involved: Involved) -> bool:
+    """Return whether an entry is about those involved, or about what befell their workers."""
     event = entry.event
     if isinstance(event, _NOTHING):
         return False
@@ -130,7 +131,8 @@ def _verdict(broken: Numbered) -> str:
     return f"{numbered(number, entry)}  >> {entry.event.name} is broken"
 
 
-def _say(course: Course, number: int) -> str:
+def say(course: Course, number: int) -> str:
+    """Say what an entry did, and what has to be known to understand it."""
     entry = course.entries[number]
     said = words(entry.event)
     if isinstance(entry.event, e.LoopBlocked) and entry.cause is not None:

@@ -54,6 +54,13 @@ def explain_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) ->
     return sorted(found, key=lambda each: each.at)
 
 
+def explain_choice(
+    trace: Trace, choice: Choice, about: frozenset[Subject] = frozenset()
+) -> Deviation:
+    """Return what one of a run's choices did, as ``explain_deviations`` does of all."""
+    return next(each for each in explain_deviations(trace, about) if each.choice == choice)
+
+
 def _explain(case: Case) -> tuple[int, str]:
     """Return when something deviated, and how."""
     kind = kind_of(case.choice.key)

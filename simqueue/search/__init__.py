@@ -31,6 +31,9 @@
 ``attempts``  the runs that takes, none of them twice
 ``dropping``  what leaves choices out
 ``lowering``  what changes their values
+``points``    moments of a failing run between which something was picked; other runs from there
+``inevitable`` after which of them it fails whatever comes
+``nearest``   the passing run that is most like it
 ``audit``     one seed under other circumstances
 ``history``   the tables as they stood after an event
 """

@@ -8,3 +8,12 @@ SHRINK_RUNS = 400
 
 NEARBY_RUNS = 60
 """On looking for a failure near a replay that drifted and passed."""
+
+INEVITABLE_RUNS = 1000
+"""On finding out since when a failure could not be averted any more."""
+
+CONTINUATIONS = 20
+"""Of a run from one event on, to tell from them whether it fails whatever comes."""
+
+NEAREST_RUNS = 400
+"""On looking for the passing run that is most like a failing one."""

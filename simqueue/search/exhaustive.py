@@ -88,8 +88,8 @@ class Exhaustive:
     def _next_deviations(self, parent: Deviations) -> Iterator[Deviation]:
         """Yield what could deviate next in a run that deviates so."""
         options = [each for each in self._options(parent) if each[2] > 1]
-        spread = [options[place] for place in (0, *_spread(len(options))) if options]
-        values = [_spread(n) for _, _, n in spread]
+        places = [options[place] for place in (0, *spread(len(options))) if options]
+        values = [spread(n) for _, _, n in places]
         left = dict(enumerate(values))
         while left:
             for place in list(left):
@@ -97,7 +97,7 @@ class Exhaustive:
                 if value is None:
                     del left[place]
                 else:
-                    key, position, _ = spread[place]
+                    key, position, _ = places[place]
                     yield key, position, value
 
     def _options(self, parent: Deviations) -> list[Options]:
@@ -133,7 +133,7 @@ def _recorded(deviations: Deviations) -> Recorded:
     return found
 
 
-def _spread(n: int) -> Iterator[int]:
+def spread(n: int) -> Iterator[int]:
     """Yield ``1 .. n-1``, the last first and then ever finer, so that any part of it is spread."""
     if n > 1:
         yield n - 1

@@ -10,7 +10,7 @@ from simqueue.choices import Recording
 from simqueue.choices.survey import Survey
 from simqueue.model.choice import by_key
 from simqueue.search.assignment import AsGiven
-from simqueue.search.exhaustive import Exhaustive, _spread
+from simqueue.search.exhaustive import Exhaustive, spread
 from simqueue.search.result import Result
 from simqueue.search.share import Share
 
@@ -180,6 +180,6 @@ def test_orders_of_a_worker_are_deviations_of_their_own():
 
 
 def test_any_beginning_of_the_values_is_spread():
-    assert list(_spread(9)) == [8, 4, 2, 6, 1, 3, 5, 7]
+    assert list(spread(9)) == [8, 4, 2, 6, 1, 3, 5, 7]
     for n in range(1, 200):
-        assert sorted(_spread(n)) == list(range(1, n))
+        assert sorted(spread(n)) == list(range(1, n))
