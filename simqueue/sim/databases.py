@@ -39,14 +39,14 @@ def _acts(thread: int) -> bool:
     return _thread.get_ident() == thread and thread in SIMULATING and AMBIENT.get() is not None
 
 
-def _open() -> SimulatedConnection:
+def _opener() -> Callable[[], SimulatedConnection]:
+    """Return what opens connections of the running process, whoever calls it later."""
     connect: Any = AMBIENT.get()
-    connection: SimulatedConnection = connect()
-    return connection
+    return connect  # type: ignore[no-any-return]
 
 
 async def _connected() -> SimulatedConnection:
-    connection = _open()
+    connection = _opener()()
     await connection.ping("connect")
     return connection
 
@@ -115,7 +115,7 @@ def _asyncpg_patches(thread: int) -> tuple[Patch, ...]:
         made = pool(*args, min_size=min_size, max_size=max_size, **kwargs)  # it checks them
         if not _acts(thread):
             return made
-        return AsyncpgPool(pool, connection, Pool(_open, max_size), size_min=min_size)
+        return AsyncpgPool(pool, connection, Pool(_opener(), max_size), size_min=min_size)
 
     return Attribute(utils, "_connect", connect_simulated), Attribute(pools, "Pool", pool_simulated)
 
@@ -155,7 +155,9 @@ def _blocking_patches(thread: int) -> tuple[Patch, ...]:
 
     found = []
     if _module("psycopg") is not None:
-        found.append(refused(_module("psycopg").Connection, "connect", "psycopg.connect"))
+        # What every way to connect goes through: psycopg.connect is bound when psycopg is loaded.
+        way = "_get_connection_params"
+        found.append(refused(_module("psycopg").Connection, way, "psycopg.connect"))
     if _module("psycopg_pool") is not None:
         pool = _module("psycopg_pool").AsyncConnectionPool
         found.append(refused(pool, "__init__", "psycopg_pool.AsyncConnectionPool"))
