@@ -197,5 +197,6 @@ def contents_of(application: Application) -> Contents:
 
 def _why(failure: Any) -> str:
     if failure is None:
-        return f"it is not ready after {_START_MAX}; a factory returns its PgQueuer, and does not run it"
+        late = f"it is not ready after {_START_MAX}"
+        return f"{late}; a factory returns its PgQueuer, and does not run it"
     return f"{failure.message} (at {failure.where})" if failure.where else str(failure.message)

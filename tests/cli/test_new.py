@@ -244,7 +244,7 @@ def test_a_file_that_is_there_is_left_alone(project, call):
         ("async def main(): {}['dsn']", "app.py", "does not start in a simulation: KeyError"),
         ("def main(pq): ...", "app.py", "registers neither entrypoints nor schedules"),
         (
-            "import asyncpg\nasync def main():\n  await (await asyncpg.connect()).fetch('SELECT 1')",
+            "import asyncpg\nasync def main():\n  await (await asyncpg.connect()).fetch('')",
             "app.py",
             "asyncpg: Connection.fetch is refused inside a simulation (at app.py:3 in main)",
         ),
