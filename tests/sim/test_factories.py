@@ -35,15 +35,19 @@ def steps():
 
 
 def register(pq, steps):
-    """Register an entrypoint that enqueues for another one, and a schedule."""
+    """Register an entrypoint that enqueues for another one, one without jobs, and a schedule."""
 
-    @pq.entrypoint("charge", concurrency_limit=2)
+    @pq.entrypoint("charge")
     async def charge(job):
         await Queries(pq.connection).enqueue("mail", job.payload)
 
     @pq.entrypoint("mail")
     async def mail(job):
         steps.append(job.payload)
+
+    @pq.entrypoint("rare", concurrency_limit=2)
+    async def rare(job):
+        steps.append("rare")
 
     @pq.schedule("sweep", "* * * * *")
     async def sweep(schedule):
@@ -131,7 +135,7 @@ def test_a_factory_of_each_form_runs_as_it_stands(form, seed, steps):
     assert sorted(step for step in steps if step != "sweep") == [b"1", b"2", b"3", b"4"]
     assert "sweep" in steps
     ready = [each.event for each in result.events if isinstance(each.event, WorkerReady)]
-    assert [each.entrypoints for each in ready] == [(("charge", 2), ("mail", 0))] * 2
+    assert [each.entrypoints for each in ready] == [(("charge", 0), ("mail", 0), ("rare", 2))] * 2
     assert {each.pooled for each in ready} == {"pool" in form}
 
 
