@@ -1,6 +1,7 @@
 """The command line: read options, call one function, print one report.
 
 ``app``       all commands, and how errors become exit statuses
+``new``       a first scenario for an application
 ``run``       one run
 ``fuzz``      campaigns
 ``merge``     the shards of campaigns, told as one

@@ -13,6 +13,7 @@ from simqueue.cli.audit import audit_command, record_command
 from simqueue.cli.export import export_command
 from simqueue.cli.fuzz import fuzz_command, play_command
 from simqueue.cli.merge import merge_command
+from simqueue.cli.new import new_command
 from simqueue.cli.reading import diff_command, entropy_command, show_command
 from simqueue.cli.replay import replay_command
 from simqueue.cli.report import report_command
@@ -51,6 +52,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Find, replay and explain the timing bugs of PgQueuer applications.",
 )
+app.command("new")(new_command)
 app.command("run")(run_command)
 app.command("fuzz")(fuzz_command)
 app.command("merge")(merge_command)

@@ -46,8 +46,8 @@ def load_target(text: str) -> Target:
         raise TargetError(text, "is a test; run it with pytest")
     if where.endswith(".py") or os.sep in where:
         path = Path(where)
-        return _named(_load_file(path, text), function or FUNCTION, _relative(path))
-    return _named(_load_module(where, text), function or FUNCTION, where)
+        return _named(_load_file(path, text), function or FUNCTION, relative(path))
+    return _named(load_module(where, text), function or FUNCTION, where)
 
 
 def load_targets(text: str) -> list[Target]:
@@ -62,13 +62,14 @@ def load_targets(text: str) -> list[Target]:
     for path in sorted(Path(text).glob("[!_.]*.py")):
         module = _load_file(path, str(path))
         if hasattr(module, FUNCTION):
-            found.append(_named(module, FUNCTION, _relative(path)))
+            found.append(_named(module, FUNCTION, relative(path)))
     if not found:
         raise TargetError(text, f"no *.py in this directory has an `async def {FUNCTION}(sim)`")
     return found
 
 
-def _relative(path: Path) -> str:
+def relative(path: Path) -> str:
+    """Return a path as seen from the current directory, with slashes."""
     return Path(os.path.relpath(path)).as_posix()
 
 
@@ -99,7 +100,12 @@ def _check(scenario: object, name: str) -> None:
 # --- modules ----------------------------------------------------------------------------------
 
 
-def _load_module(name: str, text: str) -> ModuleType:
+def load_module(name: str, text: str) -> ModuleType:
+    """Import a module of the current directory or of an installed package.
+
+    Raises:
+        TargetError: there is none, or it cannot be imported; ``text`` is what the user wrote.
+    """
     if str(Path.cwd()) not in sys.path and "" not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     if not _exists(name.partition(".")[0]):
@@ -143,19 +149,20 @@ def _make_importable(directory: Path) -> None:
     sys.path.insert(0, str(directory))
     for neighbour in directory.glob("*.py"):
         loaded = getattr(sys.modules.get(neighbour.stem), "__file__", None)
-        if loaded and Path(loaded).parent != directory and not _is_installed(loaded):
+        if loaded and Path(loaded).parent != directory and not is_installed(loaded):
             del sys.modules[neighbour.stem]
 
 
 def _module_name(path: Path) -> str:
     """Return the file's stem, unless a module of the library or of a package goes by that name."""
     loaded = getattr(sys.modules.get(path.stem), "__file__", None)
-    if path.stem in sys.stdlib_module_names or (loaded and _is_installed(loaded)):
+    if path.stem in sys.stdlib_module_names or (loaded and is_installed(loaded)):
         return f"{path.stem}_scenario"
     return path.stem
 
 
-def _is_installed(file: str) -> bool:
+def is_installed(file: str) -> bool:
+    """Return whether a file is Python's own or an installed package's."""
     return file.startswith(tuple(root + os.sep for root in _PACKAGES))
 
 
@@ -172,13 +179,13 @@ def _blamed(error: BaseException) -> str:
     """Name the line that failed, and the error."""
     said = " ".join(f"{type(error).__name__}: {error}".split())
     if isinstance(error, SyntaxError):
-        return f"{_relative(Path(error.filename or '?'))}:{error.lineno}: {said}"
+        return f"{relative(Path(error.filename or '?'))}:{error.lineno}: {said}"
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.startswith("<frozen") and not _is_ours(frame.filename)
     ]
-    return f"{_relative(Path(frames[-1].filename))}:{frames[-1].lineno}: {said}" if frames else said
+    return f"{relative(Path(frames[-1].filename))}:{frames[-1].lineno}: {said}" if frames else said
 
 
 def _is_ours(file: str) -> bool:

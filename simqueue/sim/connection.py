@@ -168,9 +168,9 @@ class SimulatedConnection:
             await asyncio.sleep(0)  # The step blocked its loop: go on when the world is there too.
         if self._busy:
             await self._turn()
-        if self.lost:
+        if self.lost or self.closed:
             self._release()
-            raise _gone()
+            raise _gone() if self.lost else connection_lost()
         self._busy = True
         number = server.number()
         sent = server.recorder.append(
@@ -342,7 +342,7 @@ class SimulatedConnection:
 
         ``error`` is what the client is told of the statement that was not answered.
         """
-        if self.spared or self.lost:
+        if self.spared or self.lost or self.closed:
             return
         self.lost = True
         self._server.connections.pop(self, None)

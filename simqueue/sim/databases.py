@@ -1,13 +1,57 @@
-"""Databases: PgQueuer's own in-memory one, made in a run, is the simulated one."""
+"""Databases: what a run's code connects to is the simulated one.
+
+That goes for asyncpg and psycopg, for PgQueuer's drivers and queries over their connections, and
+for its in-memory database.
+"""
 
 from __future__ import annotations
 
 import _thread
-from collections.abc import Iterator
-from typing import Any
+import importlib
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache, wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from simqueue.adapter.connection import AMBIENT
+from simqueue.adapter.driver import InMemoryDriver
+from simqueue.adapter.queries import InMemoryQueries
+from simqueue.sim.clients import (
+    AsyncpgConnection,
+    AsyncpgPool,
+    Client,
+    PsycopgConnection,
+    sql_refused,
+)
+from simqueue.sim.connection import SimulatedConnection
 from simqueue.sim.patch import Attribute, Patch
+from simqueue.sim.pool import Pool
+from simqueue.sim.refusing import refusing
 from simqueue.sim.source import SIMULATING, Control, Scope, Source
+
+if TYPE_CHECKING:
+    from pgqueuer import PgQueuer
+
+Q = TypeVar("Q", bound=type)
+
+
+def _acts(thread: int) -> bool:
+    """Return whether the caller is in the run that a patch was made for."""
+    return _thread.get_ident() == thread and thread in SIMULATING and AMBIENT.get() is not None
+
+
+def _opener() -> Callable[[], SimulatedConnection]:
+    """Return what opens connections of the running process, whoever calls it later."""
+    connect: Any = AMBIENT.get()
+    return connect  # type: ignore[no-any-return]
+
+
+async def _connected() -> SimulatedConnection:
+    connection = _opener()()
+    await connection.ping("connect")
+    return connection
+
+
+# --- PgQueuer's own database in memory ---
 
 
 def _in_memory(scope: Scope) -> Iterator[Patch]:
@@ -34,6 +78,174 @@ def _in_memory(scope: Scope) -> Iterator[Patch]:
     yield Attribute(PgQueuer, "in_memory", classmethod(simulated))
 
 
+# --- asyncpg and psycopg ---
+
+
+@cache
+def _module(name: str) -> Any:
+    """Import a module that may be missing, or lack a library of the system's; None then.
+
+    Before the run, since code that imports it in the run would come by the real one.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def _asyncpg(scope: Scope) -> tuple[Patch, ...]:
+    return _asyncpg_patches(scope.thread)
+
+
+@lru_cache(maxsize=1)
+def _asyncpg_patches(thread: int) -> tuple[Patch, ...]:
+    if _module("asyncpg") is None:
+        return ()
+    # What the public functions call, for they may have been imported by name.
+    utils, pools = _module("asyncpg.connect_utils"), _module("asyncpg.pool")
+    connect, pool, connection = utils._connect, pools.Pool, _module("asyncpg").Connection  # noqa: SLF001
+
+    @wraps(connect)
+    async def connect_simulated(*args: Any, **kwargs: Any) -> Any:
+        if not _acts(thread):
+            return await connect(*args, **kwargs)
+        return AsyncpgConnection(connection, await _connected())
+
+    def pool_simulated(*args: Any, min_size: int = 10, max_size: int = 10, **kwargs: Any) -> Any:
+        made = pool(*args, min_size=min_size, max_size=max_size, **kwargs)  # it checks them
+        if not _acts(thread):
+            return made
+        return AsyncpgPool(pool, connection, Pool(_opener(), max_size), size_min=min_size)
+
+    return Attribute(utils, "_connect", connect_simulated), Attribute(pools, "Pool", pool_simulated)
+
+
+def _psycopg(scope: Scope) -> tuple[Patch, ...]:
+    return _psycopg_patches(scope.thread)
+
+
+@lru_cache(maxsize=1)
+def _psycopg_patches(thread: int) -> tuple[Patch, ...]:
+    if _module("psycopg") is None:
+        return ()
+    owner = _module("psycopg").AsyncConnection
+    original = owner.connect.__func__
+
+    async def connect(cls: Any, /, *args: Any, autocommit: bool = False, **kwargs: Any) -> Any:
+        if not _acts(thread):
+            return await original(cls, *args, autocommit=autocommit, **kwargs)
+        return PsycopgConnection(owner, await _connected(), autocommit=autocommit)
+
+    return (Attribute(owner, "connect", classmethod(connect)),)
+
+
+_ASYNCHRONOUS = (
+    "connect with psycopg.AsyncConnection.connect(..., autocommit=True), or with asyncpg"
+)
+
+
+def _blocking(scope: Scope) -> tuple[Patch, ...]:
+    return _blocking_patches(scope.thread)
+
+
+@lru_cache(maxsize=1)
+def _blocking_patches(thread: int) -> tuple[Patch, ...]:
+    def refused(owner: Any, name: str, what: str) -> Patch:
+        return Attribute(owner, name, refusing(thread, what, _ASYNCHRONOUS)(getattr(owner, name)))
+
+    found = []
+    if _module("psycopg") is not None:
+        # What every way to connect goes through: psycopg.connect is bound when psycopg is loaded.
+        way = "_get_connection_params"
+        found.append(refused(_module("psycopg").Connection, way, "psycopg.connect"))
+    if _module("psycopg_pool") is not None:
+        pool = _module("psycopg_pool").AsyncConnectionPool
+        found.append(refused(pool, "__init__", "psycopg_pool.AsyncConnectionPool"))
+    return tuple(found)
+
+
+# --- what PgQueuer makes of them ---
+
+
+def _drivers(scope: Scope) -> tuple[Patch, ...]:
+    return _driver_patches(scope.thread)
+
+
+@lru_cache(maxsize=1)
+def _driver_patches(thread: int) -> tuple[Patch, ...]:
+    from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
+    from pgqueuer.adapters.drivers.psycopg import PsycopgDriver
+    from pgqueuer.adapters.persistence.queries import Queries
+
+    drivers = (AsyncpgDriver, AsyncpgPoolDriver, PsycopgDriver)
+    return (
+        *(Attribute(driver, "__init__", _driver(driver)) for driver in drivers),
+        Attribute(Queries, "__init__", _queries(Queries)),
+    )
+
+
+_PASSED_ON = ("notify", "add_listener", "remove_listener")
+_SQL = ("fetch", "execute")
+
+
+def _driver(owner: Any) -> Callable[..., None]:
+    """Return what makes a driver whose connection is simulated send over that one."""
+    init = owner.__init__
+
+    @wraps(init)
+    def initialize(self: Any, connection: Any) -> None:
+        init(self, connection)
+        if isinstance(connection, Client):
+            self.connection = connection.session
+            for name in (*_PASSED_ON, *_SQL):
+                # What a class of the user's does itself is left to it.
+                if getattr(type(self), name, None) is getattr(owner, name, self):
+                    setattr(self, name, _method(owner, name, connection.driver))
+
+    return initialize
+
+
+def _method(owner: type, name: str, driver: InMemoryDriver) -> Callable[..., Any]:
+    if name in _PASSED_ON:
+        method: Callable[..., Any] = getattr(driver, name)
+        return method
+
+    async def refuse(query: str, *args: object) -> None:
+        raise sql_refused(f"{owner.__name__}.{name}")
+
+    return refuse
+
+
+def _queries(owner: Any) -> Callable[..., None]:
+    """Return what makes queries over a simulated connection simulated ones."""
+    init = owner.__init__
+
+    @wraps(init)
+    def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        connection = getattr(self.driver, "connection", None)
+        if isinstance(connection, SimulatedConnection | Pool) and not is_simulated(self):
+            self.__class__ = _simulated(type(self))  # type: ignore[arg-type]
+
+    return initialize
+
+
+def is_simulated(queries: object) -> bool:
+    """Return whether queries are those of the simulated database."""
+    return isinstance(queries, InMemoryQueries) and isinstance(
+        queries.driver.connection, SimulatedConnection | Pool
+    )
+
+
+@cache
+def _simulated(cls: type) -> type:
+    """Return a class of queries with the simulated ones in place of PgQueuer's, and no other."""
+    from pgqueuer.adapters.persistence.queries import Queries
+
+    below = (InMemoryQueries, Queries) if cls is Queries else (cls, _simulated(Queries))
+    return type(cls.__name__, below, {"__module__": cls.__module__, "__doc__": cls.__doc__})
+
+
 CONTROLS = (
     Control(
         Source(
@@ -42,5 +254,29 @@ CONTROLS = (
             "a client of the simulated database, whose statements take virtual time",
         ),
         _in_memory,
+    ),
+    Control(
+        Source(
+            "asyncpg.connect, asyncpg.create_pool",
+            "controlled",
+            "a client of the simulated database, for PgQueuer's statements; other SQL is refused",
+        ),
+        _asyncpg,
+    ),
+    Control(
+        Source("psycopg.AsyncConnection.connect", "controlled", "likewise"),
+        _psycopg,
+    ),
+    Control(
+        Source("psycopg.connect, psycopg_pool", "refused", _ASYNCHRONOUS),
+        _blocking,
+    ),
+    Control(
+        Source(
+            "PgQueuer's AsyncpgDriver, AsyncpgPoolDriver, PsycopgDriver, Queries",
+            "controlled",
+            "over such a client they send the statements that the simulated database knows",
+        ),
+        _drivers,
     ),
 )

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from simqueue.adapter.connection import Hear
+from simqueue.adapter.connection import Hear, connection_lost
 from simqueue.errors import PostgresError
 from simqueue.sim.connection import SimulatedConnection
 from simqueue.store import Statement
@@ -26,11 +26,12 @@ class Pool:
 
     Args:
         connect: opens a connection.
-        size: ``POOL_MIN`` or more.
+        size: ``POOL_MIN`` or more, if it is to be listened to.
     """
 
     def __init__(self, connect: Callable[[], SimulatedConnection], size: int) -> None:
-        self._connect = connect
+        self._connect, self.size = connect, size
+        self.closed = False
         self._free: asyncio.LifoQueue[SimulatedConnection | None] = asyncio.LifoQueue()
         """A place for each connection; None where it is not open."""
         for _ in range(size):
@@ -39,19 +40,48 @@ class Pool:
         self._acquiring = asyncio.Lock()
         self.on_notify: Hear = lambda channel, payload: None
 
+    async def open(self) -> None:
+        """Open the first connection; the others are opened as they are needed."""
+        self._free.put_nowait(await self.acquire())
+
+    async def close(self) -> None:
+        """Close all connections, each when it has been given back; who listens hears no more."""
+        if not self.closed:
+            self.closed = True
+            self._drop_listener()
+            for _ in range(self.size):
+                _close(await self._free.get())
+
+    def terminate(self) -> None:
+        """Close all connections that nobody has taken, and hand out none any more."""
+        self.closed = True
+        self._drop_listener()
+        while not self._free.empty():
+            _close(self._free.get_nowait())
+
+    def _drop_listener(self) -> None:
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+            self._free.put_nowait(None)
+
     async def run(self, statement: Statement[T]) -> T:
         """Have a statement executed over any connection and return its answer."""
-        connection = await self._acquire()
+        connection = await self.acquire()
         try:
             return await connection.run(statement)
         finally:
-            await self._release(connection)
+            await self.release(connection)
 
     async def listen(self, channel: str) -> None:
         """Ask for the notifications of ``channel`` over the connection that is kept for them."""
+        if self.size < POOL_MIN:  # as PgQueuer's pool driver says it
+            raise RuntimeError(
+                "Pool max size must be greater than 2 to ensure connections are available."
+            )
         async with self._acquiring:
             if self._listener is None:
-                self._listener = await self._acquire()
+                self._listener = await self.acquire()
                 self._listener.on_notify = self._heard
             await self._listener.listen(channel)
 
@@ -64,7 +94,14 @@ class Pool:
     def _heard(self, channel: str, payload: str) -> None:
         self.on_notify(channel, payload)
 
-    async def _acquire(self) -> SimulatedConnection:
+    async def acquire(self) -> SimulatedConnection:
+        """Take a connection, when one is free.
+
+        Raises:
+            PostgresError: the pool was closed, or the server lets nobody in.
+        """
+        if self.closed:
+            raise connection_lost()
         connection = await self._free.get()
         if connection is not None and not connection.lost:
             return connection
@@ -76,12 +113,18 @@ class Pool:
             raise
         return connection
 
-    async def _release(self, connection: SimulatedConnection) -> None:
+    async def release(self, connection: SimulatedConnection) -> None:
+        """Reset a connection and give it back."""
         try:
-            if not connection.lost:
+            if not (connection.lost or connection.closed):
                 await connection.ping("reset")
         except PostgresError:
             connection.lose()  # asyncpg, too, terminates one that it cannot reset, and says so
             raise
         finally:
-            self._free.put_nowait(None if connection.lost else connection)
+            self._free.put_nowait(None if connection.lost or connection.closed else connection)
+
+
+def _close(connection: SimulatedConnection | None) -> None:
+    if connection is not None:
+        connection.close()

@@ -15,6 +15,7 @@ from simqueue.errors import SettleTimeoutError, UsageError
 from simqueue.model.choice import key_of
 from simqueue.model.events import ScenarioChose
 from simqueue.sim.connection import CAUSE
+from simqueue.sim.factories import is_factory
 from simqueue.sim.observers import logger_for
 from simqueue.sim.pool import POOL_MIN
 from simqueue.sim.recorded_random import RecordedRandom
@@ -69,11 +70,16 @@ class Simulation:
         """Start a simulated process that runs ``PgQueuer.run(**run_options)``.
 
         ``setup(pq)`` registers entrypoints and schedules; it may be a function, an async function
-        or an async context manager. With ``restart="always"`` a supervisor starts the process
+        or an async context manager. Or it is a factory without required parameters, as ``pgq run``
+        takes it: it connects with asyncpg or psycopg, which gives it a client of the simulated
+        database, and returns or yields its own ``PgQueuer``.
+
+        With ``restart="always"`` a supervisor starts the process
         again whenever it ends by itself or is killed, but not after ``stop()``.
 
         With ``pool`` the process has so many connections as asyncpg's pool has: statements overlap,
-        and LISTEN has a connection of its own. Without it has one, as ``AsyncpgDriver`` does.
+        and LISTEN has a connection of its own. Without it has one, as ``AsyncpgDriver`` does. A
+        factory makes its own.
         """
         _check_name(name)
         workers = self._world.workers
@@ -89,6 +95,11 @@ class Simulation:
             )
         if not callable(setup):
             raise UsageError(f"worker {name!r}: setup must be callable, not {setup!r}")
+        if pool is not None and is_factory(setup):
+            raise UsageError(
+                f"worker {name!r}: setup takes no PgQueuer, so that it connects itself: leave out "
+                "pool, and let it call asyncpg.create_pool()"
+            )
         worker = workers[name] = Worker(name, self._world, setup, restart, pool, run_options)
         worker.start()
         self._world.injector.watch(worker)

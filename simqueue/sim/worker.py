@@ -28,6 +28,7 @@ from simqueue.model.events import (
 )
 from simqueue.model.ids import Duration, ManagerId
 from simqueue.sim.connection import SimulatedConnection
+from simqueue.sim.factories import is_factory, made_by
 from simqueue.sim.observers import described, observe, refusal_in
 from simqueue.sim.pool import Pool
 from simqueue.sim.process import Process
@@ -38,8 +39,12 @@ if TYPE_CHECKING:
     from simqueue.adapter.connection import Connection
     from simqueue.sim.world import World
 
-Setup = Callable[["PgQueuer"], Any]
-"""The user's registration code: a function, async or not, or async context manager."""
+Setup = Callable[..., Any]
+"""The user's code: a function, async or not, or async context manager.
+
+It registers handlers with the ``PgQueuer`` that it is given; or it is a factory as ``pgq run``
+takes one, which makes its own.
+"""
 
 RestartPolicy = Literal["never", "always"]
 _KILLED = "killed"
@@ -224,7 +229,7 @@ class Worker:
 
     def disconnect_by_fault(self, which: int) -> None:
         """Break one of the process's connections that is whole."""
-        whole = [connection for connection in self._connections if not connection.lost]
+        whole = [each for each in self._connections if not (each.lost or each.closed)]
         if whole:
             self.world.injector.tell(self.name, "disconnect")
             whole[which % len(whole)].lose()
@@ -315,18 +320,8 @@ class Worker:
         task.add_done_callback(lambda task: self._returned(process, task), context=process.context)
 
     async def _main(self) -> None:
-        from pgqueuer import PgQueuer
-
-        from simqueue.adapter import InMemoryDriver, InMemoryQueries
-
-        driver = InMemoryDriver(connection=self._open())
-        pq = PgQueuer(connection=driver, queries=InMemoryQueries(driver))
         async with AsyncExitStack() as stack:
-            registered = self.setup(pq)
-            if inspect.isawaitable(registered):
-                await registered
-            elif hasattr(registered, "__aenter__"):
-                await stack.enter_async_context(registered)
+            pq = await self._application(stack)
             world = self.world
             observe(pq, world.recorder, world.picks, world.refused)
             self.pq = pq
@@ -335,6 +330,19 @@ class Worker:
             if self._stopping:
                 pq.shutdown.set()
             await pq.run(**self.options)
+
+    async def _application(self, stack: AsyncExitStack) -> PgQueuer:
+        """Return the PgQueuer that the user's code has registered its handlers with."""
+        if is_factory(self.setup):
+            return made_by(self.name, await _entered(stack, self.setup()))
+        from pgqueuer import PgQueuer
+
+        from simqueue.adapter import InMemoryDriver, InMemoryQueries
+
+        driver = InMemoryDriver(connection=self._open())
+        pq = PgQueuer(connection=driver, queries=InMemoryQueries(driver))
+        await _entered(stack, self.setup(pq))
+        return pq
 
     def _open(self) -> Connection:
         """Connect as the user's application does when it starts."""
@@ -354,7 +362,7 @@ class Worker:
             dequeue_timeout=Duration(options["dequeue_timeout"] // _US),
             tasks_max=options.get("max_concurrent_tasks") or None,
             drain=options["mode"] is QueueExecutionMode.drain,
-            pooled=self.pool is not None,
+            pooled=isinstance(pq.connection.connection, Pool),  # type: ignore[attr-defined]
         )
 
     def _terminate(self) -> None:
@@ -427,6 +435,15 @@ class Worker:
     def _supervise(self) -> None:
         if not self.alive:
             self.start()
+
+
+async def _entered(stack: AsyncExitStack, made: Any) -> Any:
+    """Wait for what the user's code returns, and enter it if it is a context manager."""
+    if inspect.isawaitable(made):
+        made = await made
+    if hasattr(made, "__aenter__"):
+        made = await stack.enter_async_context(made)
+    return made
 
 
 @cache

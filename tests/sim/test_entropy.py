@@ -599,6 +599,9 @@ SHOWN_BY = {
 
 SHOWN_ELSEWHERE = {
     "PgQueuer.in_memory()": "test_patches.py",
+    "asyncpg.connect, asyncpg.create_pool": "test_factories.py",
+    "psycopg.AsyncConnection.connect": "test_factories.py",
+    "PgQueuer's AsyncpgDriver": "test_factories.py",
     "loop.time, call_later": "test_loop.py",
     "which callback, statement": "test_scheduler.py",
     "hash of str": "test_determinism.py",
