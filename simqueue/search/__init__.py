@@ -1,6 +1,7 @@
 """Many runs: campaigns over seeds, replays, shrinking, audits.
 
 ``target``    a scenario by its name on the command line
+``application`` the user's factory by its name, and what it registers
 ``campaign``  many runs of one scenario, in one process or several
 ``strategy``  how it searches, by name
 ``plan``      which run comes next, given what came of the others

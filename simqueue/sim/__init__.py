@@ -2,11 +2,13 @@
 
 ``run``         plays a scenario once; ``interrupts`` and ``hang``: how it is ended from outside
 ``simulation``  the world as a scenario sees it; ``recorded_random``: its generator
-``worker``      a simulated process running the user's application
+``worker``      a simulated process running the user's application; ``factories``: one that makes
+                its own PgQueuer
 ``world``       who there is in one run, and how they reach each other
 ``judge``       holds a run to the invariants, and to ``checks``: what its scenario claims
 ``faults``      what befalls workers and the server, and when; ``statement_faults``: statements
-``server``      the simulated PostgreSQL, ``connection`` a client's session of it, ``pool`` several
+``server``      the simulated PostgreSQL, ``connection`` a client's session of it, ``pool`` several;
+                ``clients``: what stands for asyncpg's and psycopg's
 ``scheduler``   whose turn it is and what time it is
 ``loop``        asyncio's interface over it; ``executors``: its threads; ``loop_without_io``: what
                 it refuses
