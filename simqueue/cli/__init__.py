@@ -11,6 +11,7 @@
 ``summaries`` what came of it, printed and written for other programs
 ``progress``  bars on a terminal
 ``replay``    a trace again
+``debugger``  a prompt where it failed
 ``shrink``    a trace made simpler
 ``accept``    a failure made known
 ``audit``     a seed under other circumstances
