@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Any
 
+from simqueue.sim.builtin import DEBUGGER_S_WRAPPERS
 from simqueue.sim.patch import Attribute, Patch, installed
 from simqueue.sim.places import is_users
 
@@ -26,7 +27,8 @@ _get_ident = _thread.get_ident
 
 
 def _is_debuggers(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__")).partition(".")[0] in _DEBUGGERS
+    module = str(frame.f_globals.get("__name__"))
+    return module != DEBUGGER_S_WRAPPERS and module.partition(".")[0] in _DEBUGGERS
 
 
 def debugging(innermost: FrameType | None = None) -> bool:
