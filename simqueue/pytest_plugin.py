@@ -577,7 +577,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     path = config.getoption("--simqueue-verdict")
     quit_by_somebody = exitstatus == pytest.ExitCode.INTERRUPTED and config.stash[_PLAYING]
     if path is not None and quit_by_somebody and not config.stash[_VERDICTS]:
-        Path(path).write_text("quit: \n", encoding="utf-8")
+        Path(path).write_text("quit:\n", encoding="utf-8")
 
 
 def _say(item: pytest.Function, verdict: str, sentence: str) -> None:

@@ -217,9 +217,9 @@ def _replay_test(
         hint = "run from the directory it was recorded in"
         typer.echo(f"simqueue: {problem}; {hint}", err=True)
         raise typer.Exit(_SKIP)
-    word, _, sentence = said.partition(": ")
+    word, _, sentence = said.partition(":")
     if sentence:
-        typer.echo(sentence)
+        typer.echo(sentence.strip())
     raise typer.Exit(_TEST_STATUS[word])
 
 

@@ -68,7 +68,7 @@ class Stops:
             self._stop(number, entry, parted)
 
     def _stop(self, number: int, entry: Entry, parted: Difference | None) -> None:
-        made = list(_made_by(sys._getframe(1)))  # noqa: SLF001
+        made = list(_made_by(sys._getframe()))  # noqa: SLF001
         task = self._task(number)
         frames = [frame for _, frame in reversed(made)]
         if not frames and task is not None:

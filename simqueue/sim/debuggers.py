@@ -26,9 +26,14 @@ _DEBUGGERS = frozenset(
 _get_ident = _thread.get_ident
 
 
+def _is_wrapper(frame: FrameType) -> bool:
+    """Return whether a frame only passes on what its caller asks."""
+    return frame.f_globals.get("__name__") == DEBUGGER_S_WRAPPERS
+
+
 def _is_debuggers(frame: FrameType) -> bool:
     module = str(frame.f_globals.get("__name__"))
-    return module != DEBUGGER_S_WRAPPERS and module.partition(".")[0] in _DEBUGGERS
+    return module.partition(".")[0] in _DEBUGGERS and not _is_wrapper(frame)
 
 
 def debugging(innermost: FrameType | None = None) -> bool:
@@ -37,7 +42,7 @@ def debugging(innermost: FrameType | None = None) -> bool:
     while frame is not None:
         if _is_debuggers(frame):
             return True
-        if is_users(frame.f_code.co_filename):
+        if is_users(frame.f_code.co_filename) and not _is_wrapper(frame):  # PyCharm's is anywhere
             return False
         frame = frame.f_back
     return False

@@ -6,9 +6,13 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from simqueue.model.events import HandlerStarted
+from simqueue.model.trace import Trace
 
 pytest.importorskip("debugpy")
 
@@ -56,7 +60,6 @@ class Client:
         """Ask for something; return the number of the request."""
         number = next(self._numbers)
         self._send(seq=number, type="request", command=command, arguments=arguments)
-        if os.environ.get("DAPLOG"): print(">", command, arguments, file=sys.stderr, flush=True)
         return number
 
     def ask(self, command, **arguments):
@@ -80,7 +83,6 @@ class Client:
         while True:
             message = self._read()
             self._note(message)
-            if os.environ.get("DAPLOG"): print("<", str(message)[:300], file=sys.stderr, flush=True)
             if wanted(message):
                 return message
             assert message.get("event") != "terminated", self.printed
@@ -228,10 +230,13 @@ def launched(tmp_path):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as adapter:
+        watchdog = threading.Timer(PATIENCE_S, adapter.kill)
+        watchdog.start()
         client = Client(adapter.stdout, adapter.stdin)
         try:
             yield client
         finally:
+            watchdog.cancel()
             adapter.stdin.close()
             for process in client.started:
                 process.kill()
@@ -298,3 +303,26 @@ def test_an_editor_attaches_to_a_waiting_replay_and_the_run_is_reproduced(attach
     printed, _ = process.communicate(timeout=PATIENCE_S)
     assert printed.splitlines()[-1].startswith("reproduced: "), printed
     assert process.returncode == 1
+
+
+def test_an_editor_stops_at_an_event_with_the_tables_at_hand(attached, trace, port):
+    (number,) = (n for n, entry in enumerate(Trace.load(trace).events) if is_start(entry.event, 2))
+    process, client = attached("--break", str(number))
+    options = configuration("attach")
+    breaking(client, "attach", {**options, "connect": {"host": "127.0.0.1", "port": port}}, 0)
+    thread, (frame, *_) = stopped(client)
+    assert evaluate(client, frame, "number, event.job_id, task.get_name()[:8]").startswith(
+        f"({number}, 2, "
+    )
+    assert "job 2" in evaluate(client, frame, "job(2)")
+    assert "picked" in evaluate(client, frame, "tables.jobs")
+    client.ask("continue", threadId=thread)
+    client.event("terminated")
+    client.request("disconnect")
+    printed, _ = process.communicate(timeout=PATIENCE_S)
+    assert f"Stopped at event {number} " in printed
+    assert printed.splitlines()[-1].startswith("reproduced: "), printed
+
+
+def is_start(event, job_id):
+    return isinstance(event, HandlerStarted) and event.job_id == job_id
