@@ -1,20 +1,21 @@
-"""VS Code's debugger at a replay, spoken to as VS Code does."""
+"""VS Code's and PyCharm's debuggers at a replay, spoken to as the editors do."""
 
 import itertools
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import threading
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from simqueue.model.events import HandlerStarted
 from simqueue.model.trace import Trace
-
-pytest.importorskip("debugpy")
 
 ROOT = Path(__file__).parents[2]
 LAUNCH = json.loads(Path(__file__).with_name("launch.json").read_text())
@@ -43,6 +44,11 @@ ENVIRONMENT = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 PATIENCE_S = 120
+
+
+def needs(name):
+    # Not imported, which would load the debugger into this process.
+    return pytest.mark.skipif(find_spec(name) is None, reason=f"{name} is not installed")
 
 
 class Client:
@@ -244,6 +250,7 @@ def launched(tmp_path):
                 process.stdout.close()
 
 
+@needs("debugpy")
 def test_the_launch_configuration_stops_in_a_handler_and_the_run_is_reproduced(trace, launched):
     options = configuration("launch", file=Path(trace).resolve(), workspaceFolder=Path.cwd())
     breaking(launched, "launch", options, LINE)
@@ -292,6 +299,7 @@ def connected(port, process):
             assert process.poll() is None, process.stdout.read()
 
 
+@needs("debugpy")
 def test_an_editor_attaches_to_a_waiting_replay_and_the_run_is_reproduced(attached, port):
     process, client = attached("--exact")
     options = configuration("attach")
@@ -305,6 +313,7 @@ def test_an_editor_attaches_to_a_waiting_replay_and_the_run_is_reproduced(attach
     assert process.returncode == 1
 
 
+@needs("debugpy")
 def test_an_editor_stops_at_an_event_with_the_tables_at_hand(attached, trace, port):
     (number,) = (n for n, entry in enumerate(Trace.load(trace).events) if is_start(entry.event, 2))
     process, client = attached("--break", str(number))
@@ -326,3 +335,110 @@ def test_an_editor_stops_at_an_event_with_the_tables_at_hand(attached, trace, po
 
 def is_start(event, job_id):
     return isinstance(event, HandlerStarted) and event.job_id == job_id
+
+
+# --- PyCharm ----------------------------------------------------------------------------------
+
+CONNECT = """import os, pydevd_pycharm
+pydevd_pycharm.settrace("127.0.0.1", port=int(os.environ["PORT"]), suspend=False)
+"""
+VERSION, SET_BREAK, RUN, SUSPENDED, GO_ON, EVALUATE = "501", "111", "101", "105", "106", "113"
+
+
+class Server:
+    """PyCharm's half of its debugger's protocol: lines of number, sequence and text."""
+
+    def __init__(self, connection):
+        self._connection, self._lines = connection, connection.makefile("r", newline="\n")
+        self._numbers = itertools.count(1, 2)
+
+    def send(self, command, *fields):
+        text = "\t".join(fields)
+        self._connection.sendall(f"{command}\t{next(self._numbers)}\t{text}\n".encode())
+
+    def wait(self, command):
+        """Return the text of the next message of a kind."""
+        while line := self._lines.readline():
+            number, _, text = line.rstrip("\n").split("\t", 2)
+            if number == command:
+                return unquote(unquote(text))
+        raise AssertionError("the debugger has gone")
+
+
+@pytest.fixture
+def pycharm(trace):
+    """Start a replay whose debugger connects to us; returns the process and our end of it."""
+    processes, sockets = [], []
+
+    def start(*command):
+        listening = socket.create_server(("127.0.0.1", 0))
+        sockets.append(listening)
+        listening.settimeout(PATIENCE_S)
+        port = str(listening.getsockname()[1])
+        process = subprocess.Popen(
+            [*(port if each == "PORT" else each for each in command), "replay", trace, "--exact"],
+            env={**ENVIRONMENT, "PYTHONHASHSEED": "0", "PORT": port},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        processes.append(process)
+        connection, _ = listening.accept()
+        sockets.append(connection)
+        connection.settimeout(PATIENCE_S)
+        return process, Server(connection)
+
+    yield start
+    for each in sockets:
+        each.close()
+    for process in processes:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def debug_two_jobs(server, line):
+    """Stop in the handler for each of two jobs, and do what a person does there."""
+    server.send(VERSION, "1.0", "UNIX", "ID")
+    server.wait(VERSION)
+    file = str(Path("one.py").resolve())
+    server.send(SET_BREAK, "1", "python-line", file, str(line), "charge", "None", "None")
+    server.send(RUN)
+    for job in "12":
+        suspended = server.wait(SUSPENDED)
+        thread = re.search(r'thread id="([^"]+)"', suspended)[1]
+        frame, name, file, at = re.search(
+            r'frame id="([^"]+)" name="([^"]+)" file="([^"]+)" line="(\d+)"', suspended
+        ).groups()
+        assert (name, Path(file).name, int(at)) == ("charge", "one.py", line)
+        for expression, value in (
+            ("job.id", job),
+            ("__import__('random').random() < 1", "True"),
+            ("__import__('time').sleep(5)", "None"),
+            ("str(__import__('time').time())[:4]", "1704"),
+        ):
+            server.send(EVALUATE, thread, frame, "FRAME", expression, "0")
+            assert f'value="{value}"' in server.wait(EVALUATE)
+        server.send(GO_ON, thread)
+
+
+def verdict(process):
+    printed, _ = process.communicate(timeout=PATIENCE_S)
+    return printed.splitlines()[-1].partition(":")[0], process.returncode
+
+
+@needs("pydevd_pycharm")
+def test_pycharm_debugs_the_module_and_the_run_is_reproduced(pycharm):
+    pydevd = find_spec("pydevd_pycharm").origin.replace("pydevd_pycharm.py", "pydevd.py")
+    options = ["--module", "--multiprocess", "--client", "127.0.0.1", "--port", "PORT"]
+    process, server = pycharm(sys.executable, pydevd, *options, "--file", "simqueue")
+    debug_two_jobs(server, LINE)
+    assert verdict(process) == ("reproduced", 1)
+
+
+@needs("pydevd_pycharm")
+def test_a_scenario_s_file_connects_to_pycharm_s_debug_server(project, pycharm):
+    project("one.py", CONNECT + SCENARIO)
+    process, server = pycharm(sys.executable, "-m", "simqueue")
+    debug_two_jobs(server, LINE + 2)
+    assert verdict(process) == ("reproduced", 1)
