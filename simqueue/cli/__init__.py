@@ -58,6 +58,14 @@ def pin_hash_seed() -> None:
             file=sys.stderr,
         )
         return
+    if "pydevd" in sys.modules:  # the debugger of VS Code and PyCharm
+        print(  # noqa: T201
+            "simqueue: the debugger would be lost if PYTHONHASHSEED were pinned now: set it to 0 "
+            "in its configuration, lest runs of code that depends on the order of sets of strings "
+            "do not repeat",
+            file=sys.stderr,
+        )
+        return
     sys.stdout.flush()
     environment = {**os.environ, "PYTHONHASHSEED": "0", _PINNED_BY: me}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606

@@ -215,13 +215,14 @@ def _told(frames: Sequence[FrameType]) -> Iterator[str]:
 # --- text and tables ------------------------------------------------------------------------------
 
 
-class Text(str):
-    """Text that a prompt shows as it is."""
+@dataclass(frozen=True, slots=True, repr=False)
+class Text:
+    """Text that a prompt shows as it is; editors shorten what is a ``str``."""
 
-    __slots__ = ()
+    text: str
 
     def __repr__(self) -> str:
-        return str(self)
+        return self.text
 
 
 class Rows(dict[Any, msgspec.Struct]):

@@ -62,6 +62,10 @@ class Client:
         self.status = None
         self.started = []
 
+    def close(self):
+        self._reader.close()
+        self._writer.close()
+
     def request(self, command, **arguments):
         """Ask for something; return the number of the request."""
         number = next(self._numbers)
@@ -265,7 +269,7 @@ def test_the_launch_configuration_stops_in_a_handler_and_the_run_is_reproduced(t
 @pytest.fixture
 def attached(trace, port):
     """Start a replay that waits for an editor; connect to it as one."""
-    processes, sockets = [], []
+    processes, ends = [], []
 
     def attach(*arguments):
         command = ["debugpy", "--listen", str(port), "--wait-for-client", "-m", "simqueue"]
@@ -278,12 +282,13 @@ def attached(trace, port):
         )
         processes.append(process)
         connection = connected(port, process)
-        sockets.append(connection)
         connection.settimeout(PATIENCE_S)
-        return process, Client(connection.makefile("rb"), connection.makefile("wb"))
+        client = Client(connection.makefile("rb"), connection.makefile("wb"))
+        ends.extend([client, connection])
+        return process, client
 
     yield attach
-    for each in sockets:
+    for each in ends:
         each.close()
     for process in processes:
         process.kill()
@@ -337,6 +342,21 @@ def is_start(event, job_id):
     return isinstance(event, HandlerStarted) and event.job_id == job_id
 
 
+@needs("debugpy")
+def test_who_forgets_to_pin_the_hash_seed_is_told_and_keeps_the_debugger(trace, port):
+    command = [sys.executable, "-m", "debugpy", "--listen", str(port), "-m", "simqueue"]
+    done = subprocess.run(
+        [*command, "replay", trace],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert "set it to 0 in its configuration" in done.stderr
+    assert done.stdout.splitlines()[-1].startswith("reproduced: ")
+
+
 # --- PyCharm ----------------------------------------------------------------------------------
 
 CONNECT = """import os, pydevd_pycharm
@@ -351,6 +371,10 @@ class Server:
     def __init__(self, connection):
         self._connection, self._lines = connection, connection.makefile("r", newline="\n")
         self._numbers = itertools.count(1, 2)
+
+    def close(self):
+        self._lines.close()
+        self._connection.close()
 
     def send(self, command, *fields):
         text = "\t".join(fields)
@@ -368,11 +392,11 @@ class Server:
 @pytest.fixture
 def pycharm(trace):
     """Start a replay whose debugger connects to us; returns the process and our end of it."""
-    processes, sockets = [], []
+    processes, ends = [], []
 
     def start(*command):
         listening = socket.create_server(("127.0.0.1", 0))
-        sockets.append(listening)
+        ends.append(listening)
         listening.settimeout(PATIENCE_S)
         port = str(listening.getsockname()[1])
         process = subprocess.Popen(
@@ -384,12 +408,13 @@ def pycharm(trace):
         )
         processes.append(process)
         connection, _ = listening.accept()
-        sockets.append(connection)
         connection.settimeout(PATIENCE_S)
-        return process, Server(connection)
+        server = Server(connection)
+        ends.append(server)
+        return process, server
 
     yield start
-    for each in sockets:
+    for each in ends:
         each.close()
     for process in processes:
         process.kill()
