@@ -1,5 +1,6 @@
 """VS Code's and PyCharm's debuggers at a replay, spoken to as the editors do."""
 
+import contextlib
 import itertools
 import json
 import os
@@ -156,8 +157,11 @@ def trace(project):
 
 @pytest.fixture
 def port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
+    """A free port below those that the system gives out, also to who tries to connect to it."""
+    for number in range(20_000 + os.getpid() % 10_000, 32_000):
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", number)):
+            return number
+    raise AssertionError("all ports are taken")
 
 
 def configuration(request, **variables):
@@ -301,7 +305,9 @@ def connected(port, process):
         try:
             return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
         except ConnectionRefusedError:
-            assert process.poll() is None, process.stdout.read()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(0.05)
+                raise AssertionError(process.stdout.read()) from None
 
 
 @needs("debugpy")
