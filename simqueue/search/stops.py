@@ -162,10 +162,9 @@ def _printed(header: str) -> dict[str, str]:
     """Print a text, or return the options that let the debugger print it once it can."""
     hook: Any = sys.breakpointhook
     python_s = hook is sys.__breakpointhook__
-    if python_s and (os.environ.get("PYTHONBREAKPOINT") or _HOOK) == _HOOK:
+    pdb_s = python_s and (os.environ.get("PYTHONBREAKPOINT") or _HOOK) == _HOOK
+    if pdb_s or getattr(hook, "__module__", "") == "_pytest.debugging":
         return {"header": header}
-    if getattr(hook, "__module__", "") == "_pytest.debugging":
-        return {"header": f"\n{header}\n"}  # it draws a line through it
     print(header, flush=True)  # noqa: T201
     return {}
 
