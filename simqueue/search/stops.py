@@ -72,7 +72,8 @@ class Stops:
         task = self._task(number)
         frames = [frame for _, frame in reversed(made)]
         if not frames and task is not None:
-            frames = list(waiting_frames(task.get_coro()))
+            waiting = waiting_frames(task.get_coro())
+            frames = [frame for frame in waiting if not _is_ours(frame)]
         # Its own: whatever is done to them is not done to the run's.
         tables = Standing.after(self._trace, self._entries)
         header = "\n".join(self._header(number, entry, made, task, parted))
@@ -190,12 +191,15 @@ def _made_by(innermost: FrameType) -> Iterator[tuple[int, FrameType]]:
     frame: FrameType | None = innermost
     ups = 1  # from the prompt's frame to its caller
     while frame is not None:
-        module = str(frame.f_globals.get("__name__"))
-        if module in _OUTSIDE:
+        if frame.f_globals.get("__name__") in _OUTSIDE:
             return
-        if module.partition(".")[0] != "simqueue":
+        if not _is_ours(frame):
             yield ups, frame
         frame, ups = frame.f_back, ups + 1
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == "simqueue"
 
 
 def _most_telling(made: list[tuple[int, FrameType]]) -> tuple[int, FrameType]:

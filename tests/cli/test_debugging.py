@@ -197,6 +197,7 @@ def test_code_of_the_task_that_waits_for_a_statement_is_at_hand_where_the_server
     assert re.search(r"^task .* led to it, and waits: see stack\(\)$", done.stdout, re.MULTILINE)
     stack, has_self, finished, _ = at_prompts(done.stdout)
     assert "frames[0]  qm.py:" in stack
+    assert "connection.py" not in stack
     assert (has_self, finished) == ("True", "False")
 
 
