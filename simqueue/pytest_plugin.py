@@ -25,12 +25,20 @@ from simqueue.search.budgets import NEARBY_RUNS, SHRINK_RUNS
 if TYPE_CHECKING:
     from simqueue.model.config import Config
     from simqueue.model.trace import Trace
+    from simqueue.search.breakpoints import Breakpoints
 
 MARKER = "simqueue"
 FIXTURE = "sim"
 _RUNS = 100
 _SHRINKING = timedelta(seconds=30)
 _TARGET = "pytest:"
+_BREAKS: Mapping[str, tuple[type, str, str]] = {
+    "": (int, "N", "this event"),
+    "job": (int, "ID", "each event of this job"),
+    "schedule": (int, "ID", "each event of this schedule"),
+    "kind": (str, "KIND", "each event of this kind"),
+}
+"""What names the events to stop at: its type, and how the help speaks of it."""
 _OPTIONS = ("runs", "seed", "strategy", "config", "faults", "without")
 _NOT_ASYNC = "ignore:The test .* is marked with '@pytest.mark.asyncio':pytest.PytestWarning"
 """A module may mark all its tests for pytest-asyncio, also those that are not for it."""
@@ -82,6 +90,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=NEARBY_RUNS,
         help="play up to N variations of a trace that drifts and passes (default: %(default)s)",
     )
+    for noun, (of, metavar, what) in _BREAKS.items():
+        group.addoption(
+            "--simqueue-break" + f"-{noun}" * bool(noun),
+            action="append",
+            type=of,
+            default=[],
+            metavar=metavar,
+            help=f"with --simqueue-replay: open the debugger at {what}; repeatable",
+        )
     # How `simqueue replay` hears what became of a test; nothing for people to type.
     group.addoption("--simqueue-verdict", help=argparse.SUPPRESS)
 
@@ -99,9 +116,11 @@ def pytest_configure(config: pytest.Config) -> None:
     _check_number(config, "--simqueue-nearby", 0)
     path = config.getoption("--simqueue-replay")
     config.stash[_TRACE] = None if path is None else _load(path)
+    _check_breaks(config)
     # Now: a test may change the current directory.
     config.stash[_TRACES] = Path.cwd() / config.getoption("--simqueue-traces")
     config.stash[_VERDICTS] = []
+    config.stash[_PLAYING] = False
 
 
 def _check_number(config: pytest.Config, option: str, least: int) -> None:
@@ -110,9 +129,39 @@ def _check_number(config: pytest.Config, option: str, least: int) -> None:
         raise pytest.UsageError(f"{option} must be {least} or more, not {number}")
 
 
+def _wanted(config: pytest.Config) -> dict[str, list[Any]]:
+    """Return the values of the options that name events to stop at, by what they name."""
+    return {
+        f"{noun or 'event'}s": config.getoption("--simqueue-break" + f"-{noun}" * bool(noun))
+        for noun in _BREAKS
+    }
+
+
+def _breakpoints(config: pytest.Config) -> Breakpoints | None:
+    trace, wanted = config.stash[_TRACE], _wanted(config)
+    if trace is None or not any(wanted.values()):
+        return None
+    from simqueue.search.breakpoints import Breakpoints
+
+    return Breakpoints(trace, **wanted)
+
+
+def _check_breaks(config: pytest.Config) -> None:
+    from simqueue.errors import UsageError
+
+    if config.stash[_TRACE] is None and any(_wanted(config).values()):
+        raise pytest.UsageError("--simqueue-break needs a trace: give --simqueue-replay FILE, too")
+    try:
+        _breakpoints(config)
+    except UsageError as error:
+        raise pytest.UsageError(f"--simqueue-break: {error}") from None
+
+
 _TRACE = pytest.StashKey["Trace | None"]()
 _TRACES = pytest.StashKey[Path]()
 _VERDICTS = pytest.StashKey[list[str]]()
+_PLAYING = pytest.StashKey[bool]()
+"""Whether a trace has begun to be replayed."""
 _DEBUGGED = pytest.StashKey[bool]()
 """Whether somebody was at a prompt while a test ran, who does not want to be asked in each run."""
 _OURS = pytest.StashKey[bool]()
@@ -489,14 +538,23 @@ def _play_trace(item: pytest.Function, scenario: _Skips, trace: Trace) -> None:
     from simqueue.search.replay import replay
 
     frames, exact = _Frames(item), item.config.getoption("--simqueue-exact")
+    breakpoints = _breakpoints(item.config)
+    item.config.stash[_PLAYING] = True
     try:
         nearby = item.config.getoption("--simqueue-nearby")
         replayed = replay(
-            trace, scenario=scenario, exact=exact, nearby=nearby, on_failure=frames.keep
+            trace,
+            scenario=scenario,
+            exact=exact,
+            nearby=nearby,
+            stop_at=breakpoints,
+            on_failure=frames.keep,
         )
     except DivergenceError as error:
+        _tell_missed(item, breakpoints)
         _say(item, "diverged", str(error))
         pytest.fail(str(error), pytrace=False)
+    _tell_missed(item, breakpoints)
     if scenario.said is not None:
         _say(item, "different", "different: the test says now that it is not to be run")
         scenario.speak()
@@ -505,6 +563,21 @@ def _play_trace(item: pytest.Function, scenario: _Skips, trace: Trace) -> None:
         return
     _say(item, "different" if replayed.verdict == "different" else "same", str(replayed))
     frames.fail(f"{replayed}\n\n{render_story(replayed.run.trace)}")
+
+
+def _tell_missed(item: pytest.Function, breakpoints: Breakpoints | None) -> None:
+    missed = "" if breakpoints is None else breakpoints.missed()
+    if missed:
+        item.config.stash[_VERDICTS].append(f"{item.nodeid}: the replay {missed}")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Leave word for `simqueue replay` that somebody quit while the test ran."""
+    config = session.config
+    path = config.getoption("--simqueue-verdict")
+    quit_by_somebody = exitstatus == pytest.ExitCode.INTERRUPTED and config.stash[_PLAYING]
+    if path is not None and quit_by_somebody and not config.stash[_VERDICTS]:
+        Path(path).write_text("quit:\n", encoding="utf-8")
 
 
 def _say(item: pytest.Function, verdict: str, sentence: str) -> None:

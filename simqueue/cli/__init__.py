@@ -12,6 +12,7 @@
 ``summaries`` what came of it, printed and written for other programs
 ``progress``  bars on a terminal
 ``replay``    a trace again
+``debugger``  a prompt where it failed
 ``shrink``    a trace made simpler
 ``accept``    a failure made known
 ``audit``     a seed under other circumstances
@@ -60,6 +61,14 @@ def pin_hash_seed() -> None:
         print(  # noqa: T201
             "simqueue: PYTHONHASHSEED=0 has no effect here (python -I or -E?): runs of code that "
             "depends on the order of sets of strings will not repeat",
+            file=sys.stderr,
+        )
+        return
+    if "pydevd" in sys.modules:  # the debugger of VS Code and PyCharm
+        print(  # noqa: T201
+            "simqueue: the debugger would be lost if PYTHONHASHSEED were pinned now: set it to 0 "
+            "in its configuration, lest runs of code that depends on the order of sets of strings "
+            "do not repeat",
             file=sys.stderr,
         )
         return

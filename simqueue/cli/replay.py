@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -12,13 +14,16 @@ import typer
 
 from simqueue.cli.options import TraceArgument, VerboseOption
 from simqueue.cli.painting import tell
+from simqueue.search.breakpoints import Breakpoints
 from simqueue.search.budgets import NEARBY_RUNS
 
 if TYPE_CHECKING:
+    from types import FrameType, TracebackType
+
     from simqueue.model.trace import Trace
     from simqueue.search.replay import Replay, Verdict
 
-_SAME, _DIVERGED, _SKIP = 1, 3, 125
+_SAME, _DIVERGED, _SKIP, _QUIT = 1, 3, 125, 130
 """125 is what ``git bisect run`` takes for a commit that cannot be judged."""
 
 
@@ -36,6 +41,29 @@ def replay_command(
             help="If it drifts and passes, play up to N variations of its choices; 0 is none.",
         ),
     ] = NEARBY_RUNS,
+    breaks: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--break", min=0, metavar="N", help="Open the debugger at this event; repeatable."
+        ),
+    ] = None,
+    break_jobs: Annotated[
+        list[int] | None,
+        typer.Option("--break-job", metavar="ID", help="At each event of this job."),
+    ] = None,
+    break_schedules: Annotated[
+        list[int] | None,
+        typer.Option("--break-schedule", metavar="ID", help="At each event of this schedule."),
+    ] = None,
+    break_kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--break-kind", metavar="KIND", help="At each event of this kind, as job_picked."
+        ),
+    ] = None,
+    pdb: Annotated[
+        bool, typer.Option("--pdb", help="Open the debugger where the run failed.")
+    ] = False,
     verbose: VerboseOption = False,
 ) -> None:
     """Play a recorded run again.
@@ -43,23 +71,46 @@ def replay_command(
     If the code has changed and the run passes, its choices are moved a little, in search of a run
     that fails the same way.
 
+    The debugger is pdb, or what PYTHONBREAKPOINT names. What is typed at it leaves no mark on the
+    run; c goes on to the next stop, and q ends the run with exit status 130.
+
     Exit status: 0 it passes now, 1 it failed the same way, 125 it failed otherwise or its scenario
     cannot be found, 3 it diverged (with --exact).
 
     \b
     Examples:
       simqueue replay .simqueue/failures/lost_update-1f0c2d3e.json
+      simqueue replay trace.json --break 812
+      simqueue replay trace.json --break-job 7 --pdb
       git bisect run simqueue replay trace.json
     """  # noqa: D301  the backspace keeps lines apart
     from simqueue.model.trace import Trace
 
     recorded = Trace.load(trace)
+    wanted = {"": breaks, "job": break_jobs, "schedule": break_schedules, "kind": break_kinds}
+    breakpoints = Breakpoints(
+        recorded,
+        events=breaks or (),
+        jobs=break_jobs or (),
+        schedules=break_schedules or (),
+        kinds=break_kinds or (),
+    )
     if recorded.target.startswith("pytest:"):
-        _replay_test(recorded, trace, exact=exact, nearby=nearby)
-    _replay_scenario(recorded, exact=exact, nearby=nearby, verbose=verbose)
+        debugger = [*_break_options(wanted), *["--pdb"] * pdb]
+        _replay_test(recorded, trace, debugger, exact=exact, nearby=nearby)
+    stops = breakpoints if any(wanted.values()) else None
+    _replay_scenario(recorded, stops, exact=exact, nearby=nearby, pdb=pdb, verbose=verbose)
 
 
-def _replay_scenario(trace: Trace, *, exact: bool, nearby: int, verbose: bool) -> NoReturn:
+def _replay_scenario(
+    trace: Trace,
+    breakpoints: Breakpoints | None,
+    *,
+    exact: bool,
+    nearby: int,
+    pdb: bool,
+    verbose: bool,
+) -> NoReturn:
     from simqueue.cli.live import printer
     from simqueue.errors import DivergenceError, TargetError
     from simqueue.search.replay import replay
@@ -71,13 +122,25 @@ def _replay_scenario(trace: Trace, *, exact: bool, nearby: int, verbose: bool) -
         hint = "run from the directory it was recorded in, or check that commit out"
         typer.echo(f"simqueue: the trace's scenario is gone: {error}; {hint}", err=True)
         raise typer.Exit(_SKIP) from None
-    watch = printer() if verbose else None
+    frames: list[TracebackType | None] = []
     try:
-        replayed = replay(trace, scenario=scenario, exact=exact, nearby=nearby, watch=watch)
+        replayed = replay(
+            trace,
+            scenario=scenario,
+            exact=exact,
+            nearby=nearby,
+            watch=printer() if verbose else None,
+            stop_at=breakpoints,
+            on_failure=frames.append if pdb else None,
+        )
     except DivergenceError as error:
+        _tell_missed(breakpoints)
         typer.echo(f"simqueue: {error}", err=True)
         raise typer.Exit(_DIVERGED) from None
     _report(replayed)
+    _tell_missed(breakpoints)
+    if pdb and not replayed.run.passed:
+        _look(frames)
     raise typer.Exit(_status(replayed.verdict, passed=replayed.run.passed))
 
 
@@ -89,6 +152,23 @@ def _report(replayed: Replay) -> None:
     for change in version_changes(replayed.trace, replayed.run.trace):
         typer.echo(change)
     typer.echo(str(replayed))
+
+
+def _tell_missed(breakpoints: Breakpoints | None) -> None:
+    missed = "" if breakpoints is None else breakpoints.missed()
+    if missed:
+        typer.echo(f"simqueue: the replay {missed}", err=True)
+
+
+def _look(frames: list[TracebackType | None]) -> None:
+    """Open a debugger where a run failed that is over."""
+    from simqueue.cli.debugger import post_mortem
+
+    found = next(filter(None, frames), None)
+    if found is None:
+        typer.echo("simqueue: no code of yours was running or waiting when it failed", err=True)
+        return
+    post_mortem(found)
 
 
 def version_changes(recorded: Trace, now: Trace) -> list[str]:
@@ -113,25 +193,61 @@ def _status(verdict: Verdict, *, passed: bool) -> int:
 # --- traces that the pytest plugin made -----------------------------------------------------------
 
 
-def _replay_test(trace: Trace, path: str, *, exact: bool, nearby: int) -> NoReturn:
+def _break_options(wanted: Mapping[str, Sequence[object] | None]) -> Iterator[str]:
+    for noun, values in wanted.items():
+        for value in values or ():
+            yield from ("--simqueue-break" + f"-{noun}" * bool(noun), str(value))
+
+
+def _replay_test(
+    trace: Trace, path: str, debugger: Sequence[str], *, exact: bool, nearby: int
+) -> NoReturn:
     """Let pytest run the test, and take the verdict from the plugin."""
     node = trace.target.removeprefix("pytest:")
     with tempfile.TemporaryDirectory(prefix="simqueue-") as directory:
         verdict = Path(directory, "verdict")
         command = [sys.executable, "-m", "pytest", "-q", node, "--simqueue-replay", path]
         command += ["--simqueue-verdict", str(verdict)] + ["--simqueue-exact"] * exact
-        command += ["--simqueue-nearby", str(nearby)]
-        status = subprocess.run(command, check=False).returncode  # noqa: S603
+        command += ["--simqueue-nearby", str(nearby), *debugger]
+        status, interrupted = _call(command)
         said = verdict.read_text().strip() if verdict.exists() else ""
+    if interrupted and not said:
+        raise KeyboardInterrupt
     if not said:
         problem = f"pytest could not run {node} (its exit status was {status})"
         hint = "run from the directory it was recorded in"
         typer.echo(f"simqueue: {problem}; {hint}", err=True)
         raise typer.Exit(_SKIP)
-    word, _, sentence = said.partition(": ")
-    typer.echo(sentence)
+    word, _, sentence = said.partition(":")
+    if sentence:
+        typer.echo(sentence.strip())
     raise typer.Exit(_TEST_STATUS[word])
 
 
-_TEST_STATUS = {"passed": 0, "same": _SAME, "different": _SKIP, "diverged": _DIVERGED}
+def _call(command: Sequence[str]) -> tuple[int, bool]:
+    """Run a program; return its exit status, and whether Ctrl-C was typed meanwhile.
+
+    That is the program's affair: it may be a debugger's prompt that is taken back.
+    """
+    typed = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal typed
+        typed = True
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        status = subprocess.run(command, check=False).returncode  # noqa: S603
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return status, typed
+
+
+_TEST_STATUS = {
+    "passed": 0,
+    "same": _SAME,
+    "different": _SKIP,
+    "diverged": _DIVERGED,
+    "quit": _QUIT,
+}
 """What the plugin writes, and the exit status it stands for."""

@@ -19,6 +19,7 @@ from simqueue.report.difference import (
 )
 from simqueue.search.budgets import NEARBY_RUNS
 from simqueue.search.nearby import Move, Nearby, look_nearby, moves, render_moves
+from simqueue.search.stops import Stops
 from simqueue.search.target import PYTEST, load_target
 from simqueue.sim.run import Run, Scenario, run
 
@@ -71,6 +72,7 @@ def replay(
     exact: bool = False,
     nearby: int = NEARBY_RUNS,
     watch: Callable[[int, Entry], None] | None = None,
+    stop_at: Callable[[int, Entry], bool] | None = None,
     on_failure: Callable[[TracebackType | None], object] | None = None,
 ) -> Replay:
     """Play a trace again, with its seed, its config and its choices.
@@ -82,6 +84,8 @@ def replay(
         nearby: when a failed run drifts and passes, how many variations of its choices, and seeds,
             to play in search of one that fails alike; with ``exact`` none is.
         watch: shown each event of the run, before it is compared; not of variations.
+        stop_at: asked about each of them; where it says so, the debugger that ``breakpoint()``
+            means opens at the event, before it is judged. What is typed there leaves no mark.
         on_failure: given the frames that the run fails in, as ``simqueue.run`` gives them.
 
     Raises:
@@ -90,7 +94,8 @@ def replay(
         DivergenceError: with ``exact``: the run did something else; it says what, and who did it.
     """
     trace = trace_or_path if isinstance(trace_or_path, Trace) else Trace.load(trace_or_path)
-    comparison = _Comparison(trace, watch, exact=exact)
+    stops = None if stop_at is None else Stops(trace, stop_at)
+    comparison = _Comparison(trace, watch, stops, exact=exact)
     scenario = scenario or scenario_of(trace, "replay")
     again = run(
         scenario,
@@ -99,6 +104,7 @@ def replay(
         choices=trace.recorded(),
         target=trace.target,
         watch=comparison.see,
+        on_start=None if stops is None else stops.begin,
         on_failure=on_failure,
     )
     divergence = comparison.finish(again.trace)
@@ -139,10 +145,15 @@ class _Comparison:
     """Holds the events of a run against those of a trace, as they come."""
 
     def __init__(
-        self, trace: Trace, watch: Callable[[int, Entry], None] | None, *, exact: bool
+        self,
+        trace: Trace,
+        watch: Callable[[int, Entry], None] | None,
+        stops: Stops | None,
+        *,
+        exact: bool,
     ) -> None:
         self._trace = trace
-        self._watch = watch
+        self._watch, self._stops = watch, stops
         self._exact = exact
         self._found: Difference | None = None
 
@@ -150,10 +161,15 @@ class _Comparison:
         """Compare one event with the recorded one."""
         if self._watch is not None:
             self._watch(number, entry)
-        if self._found is None:
+        found = self._found
+        if found is None:
             events = self._trace.events
             recorded = events[number] if number < len(events) else None
-            self._note(difference_at(number, recorded, entry))
+            found = difference_at(number, recorded, entry)
+        if self._stops is not None:
+            self._stops.see(number, entry, found)
+        if self._found is None:
+            self._note(found)
 
     def finish(self, again: Trace) -> Difference | None:
         """Compare how the runs ended; return the first difference of all."""

@@ -14,11 +14,14 @@ import importlib
 import sys
 import sysconfig
 from collections.abc import Callable
-from types import BuiltinFunctionType, MethodType
+from types import BuiltinFunctionType, MethodType, ModuleType
 from typing import Any
 
 from simqueue.errors import UsageError
 
+DEBUGGER_S_WRAPPERS = "_pydev_bundle.pydev_monkey"
+"""The module whose functions stand for those that start threads and processes, once VS Code's or
+PyCharm's debugger is attached. They call what they wrap."""
 _VARARGS_AND_KEYWORDS = 0x0001 | 0x0002
 _HAS_CLASS = 0x0200
 
@@ -149,15 +152,26 @@ def builtin(name: str) -> Builtin | None:
     """
     module, _, attribute = name.rpartition(".")
     try:
-        function = getattr(importlib.import_module(module), attribute)
+        home = importlib.import_module(module)
+        function = getattr(home, attribute)
     except (ImportError, AttributeError):
         return None
+    if getattr(function, "__module__", "") == DEBUGGER_S_WRAPPERS:
+        function = _wrapped(home, attribute)
+        if function is None:
+            return None
     if not isinstance(function, BuiltinFunctionType):
         raise UsageError(
             f"{name} is {function!r}, not the built-in function: somebody has replaced it; undo "
             "that before a simulation starts"
         )
     return Builtin(function)
+
+
+def _wrapped(home: ModuleType, name: str) -> Any:
+    """Return the built-in function that a debugger has put aside in its module, if it kept it."""
+    kept = [each for each in vars(home).values() if isinstance(each, BuiltinFunctionType)]
+    return next((each for each in kept if each.__name__ == name), None)
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from typing import Any
 import time_machine
 
 from simqueue.errors import RefusedError
-from simqueue.sim.debuggers import debugging
+from simqueue.sim.debuggers import debugging, debugging_itself
 from simqueue.sim.imports import LOCKS, importing
 from simqueue.sim.patch import Attribute, Patch, Replace, redirects
 from simqueue.sim.places import place_of_caller
@@ -59,11 +59,11 @@ def _wall(scope: Scope) -> Clock:
 
 def _showing(scope: Scope, show: Callable[..., Any]) -> Replace:
     """Return what replaces a clock by ``show(its arguments)`` in this run's thread."""
-    thread, get_ident = scope.thread, _get_ident
+    thread, get_ident, world = scope.thread, _get_ident, scope.world
 
     def replace(original: Callable[..., Any]) -> Callable[..., Any]:
         def shown(*args: Any, **kwargs: Any) -> Any:
-            if get_ident() != thread:
+            if get_ident() != thread or (world.attended and debugging_itself()):
                 return original(*args, **kwargs)
             return show(*args, **kwargs)
 
@@ -152,9 +152,10 @@ class TimeTravel:
         stack = time_machine.traveller_stack
         outer = stack[-1].time_ns if stack else _time_machine.original_time_ns
         read, thread, get_ident = _wall(self.scope), self.scope.thread, _get_ident
+        world = self.scope.world
 
         def time_ns() -> int:
-            if get_ident() != thread:
+            if get_ident() != thread or (world.attended and debugging_itself()):
                 result: int = outer()
                 return result
             return read()

@@ -36,6 +36,18 @@ class Randomness:
         # That numpy is loaded is no part of the run, only what was drawn from it.
         return drawn if found == fresh else drawn + found
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let what is drawn meanwhile be drawn again by the run."""
+        numpy_random = sys.modules.get("numpy.random")
+        before = None if numpy_random is None else numpy_random.get_state()
+        with self._streams.aside():
+            try:
+                yield
+            finally:
+                if numpy_random is not None:
+                    numpy_random.set_state(before)
+
 
 def _summary(state: tuple[Any, ...]) -> bytes:
     _, words, position, *_ = state

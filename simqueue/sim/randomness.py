@@ -13,7 +13,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from hashlib import blake2b, shake_128
 from struct import Struct
 from types import MethodType
@@ -81,6 +81,21 @@ class Streams:
                 summary.update(_WORDS.pack(*words))
                 summary.update(b"%r" % kept)
         return summary.digest()
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Forget afterwards what is drawn meanwhile."""
+        drawn = self._drawn.copy()
+        states = {process: each.getstate() for process, each in self._generators.items()}
+        try:
+            yield
+        finally:
+            self._drawn = drawn
+            for process in list(self._generators):
+                if process in states:
+                    self._generators[process].setstate(states[process])
+                else:
+                    del self._generators[process]
 
     def _process(self) -> int:
         return _IMPORTS if LOCKS and importing(self._thread) else self._pid()

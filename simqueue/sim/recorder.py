@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 
 import msgspec
@@ -18,11 +19,13 @@ Watch = Callable[[int, Entry], None]
 class Recorder:
     """Appends events in the order of virtual time and shows each to whoever watches."""
 
-    __slots__ = ("_by_type", "_scheduler", "_sealed", "_watchers", "entries", "readings")
+    __slots__ = (
+        "_aside", "_by_type", "_scheduler", "_sealed", "_watchers", "entries", "readings",
+    )  # fmt: skip
 
     def __init__(self, scheduler: Scheduler) -> None:
         self._scheduler = scheduler
-        self._sealed = False
+        self._sealed = self._aside = False
         self._watchers: list[Watch] = []
         self._by_type: dict[type, list[Watch]] = {}
         self.entries: list[Entry] = []
@@ -39,6 +42,16 @@ class Recorder:
     def seal(self) -> None:
         """Ignore what happens from now on: the run is over and only being taken down."""
         self._sealed = True
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Meanwhile ignore what a process says, and clock readings."""
+        before = (self._aside, self.readings)
+        self._aside = True
+        try:
+            yield
+        finally:
+            self._aside, self.readings = before
 
     def note_reading(self, value: int) -> None:
         """Mix one clock reading into the digest."""
@@ -73,6 +86,8 @@ class Recorder:
         A process that blocked its loop is ahead of the world; what it does then is appended when
         the world gets there, and never if the process is killed before: it has no number yet.
         """
+        if self._aside:
+            return None
         process = self._scheduler.current
         if process.floor <= self._scheduler.now:
             return self.append(process.worker, event, cause)

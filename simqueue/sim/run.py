@@ -9,7 +9,7 @@ import logging
 import platform
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -25,13 +25,13 @@ from simqueue.model.failure import Failure
 from simqueue.model.ids import Duration
 from simqueue.model.trace import TRACE_VERSION, Outcome, Trace
 from simqueue.model.tracefile import seal
-from simqueue.sim.debuggers import quitting
+from simqueue.sim.debuggers import prompting, quitting
 from simqueue.sim.failing import FailedRun, ending
 from simqueue.sim.garbage import quiet_heap
 from simqueue.sim.hang import Hang, watched
 from simqueue.sim.interrupts import Gate, gated
 from simqueue.sim.observers import LogHandler
-from simqueue.sim.patches import patched
+from simqueue.sim.patches import Randomness, patched
 from simqueue.sim.post_mortem import scene
 from simqueue.sim.recorder import Watch, digest
 from simqueue.sim.scheduler import Deadlock, Livelock, TimeLimit
@@ -128,6 +128,7 @@ def run(
     choices: Recorded | Source | None = None,
     target: str = "",
     watch: Watch | None = None,
+    on_start: Callable[[Simulation], object] | None = None,
     on_failure: Callable[[TracebackType | None], object] | None = None,
 ) -> Run:
     """Play a scenario once.
@@ -140,6 +141,7 @@ def run(
             draws them from the seed, ``{}`` is the calm run.
         target: what the trace calls the scenario.
         watch: called with each event's number and entry; what it raises ends the run and is raised.
+        on_start: called with the scenario's simulation before it begins.
         on_failure: called if the run fails, with the frames that it failed in, the user's last, or
             in which its scenario waited; None if there are none. Who keeps them can look at them
             when the run is over.
@@ -162,6 +164,7 @@ def run(
             choices=choices,
             target=target,
             watch=watch,
+            on_start=on_start,
             on_failure=on_failure,
         )
 
@@ -195,6 +198,7 @@ def _run(
     choices: Recorded | Source | None,
     target: str,
     watch: Watch | None,
+    on_start: Callable[[Simulation], object] | None,
     on_failure: Callable[[TracebackType | None], object] | None,
 ) -> Run:
     started = perf_counter()
@@ -202,9 +206,14 @@ def _run(
     world = World(config, door)
     if watch is not None:
         world.recorder.watch(_guarded(world, watch))
-    with watched(world), patched(world, seed) as randomness, _logging(world), _quitting(world):
+    with (
+        watched(world),
+        patched(world, seed) as randomness,
+        _logging(world),
+        _debugged(world, randomness),
+    ):
         try:
-            _play(world, scenario, gate)
+            _play(world, scenario, gate, on_start)
             if on_failure is not None and world.failure is not None:
                 on_failure(scene(world))
             state = randomness.state()
@@ -252,12 +261,19 @@ def is_scenario(scenario: object) -> bool:
     return inspect.iscoroutinefunction(plain) or inspect.iscoroutinefunction(call)
 
 
-def _play(world: World, scenario: Scenario, gate: Gate) -> None:
+def _play(
+    world: World,
+    scenario: Scenario,
+    gate: Gate,
+    on_start: Callable[[Simulation], object] | None,
+) -> None:
     process = world.spawn("scenario", lambda: world.connect("scenario", process, spared=True))
     loop, scheduler = world.loop, world.scheduler
 
     def begin() -> None:
         sim = Simulation(world, process)
+        if on_start is not None:
+            on_start(sim)
         task = loop.create_task(
             _main(scenario, sim), name="scenario", context=process.context.copy()
         )
@@ -313,9 +329,21 @@ async def _main(scenario: Scenario, sim: Simulation) -> None:
     await scenario(sim)
 
 
-def _quitting(world: World) -> AbstractContextManager[None]:
-    """Let who quits a debugger quit the run, as Ctrl-C does."""
-    return quitting(lambda: world.abort(KeyboardInterrupt("a debugger was told to quit")))
+@contextmanager
+def _debugged(world: World, randomness: Randomness) -> Iterator[None]:
+    """Let debuggers leave the run as it is; who quits one quits the run, as Ctrl-C does."""
+
+    @contextmanager
+    def aside() -> Iterator[None]:
+        with world.aside(), randomness.aside():
+            yield
+
+    with ExitStack() as stack:
+        stack.enter_context(prompting(aside))
+        stack.enter_context(
+            quitting(lambda: world.abort(KeyboardInterrupt("a debugger was told to quit")))
+        )
+        yield
 
 
 @contextmanager

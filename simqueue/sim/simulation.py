@@ -301,6 +301,10 @@ class Simulation:
     def _draws(self, kind: str) -> Draws:
         """Return the values of the running process and task for ``kind``."""
         world = self._world
+        if world.attended:
+            raise UsageError(
+                f"a {kind} is the run's to make: at a debugger's prompt it would be another run"
+            )
         task = asyncio.current_task()
         asker = "" if task is None else task.get_name().partition("#")[0]
         return world.choices.draws(key_of(world.scheduler.current.name, asker, kind))

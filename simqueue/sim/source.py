@@ -20,6 +20,10 @@ Treatment = Literal["controlled", "refused", "pinned", "not covered"]
 class World(Protocol):
     """What the patches ask of the running simulation."""
 
+    @property
+    def attended(self) -> bool:
+        """Whether a person is at a debugger's prompt."""
+
     def now_us(self) -> int:
         """Return microseconds since the run began, as the running process's clocks show them."""
 

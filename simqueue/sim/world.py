@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,8 @@ class World:
     disturbed: bool = False
     """Whether the scenario has held up a worker or broken a connection, as a fault does."""
     aborted: BaseException | None = None
+    attended: bool = False
+    """Whether a person is at a debugger's prompt."""
     interruptible: bool = False
     """Whether the user's code runs, and not what must not be cut short."""
     workers: dict[str, Worker] = field(default_factory=dict)
@@ -265,6 +268,8 @@ class World:
         The event's cause is the start of the handler that blocks, if one does.
         """
         scheduler = self.scheduler
+        if self.attended:
+            return
         self.recorder.say(LoopBlocked(duration), CAUSE.get())
         scheduler.current.floor = scheduler.local_now() + duration
 
@@ -275,6 +280,19 @@ class World:
     def note_reading(self, value: int) -> None:
         """Let a clock reading enter the digest."""
         self.recorder.note_reading(value)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let a person look around: no clock reading, no sleep, no line of a log leaves a mark."""
+        before = (self.attended, self._read_at, self._readings)
+        floor, current = self.scheduler.current.floor, self.scheduler.current
+        self.attended = True
+        try:
+            with self.recorder.aside():
+                yield
+        finally:
+            self.attended, self._read_at, self._readings = before
+            current.floor = floor
 
     def say(self, event: AnyEvent) -> None:
         """Append an event of the running process."""

@@ -166,3 +166,44 @@ def test_quitting_at_a_breakpoint_in_a_handler_ends_pytest(pytester, typed):
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.assert_outcomes()
     result.stdout.fnmatch_lines(["*KeyboardInterrupt: a debugger was told to quit*"])
+
+
+def test_a_replay_stops_at_events_with_capturing_off_and_says_what_it_missed(
+    pytester, typed, replay_line
+):
+    file = pytester.makepyfile(TESTS)
+    command = replay_line(typed([], "-k", "test_handler"))[1:]
+    stops = ("--simqueue-break", "0", "--simqueue-break-kind", "handler_raised")
+    lines = ["p number", "c", "p event.error", "c"]
+    result = typed(lines, *stops, *command)
+    result.stdout.fnmatch_lines(
+        [
+            "> Stopped at event 0 of 0 to *; c goes on. *",
+            "(Pdb) 0",
+            "*Stopped at event * of 0 to *; c goes on. *",
+            "*ValueError: no money*",
+            "(Pdb) 'ValueError: no money'",
+            "*::test_handler: reproduced: *",
+        ]
+    )
+    file.write_text(file.read_text().replace('raise ValueError("no money")', "pass"))
+    result = typed(["c"], *stops, *command)
+    result.stdout.fnmatch_lines(["*the replay never came to kind handler_raised: the run ended*"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--simqueue-break", "3"], "*--simqueue-break needs a trace: give --simqueue-replay*"),
+        (["--simqueue-break", "99999"], "*--simqueue-break: there is no event 99999 to stop at*"),
+        (["--simqueue-break-job", "77"], "*--simqueue-break: no event names job 77;*"),
+    ],
+)
+def test_stops_that_make_no_sense_are_bad_usage(pytester, typed, replay_line, arguments, said):
+    pytester.makepyfile(TESTS)
+    command = replay_line(typed([], "-k", "test_handler"))[1:]
+    if "needs a trace" in said:
+        command = []
+    result = typed([], *arguments, *command)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([said])

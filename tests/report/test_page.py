@@ -202,7 +202,7 @@ def test_the_events_that_the_story_names_are_marked_and_lead_to_them(trace):
     story = tell_story(trace, None)
     assert story.named == [0, 2, 4, 5]
     assert ("#4", 4) in story.text
-    assert "".join(text for text, _ in story.text).count("What happened to job 1") == 1
+    assert "".join(text for text, _ in story.text).count("How it came about (job 1") == 1
 
 
 def test_a_number_that_is_no_event_leads_nowhere(trace):

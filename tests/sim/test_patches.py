@@ -88,6 +88,8 @@ def state():
 class World:
     """A world without processes, for what no run is needed for."""
 
+    attended = False
+
     def __init__(self):
         self.slept = []
         self.read = []

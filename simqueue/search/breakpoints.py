@@ -1,0 +1,106 @@
+"""Breakpoints: the events of a trace at which somebody wants to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from simqueue.errors import UsageError
+from simqueue.model.events import AnyEvent, Entry
+from simqueue.model.trace import Trace
+from simqueue.report.lines import concerns
+
+
+class Breakpoints:
+    """Tells which events of a replay are asked for, and remembers which of them came.
+
+    Args:
+        trace: what is going to be replayed.
+        events: numbers of events.
+        jobs: ids; each event that names one of them is asked for.
+        schedules: ids, likewise.
+        kinds: names of kinds of events, as ``job_picked``.
+
+    Raises:
+        UsageError: the trace has no such event.
+    """
+
+    def __init__(
+        self,
+        trace: Trace,
+        *,
+        events: Iterable[int] = (),
+        jobs: Iterable[int] = (),
+        schedules: Iterable[int] = (),
+        kinds: Iterable[str] = (),
+    ) -> None:
+        self._numbers = frozenset(events)
+        self._jobs, self._schedules = frozenset(jobs), frozenset(schedules)
+        self._kinds = frozenset(kind.replace("-", "_") for kind in kinds)
+        self._check(trace)
+        self._to_come = dict.fromkeys(
+            [f"event {number}" for number in sorted(self._numbers)]
+            + [f"job {job}" for job in sorted(self._jobs)]
+            + [f"schedule {schedule}" for schedule in sorted(self._schedules)]
+            + [f"kind {kind}" for kind in sorted(self._kinds)]
+        )
+        self._last = -1
+
+    def __call__(self, number: int, entry: Entry) -> bool:
+        """Return whether to stop at an event; to be asked about each of a run."""
+        self._last = number
+        names = list(self._names(number, entry.event))
+        for name in names:
+            self._to_come.pop(name, None)
+        return bool(names)
+
+    def missed(self) -> str:
+        """Say what did not come in the run, or nothing."""
+        if not self._to_come:
+            return ""
+        ended = f"ended after event {self._last}" if self._last >= 0 else "had no events"
+        what = ", ".join(self._to_come)
+        return f"never came to {what}: the run {ended}"
+
+    def _names(self, number: int, event: AnyEvent) -> Iterable[str]:
+        if number in self._numbers:
+            yield f"event {number}"
+        for job in self._jobs:
+            if concerns(event, job=job):
+                yield f"job {job}"
+        for schedule in self._schedules:
+            if concerns(event, schedule=schedule):
+                yield f"schedule {schedule}"
+        if self._kinds and kind_of_event(event) in self._kinds:
+            yield f"kind {kind_of_event(event)}"
+
+    def _check(self, trace: Trace) -> None:
+        found = [entry.event for entry in trace.events]
+        for number in self._numbers:
+            if not 0 <= number < len(found):
+                held = f"events 0 to {len(found) - 1}" if found else "no events"
+                raise UsageError(f"there is no event {number} to stop at; the trace has {held}")
+        for job in self._jobs:
+            if not any(concerns(event, job=job) for event in found):
+                raise UsageError(f"no event names job {job}; {_range(found, 'job')}")
+        for schedule in self._schedules:
+            if not any(concerns(event, schedule=schedule) for event in found):
+                raise UsageError(f"no event names schedule {schedule}; {_range(found, 'schedule')}")
+        kinds = sorted({kind_of_event(event) for event in found})
+        for kind in self._kinds.difference(kinds):
+            raise UsageError(f"no event is of kind {kind}; the trace has {', '.join(kinds)}")
+
+
+def kind_of_event(event: AnyEvent) -> str:
+    """Return what a trace file calls an event's type."""
+    return str(type(event).__struct_config__.tag)
+
+
+def _range(events: list[AnyEvent], noun: str) -> str:
+    """Say which jobs or schedules some events name."""
+    named: set[int] = set()
+    for event in events:
+        one: int | None = getattr(event, f"{noun}_id", None)
+        named.update(getattr(event, f"{noun}_ids", ()), () if one is None else (one,))
+    if not named:
+        return f"the trace has no {noun}s"
+    return f"the trace has {noun}s {min(named)} to {max(named)}"
