@@ -127,4 +127,4 @@ class DrainMeansDone(Invariant):
 def _last_asked(questions: _Questions) -> str:
     if questions.asked is None:
         return ""
-    return f"; it last counted the queue at {moment(questions.asked)}"
+    return f"; it last asked whether the queue is empty at {moment(questions.asked)}"

@@ -113,7 +113,7 @@ class ScheduleOnce(Invariant):
             silent = seconds(entry.now - beat)
             own = worker.name == entry.worker
             return Broken(
-                f"{told}, last beat {silent} ago) when {'it' if own else entry.worker} claimed it",
+                f"{told}, silent for {silent}) when {'it' if own else entry.worker} claimed it",
                 "own" if own else "running",
                 schedules=(schedule,),
             )

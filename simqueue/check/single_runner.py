@@ -72,9 +72,9 @@ class SingleRunner(Invariant):
         worker = wronged[0].worker
         told = f"job {job} was running on {worker} ({state(worker)}"
         if picked.stale:
-            silent = entry.now - self._beat(picked, wronged[0])
+            silent = seconds(entry.now - self._beat(picked, wronged[0]))
             return Broken(
-                f"{told}, last beat {seconds(silent)} ago) when {entry.worker} picked it",
+                f"{told}, silent for {silent}) when {entry.worker} picked it",
                 "stale",
                 jobs=(job,),
             )

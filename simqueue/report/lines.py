@@ -116,7 +116,9 @@ def _fares(told: _Told) -> tuple[object, ...]:
 def _together(told: list[_Told]) -> str:
     (number, entry), said = told[0]
     if len(told) > 1 and isinstance(entry.event, e.LoopBlocked):
-        said = f"{said}, and so {len(told) - 1} more times until {moment(told[-1][0][1].at)}"
+        last = told[-1][0][1]
+        over = moment(last.at + getattr(last.event, "duration", 0))
+        said = f"{said}, and so {len(told) - 1} more times until {over}"
     elif len(told) > 1:
         jobs = [int(_JOB.findall(each)[0]) for _, each in told]
         said = _JOB.sub(f"jobs {_numbers(jobs)}", said)

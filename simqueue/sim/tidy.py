@@ -17,9 +17,9 @@ def _roots(current: str) -> tuple[tuple[str, str], ...]:
     """Return directories and what stands for them, the longest first, since it is the closest."""
     named = {sysconfig.get_path(name): "site-packages" for name in ("purelib", "platlib")}
     named[sysconfig.get_path("stdlib")] = "python"
-    named[os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))] = "simqueue"
     named[sys.prefix] = "prefix"
     named[current] = "."
+    named[os.path.dirname(os.path.dirname(os.path.abspath(__file__)))] = "simqueue"
     # Whole directories alone, and the root is none: everything lies in it.
     whole = [(root + os.sep, short + os.sep) for root, short in named.items() if root != os.sep]
     return tuple(sorted(whole, key=lambda item: -len(item[0])))

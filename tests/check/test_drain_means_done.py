@@ -30,7 +30,7 @@ def test_a_worker_that_leaves_what_it_put_back_is_not_done(nightly):
     sends(told.at(1.2), "dequeue").at(1.3).event("nightly", e.WorkerExited())
     text = (
         "nightly, in drain mode, ended and left 1 job(s) queued that it had put back itself: 1; it "
-        "last counted the queue at +1.000000s"
+        "last asked whether the queue is empty at +1.000000s"
     )
     assert told.broken == [(NAME, Broken(text, "retried", jobs=(1,)))]
 

@@ -32,8 +32,8 @@ def test_a_schedule_taken_from_a_scheduler_that_is_well_is_caught(ticking):
     told.at(65).event("a", e.WorkerStopping()).at(92).claims("b", 3, next_run=120, stale=True)
     assert variants(told) == ["running"]
     assert told.broken[0][1].message == (
-        "schedule 'sweep' (* * * * *) was running on a (alive, told to stop, connected, last beat "
-        "31 s ago) when b claimed it"
+        "schedule 'sweep' (* * * * *) was running on a (alive, told to stop, connected, silent "
+        "for 31 s) when b claimed it"
     )
 
 
@@ -45,7 +45,7 @@ def test_one_heartbeat_that_failed_is_no_excuse(ticking):
 def test_a_scheduler_that_takes_its_own_schedule_again_is_caught(ticking):
     told = ticking.at(92).claims("a", 3, next_run=120, stale=True)
     assert variants(told) == ["own"]
-    assert told.broken[0][1].message.endswith("ago) when it claimed it")
+    assert told.broken[0][1].message.endswith("silent for 32 s) when it claimed it")
 
 
 def test_a_schedule_taken_over_though_its_holder_beats_is_caught(ticking):

@@ -29,13 +29,13 @@ def test_a_job_taken_from_a_worker_that_is_well_is_caught(running):
     told = running().at(19).beats("a", 7).at(49.5).picks("b", 7)
     assert variants(told) == ["stale"]
     assert told.broken[0][1].message == (
-        "job 7 was running on a (alive, connected, last beat 30.5 s ago) when b picked it"
+        "job 7 was running on a (alive, connected, silent for 30.5 s) when b picked it"
     )
 
 
 def test_a_worker_that_is_told_to_stop_still_has_its_jobs(running):
     told = running().at(5).event("a", e.WorkerStopping()).at(40).picks("b", 7)
-    assert "a (alive, told to stop, connected, last beat 39 s ago)" in told.broken[0][1].message
+    assert "a (alive, told to stop, connected, silent for 39 s)" in told.broken[0][1].message
 
 
 def test_one_rejected_statement_is_no_excuse(running):

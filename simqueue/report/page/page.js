@@ -57,11 +57,14 @@ const sentence = (i) => `${where(i) === "server" && who(i) !== "server" ? `${who
 
 const first = N ? E.at[0] : 0;
 const shortened = (gap) => gap <= 0 ? 0.14 : 0.3 + (gap <= CALM ? gap / CALM : 1 + Math.log2(gap / CALM));
+const DULL = 0.06, NEARBY = 4;     // the share of room that events far from the story's have
 const BREAK = 50 * CALM;            // a gap that long is marked as shortened
 const places = { short: new Float64Array(N), true: new Float64Array(N) };
+const room = new Float64Array(N).fill(data.named.length ? DULL : 1);  // what the story is about has the most
+for (const i of data.named) room.fill(1, Math.max(0, i - NEARBY), i + NEARBY + 1);
 for (let i = 0; i < N; i++) {
   places.true[i] = (E.at[i] - first) / CALM;
-  places.short[i] = i ? places.short[i - 1] + shortened(E.at[i] - E.at[i - 1]) : 0;
+  places.short[i] = i ? places.short[i - 1] + shortened(E.at[i] - E.at[i - 1]) * Math.max(room[i], room[i - 1]) : 0;
 }
 const view = { scale: "short", left: 0, span: 1, place: places.short };
 
