@@ -17,6 +17,7 @@ from simqueue.cli.app import app
 from simqueue.cli.options import shard
 from simqueue.model.config import FAULT_KINDS, PRESETS
 from simqueue.search.target import load_targets
+from simqueue.sim.entropy import SOURCES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -76,7 +77,7 @@ def test_the_property_holds():
 
 def test_pgqueuer_drains_without_postgresql(capsys):
     names = {"__name__": "shown"}
-    text = block("async def main").replace("asyncio.run(main())", "")
+    text = block("asyncio.run(main())").replace("asyncio.run(main())", "")
     exec(compile(text, "hello.py", "exec"), names)
     asyncio.run(names["main"]())
     assert capsys.readouterr().out.count("b'hello'") == 5
@@ -119,12 +120,94 @@ def test_the_presets_are_those_that_are_told():
 
 
 def test_what_a_simulation_and_a_worker_can_do_is_in_the_table():
-    rows = re.findall(r"^\| (.*?) \|", section("A first scenario .*?"), re.MULTILINE)
+    rows = re.findall(r"^\| (.*?) \|", section("What a scenario can do"), re.MULTILINE)
     simulated = {name for name in vars(simqueue.Simulation) if not name.startswith("_")}
     assert simulated | {"driver", "queries"} == set(re.findall(r"sim\.(\w+)", "".join(rows)))
-    told = section("A first scenario .*?")
+    told = section("What a scenario can do")
     for name in ("crash", "stop", "restart", "pause", "skew", "disconnect", "wait"):
         assert re.search(rf"`(await )?(worker\.)?{name}\(", told)
+
+
+# --- each block is run somewhere here ---
+
+ALL_BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+TESTED = (
+    ("python", "# app.py"),
+    ("", "$ simqueue new app.py"),
+    ("python", "async def scenario"),
+    ("python", "run.check()"),
+    ("", "status-is-true is broken"),
+    ("json", "debugpy"),
+    ("yaml", "simqueue merge"),
+    ("python", "pytest.mark.simqueue"),
+    ("python", "from hypothesis import given"),
+    ("python", "Faults.named"),
+    ("python", "asyncio.run(main())"),
+)
+
+
+def test_every_block_is_tested():
+    assert len(ALL_BLOCKS) == len(TESTED)
+    for (language, text), (wanted, mark) in zip(ALL_BLOCKS, TESTED, strict=True):
+        assert language == wanted
+        assert mark in text
+
+
+def given(words):
+    """Parse a command line as simqueue would, without running it."""
+    name, *arguments = shlex.split(words)
+    return get_command(app).commands[name].make_context(name, arguments)
+
+
+LINES = re.findall(r"^    (?:.*&& |.*-m )?simqueue ([a-z]+ .*)$", README, re.MULTILINE)
+TABLED = re.findall(r"^\| `simqueue ([a-z]+ trace\.json[^`\[]*)`", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", [*LINES, *TABLED])
+def test_every_command_line_can_be_given(line):
+    assert given(line.replace(" NAME", " perfetto").replace("TEXT", "text"))
+
+
+def test_command_lines_are_found():
+    assert len(LINES) >= 12
+    assert len(TABLED) >= 9
+
+
+def test_a_first_scenario_is_written_for_the_application(pytester):
+    (shown,) = [text for language, text in ALL_BLOCKS if not language and text.startswith("$ ")]
+    pytester.makepyfile(app=block("# app.py"))
+    command, *said = shown.splitlines()
+    done = pytester.run(sys.executable, "-m", *command.removeprefix("$ ").split())
+    assert done.outlines == said
+    played = pytester.run(sys.executable, "-m", *said[-1].split(), "--runs", "3")
+    assert played.ret == 0
+
+
+@pytest.mark.skipif(
+    sys.version_info[:2] != (3, 11) or version("pgqueuer") != NEWEST,
+    reason="README tells a run with Python 3.11, where asyncio takes those steps",
+)
+def test_the_failure_that_is_read_is_what_the_command_prints(pytester):
+    (shown,) = [text for language, text in ALL_BLOCKS if "status-is-true is broken" in text]
+    pytester.makepyfile(retry_lost=(ROOT / "scenarios" / "retry_lost.py").read_text())
+    found = "fuzz retry_lost.py --faults fail --seed 12 --runs 1 --strategy random"
+    done = pytester.run(sys.executable, "-m", "simqueue", *found.split())
+    assert shown in done.stdout.str()
+
+
+def test_the_launch_configuration_is_the_one_that_is_tested():
+    tested = (ROOT / "tests" / "cli" / "launch.json").read_text(encoding="utf-8")
+    assert ("json", tested) in ALL_BLOCKS
+
+
+def test_the_table_of_entropy_is_the_one_that_is_printed():
+    rows = [f"| {each.name} | {each.treatment} | {each.how} |" for each in SOURCES]
+    assert "\n".join(rows) in section("Entropy")
+
+
+def test_the_screenshot_is_there():
+    (path,) = re.findall(r"!\[.*?\]\((.*?)\)", README)
+    assert (ROOT / path).read_bytes().startswith(b"\x89PNG")
 
 
 # --- what a campaign over each scenario finds ---
