@@ -19,7 +19,15 @@ from typing import Any
 
 
 class SimqueueError(Exception):
-    """Base class of everything that simqueue raises on purpose."""
+    """Base class of everything that simqueue raises on purpose.
+
+    Example:
+        >>> try:
+        ...     simqueue.run(print)
+        ... except simqueue.SimqueueError as error:
+        ...     type(error).__name__
+        'TargetError'
+    """
 
 
 class UsageError(SimqueueError):

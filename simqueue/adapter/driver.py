@@ -34,6 +34,11 @@ class InMemoryDriver:
 
     ``shutdown`` is set when the driver should take no more work; ``tm`` would manage background
     tasks, of which this driver has none.
+
+    Example:
+        >>> driver = simqueue.InMemoryDriver()
+        >>> asyncio.run(simqueue.InMemoryQueries(driver).enqueue("send_mail", b"hello"))
+        [1]
     """
 
     def __init__(

@@ -24,6 +24,11 @@ def in_memory(
     Args:
         channel: for notifications; PgQueuer's settings name it otherwise.
         resources: shared objects that handlers find in their context.
+
+    Example:
+        >>> pq = simqueue.in_memory()
+        >>> @pq.entrypoint("send_mail")
+        ... async def send_mail(job): ...
     """
     from pgqueuer import PgQueuer
 

@@ -25,6 +25,11 @@ class InMemoryQueries(QueueQueries, InsightsQueries, ScheduleQueries, SchemaQuer
     """PgQueuer's queries on the database behind ``driver``.
 
     Each method does what PgQueuer's own ``Queries`` does on PostgreSQL, and raises what it raises.
+
+    Example:
+        >>> queries = simqueue.InMemoryQueries(simqueue.InMemoryDriver())
+        >>> asyncio.run(queries.enqueue(["send_mail"] * 2, [b"a", b"b"], [0, 0]))
+        [1, 2]
     """
 
 

@@ -50,7 +50,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Find, replay and explain the timing bugs of PgQueuer applications.",
 )
 app.command("new")(new_command)
 app.command("run")(run_command)
@@ -92,4 +91,11 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """Find, replay and explain the timing bugs of PgQueuer applications."""
+    """Find, replay and explain the timing bugs of PgQueuer applications.
+
+    \b
+    Examples:
+      simqueue new app.py
+      simqueue fuzz tests/scenario_app.py
+      simqueue replay .simqueue/failures/scenario_app-1f0c2d3e.json
+    """  # noqa: D301  the backspace keeps lines apart

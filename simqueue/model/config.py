@@ -45,6 +45,11 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_
     crash-server   the server crashes: as before, and UNLOGGED tables are empty
     fail-over      a replica takes over, with what was committed and empty UNLOGGED tables
     ============== =============================================================================
+
+    Example:
+        >>> simqueue.Faults.named("crash,slow").kinds
+        ('crash', 'slow')
+        >>> config = simqueue.Config(faults=simqueue.Faults.named("network"))
     """
 
     kinds: tuple[FaultKind, ...] = ()
@@ -95,6 +100,11 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_
     ``patience`` is how long a due job may wait while a worker that could take it is idle.
     ``log_level`` is that of the root logger and of ``pgqueuer`` during a run; loggers that have
     levels of their own keep them.
+
+    Example:
+        >>> config = simqueue.Config(patience=timedelta(minutes=1), without=("no-orphan",))
+        >>> simqueue.run(scenario, seed=7, config=config).passed
+        True
     """
 
     start: datetime = datetime(2024, 1, 1, tzinfo=UTC)

@@ -17,6 +17,11 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     ``signature`` is what stays the same when the same bug happens in another schedule: the kind,
     the exception's type or the invariant, and the function and source line it came from, but no
     line number, time, or id.
+
+    Example:
+        >>> failure = simqueue.run(broken, seed=bad_seed).failure
+        >>> failure.message
+        'AssertionError: the coin fell on its edge'
     """
 
     kind: FailureKind

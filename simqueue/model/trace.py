@@ -31,6 +31,12 @@ class Trace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``choices`` are in the order in which they were made.
     ``digest`` covers events, drawn randomness, clock readings and outcome; ``checksum`` covers
     every other field of the file, so that a damaged one is noticed.
+
+    Example:
+        >>> simqueue.run(broken, seed=bad_seed).trace.save("trace.json")
+        >>> trace = simqueue.Trace.load("trace.json")
+        >>> trace.seed == bad_seed, trace.outcome.passed
+        (True, False)
     """
 
     format: Literal["simqueue-trace"]

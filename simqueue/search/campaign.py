@@ -82,6 +82,10 @@ def fuzz(
         TargetError: ``scenario`` is not an async function.
         UsageError: a number makes no sense, or ``known`` or ``state`` cannot be used.
         ClusterError: Dask cannot carry the campaign out, or not to its end.
+
+    Example:
+        >>> simqueue.fuzz(scenario, runs=20).failures
+        ()
     """
     _check_numbers(runs, seed, processes)
     share = Share.of(seed, runs, shard)

@@ -46,6 +46,11 @@ class Replay:
 
     ``moved`` are the choices that had to be moved for the run to fail alike. ``nearby`` tells of
     the variations that were played after a run that drifted and passed.
+
+    Example:
+        >>> replayed = simqueue.replay(simqueue.run(broken, seed=bad_seed).trace, scenario=broken)
+        >>> replayed.verdict, replayed.reproduced
+        ('reproduced', True)
     """
 
     verdict: Verdict
@@ -92,6 +97,11 @@ def replay(
         TraceFormatError: the file is not a whole, undamaged trace.
         TargetError: the trace's scenario cannot be found.
         DivergenceError: with ``exact``: the run did something else; it says what, and who did it.
+
+    Example:
+        >>> trace = simqueue.run(broken, seed=bad_seed).trace
+        >>> simqueue.replay(trace, scenario=broken, exact=True).verdict
+        'reproduced'
     """
     trace = trace_or_path if isinstance(trace_or_path, Trace) else Trace.load(trace_or_path)
     stops = None if stop_at is None else Stops(trace, stop_at)

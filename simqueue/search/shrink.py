@@ -79,6 +79,12 @@ def shrink(
         TraceFormatError: the file is not a whole, undamaged trace.
         TargetError: the trace's scenario cannot be found.
         UsageError: the trace is of a run that passed, or ``budget_runs`` is less than 1.
+
+    Example:
+        >>> trace = simqueue.run(broken, seed=bad_seed).trace
+        >>> small = simqueue.shrink(trace, scenario=broken)
+        >>> small.outcome.failure == trace.outcome.failure, len(small.choices)
+        (True, 1)
     """
     return shrink_further(trace_or_path, scenario=scenario, budget_runs=budget_runs).trace
 

@@ -65,6 +65,11 @@ class Campaign:
     nor failed. ``stale`` are those that did not, and ``inconclusive`` says what no run came to
     though one should have; both are empty as long as a campaign runs, and if none of its runs came
     to its end.
+
+    Example:
+        >>> campaign = simqueue.fuzz(broken, runs=20)
+        >>> [found.signature.split(":")[:2] for found in campaign.failures]
+        [['exception', 'AssertionError']]
     """
 
     runs: int

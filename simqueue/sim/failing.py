@@ -16,7 +16,15 @@ _TASKS_NAMED = 12
 
 
 class FailedRun(SimqueueError):  # noqa: N818  what ``Run.check`` raises
-    """A run failed; ``failure`` says how."""
+    """A run failed; ``failure`` says how.
+
+    Example:
+        >>> try:
+        ...     simqueue.run(broken, seed=bad_seed).check()
+        ... except simqueue.FailedRun as error:
+        ...     error.failure.kind
+        'exception'
+    """
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure)

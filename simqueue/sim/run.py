@@ -52,6 +52,12 @@ class Run:
     ``events`` is the event log, ``elapsed`` is real seconds. ``choices``, ``trace`` and ``digest``
     are made when they are first asked for: a campaign has no use for those of runs that pass.
     ``wanted`` names the moments that ``sim.sometimes`` was asked to mark, reached or not.
+
+    Example:
+        >>> run = simqueue.run(scenario, seed=7)
+        >>> run.check()
+        >>> run.simulated, run.passed
+        (datetime.timedelta(seconds=1), True)
     """
 
     target: str
@@ -149,6 +155,10 @@ def run(
     Raises:
         TargetError: ``scenario`` is not an async function.
         UsageError: ``config`` makes no sense.
+
+    Example:
+        >>> simqueue.run(scenario, seed=7).passed
+        True
     """
     if not is_scenario(scenario):
         name = getattr(scenario, "__qualname__", repr(scenario))

@@ -37,6 +37,14 @@ class Simulation:
     """What a scenario is given: workers to start and stop, a client of the database, virtual time.
 
     ``driver`` and ``queries`` are a client of the simulated database, never faulted.
+
+    Example:
+        >>> async def mails(sim: simqueue.Simulation) -> None:
+        ...     sim.worker("a", app)
+        ...     await sim.queries.enqueue("send_mail", b"hello")
+        ...     await sim.settled()
+        >>> simqueue.run(mails, seed=7).passed
+        True
     """
 
     def __init__(self, world: World, process: Process) -> None:

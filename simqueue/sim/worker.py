@@ -69,6 +69,16 @@ class Worker:
 
     ``exit`` is None while the process has not ended; then ``"returned"``, ``"killed"``, or the
     error that ended ``run()``.
+
+    Example:
+        >>> async def deploy(sim: simqueue.Simulation) -> None:
+        ...     worker = sim.worker("a", app)
+        ...     await asyncio.sleep(sim.random.uniform(0, 5))
+        ...     worker.stop()
+        ...     await worker.wait()
+        ...     assert worker.exit == "returned"
+        >>> simqueue.run(deploy, seed=7).passed
+        True
     """
 
     name: str

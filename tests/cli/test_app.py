@@ -539,7 +539,14 @@ def test_an_interpreter_that_ignores_the_hash_seed_is_told_apart_and_not_started
     assert "PYTHONHASHSEED=0 has no effect here" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["run", "fuzz", "replay", "show", "audit", "entropy", "diff"])
+COMMANDS = [each.name for each in app.registered_commands if not each.hidden]
+
+
+def test_the_command_line_itself_has_examples(call):
+    assert "\n    simqueue fuzz " in call("--help").output
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_an_example(call, command):
     result = call(command, "--help")
     assert result.exit_code == 0
