@@ -37,7 +37,8 @@ def render_account(course: Course, trace: Trace, involved: Involved) -> str:
     told = list(_without_idle_lives(told, involved))
     if not told:
         return ""
-    names = [_noun(course, involved), *involved.workers]
+    more = [f"{involved.left} more, which are not told of"] * bool(involved.left)
+    names = [_noun(course, involved), *involved.workers, *more]
     title = f"How it came about ({listed([name for name in names if name])}):"
     broken = [each for each in told if isinstance(each[1].event, e.InvariantBroken)]
     others = [each for each in told if each not in broken]

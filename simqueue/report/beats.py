@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from simqueue.model import events as e
+from simqueue.model.events import Entry
 from simqueue.report.course import Course, Passage
 from simqueue.report.subjects import subjects_of
 from simqueue.report.words import moment, span
@@ -12,24 +15,36 @@ _BEATS = (e.JobsBeat, e.SchedulesBeat)
 _BEATING = ("update_heartbeat", "update_schedule_heartbeat")
 
 
+def silent_since(entries: Sequence[Entry], number: int) -> int | None:
+    """Return the last sign of life before an entry that takes over a job or a schedule.
+
+    That is a heartbeat, or the pick if none came; None if the entry takes nothing over.
+    """
+    event = entries[number].event
+    if not isinstance(event, _PICKS) or not event.stale:
+        return None
+    (subject,) = subjects_of(event)
+    for before in range(number - 1, -1, -1):
+        other = entries[before].event
+        if isinstance(other, (*_PICKS, *_BEATS)) and subject in subjects_of(other):
+            return before
+    return None
+
+
 def render_silence(course: Course, number: int) -> str:
     """Say how long a job or a schedule had been silent that is taken over at an entry, else ``""``.
 
     And whether a heartbeat was on its way, or none.
     """
-    entry = course.entries[number]
-    if not isinstance(entry.event, _PICKS) or not entry.event.stale:
+    before = silent_since(course.entries, number)
+    if before is None:
         return ""
-    (subject,) = subjects_of(entry.event)
-    for before in range(number - 1, -1, -1):
-        other = course.entries[before]
-        if isinstance(other.event, (*_PICKS, *_BEATS)) and subject in subjects_of(other.event):
-            ago = span(entry.at - other.at)
-            under_way = _under_way(course, other.worker, number)
-            if isinstance(other.event, _BEATS):
-                return f" (its last heartbeat is #{before}, {ago} before{under_way})"
-            return f" (no heartbeat since it was picked, {ago} before{under_way})"
-    return ""
+    sign = course.entries[before]
+    ago = span(course.entries[number].at - sign.at)
+    under_way = _under_way(course, sign.worker, number)
+    if isinstance(sign.event, _BEATS):
+        return f" (its last heartbeat is #{before}, {ago} before{under_way})"
+    return f" (no heartbeat since it was picked, {ago} before{under_way})"
 
 
 def _under_way(course: Course, worker: str, number: int) -> str:

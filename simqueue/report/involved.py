@@ -21,12 +21,14 @@ _WORD = re.compile(r"[\w./-]+")
 class Involved:
     """Jobs and schedules, what matters most first, and the names of workers.
 
-    They are ``certain`` if the failure names them, and not guessed.
+    They are ``certain`` if the failure names them, and not guessed; ``left`` says how many more it
+    names.
     """
 
     subjects: tuple[Subject, ...] = ()
     workers: tuple[str, ...] = ()
     certain: bool = False
+    left: int = 0
 
     def concerns(self, entry: Entry) -> bool:
         """Return whether an entry is about one of the jobs and schedules."""
@@ -39,12 +41,13 @@ def involved_in(trace: Trace) -> Involved:
     if failure is None:
         return Involved()
     raised = _raised(trace)
-    told = _judged(trace, failure) or tuple(subjects_in(failure.message))[:_SUBJECTS_MAX]
+    told = _judged(trace, failure) or tuple(subjects_in(failure.message))
     if not told and raised is not None and raised.error == failure.message:
         told = tuple(subjects_of(raised))
     subjects = told or (() if raised is None else tuple(subjects_of(raised)))
     workers = tuple(dict.fromkeys(_workers(trace, failure, subjects)))
-    return Involved(subjects, workers, bool(told))
+    told_of = subjects[:_SUBJECTS_MAX]
+    return Involved(told_of, workers, bool(told), len(subjects) - len(told_of))
 
 
 def _judged(trace: Trace, failure: Failure) -> tuple[Subject, ...]:
@@ -54,7 +57,7 @@ def _judged(trace: Trace, failure: Failure) -> tuple[Subject, ...]:
         if isinstance(event, e.InvariantBroken) and event.signature == failure.signature:
             jobs: list[Subject] = [("job", job) for job in event.job_ids]
             schedules: list[Subject] = [("schedule", each) for each in event.schedule_ids]
-            return tuple(jobs + schedules)[:_SUBJECTS_MAX]
+            return tuple(jobs + schedules)
     return ()
 
 

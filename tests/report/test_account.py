@@ -293,3 +293,8 @@ def test_what_a_question_was_answered_is_told(trace):
     assert asked("queued_work", 7) == "7"
     assert asked("next_deferred_eta", None) == "none"
     assert asked("next_deferred_eta", 2_500_000) == "one is due in 2.5 s"
+
+
+def test_of_many_jobs_some_are_told_and_the_others_are_counted(trace):
+    told = account(judged(trace, Entry(1, "a", e.JobPicked(1, GREEN)), job_ids=tuple(range(1, 10))))
+    assert told[0] == ("How it came about (jobs 1, 2, 3, 4, 5 and 4 more, which are not told of):")

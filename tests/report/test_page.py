@@ -245,6 +245,21 @@ def test_a_notification_is_heard_or_dropped():
     ]
 
 
+def test_how_long_somebody_was_silent_who_is_taken_over_is_shown():
+    shown = lanes(
+        e.JobPicked(3, "m"),
+        e.JobPicked(4, "m"),
+        e.JobsBeat((3, 5)),
+        e.JobPicked(3, "n", stale=True),
+        e.JobPicked(4, "n", stale=True),
+        e.JobPicked(9, "n"),
+    ).silences
+    assert [(each.whose, each.since, each.until) for each in shown] == [
+        ("job 3", 2, 3),
+        ("job 4", 1, 4),
+    ]
+
+
 def test_what_a_killed_worker_ran_is_cut_off_there():
     shown = lanes(
         e.WorkerStarted(1),

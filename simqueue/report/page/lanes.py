@@ -10,6 +10,7 @@ import msgspec
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.rows import JobRow, LogRow, ScheduleRow
+from simqueue.report.beats import silent_since
 from simqueue.report.course import Course, Subject
 from simqueue.report.page.history import Change
 from simqueue.report.subjects import subjects_of
@@ -78,6 +79,7 @@ class Lanes(msgspec.Struct, frozen=True):
     stalls: list[Stall]
     runs: list[Stretch]
     states: list[Stretch]
+    silences: list[Stretch]
 
 
 def subject_key(subject: Subject) -> str:
@@ -95,6 +97,7 @@ def lay_lanes(course: Course, changes: Sequence[Change]) -> Lanes:
         stalls=list(_stalls(entries)),
         runs=list(_runs(entries)),
         states=list(_states(changes)),
+        silences=list(_silences(entries)),
     )
 
 
@@ -186,6 +189,15 @@ def _cut(running: dict[tuple[str, str], list[int]], worker: str, number: int) ->
 
 def _task(event: e.HandlerStarted | e.HandlerFinished | e.HandlerRaised) -> str:
     return subject_key(*subjects_of(event))
+
+
+def _silences(entries: Sequence[Entry]) -> Iterator[Stretch]:
+    """Yield how long those were silent that somebody took over."""
+    for number, entry in enumerate(entries):
+        since = silent_since(entries, number)
+        if since is not None:
+            for subject in subjects_of(entry.event):
+                yield Stretch(subject_key(subject), "silent", since, number)
 
 
 def _states(changes: Iterable[Change]) -> Iterator[Stretch]:

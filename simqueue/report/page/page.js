@@ -213,6 +213,7 @@ const split = (items, key) => { const map = new Map(); for (const item of items)
 const statements = ordered(data.lanes.statements, (s) => s[3], (s) => s[6] >= 0 ? s[6] : Math.max(s[3], s[4], s[5]));
 const notes = ordered(data.lanes.notes, (n) => n[1], (n) => n[2]);
 const states = split(data.lanes.states, (s) => s[0]), runs = split(data.lanes.runs, (r) => r[0]);
+const silences = split(data.lanes.silences, (s) => s[0]);
 const runsBy = split(data.lanes.runs, (r) => r[4]);
 const busy = new Map([...runsBy].map(([worker, held]) => [worker, ordered(held, (r) => r[2], (r) => r[3])]));
 const beats = new Map([...bySubject].map(([subject, held]) => [subject, held.filter((i) => kind(i).endsWith("_beat"))]));
@@ -354,6 +355,13 @@ function drawLife(subject, y, from, to) {
     if (how === "raised") signs.error(x1, middle); else if (how === "cut off") signs.killed(x1, middle);
     const last = until >= 0 ? `${how} after ${span(E.at[until] - E.at[since])}` : "still running when the run ends";
     hit(x0, y, x1, y + ROW, since, `${name} runs in ${by}: ${last}`, subject);
+  }
+  for (const [, , since, until] of silences.get(subject) || []) {
+    if (since > to || until < from) continue;
+    const x0 = x(since), x1 = x(until), said = `no heartbeat for ${span(E.at[until] - E.at[since])}`;
+    line(x0, y + ROW - 4, x1, y + ROW - 4, ink.bad, 2.5, [4, 2]);
+    if (x1 - x0 > 160) label(said, Math.max(x0, Math.min(x1, plot() + GUTTER) - 160), 158, middle, ink.bad, "600 10px system-ui, sans-serif");
+    hit(x0, y + ROW - 8, x1, y + ROW, until, `${name}: ${said}, then it is taken over`, subject);
   }
   lastX = -9;
   for (const i of beats.get(subject) || []) {
