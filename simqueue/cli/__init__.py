@@ -1,29 +1,31 @@
 """The command line: read options, call one function, print one report.
 
-``app``       all commands, and how errors become exit statuses
-``new``       a first scenario for an application
-``run``       one run
-``fuzz``      campaigns
-``merge``     the shards of campaigns, told as one
-``campaigns`` one target's part of ``fuzz``
-``settings``  what is the same for all its targets
-``saved``     failures that were saved before a campaign
-``found``     failures that it found
-``summaries`` what came of it, printed and written for other programs
-``progress``  bars on a terminal
-``replay``    a trace again
-``debugger``  a prompt where it failed
-``shrink``    a trace made simpler
-``accept``    a failure made known
-``audit``     a seed under other circumstances
-``reading``   what needs no run: a trace's story, two traces' difference, the table of entropy
-``nearest``   the passing run that is most like a failing one, beside it
+``app``        all commands, and how errors become exit statuses
+``new``        a first scenario for an application
+``run``        one run
+``fuzz``       campaigns
+``merge``      the shards of campaigns, told as one
+``campaigns``  one target's part of ``fuzz``
+``settings``   what is the same for all its targets
+``saved``      failures that were saved before a campaign
+``found``      failures that it found
+``summaries``  what came of it, printed and written for other programs
+``progress``   bars on a terminal
+``replay``     a trace again
+``debugger``   a prompt where it failed
+``shrink``     a trace made simpler
+``accept``     a failure made known
+``audit``      a seed under other circumstances
+``show``       a run's story, some of its events, its tables after one
+``reading``    what needs no run: two traces' difference, the table of entropy
+``nearest``    the passing run that is most like a failing one, beside it
 ``inevitable`` when a failure became inevitable
-``serve``     a trace in PgQueuer's own dashboard
-``export``    a trace for other people's viewers
-``report``    a run as one HTML page
-``live``      events on the terminal while they happen
-``options``   what several commands take
+``serve``      a trace in PgQueuer's own dashboard
+``export``     a trace for other people's viewers
+``report``     a run as one HTML page
+``live``       events on the terminal while they happen
+``painting``   colours for a person at a terminal
+``options``    what several commands take
 """
 
 from __future__ import annotations

@@ -14,11 +14,12 @@ from simqueue.cli.export import export_command
 from simqueue.cli.fuzz import fuzz_command, play_command
 from simqueue.cli.merge import merge_command
 from simqueue.cli.new import new_command
-from simqueue.cli.reading import diff_command, entropy_command, show_command
+from simqueue.cli.reading import diff_command, entropy_command
 from simqueue.cli.replay import replay_command
 from simqueue.cli.report import report_command
 from simqueue.cli.run import run_command
 from simqueue.cli.serve import serve_command
+from simqueue.cli.show import show_command
 from simqueue.cli.shrink import shrink_command
 from simqueue.errors import UsageError
 
