@@ -22,5 +22,6 @@
 ``tables``       rows of tables, as text
 ``difference``   where two runs part
 ``side_by_side`` both of them in two columns from there on
+``junit``         a campaign as CI servers read it
 ``export``       traces as other programs take them
 """

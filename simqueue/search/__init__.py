@@ -26,6 +26,8 @@
 ``failures``  where found failures are kept
 ``regressions`` those that were kept, played again
 ``replay``    a trace played again, and the verdict
+``breakpoints`` at which events a replay is to stop
+``stops``     what is at hand there
 ``nearby``    variations of it that may fail alike though it drifts and passes
 ``budgets``   how many runs replays and shrinking may take
 ``shrink``    a trace made simpler, as long as it fails alike
@@ -36,5 +38,6 @@
 ``inevitable`` after which of them it fails whatever comes
 ``nearest``   the passing run that is most like it
 ``audit``     one seed under other circumstances
+``changes``   what each event did to the tables
 ``history``   the tables as they stood after an event
 """
