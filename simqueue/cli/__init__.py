@@ -74,6 +74,7 @@ def pin_hash_seed() -> None:
             file=sys.stderr,
         )
         return
-    sys.stdout.flush()
+    if sys.stdout is not None:  # it is None if it was closed
+        sys.stdout.flush()
     environment = {**os.environ, "PYTHONHASHSEED": "0", _PINNED_BY: me}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from importlib import import_module
 from types import TracebackType
@@ -16,4 +17,5 @@ def post_mortem(frames: TracebackType) -> None:
         look = getattr(import_module(wanted), "post_mortem", pdb.post_mortem)
     except (ImportError, ValueError):
         look = pdb.post_mortem
-    look(frames)
+    with contextlib.suppress(SystemExit):  # of ``exit()`` in an interpreter that it opened
+        look(frames)

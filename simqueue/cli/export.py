@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from simqueue.cli.options import TraceArgument
+from simqueue.cli.options import TraceArgument, refuse_itself
 
 
 def export_command(
@@ -35,9 +34,10 @@ def export_command(
     from simqueue.report.export import check_format, render_export
 
     check_format(format)
+    if output is not None:
+        refuse_itself(output, trace)
     document = render_export(Trace.load(trace), format)
     if output is None:
-        sys.stdout.buffer.write(document)
-        sys.stdout.flush()
+        typer.echo(document, nl=False)
     else:
         write_whole(output, document)

@@ -91,6 +91,8 @@ def _heading(found: Inevitable) -> str:
 
 def _verdict(found: Inevitable) -> str:
     count, before = found.continuations, found.before
+    if not found.settled and (before is None or found.nothing_left):
+        return "By then it is not known of any event whether the failure could be averted after it."
     if before is None and found.nothing_left:
         return "Nothing is left to choose in this run: it fails whenever it is run."
     if before is None:

@@ -100,6 +100,7 @@ def render_scenario(application: Application, contents: Contents, file: Path, na
         loader=FileSystemLoader(Path(__file__).parent), keep_trailing_newline=True
     )
     environment.filters["quoted"] = _quoted
+    environment.filters["plain"] = _plain
     alias = "application" if application.function in _TAKEN else ""
     ticks = min(contents.first_ticks, _TICKS_MAX)
     return environment.get_template(_TEMPLATE).render(
@@ -114,6 +115,11 @@ def render_scenario(application: Application, contents: Contents, file: Path, na
         schedules=contents.schedules,
         minutes=math.ceil(ticks / timedelta(minutes=1)) + 1,
     )
+
+
+def _plain(text: str) -> str:
+    """Return a text as it may stand in a comment: on one line."""
+    return text if text.isprintable() else repr(text)
 
 
 def _quoted(text: str) -> str:

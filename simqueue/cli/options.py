@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from datetime import timedelta
@@ -68,6 +69,12 @@ def duration(text: str, option: str = "--time") -> timedelta:
         return timedelta(seconds=float(read[1]) * _UNITS[read[2]])
     except OverflowError:
         raise UsageError(f"{option} {text}: is longer than can be counted") from None
+
+
+def refuse_itself(output: str, trace: str) -> None:
+    """Refuse to write over the trace that is read; raise ``UsageError``."""
+    if os.path.realpath(output) == os.path.realpath(trace):
+        raise UsageError(f"{output}: is the trace itself; name another file after -o")
 
 
 def instant_us(text: str, option: str) -> int:

@@ -28,6 +28,9 @@ def tell(text: str) -> None:
     """Print a story, or anything that ends with its last line, in colours on a terminal."""
     from rich.console import Console
 
+    from simqueue.report.words import printable
+
+    text = printable(text)
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
     if not console.is_terminal:
         typer.echo(text, nl=False)

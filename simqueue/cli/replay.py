@@ -71,8 +71,8 @@ def replay_command(
     If the code has changed and the run passes, its choices are moved a little, in search of a run
     that fails the same way.
 
-    The debugger is pdb, or what PYTHONBREAKPOINT names. What is typed at it leaves no mark on the
-    run; c goes on to the next stop, and q ends the run with exit status 130.
+    The debugger is pdb, or what PYTHONBREAKPOINT names. What is looked up at it leaves no mark on
+    the run; c goes on to the next stop, and q ends the run with exit status 130.
 
     Exit status: 0 it passes now, 1 it failed the same way, 125 it failed otherwise or its scenario
     cannot be found, 3 it diverged (with --exact).

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from simqueue.cli.options import TraceArgument
+from simqueue.cli.options import TraceArgument, refuse_itself
 from simqueue.errors import UsageError
 
 
@@ -36,8 +36,7 @@ def report_command(
 
     recorded = Trace.load(trace)
     path = output if output is not None else str(Path(trace).with_suffix(".html"))
-    if Path(path).resolve() == Path(trace).resolve():
-        raise UsageError(f"{path}: is the trace itself; name another file after -o")
+    refuse_itself(path, trace)
     again = f"simqueue replay {shlex.quote(trace)}"
     page = render_page(recorded, table_changes(recorded), again=again)
     if output is None:

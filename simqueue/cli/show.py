@@ -95,12 +95,21 @@ def show_command(
     from simqueue.report.story import render_story
 
     recorded = Trace.load(trace)
+    if as_json and at is not None:
+        raise UsageError("--at shows tables, --json events: ask for one of them at a time")
     if inevitable:
+        asked = (job, schedule, worker, kind, since, until, at)
+        if routine or as_json or any(each is not None for each in asked):
+            raise UsageError("--inevitable plays runs and shows no events: ask for it alone")
         from simqueue.cli.inevitable import show_inevitable
 
         limit = None if time is None else duration(time)
         show_inevitable(recorded, trace, continuations=continuations, runs=runs, limit=limit)
         return
+    if time is not None:
+        raise UsageError(
+            "--time bounds the search of --inevitable; times of events are --from, --until"
+        )
     since_at, first = _bound(since, "--from")
     until_at, last = _bound(until, "--until")
     selection = Selection(
@@ -160,10 +169,12 @@ def _kinds(wanted: list[str]) -> tuple[str, ...]:
 
 def _check_named(trace: Trace, path: str, wanted: Selection) -> None:
     """Refuse what no event is about, which is most likely a slip."""
+    import shlex
+
     from simqueue.report.lines import concerns
 
     entries = trace.events
-    hint = f"`simqueue show {path}` tells all"
+    hint = f"`simqueue show {shlex.quote(path)}` tells all"
     if wanted.job is not None and not any(concerns(each.event, job=wanted.job) for each in entries):
         raise UsageError(f"{path}: no event names job {wanted.job}; {hint}")
     schedule = wanted.schedule

@@ -16,6 +16,7 @@ from simqueue.report.lines import Numbered, numbered, render_lines
 from simqueue.report.words import span, task_words, words
 
 _LINES_MAX = 30
+_WORDS_MAX = 500
 _SERIOUS = ("warning", "error", "critical")
 
 _BEFELL = (
@@ -136,6 +137,8 @@ def say(course: Course, number: int) -> str:
     """Say what an entry did, and what has to be known to understand it."""
     entry = course.entries[number]
     said = words(entry.event)
+    if len(said) > _WORDS_MAX:
+        said = f"{said[:_WORDS_MAX]}... ({len(said):,} characters)"
     if isinstance(entry.event, e.LoopBlocked) and entry.cause is not None:
         handler = course.entries[entry.cause].event
         return f"{said} in {task_words(handler)}" if isinstance(handler, e.HandlerStarted) else said

@@ -12,6 +12,7 @@ from simqueue.report.lines import render_line
 from simqueue.report.words import happened
 
 THE_END = "the end of the run"
+_AROUND = 60
 CONTEXT = 5
 
 
@@ -35,8 +36,31 @@ def difference_at(number: int, one: Entry | None, other: Entry | None) -> Differ
         return None
     said, said_other = _said(one), _said(other)
     if said == said_other:  # they differ in a field that the words leave out
-        said, said_other = repr(one), repr(other)
+        said, said_other = _unsaid(one, other)
     return Difference(number, said, said_other, _actor(other) or _actor(one))
+
+
+def _unsaid(one: Entry | None, other: Entry | None) -> tuple[str, str]:
+    """Say of two entries that read alike in which field they differ, and how."""
+    assert one is not None  # noqa: S101  what is not there does not read like an entry
+    assert other is not None  # noqa: S101  likewise
+    for mine, theirs in ((one.event, other.event), (one, other)):
+        for field in mine.__struct_fields__:
+            has, has_other = getattr(mine, field), getattr(theirs, field)
+            if field != "event" and has != has_other:
+                said, said_other = _around(repr(has), repr(has_other))
+                return f"{_said(one)}, its {field} being {said}", f"{field} {said_other}"
+    return repr(one), repr(other)
+
+
+def _around(one: str, other: str) -> tuple[str, str]:
+    """Return the places at which two texts part, if they are long."""
+    both = zip(one, other, strict=False)
+    parted = next((n for n, (mine, theirs) in enumerate(both) if mine != theirs), 0)
+    begin = max(0, parted - _AROUND)
+    cut = "..." if begin else ""
+    shown = [cut + text[begin : parted + _AROUND] for text in (one, other)]
+    return shown[0], shown[1]
 
 
 def _actor(entry: Entry | None) -> str:

@@ -15,7 +15,7 @@ from simqueue.report.deviations import render_deviations
 from simqueue.report.doings import render_doings
 from simqueue.report.involved import Involved, involved_in
 from simqueue.report.lines import render_lines
-from simqueue.report.words import moment
+from simqueue.report.words import moment, printable
 
 TAIL = 40
 DEVIATIONS_TOLD = 15
@@ -41,7 +41,7 @@ def render_story(trace: Trace, *, again: str | None = None, tail: int = TAIL) ->
         parts.append(_tail(trace, tail))
     if again is not None:
         parts.append(f"Again: {again}")
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return printable("\n\n".join(part for part in parts if part) + "\n")
 
 
 def render_headline(trace: Trace) -> str:

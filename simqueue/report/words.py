@@ -39,6 +39,19 @@ _STATEMENTS = {
 """What the log's users call PgQueuer's statements; others go by their own names."""
 
 
+_UNSEEN = [*range(9), *range(11, 32), *range(0x7F, 0xA0), 0x200E, 0x200F, 0x2028, 0x2029]
+_UNSEEN += [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_ESCAPED = {code: chr(code).encode("unicode_escape").decode() for code in _UNSEEN}
+
+
+def printable(text: str) -> str:
+    """Return text without what would steer a terminal or turn the order of its letters.
+
+    Control characters but line ends and tabs, and marks of direction, are written as escapes.
+    """
+    return text.translate(_ESCAPED)
+
+
 def moment(at: int) -> str:
     """Return virtual time as ``+12.345678s``."""
     sign = "-" if at < 0 else "+"

@@ -68,10 +68,11 @@ def load_application(text: str) -> Application:
     """
     where, _, function = text.partition(":")
     if where.endswith(".py") or os.sep in where:
-        root, name = _module_at(Path(where).resolve(), text)
+        path = Path(where).resolve()  # before the import, which may change the directory
+        root, name = _module_at(path, text)
         sys.path.insert(0, str(root))
         module = load_module(name, text)
-        _check_file(module, Path(where).resolve(), text)
+        _check_file(module, path, text)
     else:
         name, module = where, load_module(where, text)
         root = _root_of(module, text)

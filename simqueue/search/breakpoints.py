@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fnmatch import filter as matching
+from fnmatch import fnmatchcase
 
 from simqueue.errors import UsageError
 from simqueue.model.events import AnyEvent, Entry
 from simqueue.model.trace import Trace
 from simqueue.report.lines import concerns
+from simqueue.report.selection import kind_of_event
 
 
 class Breakpoints:
@@ -18,7 +21,7 @@ class Breakpoints:
         events: numbers of events.
         jobs: ids; each event that names one of them is asked for.
         schedules: ids, likewise.
-        kinds: names of kinds of events, as ``job_picked``.
+        kinds: names of kinds of events, as ``job_picked``, or patterns, as ``job_*``.
 
     Raises:
         UsageError: the trace has no such event.
@@ -70,8 +73,9 @@ class Breakpoints:
         for schedule in self._schedules:
             if concerns(event, schedule=schedule):
                 yield f"schedule {schedule}"
-        if self._kinds and kind_of_event(event) in self._kinds:
-            yield f"kind {kind_of_event(event)}"
+        for kind in self._kinds:
+            if fnmatchcase(kind_of_event(event), kind):
+                yield f"kind {kind}"
 
     def _check(self, trace: Trace) -> None:
         found = [entry.event for entry in trace.events]
@@ -86,13 +90,10 @@ class Breakpoints:
             if not any(concerns(event, schedule=schedule) for event in found):
                 raise UsageError(f"no event names schedule {schedule}; {_range(found, 'schedule')}")
         kinds = sorted({kind_of_event(event) for event in found})
-        for kind in self._kinds.difference(kinds):
-            raise UsageError(f"no event is of kind {kind}; the trace has {', '.join(kinds)}")
-
-
-def kind_of_event(event: AnyEvent) -> str:
-    """Return what a trace file calls an event's type."""
-    return str(type(event).__struct_config__.tag)
+        for kind in self._kinds:
+            if not matching(kinds, kind):
+                held = ", ".join(kinds) or "no events"
+                raise UsageError(f"no event is of kind {kind}; the trace has {held}")
 
 
 def _range(events: list[AnyEvent], noun: str) -> str:

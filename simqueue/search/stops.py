@@ -155,8 +155,11 @@ def _prompt(
         """Return where the code of ``frames`` is."""
         return Text("\n".join(_told(frames)) or "No code of the run led to it.")
 
-    sys.breakpointhook(**_printed(header))  # noqa: T100
-    return event  # You are at this event: `c` goes on, `up` leads to who made it.
+    try:
+        sys.breakpointhook(**_printed(header))  # noqa: T100
+        return event  # You are at this event: `c` goes on, `up` leads to who made it.
+    except SystemExit:  # of ``exit()`` in an interpreter that the debugger opened
+        raise KeyboardInterrupt("a debugger was told to exit") from None
 
 
 def _printed(header: str) -> dict[str, str]:

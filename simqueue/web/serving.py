@@ -37,6 +37,8 @@ def site_of(trace: Trace, at: int | None = None) -> tuple[ASGIApp, int]:
 
     moments = Moments(trace)
     failure = failure_of(trace)
+    if not trace.events:
+        raise UsageError("the trace has no events, after which there would be tables to show")
     start = at if at is not None else moments.last if failure is None else failure
     moments.check(start)
     # A page elsewhere could have its own name lead here, and read what is shown.

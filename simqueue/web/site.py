@@ -73,8 +73,10 @@ class Site:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] != "http":
-            raise NotImplementedError(f"nothing here speaks {scope['type']}")
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close"})
+            return
         answer = await self._answer(scope, receive)
         await answer.send(send)
 

@@ -117,6 +117,13 @@ def test_at_a_terminal_ctrl_c_takes_back_the_prompt_and_the_replay_goes_on(call)
     assert terminal.exitstatus == 1
 
 
+def test_leaving_an_interpreter_that_the_debugger_opened_ends_the_run_without_a_verdict(call):
+    call("run", "one.py", "--trace", "t.json", typed=["c"])
+    done = call("replay", "t.json", "--break", "1", typed=["interact", "exit()"])
+    assert done.returncode == 130
+    assert "passes" not in done.stdout
+
+
 # --- stops at events --------------------------------------------------------------------------
 
 
@@ -252,7 +259,7 @@ def test_each_event_of_a_job_is_a_stop_and_c_leads_to_the_next(failed, call):
 def test_kinds_of_events_and_the_next_one_are_stops(failed, call):
     first, second = (find(failed, HandlerStarted, job) for job in (1, 2))
     typed = ["next_event() ;; c", "c", "c"]
-    done = call("replay", "t.json", "--break-kind", "handler-started", typed=typed)
+    done = call("replay", "t.json", "--break-kind", "handler-st*", typed=typed)
     found = list(map(int, STOPPED.findall(done.stdout)))
     assert found == sorted({first, first + 1, second})
 

@@ -44,3 +44,11 @@ def test_a_trace_that_is_not_there_is_refused(call):
 
 def test_a_place_where_nothing_can_be_written_is_refused(call):
     assert "cannot be written" in refused(call("t.json", "--format", "otlp", "-o", "t.json/x"))
+
+
+def test_the_trace_itself_is_not_written_over(call, trace, tmp_path):
+    before = (tmp_path / "t.json").read_bytes()
+    (tmp_path / "link.json").symlink_to("t.json")
+    for output in ("t.json", "link.json"):
+        assert "is the trace itself" in refused(call("t.json", "--format", "otlp", "-o", output))
+    assert (tmp_path / "t.json").read_bytes() == before

@@ -100,6 +100,9 @@ def test_a_search_that_was_ended_says_so(call, recorded):
     assert "The search was ended before it was done; more runs may name an earlier event." in text
     limited = told(call, "t.json", "--time", "0.000001s")
     assert "(1 run in all)" in limited
+    claims = ("could be averted:", "fails whenever", "To the end", "From the start")
+    assert not any(claim in limited for claim in claims)
+    assert "it is not known of any event" in limited
 
 
 def test_bad_input_is_refused(call, recorded):

@@ -135,3 +135,10 @@ def test_ctrl_c_tells_the_nearest_so_far(call, recorded, monkeypatch):
     assert result.stderr == "interrupted\n"
     assert "One choice decides" in result.stdout
     assert "(3 runs were played)" in result.stdout
+
+
+def test_the_failing_trace_itself_is_not_written_over(call, recorded):
+    name = recorded(0, 1, 4)
+    before = Path(name).read_bytes()
+    assert "is the trace itself" in refused(call("diff", name, "-o", f"./{name}"))
+    assert Path(name).read_bytes() == before

@@ -275,3 +275,18 @@ def test_a_file_that_another_module_hides_is_refused(project, call):
     assert call("new", "one/app.py", "-o", "a.py").exit_code == 0
     project("two/app.py", HEALTHY)
     assert "finds one/app.py instead" in refused(call("new", "two/app.py", "-o", "b.py"))
+
+
+def test_a_name_stays_in_its_comment(project, call):
+    assert HEALTHY.count('"sweep"') == 1
+    project("app.py", HEALTHY.replace('"sweep"', r'"a\nimport os\r\x0cb"'))
+    call("new", "app.py", "-o", "first.py")
+    text = Path("first.py").read_text()
+    compile(text, "first.py", "exec")
+    assert r"# 'a\nimport os\r\x0cb': */5 * * * *" in text
+
+
+def test_an_application_may_change_the_directory_while_it_is_imported(project, call, tmp_path):
+    project("app.py", HEALTHY + "\nimport os\nos.chdir('/')\n")
+    result = call("new", "app.py", "-o", str(tmp_path / "first.py"))
+    assert result.exit_code == 0, result.output

@@ -93,3 +93,19 @@ def test_everybody_else_is_given_the_text_as_it_is(capsys):
         capsys.readouterr().out
         == "Failed: [bold]a :smile:\n  #2  +0.000200s  a picks " + "x" * 200 + "\n"
     )
+
+
+# --- what is written by others stays text ---
+
+
+def test_what_would_steer_a_terminal_is_escaped(trace, tmp_path, monkeypatch, capsys):
+    said = "\x1b[2J\x1b]0;owned\x07 right\u202eleft\u2028 tab\t"
+    tell(f"{said}\n")
+    assert capsys.readouterr().out == ("\\x1b[2J\\x1b]0;owned\\x07 right\\u202eleft\\u2028 tab\t\n")
+    assert "\\x1b[2J" in painted(monkeypatch, said)
+
+
+def test_what_cannot_be_asked_for_together_is_refused(show):
+    assert "one of them at a time" in refused(show("--json", "--at", "2"))
+    assert "ask for it alone" in refused(show("--inevitable", "--job", "1"))
+    assert "--from, --until" in refused(show("--time", "9s"))

@@ -1,6 +1,6 @@
 import msgspec
 
-from simqueue.model.events import Entry, JobsBeat
+from simqueue.model.events import Entry, JobLogged, JobsBeat
 from simqueue.model.trace import Outcome
 from simqueue.report.difference import first_difference, render_difference
 
@@ -26,7 +26,21 @@ def test_a_difference_that_the_words_do_not_tell_is_still_shown(trace):
     entry = msgspec.structs.replace(trace.events[4], cause=0)
     found = first_difference(trace, with_event(trace, 4, entry))
     assert found.number == 4
-    assert found.one != found.other
+    assert found.one == "+0.000800s a starts to run job 1 (charge), its cause being 2"
+    assert found.other == "cause 0"
+
+
+def test_of_a_long_text_that_the_words_do_not_tell_the_place_is_shown(trace):
+    long = "x" * 500
+    one, other = (
+        with_event(trace, 4, Entry(800, "a", JobLogged(1, "exception", "charge", 0, traceback)))
+        for traceback in (f"{long}here{long}", f"{long}there{long}")
+    )
+    found = first_difference(one, other)
+    assert "its traceback being ...xxx" in found.one
+    assert "here" in found.one
+    assert "there" in found.other
+    assert len(found.one) + len(found.other) < 500
 
 
 def test_a_shorter_run_differs_at_its_end(trace):

@@ -1,5 +1,6 @@
 import http.client
 import re
+import socket
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -248,3 +249,14 @@ def test_a_run_that_passed_begins_at_its_end(serve, recorded, tmp_path):
     server = serve(str(tmp_path / "passed.json"))
     assert server.start == "/at/29/"
     assert 'data-key="f"' not in server.ask("/at/3/").text
+
+
+def test_what_is_no_page_is_turned_away(served):
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as client:
+        client.sendall(
+            b"GET /at/0/ HTTP/1.1\r\nHost: localhost\r\n"
+            b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eHh4eHh4eHh4eHh4eHh4eA==\r\n\r\n"
+        )
+        answer = client.recv(65536)
+    assert re.match(rb"HTTP/1.1 (403|400|200|404|426)", answer), answer

@@ -13,7 +13,7 @@ from simqueue.model.trace import Trace
 from simqueue.report.page.data import tell_data
 from simqueue.report.page.history import Change
 from simqueue.report.page.story import tell_story
-from simqueue.report.words import moment
+from simqueue.report.words import moment, printable
 
 
 def render_page(trace: Trace, changes: Sequence[Change], *, again: str | None = None) -> bytes:
@@ -45,7 +45,7 @@ def render_page(trace: Trace, changes: Sequence[Change], *, again: str | None = 
         script_hash=_hash(script),
         data=Markup(_in_script(data)),  # noqa: S704  JSON in which nothing ends the element
     )
-    return page.encode("utf-8", "replace")
+    return printable(page).encode("utf-8", "replace")
 
 
 def _file(name: str) -> str:
