@@ -7,6 +7,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Any
@@ -155,10 +156,17 @@ def _prompt(
         """Return where the code of ``frames`` is."""
         return Text("\n".join(_told(frames)) or "No code of the run led to it.")
 
-    try:
+    with _quitting():
         sys.breakpointhook(**_printed(header))  # noqa: T100
         return event  # You are at this event: `c` goes on, `up` leads to who made it.
-    except SystemExit:  # of ``exit()`` in an interpreter that the debugger opened
+
+
+@contextmanager
+def _quitting() -> Iterator[None]:
+    """Take ``exit()`` in an interpreter that the debugger opened for a wish to quit."""
+    try:
+        yield
+    except SystemExit:
         raise KeyboardInterrupt("a debugger was told to exit") from None
 
 
