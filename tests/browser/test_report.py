@@ -166,6 +166,13 @@ class Page:
     def all(self, selector):
         return self.browser.find_elements(By.CSS_SELECTOR, selector)
 
+    def texts(self, selector):
+        """Return what all of them show, in one step: the list may be made anew meanwhile."""
+        return self.browser.execute_script(
+            "return [...document.querySelectorAll(arguments[0])].map((each) => each.innerText)",
+            selector,
+        )
+
     def press(self, *keys):
         for key in keys:
             self.browser.switch_to.active_element.send_keys(key)
@@ -283,7 +290,7 @@ def test_the_tables_are_the_fold_of_the_log_wherever_one_jumps(show, seed):
 def test_a_click_on_a_job_shows_its_history(page):
     page.click_in_timeline("job 2 (charge): click for its history")
     assert page.one("#details h2").text == "History of job 2 (charge)"
-    said = [each.text for each in page.all(".history button span:last-child")]
+    said = page.texts(".history button span:last-child")
     assert said[0].startswith("scenario enqueues job 2 (charge)")
     worker = said[1].split()[0]
     assert said[1:] == [
@@ -324,13 +331,13 @@ def test_a_search_shows_only_what_fits(page):
     page.press("/")
     assert page.focused() == "search"
     page.press("job 3")
-    shown = [each.text for each in page.all("#list .row .said")]
+    shown = page.texts("#list .row .said")
     assert shown
     assert all("job 3" in said for said in shown)
     page.press(Keys.ESCAPE)
     assert page.one("#count").text == whole
     page.press("/", "heartbeat SENDS")
-    assert {each.text for each in page.all("#list .row .who")} == {"a", "b", "c"}
+    assert set(page.texts("#list .row .who")) == {"a", "b", "c"}
     page.press("/", Keys.CONTROL + "a")
     page.press("no such words")
     assert page.one("#list").text == "No event fits the search."
