@@ -42,7 +42,7 @@ def render_account(course: Course, trace: Trace, involved: Involved) -> str:
     names = [_noun(course, involved), *involved.workers, *more]
     title = f"How it came about ({listed([name for name in names if name])}):"
     broken = [each for each in told if isinstance(each[1].event, e.InvariantBroken)]
-    others = [each for each in told if each not in broken]
+    others = [each for each in told if not isinstance(each[1].event, e.InvariantBroken)]
     lines = render_lines(others, last=_LINES_MAX, say=lambda number: say(course, number))
     failed = [_verdict(each) for each in broken]
     return course.plain("\n".join([title, *_settings(trace, involved), *lines, *failed]))

@@ -41,7 +41,8 @@ _STATEMENTS = {
 
 _UNSEEN = [*range(9), *range(11, 32), *range(0x7F, 0xA0), 0x200E, 0x200F, 0x2028, 0x2029]
 _UNSEEN += [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-_ESCAPED = {code: chr(code).encode("unicode_escape").decode() for code in _UNSEEN}
+ESCAPED = {code: chr(code).encode("unicode_escape").decode() for code in _UNSEEN}
+"""What ``printable`` writes for characters, by their numbers."""
 
 
 def printable(text: str) -> str:
@@ -49,7 +50,7 @@ def printable(text: str) -> str:
 
     Control characters but line ends and tabs, and marks of direction, are written as escapes.
     """
-    return text.translate(_ESCAPED)
+    return text.translate(ESCAPED)
 
 
 def moment(at: int) -> str:

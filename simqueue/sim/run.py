@@ -9,7 +9,7 @@ import logging
 import platform
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -348,11 +348,10 @@ def _debugged(world: World, randomness: Randomness) -> Iterator[None]:
         with world.aside(), randomness.aside():
             yield
 
-    with ExitStack() as stack:
-        stack.enter_context(prompting(aside))
-        stack.enter_context(
-            quitting(lambda: world.abort(KeyboardInterrupt("a debugger was told to quit")))
-        )
+    def quit_run() -> None:
+        world.abort(KeyboardInterrupt("a debugger was told to quit"))
+
+    with prompting(aside), quitting(quit_run):
         yield
 
 

@@ -212,6 +212,15 @@ def test_a_number_that_is_no_event_leads_nowhere(trace):
     assert all(event is None or event < 6 for _, event in story.text)
 
 
+def test_marks_of_direction_turn_no_text_around(trace):
+    said = Entry(1, "a", e.LogLine("app", "info", "left \u202eright\u2028"))
+    page = render_page(msgspec.structs.replace(trace, events=(said,)), ()).decode()
+    assert "\u202e" not in page
+    assert "left \\u202eright\\u2028" in json.dumps(data_of(page), ensure_ascii=False).replace(
+        "\\\\", "\\"
+    )
+
+
 # --- what the lanes show --------------------------------------------------------------------
 
 
