@@ -15,7 +15,7 @@ from simqueue.report.lines import Numbered, concerns, render_line, render_lines
 KINDS: tuple[str, ...] = tuple(
     sorted(str(each.__struct_config__.tag) for each in get_args(AnyEvent))
 )
-"""What events are called in traces: ``job_picked``."""
+"""What events may be called in traces: ``job_picked``."""
 
 
 def kind_of_event(event: AnyEvent) -> str:

@@ -11,6 +11,7 @@ from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.export.reading import Reading
 from simqueue.report.lines import Numbered
+from simqueue.report.selection import kind_of_event
 from simqueue.report.sentences import sentence
 
 
@@ -36,7 +37,7 @@ def _line(reading: Reading, number: int) -> dict[str, Any]:
         "worker": entry.worker,
         "cause": entry.cause,
         "began": entry.began,
-        "type": entry.event.__struct_config__.tag,
+        "type": kind_of_event(entry.event),
         "fields": msgspec.structs.asdict(entry.event),
         "words": sentence(reading.course, entry),
     }

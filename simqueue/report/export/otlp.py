@@ -22,6 +22,7 @@ from simqueue.model.trace import Trace
 from simqueue.report.course import Numbered
 from simqueue.report.export.reading import Asked, Ending, Handling, Life, Message, Reading
 from simqueue.report.export.stays import Row
+from simqueue.report.selection import kind_of_event
 from simqueue.report.words import called, statement_words, words
 
 _Record = dict[str, Any]
@@ -139,9 +140,7 @@ class _Spans:
         """Return an event in its words."""
         entry = numbered[1]
         said = f"{called(entry.worker)} {self.course.plain(words(entry.event))}"
-        return self._event(
-            numbered, str(entry.event.__struct_config__.tag), {"simqueue.words": said}
-        )
+        return self._event(numbered, kind_of_event(entry.event), {"simqueue.words": said})
 
     def _link(self, span: str, why: str) -> _Record:
         attributes = _attributes({"simqueue.link": why})

@@ -13,6 +13,7 @@ from simqueue.report.course import Numbered
 from simqueue.report.export.reading import Asked, Handling, Message, Reading
 from simqueue.report.export.stays import Row
 from simqueue.report.export.tracks import Arrow, Count, Mark, Record, Sheet, Slice, Strand
+from simqueue.report.selection import kind_of_event
 from simqueue.report.words import called, statement_words, words
 
 _RUN, _SERVER, _TABLES = "run", "server", "jobs and schedules"
@@ -178,7 +179,7 @@ class _Drawing:
     def _mark(self, numbered: Numbered) -> None:
         number, entry = numbered
         said = f"{called(entry.worker)} {self.course.plain(words(entry.event))}"
-        kind = str(entry.event.__struct_config__.tag)
+        kind = kind_of_event(entry.event)
         where = entry.worker, _EVENTS
         if isinstance(entry.event, (e.InvariantBroken, e.Reached)):
             where = _RUN, _VERDICTS

@@ -15,6 +15,7 @@ from simqueue.report.lines import is_routine
 from simqueue.report.page.history import Change, History, tell_history
 from simqueue.report.page.lanes import NOT_YET, Lanes, lay_lanes, subject_key
 from simqueue.report.page.story import Told
+from simqueue.report.selection import kind_of_event
 from simqueue.report.subjects import subjects_in, subjects_of
 from simqueue.report.words import words
 
@@ -142,7 +143,7 @@ def _events(course: Course) -> Events:
         at=column(lambda entry: entry.at),
         who=texts(lambda entry: entry.worker),
         where=texts(course.process_of),
-        kind=texts(lambda entry: str(entry.event.__struct_config__.tag)),
+        kind=texts(lambda entry: kind_of_event(entry.event)),
         mark=texts(lambda entry: _mark(entry.event)),
         words=texts(lambda entry: _short(course.plain(words(entry.event)))),
         cause=column(lambda entry: NOT_YET if entry.cause is None else entry.cause),
