@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NoReturn
 
-from simqueue.errors import RefusedError
-from simqueue.sim.places import place_of_caller
+from simqueue.sim.refusing import refusal
 
 _NO_SOCKETS = (
     "talk to the simulated database through sim.driver or sim.connect(), and put a fake of your "
@@ -34,7 +33,7 @@ class _Refused:
         return self
 
     def __call__(self, *args: object, **kwargs: object) -> NoReturn:
-        raise RefusedError(f"loop.{self._name}", place_of_caller(), self._instead)
+        raise refusal(f"loop.{self._name}", self._instead)
 
 
 class LoopWithoutIO(asyncio.AbstractEventLoop):

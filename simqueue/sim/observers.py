@@ -12,7 +12,6 @@ import structlog
 from pgqueuer.core.executors import AbstractEntrypointExecutor, AbstractScheduleExecutor
 from pgqueuer.domain import errors
 
-from simqueue.errors import RefusedError
 from simqueue.model.events import (
     HandlerFinished,
     HandlerRaised,
@@ -37,11 +36,9 @@ class ObservedEntrypoint(AbstractEntrypointExecutor):
         inner: AbstractEntrypointExecutor,
         recorder: Recorder,
         picks: Picks,
-        on_refused: OnRefused,
     ) -> None:
         super().__init__(inner.parameters)
         self.inner, self._recorder, self._picks = inner, recorder, picks
-        self._on_refused = on_refused
 
     async def execute(self, job: models.Job, context: models.Context) -> None:
         """Run the job's handler under observation."""
@@ -49,7 +46,6 @@ class ObservedEntrypoint(AbstractEntrypointExecutor):
         await _observed(
             self.inner.execute(job, context),
             self._recorder,
-            self._on_refused,
             self._picks.get(job_id),
             lambda: bool(context.cancellation.cancel_called),
             entrypoint=str(job.entrypoint),
@@ -60,11 +56,9 @@ class ObservedEntrypoint(AbstractEntrypointExecutor):
 class ObservedSchedule(AbstractScheduleExecutor):
     """Runs another executor, and writes down when a schedule's handler starts and how it ends."""
 
-    def __init__(
-        self, inner: AbstractScheduleExecutor, recorder: Recorder, on_refused: OnRefused
-    ) -> None:
+    def __init__(self, inner: AbstractScheduleExecutor, recorder: Recorder) -> None:
         super().__init__(inner.parameters)
-        self.inner, self._recorder, self._on_refused = inner, recorder, on_refused
+        self.inner, self._recorder = inner, recorder
 
     async def execute(self, schedule: models.Schedule, context: models.ScheduleContext) -> None:
         """Run the schedule's handler under observation."""
@@ -72,7 +66,6 @@ class ObservedSchedule(AbstractScheduleExecutor):
         await _observed(
             self.inner.execute(schedule, context),
             self._recorder,
-            self._on_refused,
             None,
             lambda: False,
             entrypoint=str(schedule.entrypoint),
@@ -88,9 +81,6 @@ class ObservedSchedule(AbstractScheduleExecutor):
         return self.inner.next_in()
 
 
-OnRefused = Callable[[RefusedError], None]
-"""Told of a refusal that the code it befell did not handle."""
-
 Picks = dict[JobId, EntryNumber]
 """The entry of each job's latest pick."""
 
@@ -98,7 +88,6 @@ Picks = dict[JobId, EntryNumber]
 async def _observed(
     handler: Coroutine[Any, Any, None],
     recorder: Recorder,
-    on_refused: OnRefused,
     cause: EntryNumber | None,
     cancelled: Callable[[], bool],
     **of: Any,
@@ -120,9 +109,6 @@ async def _observed(
             **of,
         )
         recorder.say(ended, started)
-        refusal = refusal_in(error)
-        if refusal is not None:
-            on_refused(refusal)  # PgQueuer takes it for the job's own failure, and goes on
         raise
     else:
         recorder.say(HandlerFinished(cancelled=cancelled(), **of), started)
@@ -138,21 +124,14 @@ def _asks_for_retry(error: BaseException) -> bool:
     return isinstance(error, errors.RetryRequested)
 
 
-def refusal_in(error: BaseException | None) -> RefusedError | None:
-    """Return the refusal that an error is, or that a group of errors holds, or None."""
-    if isinstance(error, BaseExceptionGroup):
-        return next(filter(None, map(refusal_in, error.exceptions)), None)
-    return error if isinstance(error, RefusedError) else None
-
-
-def observe(pq: PgQueuer, recorder: Recorder, picks: Picks, on_refused: OnRefused) -> None:
+def observe(pq: PgQueuer, recorder: Recorder, picks: Picks) -> None:
     """Put an observer around each executor registered so far."""
     jobs = pq.qm.entrypoint_registry
     for name in list(jobs):
-        jobs[name] = ObservedEntrypoint(jobs[name], recorder, picks, on_refused)
+        jobs[name] = ObservedEntrypoint(jobs[name], recorder, picks)
     schedules = pq.sm.registry
     for key in list(schedules):
-        schedules[key] = ObservedSchedule(schedules[key], recorder, on_refused)
+        schedules[key] = ObservedSchedule(schedules[key], recorder)
 
 
 def described(error: BaseException) -> str:
@@ -211,15 +190,12 @@ def logger_for(recorder: Recorder) -> structlog.typing.FilteringBoundLogger:
     return logger
 
 
-def on_unhandled(recorder: Recorder, on_refused: OnRefused) -> Callable[[dict[str, Any]], None]:
+def on_unhandled(recorder: Recorder) -> Callable[[dict[str, Any]], None]:
     """Return a loop exception handler that writes down errors nobody awaited."""
     from simqueue.model.events import TaskFailed
 
     def handle(context: dict[str, Any]) -> None:
         error = context.get("exception")
-        refusal = refusal_in(error)
-        if refusal is not None:
-            on_refused(refusal)
         text = "" if error is None else described(error)
         task = context.get("task") or context.get("future")
         name = f" (task {task.get_name()})" if isinstance(task, asyncio.Task) else ""

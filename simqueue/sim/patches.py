@@ -71,8 +71,8 @@ def patched(world: World, seed: int) -> Iterator[Randomness]:
     scope = Scope(world, thread, streams)
     # The first of them is a redirect, which refuses to be done twice: it also is the lock.
     with installed([patch for control in CONTROLS for patch in control.patches(scope)]):
-        SIMULATING.add(thread)
+        SIMULATING[thread] = world
         try:
             yield Randomness(streams)
         finally:
-            SIMULATING.discard(thread)
+            SIMULATING.pop(thread, None)

@@ -22,8 +22,21 @@ def refusing(thread: int, what: str, instead: str) -> Replace:
         def refuse(*args: Any, **kwargs: Any) -> Any:
             if _get_ident() != thread or thread not in SIMULATING or debugging():
                 return original(*args, **kwargs)
-            raise RefusedError(what, place_of_caller(), instead)
+            raise refusal(what, instead)
 
         return refuse
 
     return replace
+
+
+def refusal(what: str, instead: str) -> RefusedError:
+    """Return the error to raise for a refused call, and end the run with it.
+
+    The run ends even if the application catches the error: from here on it does something else
+    than it would do on a real system, so that its run proves nothing.
+    """
+    error = RefusedError(what, place_of_caller(), instead)
+    world = SIMULATING.get(_get_ident())
+    if world is not None and not debugging():
+        world.refused(error)
+    return error

@@ -333,6 +333,7 @@ def _endings(world: World) -> Iterator[None]:
         """The world has failed already."""
     finally:
         world.interruptible = False
+        world.settle_refusal()
 
 
 async def _main(scenario: Scenario, sim: Simulation) -> None:

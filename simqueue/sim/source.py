@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
+from simqueue.errors import RefusedError
 from simqueue.sim.patch import Patch
 
 if TYPE_CHECKING:
@@ -39,10 +40,16 @@ class World(Protocol):
     def note_reading(self, value: int) -> None:
         """Let a clock reading enter the digest of the run."""
 
+    def refused(self, error: RefusedError) -> None:
+        """End the run with a refusal, whatever the code that met it does with the error."""
 
-SIMULATING: set[int] = set()
-"""Threads that play a run at this moment. What was replaced in a module can outlive its run in the
-names of whoever imported it meanwhile, and then does what the original does."""
+
+SIMULATING: dict[int, World] = {}
+"""The worlds of the threads that play a run at this moment.
+
+A replacement can outlive its run, in the names of a module that imported it meanwhile; outside of
+a run it does what the original does.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from simqueue.model.events import (
 from simqueue.model.ids import Duration, ManagerId
 from simqueue.sim.connection import SimulatedConnection
 from simqueue.sim.factories import is_factory, made_by
-from simqueue.sim.observers import described, observe, refusal_in
+from simqueue.sim.observers import described, observe
 from simqueue.sim.pool import Pool
 from simqueue.sim.process import Process
 
@@ -333,7 +333,7 @@ class Worker:
         async with AsyncExitStack() as stack:
             pq = await self._application(stack)
             world = self.world
-            observe(pq, world.recorder, world.picks, world.refused)
+            observe(pq, world.recorder, world.picks)
             self.pq = pq
             world.recorder.say(self._ready(pq))
             self._mark = world.loop.mark()
@@ -390,9 +390,6 @@ class Worker:
     def ended_by(self, process: Process, error: BaseException | None) -> None:
         """End the process, with the error that ended its ``run()`` or its code, if one did."""
         text = None if error is None else described(error)
-        refusal = refusal_in(error)
-        if refusal is not None:
-            self.world.refused(refusal)  # to be started again would not mend it
         self.world.recorder.append(self.name, WorkerExited(text))
         leaked = self._leaked(process) if error is None else ()
         if leaked:

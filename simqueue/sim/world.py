@@ -64,6 +64,8 @@ class World:
     failure: Failure | None = None
     culprit: BaseException | None = None
     """The error that the failure tells of, if it is one."""
+    refusal: RefusedError | None = None
+    """The first refusal that was raised; the run ends with it, whatever became of the error."""
     disturbed: bool = False
     """Whether the scenario has held up a worker or broken a connection, as a fault does."""
     aborted: BaseException | None = None
@@ -91,7 +93,7 @@ class World:
         self.recorder.watch(self._remember, JobPicked)
         self.choices.clock, self.choices.log = self.scheduler, self.recorder.entries
         self.loop = SimulatedLoop(self.scheduler, self.choices, thread_us_max=config.hop_max // _US)
-        self.loop.on_unhandled = on_unhandled(self.recorder, self.refused)
+        self.loop.on_unhandled = on_unhandled(self.recorder)
         self.loop.on_refused = self.refused
         self.loop.on_reading = self._spend_reading
         self._unseen: set[int] = set()
@@ -215,8 +217,19 @@ class World:
             self.picks[entry.event.job_id] = EntryNumber(number)
 
     def refused(self, error: RefusedError) -> None:
-        """End the run since code that nobody questions met a refusal, and took it for a failure."""
-        self.fail_by(error)
+        """End the run with a refusal, whatever the code that met it does with the error.
+
+        What that code does next, it would not do on a real system: neither a pass nor any other
+        failure of the run would mean anything.
+        """
+        if self.refusal is None and not self.scheduler.stopped:
+            self.refusal = error
+            self.scheduler.stopped = True
+
+    def settle_refusal(self) -> None:
+        """Make a refusal the run's failure; its traceback is complete when the run has ended."""
+        if self.refusal is not None:
+            self.failure, self.culprit = failure_of(self.refusal), self.refusal
 
     def _exited(self, process: Process, error: SystemExit) -> None:
         """End a worker whose code called ``sys.exit``; elsewhere that ends the run."""
