@@ -12,6 +12,7 @@ from simqueue.check.cancel_is_heard import CancelIsHeard
 from simqueue.check.concurrency_limit import ConcurrencyLimit
 from simqueue.check.dedupe_unique import DedupeUnique
 from simqueue.check.drain_means_done import DrainMeansDone
+from simqueue.check.expectations import EXPECTATIONS
 from simqueue.check.invariant import Broken, Invariant
 from simqueue.check.legal_transition import LegalTransition
 from simqueue.check.no_lost_job import NoLostJob
@@ -145,7 +146,7 @@ def _judged(judges: Iterable[Invariant], entry: Entry) -> tuple[Verdict, ...]:
 
 
 def check_names(config: Config) -> None:
-    """Raise ``UsageError`` if a configuration names an invariant that there is not."""
+    """Raise ``UsageError`` if a configuration names no invariant and no expectation."""
     _chosen(config.invariants, frozenset(config.without))
 
 
@@ -153,7 +154,10 @@ def check_names(config: Config) -> None:
 def _chosen(only: tuple[str, ...] | None, off: frozenset[str]) -> list[type[Invariant]]:
     known = {invariant.name: invariant for invariant in INVARIANTS}
     on = known if only is None else only
-    for name in [*on, *sorted(off)]:
+    for name in [*on, *sorted(off.difference(EXPECTATIONS))]:
         if name not in known:
-            raise UsageError(f"no invariant is named {name!r}; there are: {', '.join(known)}")
+            raise UsageError(
+                f"no invariant is named {name!r}; there are: {', '.join(known)}, and to switch "
+                f"off: {', '.join(EXPECTATIONS)}"
+            )
     return [invariant for name, invariant in known.items() if name in on and name not in off]

@@ -95,7 +95,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_
     executed the seed may let a statement commit; until then others run into its locks.
     ``faults`` may befall workers, connections and the server until ``Simulation.heal()`` or the
     scenario's end.
-    ``invariants`` names those that are judged, None is all of them; ``without`` switches some off.
+    ``invariants`` names those that are judged, None is all of them; ``without`` switches some off,
+    and what is expected of a campaign, such as ``entrypoints-run``.
     ``accepted`` holds signatures of broken invariants that a run writes down and survives.
     ``patience`` is how long a due job may wait while a worker that could take it is idle.
     ``log_level`` is that of the root logger and of ``pgqueuer`` during a run; loggers that have

@@ -72,6 +72,8 @@ class Run:
     wanted: frozenset[str] = frozenset()
     made: int = 0
     """How many picks it made, calm ones included, but not those that are made each second."""
+    held_allowed: bool = False
+    """Whether the scenario said that jobs may be held in the end."""
 
     @functools.cached_property
     def choices(self) -> tuple[Choice, ...]:
@@ -242,6 +244,7 @@ def _run(
         made=door.made(),
         entropy=(world.recorder.readings, state),
         wanted=frozenset(world.judge.checks.wanted),
+        held_allowed=world.held_allowed,
     )
 
 

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from simqueue.adapter import InMemoryDriver, InMemoryQueries
 from simqueue.choices import Draws
-from simqueue.errors import SettleTimeoutError, UsageError
+from simqueue.errors import UsageError
 from simqueue.model.choice import key_of
 from simqueue.model.events import ScenarioChose
+from simqueue.model.ids import Status
 from simqueue.sim.connection import CAUSE
 from simqueue.sim.factories import is_factory
 from simqueue.sim.observers import logger_for
 from simqueue.sim.pool import POOL_MIN
 from simqueue.sim.recorded_random import RecordedRandom
+from simqueue.sim.settling import settle
 from simqueue.sim.worker import RestartPolicy, Setup, Worker, positive
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SHOWN = 10
 
 
 class Simulation:
@@ -197,8 +198,18 @@ class Simulation:
         """Return the virtual time since the run began."""
         return timedelta(microseconds=self._world.now_us())
 
-    async def settled(self, timeout: timedelta = timedelta(minutes=5)) -> None:  # noqa: ASYNC109
-        """Wait until no job is queued or picked; held (failed) jobs may stay.
+    async def settled(
+        self,
+        timeout: timedelta = timedelta(minutes=5),  # noqa: ASYNC109
+        *,
+        held: bool | None = None,
+    ) -> None:
+        """Wait until no job is queued or picked.
+
+        Held jobs (``failed``, which an entrypoint with ``on_failure="hold"`` leaves) stay until
+        somebody puts them back. With ``held=False`` they are waited for like queued ones, and
+        with ``held=True`` they may stay. By default they may stay as well, but a campaign whose
+        scenario never looks at them is inconclusive.
 
         When faults fly and jobs are left after ``timeout``, the world is healed and has as much
         time again.
@@ -211,41 +222,11 @@ class Simulation:
             raise UsageError(
                 f"settled takes a timedelta, such as timedelta(minutes=5), not {timeout!r}"
             )
-        world = self._world
-        tables = world.server.tables
-        quiet = asyncio.get_running_loop().create_future()
-
-        def look() -> None:
-            if not (quiet.done() or tables.jobs.count("queued") or tables.jobs.count("picked")):
-                quiet.set_result(None)
-
-        look()
-        try:
-            with world.server.after_commit(look):
-                if world.judge.view.calm_since is None:
-                    await asyncio.wait({quiet}, timeout=timeout.total_seconds())
-                    if not quiet.done():
-                        world.injector.heal()
-                await asyncio.wait_for(quiet, timeout.total_seconds())
-        except TimeoutError:
-            world.judge.overdue()  # which says more
-            raise SettleTimeoutError(timeout.total_seconds(), self._remaining()) from None
-
-    def _remaining(self) -> str:
-        rows = [
-            row
-            for row in self._world.server.tables.jobs.rows.values()
-            if row.status in ("queued", "picked")
-        ]
-        shown = ", ".join(
-            f"job {row.id} ({row.entrypoint}) is {row.status}" for row in rows[:_SHOWN]
-        )
-        shown += f", and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
-        workers = self._world.workers.values()
-        if workers and not any(worker.alive for worker in workers):
-            ends = ", ".join(f"{worker.name} ended: {worker.exit}" for worker in workers)
-            shown += f"; no worker is up ({ends})"
-        return shown
+        if held is not None and not isinstance(held, bool):
+            raise UsageError(f"settled: held is True, False or None, not {held!r}")
+        self._world.held_allowed |= held is True
+        waited_for: tuple[Status, ...] = ("queued", "picked")
+        await settle(self._world, timeout, (*waited_for, "failed") if held is False else waited_for)
 
     # --- checks ---
 

@@ -66,6 +66,8 @@ class World:
     """The error that the failure tells of, if it is one."""
     refusal: RefusedError | None = None
     """The first refusal that was raised; the run ends with it, whatever became of the error."""
+    held_allowed: bool = False
+    """Whether the scenario said that jobs may be held in the end."""
     disturbed: bool = False
     """Whether the scenario has held up a worker or broken a connection, as a fault does."""
     aborted: BaseException | None = None

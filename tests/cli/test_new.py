@@ -136,7 +136,7 @@ def test_the_scenario_of_an_application_with_a_bug_finds_it(form, project, call)
     assert fuzzed.exit_code == 1
     assert "two at once" in fuzzed.output
     (saved,) = Path(".simqueue/failures").glob("*.json")
-    assert "jobs that ended in an exception: ['charge" in Trace.load(saved).outcome.failure.message
+    assert "jobs that failed: ['charge" in Trace.load(saved).outcome.failure.message
     assert call("replay", str(saved)).exit_code == 1
 
 
