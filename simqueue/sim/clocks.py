@@ -10,21 +10,17 @@ import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
-
-import time_machine
 
 from simqueue.sim.debuggers import debugging, debugging_itself
 from simqueue.sim.imports import LOCKS, importing
 from simqueue.sim.patch import Attribute, Patch, Replace, redirects
 from simqueue.sim.refusing import refusal
 from simqueue.sim.source import SIMULATING, Control, Scope, Source
+from simqueue.sim.time_travel import TimeTravel
 
 Clock = Callable[[], int]
 
-_ANYWHEN = datetime(2000, 1, 1, tzinfo=UTC)
 _WALL_CLOCKS = frozenset(
     getattr(time, name)
     for name in ("CLOCK_REALTIME", "CLOCK_REALTIME_COARSE", "CLOCK_TAI")
@@ -122,48 +118,8 @@ def _accounts(scope: Scope) -> Iterator[Patch]:
     )
 
 
-@dataclass(slots=True, eq=False)
-class TimeTravel:
-    """The wall clock and the local time zone, as time-machine replaces them, also in C code."""
-
-    scope: Scope
-    _travels: list[time_machine.travel] = field(default_factory=list)
-    _outside: int = 0
-
-    def install(self) -> None:
-        """Let the wall clock show virtual time, and pin the local time zone to UTC."""
-        travel = time_machine.travel(_ANYWHEN, tick=False)
-        self._outside = len(time_machine.traveller_stack)
-        self._travels.append(travel)
-        travel.start().time_ns = self._time_ns()  # type: ignore[method-assign]
-
-    def restore(self) -> None:
-        """Come back, also from travels that the simulated code began and did not end."""
-        if not self._travels:
-            return
-        while len(time_machine.traveller_stack) > self._outside:
-            self._travels[0].stop()
-        self._travels.clear()
-
-    def _time_ns(self) -> Clock:
-        import _time_machine  # type: ignore[import-not-found]
-
-        stack = time_machine.traveller_stack
-        outer = stack[-1].time_ns if stack else _time_machine.original_time_ns
-        read, thread, get_ident = _wall(self.scope), self.scope.thread, _get_ident
-        world = self.scope.world
-
-        def time_ns() -> int:
-            if get_ident() != thread or (world.attended and debugging_itself()):
-                result: int = outer()
-                return result
-            return read()
-
-        return time_ns
-
-
 def _wall_clock(scope: Scope) -> Iterator[Patch]:
-    yield TimeTravel(scope)
+    yield TimeTravel(scope, _wall(scope))
     # Log records tell their age from this; it is whole nanoseconds from Python 3.13 on.
     began: Any = scope.world.wall_ns()
     if isinstance(logging._startTime, float):  # type: ignore[attr-defined]  # noqa: SLF001

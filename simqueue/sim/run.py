@@ -10,6 +10,7 @@ import platform
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from contextvars import Context, copy_context
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -40,6 +41,8 @@ from simqueue.sim.takedown import take_down
 from simqueue.sim.world import World
 
 SEED_MAX = 2**63 - 1
+_DECIMAL = "decimal_context"
+"""The variable in which the standard library keeps a context that arithmetic changes."""
 _ONE_AT_A_TIME = threading.Lock()
 
 Scenario = Callable[[Simulation], Awaitable[None]]
@@ -281,6 +284,7 @@ def _play(
     on_start: Callable[[Simulation], object] | None,
 ) -> None:
     process = world.spawn("scenario", lambda: world.connect("scenario", process, spared=True))
+    _inherit(process.context)
     loop, scheduler = world.loop, world.scheduler
 
     def begin() -> None:
@@ -306,6 +310,17 @@ def _play(
     with _endings(world), loop.running(), gate.opened(world.stop):
         world.interruptible = True
         scheduler.run()
+
+
+def _inherit(context: Context) -> None:
+    """Let the scenario see the context variables of the code that started the run.
+
+    Fixtures set some. Workers are other processes, and begin with none.
+    """
+    for variable, value in copy_context().items():
+        if variable not in context:
+            mutable = variable.name == _DECIMAL
+            context.run(variable.set, value.copy() if mutable else value)
 
 
 @contextmanager
