@@ -32,6 +32,7 @@ from simqueue.sim.garbage import quiet_heap
 from simqueue.sim.hang import Hang, watched
 from simqueue.sim.interrupts import Gate, gated
 from simqueue.sim.observers import LogHandler
+from simqueue.sim.outside import struck_from_outside
 from simqueue.sim.patches import Randomness, patched
 from simqueue.sim.post_mortem import scene
 from simqueue.sim.recorder import Watch, digest
@@ -223,6 +224,7 @@ def _run(
         world.recorder.watch(_guarded(world, watch))
     with (
         watched(world),
+        struck_from_outside(world, lambda: _aside(world, randomness)),
         patched(world, seed) as randomness,
         _logging(world),
         _debugged(world, randomness),
@@ -362,15 +364,17 @@ async def _main(scenario: Scenario, sim: Simulation) -> None:
 def _debugged(world: World, randomness: Randomness) -> Iterator[None]:
     """Let debuggers leave the run as it is; who quits one quits the run, as Ctrl-C does."""
 
-    @contextmanager
-    def aside() -> Iterator[None]:
-        with world.aside(), randomness.aside():
-            yield
-
     def quit_run() -> None:
         world.abort(KeyboardInterrupt("a debugger was told to quit"))
 
-    with prompting(aside), quitting(quit_run):
+    with prompting(lambda: _aside(world, randomness)), quitting(quit_run):
+        yield
+
+
+@contextmanager
+def _aside(world: World, randomness: Randomness) -> Iterator[None]:
+    """Let code run that is no part of the run, without leaving a mark on it."""
+    with world.aside(), randomness.aside():
         yield
 
 
