@@ -407,6 +407,9 @@ def _shrunk(trace: Trace, item: pytest.Item, scenario: _Skips) -> Trace:
     except DivergenceError as error:
         item.user_properties.append((_REMARK, f"not shrunk, as it does not repeat itself: {error}"))
         return trace
+    except pytest.fail.Exception as error:  # a time limit's: the failure is not lost with it
+        item.user_properties.append((_REMARK, f"not shrunk: {error}"))
+        return trace
 
 
 def _play_saved(item: pytest.Function, scenario: _Skips, accepted: Collection[str]) -> None:
