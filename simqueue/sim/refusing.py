@@ -22,8 +22,13 @@ def refusing(thread: int, what: str, instead: str) -> Replace:
         def refuse(*args: Any, **kwargs: Any) -> Any:
             if _get_ident() != thread or thread not in SIMULATING or debugging():
                 return original(*args, **kwargs)
-            raise RefusedError(what, place_of_caller(), instead)
+            raise refusal(what, instead)
 
         return refuse
 
     return replace
+
+
+def refusal(what: str, instead: str) -> RefusedError:
+    """Return the error to raise for a refused call."""
+    return RefusedError(what, place_of_caller(), instead)
