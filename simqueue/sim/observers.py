@@ -216,6 +216,8 @@ def on_unhandled(recorder: Recorder, on_refused: OnRefused) -> Callable[[dict[st
     from simqueue.model.events import TaskFailed
 
     def handle(context: dict[str, Any]) -> None:
+        if recorder.sealed:
+            return  # nobody watches any more what an error's text may do
         error = context.get("exception")
         refusal = refusal_in(error)
         if refusal is not None:
