@@ -49,7 +49,7 @@ class Idle(Book):
             **dict.fromkeys(EMPTYING, self._emptied),
             e.Listening: self._listens,
             e.WorkerPaused: self._stalls,
-            e.LoopBlocked: self._stalls,
+            e.LoopBlocked: self._blocks,
             e.WorkerResumed: self._resumes,
             e.WorkerStarted: self._begins,
             e.WorkerReady: self._is_ready,
@@ -97,6 +97,10 @@ class Idle(Book):
     def _stalls(self, entry: Entry, event: e.WorkerPaused | e.LoopBlocked) -> None:
         end = Instant(entry.at + event.duration)
         self._stalled[entry.worker] = max(self.stalled(entry.worker), end)
+
+    def _blocks(self, entry: Entry, event: e.LoopBlocked) -> None:
+        if not event.thread:  # else the loop goes on
+            self._stalls(entry, event)
 
     def _resumes(self, entry: Entry, event: e.WorkerResumed) -> None:
         self._stalled[entry.worker] = min(self.stalled(entry.worker), entry.at)

@@ -156,6 +156,11 @@ def _paused(view: View, entry: Entry, event: e.WorkerPaused | e.LoopBlocked) -> 
         worker.stalls.append((entry.at, Instant(entry.at + event.duration)))
 
 
+def _blocked(view: View, entry: Entry, event: e.LoopBlocked) -> None:
+    if not event.thread:  # else the loop goes on
+        _paused(view, entry, event)
+
+
 def _resumed(view: View, entry: Entry, event: e.WorkerResumed) -> None:
     worker = view.workers.get(entry.worker)
     if worker is not None:
@@ -252,7 +257,7 @@ View.takers = {
     e.WorkerExited: _ended,
     e.WorkerCrashed: _ended,
     e.WorkerPaused: _paused,
-    e.LoopBlocked: _paused,
+    e.LoopBlocked: _blocked,
     e.WorkerResumed: _resumed,
     e.ClockSet: _clock_set,
     e.ConnectionLost: _connection_lost,

@@ -88,8 +88,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_
     ``start`` is the wall clock at the run's first instant, a whole minute in UTC.
     ``limit`` ends a run in virtual time, ``steps_per_instant_max`` one in which so many steps
     follow each other that at no moment all wait.
-    ``step_limit`` ends one that does not await for so much processor time, which is real; 0 is
-    without end.
+    ``step_limit`` ends one that does not await for so much processor time, or waits for so much
+    real time for something outside the simulation; 0 is without end.
     ``hop`` is how long a message takes between a client and the server in calm weather, and
     ``hop_max`` how much longer the seed may make it. ``commit_max`` is how long after it was
     executed the seed may let a statement commit; until then others run into its locks.

@@ -474,9 +474,13 @@ class ScenarioChose(Event, frozen=True, tag=_tag):
 
 
 class LoopBlocked(Event, frozen=True, tag=_tag):
-    """A step blocked its process's loop (``time.sleep``) for this long."""
+    """A step blocked its process's loop (``time.sleep``) for this long.
+
+    With ``thread`` it was a function in a thread that slept, while the loop went on.
+    """
 
     duration: Duration
+    thread: bool = False
 
 
 class ServerRestarted(Event, frozen=True, tag=_tag):

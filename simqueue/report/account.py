@@ -140,6 +140,14 @@ def say(course: Course, number: int) -> str:
     if len(said) > _WORDS_MAX:
         said = f"{said[:_WORDS_MAX]}... ({len(said):,} characters)"
     if isinstance(entry.event, e.LoopBlocked) and entry.cause is not None:
-        handler = course.entries[entry.cause].event
-        return f"{said} in {task_words(handler)}" if isinstance(handler, e.HandlerStarted) else said
+        return _blocking(said, entry.event, course.entries[entry.cause].event)
     return said + (render_silence(course, number) or render_hindsight(course, number))
+
+
+def _blocking(said: str, event: e.LoopBlocked, cause: e.AnyEvent) -> str:
+    """Say in whose handler a step blocks, or whose thread sleeps."""
+    if not isinstance(cause, e.HandlerStarted):
+        return said
+    if event.thread:
+        return said.replace("a thread", f"a thread of {task_words(cause)}", 1)
+    return f"{said} in {task_words(cause)}"

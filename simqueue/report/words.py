@@ -252,8 +252,9 @@ def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a ca
             return f"has an error that nobody awaited: {error or message}"
         case e.ScenarioChose(name, value):
             return f"chooses {name} = {value}"
-        case e.LoopBlocked(duration):
-            return f"blocks its loop for {duration / MICROSECONDS:g} s"
+        case e.LoopBlocked(duration, thread):
+            blocks = "has a thread sleep" if thread else "blocks its loop"
+            return f"{blocks} for {duration / MICROSECONDS:g} s"
         case e.ServerRestarted():
             return "is shut down and started again"
         case e.FaultStruck(fault, detail, statement):

@@ -1,6 +1,7 @@
 """One run: a world of simulated processes, a server and a virtual clock.
 
-``run``         plays a scenario once; ``interrupts`` and ``hang``: how it is ended from outside
+``run``         plays a scenario once; ``endings``: how it can end early; ``interrupts``, ``hang``
+                and ``standstill``: how it is ended from outside, ``realtime``: by which timer
 ``simulation``  the world as a scenario sees it; ``recorded_random``: its generator
 ``worker``      a simulated process running the user's application; ``factories``: one that makes
                 its own PgQueuer
@@ -14,11 +15,13 @@
                 it refuses
 ``process``     a process's loop position, clock and tasks, ``handles`` its waiting callbacks
 ``recorder``    the growing event log, ``observers`` what fills it beside the server
-``entropy``     the table of what decides a run, made of ``clocks``, ``randomness``, ``identity``,
-                ``hashing``, ``tasks``, ``anyio_backend``, ``garbage``, ``databases``, ``refusals``
+``entropy``     the table of what decides a run, made of ``clocks``, ``waits``, ``randomness``,
+                ``identity``, ``hashing``, ``tasks``, ``anyio_backend``, ``garbage``, ``databases``,
+                ``refusals``
 ``patches``     puts their replacements in and takes them out; ``patch``: one of them,
-                ``builtin``: one in place, ``source``: its row in the table, ``refusing``: one that
-                refuses, ``imports``: whether a module is being loaded
+                ``builtin``: one in place, ``sealed``: one of a type that CPython seals,
+                ``source``: its row in the table, ``refusing``: one that refuses, ``imports``:
+                whether a module is being loaded
 ``failing``     how a run failed, ``places`` where; ``tidy`` text without addresses
 ``takedown``    the end of a world; ``finalizers``: those that must not run
 """

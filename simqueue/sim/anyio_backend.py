@@ -11,9 +11,19 @@ from contextvars import copy_context
 from typing import Any
 
 from simqueue.sim.patch import Attribute, Patch
+from simqueue.sim.refusing import refusal, refusing
 from simqueue.sim.source import SIMULATING, Control, Scope, Source
 
 _METHOD = "run_sync_in_worker_thread"
+_FROM_THREAD = {
+    "run_async_from_thread": "anyio.from_thread.run",
+    "run_sync_from_thread": "anyio.from_thread.run_sync",
+    "check_cancelled": "anyio.from_thread.check_cancelled",
+}
+_RETURN = (
+    "the function runs to its end in one step of the simulation, so that the loop can do nothing "
+    "meanwhile: return from the function and await in the async code that called it"
+)
 
 
 @functools.cache
@@ -67,8 +77,13 @@ def _worker_threads(scope: Scope) -> Iterator[Patch]:
     if backend is None:
         return
     from anyio import CancelScope
+    from anyio._core._eventloop import claim_worker_thread
 
     thread, original = scope.thread, getattr(backend, _METHOD)
+
+    def in_thread(loop: asyncio.AbstractEventLoop, call: Callable[[], Any]) -> Any:
+        with claim_worker_thread(backend, loop):
+            return call()
 
     async def run(
         cls: Any,
@@ -83,9 +98,36 @@ def _worker_threads(scope: Scope) -> Iterator[Patch]:
         async with limiter or cls.current_default_thread_limiter():
             with CancelScope(shield=not abandon_on_cancel):
                 call = functools.partial(copy_context().run, func, *args)
-                return await asyncio.get_running_loop().run_in_executor(None, call)
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(None, in_thread, loop, call)
 
     yield Attribute(backend, _METHOD, classmethod(run))
+
+
+def _from_threads(scope: Scope) -> Iterator[Patch]:
+    backend = _backend()
+    for method, name in _FROM_THREAD.items() if backend is not None else ():
+        original = getattr(backend, method, None)
+        if original is not None:
+            refuse = refusing(scope.thread, name, _RETURN)(original)
+            yield Attribute(backend, method, staticmethod(refuse))
+    if backend is not None:
+        yield from _portals(scope)
+
+
+def _portals(scope: Scope) -> Iterator[Patch]:
+    from anyio.from_thread import BlockingPortal
+
+    thread, original = scope.thread, BlockingPortal._check_running  # noqa: SLF001
+    name = "calling through an anyio.from_thread.BlockingPortal in a thread"
+
+    def check_running(self: BlockingPortal) -> None:
+        # It takes a function in a thread, which runs on the loop's thread, for a step of the loop.
+        if _thread.get_ident() == thread and scope.world.in_thread():
+            raise refusal(name, _RETURN)
+        original(self)
+
+    yield Attribute(BlockingPortal, "_check_running", check_running)
 
 
 CONTROLS = (
@@ -104,5 +146,13 @@ CONTROLS = (
             "the function runs at a chosen step, on the loop's thread",
         ),
         _worker_threads,
+    ),
+    Control(
+        Source(
+            "anyio.from_thread.run, run_sync, check_cancelled, BlockingPortal in a thread",
+            "refused",
+            _RETURN,
+        ),
+        _from_threads,
     ),
 )

@@ -7,16 +7,14 @@ import logging
 import operator
 import posix
 import resource
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from simqueue.sim.debuggers import debugging, debugging_itself
+from simqueue.sim.debuggers import debugging_itself
 from simqueue.sim.imports import LOCKS, importing
 from simqueue.sim.patch import Attribute, Patch, Replace, redirects
-from simqueue.sim.refusing import refusal
-from simqueue.sim.source import SIMULATING, Control, Scope, Source
+from simqueue.sim.source import Control, Scope, Source
 from simqueue.sim.time_travel import TimeTravel
 
 Clock = Callable[[], int]
@@ -26,6 +24,8 @@ _WALL_CLOCKS = frozenset(
     for name in ("CLOCK_REALTIME", "CLOCK_REALTIME_COARSE", "CLOCK_TAI")
     if hasattr(time, name)
 )
+_SLEEP_END_S = 2**63 / 1_000_000_000
+"""From here on ``time.sleep`` raises ``OverflowError``."""
 _get_ident = _thread.get_ident
 
 
@@ -159,51 +159,11 @@ def _sleeps(scope: Scope) -> Iterator[Patch]:
             raise ValueError("Invalid value NaN (not a number)")
         if length < 0:
             raise ValueError("sleep length must be non-negative")
+        if length >= _SLEEP_END_S:
+            raise OverflowError("timestamp too large to convert to C PyTime_t")
         world.sleep(length)
 
     yield from redirects({"time.sleep": _showing(scope, sleep)})
-
-
-def _waits(scope: Scope) -> Iterator[Patch]:
-    original = threading.Condition.wait
-    world, thread = scope.world, scope.thread
-
-    def wait(self: threading.Condition, timeout: float | None = None) -> bool:
-        if _get_ident() != thread or thread not in SIMULATING or debugging():
-            return original(self, timeout)
-        if not self._is_owned():  # type: ignore[attr-defined]
-            raise RuntimeError("cannot wait on un-acquired lock")
-        if timeout is None:
-            return _wait_for_another(self, original)
-        # Nobody in the run can notify meanwhile: tasks and functions run before it or after it.
-        if timeout > 0:
-            world.sleep(timeout)
-        return False
-
-    yield Attribute(threading.Condition, "wait", wait)
-
-
-def _wait_for_another(
-    condition: threading.Condition, wait: Callable[[threading.Condition], bool]
-) -> bool:
-    """Wait in real time, at one virtual instant, for a thread that was started before the run."""
-    if not _others():
-        raise refusal(
-            "waiting for another thread without a timeout",
-            "no other thread runs meanwhile, so it would wait for ever; await an asyncio.Event "
-            "or asyncio.Queue",
-        )
-    return wait(condition)
-
-
-def _others() -> bool:
-    """Return whether a thread runs that somebody started and means to see finished.
-
-    The main thread does not count, since it waits for the run, nor do daemons, which test runners
-    and debuggers keep: a run must not hang under them that is refused without.
-    """
-    mine = (threading.current_thread(), threading.main_thread())
-    return any(each not in mine and not each.daemon for each in threading.enumerate())
 
 
 CONTROLS = (
@@ -238,14 +198,5 @@ CONTROLS = (
     Control(
         Source("time.sleep", "controlled", "blocks the simulated process in virtual time"),
         _sleeps,
-    ),
-    Control(
-        Source(
-            "threading.Condition.wait, Event.wait, queue.Queue.get and put",
-            "controlled",
-            "with a timeout: blocks in virtual time until it is over; without: refused, unless a "
-            "thread that is no daemon was started before the run and can end it",
-        ),
-        _waits,
     ),
 )

@@ -16,11 +16,13 @@ from simqueue.sim import (
     randomness,
     refusals,
     tasks,
+    waits,
 )
 from simqueue.sim.source import Control, Source
 
 CONTROLS: tuple[Control, ...] = (
     *clocks.CONTROLS,
+    *waits.CONTROLS,
     *garbage.CONTROLS,
     *randomness.CONTROLS,
     *identity.CONTROLS,
@@ -46,7 +48,7 @@ ELSEWHERE: tuple[Source, ...] = (
     Source(
         "asyncio.to_thread, loop.run_in_executor",
         "controlled",
-        "the function runs at a chosen step, on the loop's thread",
+        "the function runs at a chosen step, on the loop's thread, to its end",
     ),
     Source(
         "async generators that are dropped unfinished",
@@ -89,10 +91,9 @@ UNCOVERED: tuple[Source, ...] = (
         "the real ones are read; write into a fresh directory, sort what is listed",
     ),
     Source(
-        "threading.Lock.acquire, RLock.acquire, Thread.join, queue.SimpleQueue.get",
+        "threading.RLock.acquire: exclusion between a thread and its own process",
         "not covered",
-        "C code that blocks in real time, for ever if its own thread holds the lock; await "
-        "asyncio's",
+        "all of a run is one thread, which an RLock that it holds lets in again; use a Lock",
     ),
     Source(
         "_socket.socket itself, a socket's bound method or select.epoll kept from before the run",
@@ -100,9 +101,9 @@ UNCOVERED: tuple[Source, ...] = (
         "reach past what is refused; look them up where they are used",
     ),
     Source(
-        "os.read and os.write on pipes, anyio.from_thread",
+        "os.read and os.write on pipes, file locks, other C code that blocks",
         "not covered",
-        "real, or without the thread they need; use what asyncio offers",
+        "real, and ended after Config.step_limit in real time; use what asyncio offers",
     ),
     Source(
         "C extensions with clocks, randomness, threads or sockets of their own",

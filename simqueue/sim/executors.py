@@ -18,7 +18,7 @@ from simqueue.sim.scheduler import Scheduler
 _DEFAULT_WORKERS = CPUS + 4  # as asyncio's default executor has
 
 Call = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
-"""Who waits for the result, the function, its arguments."""
+"""The future that waits for the result, the function, its arguments."""
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +34,7 @@ class Executors:
 
     A call begins when a thread of its executor is free, first come first served, and then at a
     chosen moment. It runs in one step; ``time.sleep`` in it takes the time of its thread alone.
+    ``inside`` says that such a function runs now, and no step of a loop.
     """
 
     def __init__(
@@ -47,11 +48,21 @@ class Executors:
         self._loop, self._scheduler, self._choices = loop, scheduler, choices
         self._delays = ladder(delay_us_max)
         self._pools: dict[tuple[Process, object], _Pool] = {}
+        self._pending: dict[Process, int] = {}
+        self.inside = False
+
+    def pending(self) -> bool:
+        """Return whether a function of the running process has not begun to run in its thread."""
+        return self._pending.get(self._process(), 0) > 0
+
+    def _process(self) -> Process:
+        current = self._scheduler.current
+        return current.owner or current
 
     def submit(self, executor: object, call: Call) -> None:
         """Run a call of the running process in a thread of ``executor``, None is the default."""
-        current = self._scheduler.current
-        process = current.owner or current
+        process = self._process()
+        self._pending[process] = self._pending.get(process, 0) + 1
         pool = self._pools.get((process, executor))
         if pool is None:
             size = getattr(executor, "_max_workers", _DEFAULT_WORKERS)
@@ -69,11 +80,13 @@ class Executors:
         self._scheduler.post(lane, due, self._run, process, lane, pool, call)
 
     def _run(self, process: Process, lane: Process, pool: _Pool, call: Call) -> None:
+        self._pending[process] -= 1
         future, function, arguments = call
         result: object = None
         error: BaseException | None = None
         if not future.cancelled():
             asyncio._set_running_loop(None)  # noqa: SLF001  none runs in a thread
+            self.inside = True
             try:
                 result = function(*arguments)
             except KeyboardInterrupt:
@@ -81,6 +94,7 @@ class Executors:
             except BaseException as caught:  # noqa: BLE001  a thread hands over what it ended with
                 error = caught
             finally:
+                self.inside = False
                 asyncio._set_running_loop(self._loop)  # noqa: SLF001
         done = self._scheduler.local_now()
         self._scheduler.retire(lane)

@@ -20,6 +20,7 @@ from simqueue.sim.handles import Handle, Timer
 from simqueue.sim.loop_without_io import LoopWithoutIO
 from simqueue.sim.places import place_of_caller
 from simqueue.sim.process import HOME
+from simqueue.sim.refusing import refusal
 from simqueue.sim.scheduler import Scheduler
 from simqueue.sim.tasks import every_task
 
@@ -27,6 +28,10 @@ T = TypeVar("T")
 ExceptionHandler = Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object]
 
 _NEVER_S = 1e12
+_UNSAFE = (
+    "it is not thread-safe, and may be noticed late or never: use loop.call_soon_threadsafe or "
+    "asyncio.run_coroutine_threadsafe"
+)
 _NAMED_BY_PYTHON = re.compile(r"Task-\d+")
 
 
@@ -75,9 +80,10 @@ class SimulatedLoop(LoopWithoutIO):
 
     def _abandoned(self, generator: AsyncGenerator[Any, Any]) -> None:
         """Close an async generator nobody holds any more, in a task of who dropped it."""
-        process = self.scheduler.current
+        current = self.scheduler.current
+        process = current.owner or current
         if self._running and process.alive:
-            process.context.copy().run(self.create_task, generator.aclose(), name="aclose")
+            process.context.copy().run(self._start, generator.aclose(), name="aclose")
         else:
             self.generators.append(generator)
 
@@ -113,6 +119,8 @@ class SimulatedLoop(LoopWithoutIO):
         scheduler = self.scheduler
         process = current = scheduler.current
         if context is None:
+            if self._executors.inside:
+                raise refusal("loop.call_soon in a thread", _UNSAFE)
             context = copy_context()
         else:
             process = context.get(HOME, current)
@@ -164,6 +172,8 @@ class SimulatedLoop(LoopWithoutIO):
         context: Context | None,
     ) -> Timer:
         scheduler = self.scheduler
+        if self._executors.inside:
+            raise refusal("loop.call_later or call_at in a thread", _UNSAFE)
         if context is None:
             return scheduler.at(scheduler.current, due, callback, args, copy_context())
         return scheduler.at(context.get(HOME, scheduler.current), due, callback, args, context)
@@ -180,6 +190,18 @@ class SimulatedLoop(LoopWithoutIO):
     def create_task(self, coro: Coroutine[Any, Any, T], *, name: object = None,  # type: ignore[override]
                     context: Context | None = None, **options: Any) -> asyncio.Task[T]:  # fmt: skip
         """Start a task of the process that runs now, named after its coroutine if not otherwise."""
+        if self._executors.inside:
+            raise refusal("loop.create_task in a thread", _UNSAFE)
+        return self._start(coro, name=name, context=context, **options)
+
+    def _start(
+        self,
+        coro: Coroutine[Any, Any, T],
+        *,
+        name: object = None,
+        context: Context | None = None,
+        **options: Any,
+    ) -> asyncio.Task[T]:
         if context is not None and HOME not in context:
             context.run(HOME.set, self.scheduler.current)
         factory = self.scheduler.current.task_factory
@@ -240,6 +262,14 @@ class SimulatedLoop(LoopWithoutIO):
         future: asyncio.Future[T] = self.create_future()
         self._executors.submit(executor, (future, func, args))
         return future
+
+    def in_thread(self) -> bool:
+        """Return whether a function meant for a thread runs now, and no step of a loop."""
+        return self._executors.inside
+
+    def awaits_threads(self) -> bool:
+        """Return whether a function of the running process has still to run in a thread."""
+        return self._executors.pending()
 
     def set_default_executor(self, executor: concurrent.futures.Executor) -> None:
         """Do nothing: no executor's threads are used."""

@@ -195,6 +195,8 @@ def on_unhandled(recorder: Recorder) -> Callable[[dict[str, Any]], None]:
     from simqueue.model.events import TaskFailed
 
     def handle(context: dict[str, Any]) -> None:
+        if recorder.sealed:
+            return  # nobody watches any more what an error's text may do
         error = context.get("exception")
         text = "" if error is None else described(error)
         task = context.get("task") or context.get("future")

@@ -41,6 +41,8 @@ class Process:
     queued: bool = False
     alive: bool = True
     killed: bool = False
+    sleeps: int = 0
+    """How often it has slept, if it is a thread."""
     main: Any = None
     """Its main task: held here, as ``asyncio.run`` holds it, since the loop's own hold is weak."""
     task_factory: Any = None

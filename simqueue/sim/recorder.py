@@ -43,6 +43,11 @@ class Recorder:
         """Ignore what happens from now on: the run is over and only being taken down."""
         self._sealed = True
 
+    @property
+    def sealed(self) -> bool:
+        """Whether the run is over."""
+        return self._sealed
+
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Meanwhile ignore what a process says, and clock readings."""
@@ -84,14 +89,16 @@ class Recorder:
         """Append an event of the running process, at the process's own time; return its number.
 
         A process that blocked its loop is ahead of the world; what it does then is appended when
-        the world gets there, and never if the process is killed before: it has no number yet.
+        the world gets there, and never if the process is killed before: it has no number yet. So
+        is a thread that slept, which is gone by then: its process appends it.
         """
         if self._aside:
             return None
         process = self._scheduler.current
         if process.floor <= self._scheduler.now:
             return self.append(process.worker, event, cause)
-        self._scheduler.post(process, process.floor, self._later, process, event, cause)
+        holder = process.owner or process
+        self._scheduler.post(holder, process.floor, self._later, process, event, cause)
         return None
 
     def _later(self, process: Process, event: AnyEvent, cause: EntryNumber | None) -> None:

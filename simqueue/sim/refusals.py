@@ -104,7 +104,10 @@ def _polling(scope: Scope) -> Iterator[Patch]:
             yield Attribute(owner, "select", refuse(owner.select))
 
 
-_ONE_LOOP = "await in the loop that runs; another simulated process is sim.worker()"
+_ONE_LOOP = (
+    "await in the loop that runs, and return to it from a function in a thread; another simulated "
+    "process is sim.worker()"
+)
 
 
 def _second_loop(scope: Scope) -> Iterator[Patch]:

@@ -27,17 +27,18 @@ from simqueue.model.ids import Duration
 from simqueue.model.trace import TRACE_VERSION, Outcome, Trace
 from simqueue.model.tracefile import seal
 from simqueue.sim.debuggers import prompting, quitting
-from simqueue.sim.failing import FailedRun, ending
+from simqueue.sim.endings import endings
+from simqueue.sim.failing import FailedRun
 from simqueue.sim.garbage import quiet_heap
-from simqueue.sim.hang import Hang, watched
+from simqueue.sim.hang import watched
 from simqueue.sim.interrupts import Gate, gated
 from simqueue.sim.observers import LogHandler
 from simqueue.sim.outside import struck_from_outside
 from simqueue.sim.patches import Randomness, patched
 from simqueue.sim.post_mortem import scene
 from simqueue.sim.recorder import Watch, digest
-from simqueue.sim.scheduler import Deadlock, Livelock, TimeLimit
 from simqueue.sim.simulation import Simulation
+from simqueue.sim.standstill import moving
 from simqueue.sim.takedown import take_down
 from simqueue.sim.world import World
 
@@ -225,6 +226,7 @@ def _run(
     with (
         watched(world),
         struck_from_outside(world, lambda: _aside(world, randomness)),
+        moving(world),
         patched(world, seed) as randomness,
         _logging(world),
         _debugged(world, randomness),
@@ -309,7 +311,7 @@ def _play(
             world.fail_by(error)
 
     scheduler.post(process, 0, begin)
-    with _endings(world), loop.running(), gate.opened(world.stop):
+    with endings(world), loop.running(), gate.opened(world.stop):
         world.interruptible = True
         scheduler.run()
 
@@ -323,37 +325,6 @@ def _inherit(context: Context) -> None:
         if variable not in context:
             mutable = variable.name == _DECIMAL
             context.run(variable.set, value.copy() if mutable else value)
-
-
-@contextmanager
-def _endings(world: World) -> Iterator[None]:
-    """Turn the ways in which a world can end before its scenario does into failures."""
-    loop, scheduler = world.loop, world.scheduler
-    try:
-        yield
-    except Deadlock:
-        message = "nothing can ever run again; these tasks wait"
-        world.fail(ending("deadlock", message, loop.unfinished()))
-    except Livelock:
-        message = (
-            f"{scheduler.steps_per_instant_max} steps ran until "
-            f"+{scheduler.now / 1_000_000:.6f}s and at no moment was there nothing to run; process "
-            f"{scheduler.current.name} ran last, and these tasks are not done"
-        )
-        world.fail(ending("livelock", message, loop.unfinished()))
-    except TimeLimit:
-        message = (
-            f"the run reached its limit of {world.config.limit} virtual time; these tasks wait"
-        )
-        if not (world.judge.give_up() or world.judge.concluding):
-            world.fail(ending("timeout", message, loop.unfinished()))
-    except SystemExit as error:
-        world.fail_by(error)
-    except Hang:
-        """The world has failed already."""
-    finally:
-        world.interruptible = False
-        world.settle_refusal()
 
 
 async def _main(scenario: Scenario, sim: Simulation) -> None:

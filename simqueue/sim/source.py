@@ -34,6 +34,12 @@ class World(Protocol):
     def sleep(self, seconds: float) -> None:
         """Block the running process's loop for a time."""
 
+    def in_thread(self) -> bool:
+        """Return whether a function meant for a thread runs now, and no step of a loop."""
+
+    def awaits_threads(self) -> bool:
+        """Return whether a function of the running process has still to run in a thread."""
+
     def pid(self) -> int:
         """Return the running process's id."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pgqueuer.domain.errors import FailingListenerError
 
@@ -40,10 +40,12 @@ from simqueue.sim.loop import SimulatedLoop
 from simqueue.sim.observers import Picks, described, on_unhandled
 from simqueue.sim.process import Process
 from simqueue.sim.recorder import Recorder
+from simqueue.sim.refusing import refusal
 from simqueue.sim.scheduler import Scheduler
 from simqueue.sim.server import Server
 from simqueue.sim.statement_faults import by_fault
 from simqueue.sim.tasks import failed_unseen
+from simqueue.sim.waits import POLLING
 
 if TYPE_CHECKING:
     from simqueue.sim.worker import Worker
@@ -53,6 +55,9 @@ _RESTART_DELAY_US = 1_000_000
 _READINGS_FREE = 10_000
 _READING_US = 10
 _STANDSTILL_US = 10 * _READING_US
+_AGES_US = 10**18
+"""Some 30,000 years, and the longest a process can be blocked: a trace holds 64 bits."""
+_SLEEPS_MAX = 100_000
 
 
 @dataclass(eq=False)
@@ -278,15 +283,43 @@ class World:
         self.block(Duration(max(0, math.ceil(round(seconds * 1_000_000, 3)))))
 
     def block(self, duration: Duration) -> None:
-        """Let the running process's own time go on at once, and nothing else of it.
+        """Let the own time of the running process or thread go on at once, and nothing else of it.
 
         The event's cause is the start of the handler that blocks, if one does.
+
+        Raises:
+            RefusedError: a thread polls, it seems, for something that only other steps can change.
         """
         scheduler = self.scheduler
         if self.attended:
             return
-        self.recorder.say(LoopBlocked(duration), CAUSE.get())
-        scheduler.current.floor = scheduler.local_now() + duration
+        thread = self.in_thread()
+        if thread:
+            self._check_sleeps()
+        self.recorder.say(LoopBlocked(duration, thread), CAUSE.get())
+        scheduler.current.floor = min(scheduler.local_now() + duration, _AGES_US)
+
+    def _check_sleeps(self) -> None:
+        """Refuse the sleep of a thread that would never come to an end of them."""
+        lane, limit = self.scheduler.current, self.config.limit
+        lane.sleeps += 1
+        if self.scheduler.local_now() > self.scheduler.limit:
+            self._refuse(f"sleeping in a thread beyond the run's limit of {limit}")
+        if lane.sleeps > _SLEEPS_MAX:
+            self._refuse(f"sleeping {_SLEEPS_MAX:,} times in one function of a thread")
+
+    def _refuse(self, polling: str) -> NoReturn:
+        error = refusal(polling, POLLING)
+        self.refused(error)  # the thread's end would come after that of the run
+        raise error
+
+    def in_thread(self) -> bool:
+        """Return whether a function meant for a thread runs now, and no step of a loop."""
+        return self.loop.in_thread()
+
+    def awaits_threads(self) -> bool:
+        """Return whether a function of the running process has still to run in a thread."""
+        return self.loop.awaits_threads()
 
     def pid(self) -> int:
         """Return the running process's id."""

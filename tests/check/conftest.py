@@ -73,6 +73,10 @@ class History:
         """A step of the worker blocks its loop."""
         return self.event(name, e.LoopBlocked(round(seconds * 1_000_000)))
 
+    def sleeps(self, name, seconds):
+        """A thread of the worker sleeps, and its loop goes on."""
+        return self.event(name, e.LoopBlocked(round(seconds * 1_000_000), thread=True))
+
     def loses(self, name, connection=None):
         """A connection of the worker breaks."""
         return self.event(name, e.ConnectionLost(connection or name))

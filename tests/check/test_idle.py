@@ -33,6 +33,11 @@ def test_its_last_deed_counts_be_it_a_pick_a_handler_or_a_stall(history):
     assert since(told, 7) == 8
 
 
+def test_a_thread_that_sleeps_keeps_no_worker_busy(history):
+    told = history().worker("a").at(3).event("a", e.Listening("a", "ch")).at(6).sleeps("a", 100)
+    assert since(told, 10) == 3
+
+
 def test_what_it_picks_at_this_very_moment_does_not_count(history):
     told = history().worker("a").at(1).event("a", e.Listening("a", "ch")).enqueue(1, 2)
     told.at(9).picks("a", 1, 2)

@@ -38,6 +38,11 @@ def test_a_worker_that_is_told_to_stop_still_has_its_jobs(running):
     assert "a (alive, told to stop, connected, silent for 39 s)" in told.broken[0][1].message
 
 
+def test_a_loop_that_was_blocked_is_an_excuse_and_a_thread_that_slept_is_none(running):
+    assert not running().at(20).blocks("a", 20).at(49.5).picks("b", 7).broken
+    assert variants(running().at(20).sleeps("a", 20).at(49.5).picks("b", 7)) == ["stale"]
+
+
 def test_one_rejected_statement_is_no_excuse(running):
     told = running().at(20).event("a", e.StatementFailed(9, "40001", "try again"))
     assert variants(told.at(32).picks("b", 7)) == ["stale"]

@@ -278,6 +278,13 @@ def test_a_blocked_loop_is_blamed_on_its_handler_and_told_once(trace):
     )
 
 
+def test_a_thread_that_sleeps_is_told_of_its_handler_and_blocks_no_loop(trace):
+    handler = Entry(0, "ada", e.HandlerStarted("zip", job_id=7))
+    sleep = Entry(1, "ada", e.LoopBlocked(2_000_000, thread=True), cause=1)
+    told = account(judged(trace, *started("ada"), handler, sleep, message="ada of job 9"))
+    assert told[1].endswith("ada has a thread of job 7 (zip) sleep for 2 s")
+
+
 def test_what_a_question_was_answered_is_told(trace):
     def asked(name, answer):
         events = (

@@ -309,6 +309,7 @@ def test_a_pause_ends_when_it_is_over_or_the_worker_goes_on_before():
         e.LoopBlocked(50),
         e.WorkerPaused(1_000),
         e.WorkerPaused(2_000),
+        e.LoopBlocked(70, thread=True),
     ).stalls
     assert sorted((each.since, each.until, each.what) for each in shown) == [
         (0, 100, "paused"),

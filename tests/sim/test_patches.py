@@ -103,6 +103,12 @@ class World:
     def sleep(self, seconds):
         self.slept.append(seconds)
 
+    def in_thread(self):
+        return False
+
+    def awaits_threads(self):
+        return False
+
     def pid(self):
         return 7
 

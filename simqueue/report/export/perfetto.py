@@ -26,6 +26,13 @@ _MARKED = (
 )  # fmt: skip
 
 
+def _stall(event: e.WorkerPaused | e.LoopBlocked) -> str:
+    """Return what a slice is called in which something of a process stands still."""
+    if isinstance(event, e.WorkerPaused):
+        return "paused"
+    return "a thread sleeps" if event.thread else "blocks its loop"
+
+
 def render_perfetto(trace: Trace) -> bytes:
     """Return one JSON document.
 
@@ -91,9 +98,8 @@ class _Drawing:
         for number, entry in enumerate(self.reading.trace.events):
             match entry.event:
                 case e.WorkerPaused(duration) | e.LoopBlocked(duration):
-                    paused = isinstance(entry.event, e.WorkerPaused)
                     end = self._resumed(number, entry, duration)
-                    name = "paused" if paused else "blocks its loop"
+                    name = _stall(entry.event)
                     args = {"event": number}
                     self._add(Slice(entry.worker, name, entry.at, end, name, "process", args))
 

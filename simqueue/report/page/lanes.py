@@ -146,7 +146,7 @@ def _stalls(entries: Sequence[Entry]) -> Iterator[Stall]:
     paused: dict[str, Stall] = {}
     for number, entry in enumerate(entries):
         match entry.event:
-            case e.LoopBlocked(duration):
+            case e.LoopBlocked(duration, thread=False):
                 yield Stall(entry.worker, number, entry.at + duration, "blocked")
             case e.WorkerPaused(duration):
                 stall = Stall(entry.worker, number, entry.at + duration, "paused")

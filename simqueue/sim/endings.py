@@ -1,0 +1,50 @@
+"""Endings: how a run can end before its scenario does, as failures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from simqueue.sim.failing import ending
+from simqueue.sim.hang import Hang
+from simqueue.sim.scheduler import Deadlock, Livelock, TimeLimit
+from simqueue.sim.world import World
+
+
+@contextmanager
+def endings(world: World) -> Iterator[None]:
+    """Turn the ways in which a world can end before its scenario does into failures."""
+    try:
+        with _exhaustion(world):
+            yield
+    except Hang:
+        """The world has failed already."""
+    finally:
+        world.interruptible = False
+        world.settle_refusal()
+
+
+@contextmanager
+def _exhaustion(world: World) -> Iterator[None]:
+    """Name what is left when nothing more can happen; to say so may run the user's code, too."""
+    loop, scheduler = world.loop, world.scheduler
+    try:
+        yield
+    except Deadlock:
+        message = "nothing can ever run again; these tasks wait"
+        world.fail(ending("deadlock", message, loop.unfinished()))
+    except Livelock:
+        message = (
+            f"{scheduler.steps_per_instant_max} steps ran until "
+            f"+{scheduler.now / 1_000_000:.6f}s and at no moment was there nothing to run; process "
+            f"{scheduler.current.name} ran last, and these tasks are not done"
+        )
+        world.fail(ending("livelock", message, loop.unfinished()))
+    except TimeLimit:
+        message = (
+            f"the run reached its limit of {world.config.limit} virtual time; these tasks wait"
+        )
+        if not (world.judge.give_up() or world.judge.concluding):
+            world.fail(ending("timeout", message, loop.unfinished()))
+    except SystemExit as error:
+        world.fail_by(error)
