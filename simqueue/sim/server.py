@@ -56,7 +56,7 @@ class Request(Generic[T]):
 
     ``sent`` is the entry that says it was sent; ``late`` picks how many microseconds after it was
     executed it commits; ``answer`` takes what the client gets, or the error. ``spared`` is what
-    no fault touches.
+    no fault touches. ``lock_timeout`` is how many microseconds it may wait for a lock, 0 for ever.
     """
 
     statement: Statement[T]
@@ -68,6 +68,7 @@ class Request(Generic[T]):
     spared: bool = False
     commits_after: int | None = None
     waits: int = 0
+    lock_timeout: int = 0
 
 
 class Server:
@@ -148,6 +149,9 @@ class Server:
             request.waits += 1
             look = partial(self._break_deadlock, request.waits)
             self._later(_DEADLOCK_TIMEOUT_US, look, transaction)
+            if request.lock_timeout:
+                give_up = partial(self._stop_waiting, request.waits)
+                self._later(request.lock_timeout, give_up, transaction)
         else:
             if request.commits_after is None:
                 request.commits_after = request.late() if transaction.events else 0
@@ -176,6 +180,22 @@ class Server:
         if request is not None and request.waits == wait and transaction.deadlocked:
             transaction.fail(PostgresError("40P01", "deadlock detected"))
             self._go_on(transaction)
+
+    def _stop_waiting(self, wait: int, transaction: Transaction[Any]) -> None:
+        """Reject a statement that has waited for one lock for as long as its session allows."""
+        request = self._requests.get(transaction)
+        if request is not None and request.waits == wait and transaction.blocker is not None:
+            transaction.fail(PostgresError("55P03", "canceling statement due to lock timeout"))
+            self._go_on(transaction)
+
+    def cancel(self, number: StatementId, error: PostgresError) -> bool:
+        """Roll back a statement that has not committed; return False if there is none."""
+        for transaction, request in self._requests.items():
+            if request.number == number:
+                transaction.fail(error)
+                self._go_on(transaction)
+                return True
+        return False
 
     def _finish(self, transaction: Transaction[Any]) -> None:
         """Let those go on that waited for a statement."""
