@@ -190,4 +190,6 @@ def is_by_fault(error: BaseException) -> bool:
     """Return whether a fault explains an error: PostgreSQL's, asyncpg's, psycopg's or a timeout."""
     if isinstance(error, PostgresError):
         return error.by_fault
-    return getattr(error, _BY_FAULT, False) is True
+    # A timeout is because of the cancellation in which it ended what took too long.
+    cause = error.__cause__ if isinstance(error, TimeoutError) else None
+    return any(getattr(each, _BY_FAULT, False) is True for each in (error, cause))

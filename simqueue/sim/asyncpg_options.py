@@ -133,8 +133,12 @@ def _checked(settings: Any) -> Mapping[str, str]:
 def _timeout(value: Any) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or float(value) <= 0:
+    try:
+        seconds = 0 if isinstance(value, bool) else float(value)
+    except ValueError:
+        seconds = 0
+    if seconds <= 0:
         raise ValueError(
             f"invalid command_timeout value: expected greater than 0 float (got {value!r})"
         )
-    return float(value)
+    return seconds

@@ -28,6 +28,7 @@ from simqueue.sim.limits import NO_LIMITS
 from simqueue.sim.process import Process
 from simqueue.sim.server import Request, Server
 from simqueue.sim.statement_faults import StatementFaults
+from simqueue.sim.turns import Turns
 from simqueue.store import Statement, Tables
 
 T = TypeVar("T")
@@ -43,9 +44,6 @@ _TIMEOUTS = ("57014", "55P03")
 
 Pending = tuple[StatementId, asyncio.Future[Any]]
 """A statement that was sent and is not answered yet."""
-
-Turn = tuple[asyncio.Future[None], Process]
-"""Who waits for the connection, and in which process."""
 
 
 class SimulatedConnection:
@@ -73,9 +71,7 @@ class SimulatedConnection:
         server.connections[self] = None
         self.lost = False
         self._pending: Pending | None = None
-        self._busy = False
-        self._waiting: deque[Turn] = deque()
-        self._granted: Turn | None = None
+        self._turns = Turns()
         self._arrived = 0
         self._in_flight: deque[EntryNumber] = deque()
         self._routes: dict[tuple[str, str], Route] = {}
@@ -113,12 +109,12 @@ class SimulatedConnection:
         server = self._server
         if server.scheduler.local_now() > server.scheduler.now:
             await asyncio.sleep(0)  # The step blocked its loop: go on when the world is there too.
-        if self._busy:
-            await self._turn_in_time()
+        if self._turns.taken:
+            await self._turn()
         if self.lost or self.closed:
-            self._release()
+            self._turns.pass_on()
             raise _gone("closed") if self.lost else _closed()
-        self._busy = True
+        self._turns.taken = True
         self.statements += 1
         number = server.number()
         sent = server.recorder.append(
@@ -139,13 +135,14 @@ class SimulatedConnection:
         finally:
             timer.cancel()
 
-    async def _turn_in_time(self) -> None:
+    async def _turn(self) -> None:
         """Wait for the connection; for the end of a statement that timed out, no longer than it."""
+        process = self._server.scheduler.current
         if self.limits.command and self._pending is not None and self._pending[1].done():
             async with asyncio.timeout(self.limits.command / MICROSECONDS):
-                await self._turn()
+                await self._turns.wait(self._loop, process)
         else:
-            await self._turn()
+            await self._turns.wait(self._loop, process)
 
     def _time_out(self, errand: Errand) -> None:
         """Give up on a statement, and ask the server over another connection to cancel it."""
@@ -171,31 +168,9 @@ class SimulatedConnection:
         """Whether a fault may be why something takes long."""
         return self._network.injector.troubled
 
-    async def _turn(self) -> None:
-        """Wait for the connection, behind those who came before."""
-        turn = self._loop.create_future()
-        self._waiting.append((turn, self._server.scheduler.current))
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._release()
-            raise
-        self._granted = None
-
-    def _release(self) -> None:
-        """Hand the connection to who has waited longest, so that nobody can step in between."""
-        while self._waiting:
-            turn, process = self._granted = self._waiting.popleft()
-            if not turn.done() and process.alive:
-                turn.set_result(None)
-                return
-        self._busy, self._granted = False, None
-
     def left_by(self, process: Process) -> None:
         """Give the turn of a process that has ended to whoever is next."""
-        if self._granted is not None and self._granted[1] is process:
-            self._release()
+        self._turns.left_by(process)
 
     def _route(self, name: str) -> Route:
         """Return the choices of this worker, task and statement."""
@@ -320,7 +295,7 @@ class SimulatedConnection:
         replied = StatementReplied(errand.number, number)
         self._server.recorder.append(self.process.worker, replied, errand.sent)
         # Also when the caller was cancelled meanwhile: only now is the connection free again.
-        self._release()
+        self._turns.pass_on()
         if errand.befalls:
             strike(errand, "reply")
         if answer.done():
@@ -380,7 +355,7 @@ class SimulatedConnection:
             )
 
     def _fail(self, answer: asyncio.Future[Any], error: PostgresError) -> None:
-        self._release()
+        self._turns.pass_on()
         if not answer.done():
             answer.set_exception(error)
 

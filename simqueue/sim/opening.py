@@ -46,7 +46,8 @@ async def _open(
         async with asyncio.timeout(timeout):
             await session.ping(CONNECT)
     except BaseException as error:
-        if isinstance(error, TimeoutError) and session.troubled:
+        # asyncpg.connect has a timeout of its own, which cancels this.
+        if isinstance(error, TimeoutError | asyncio.CancelledError) and session.troubled:
             mark_by_fault(error)
         session.close()
         raise
