@@ -78,6 +78,8 @@ class SimulatedConnection:
         self.translate: Translate | None = None
         self.limits = NO_LIMITS
         self.schema: str | None = None
+        self.follows = False
+        """Whether its client takes the tables' names from others."""
         self.statements = 0
         """How many requests were sent."""
         self._notify = network.choices.stream(key_of(name, "notify"))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from simqueue.errors import PostgresError
+from simqueue.adapter.naming import Client, Naming
+from simqueue.errors import PostgresError, RefusedError
 from simqueue.model.events import (
     AnyEvent,
     JobLogged,
@@ -25,6 +26,7 @@ from simqueue.model.events import (
     TableChanged,
 )
 from simqueue.model.ids import EntryNumber, Instant, StatementId
+from simqueue.sim.places import place_of_caller
 from simqueue.sim.recorder import Recorder
 from simqueue.sim.scheduler import Scheduler
 from simqueue.sim.tidy import Tidier
@@ -83,8 +85,8 @@ class Server:
     ) -> None:
         self.scheduler = scheduler
         self.recorder = recorder
-        self.names = names
         self.tables = Tables(names, semantics)
+        self.naming = Naming(self.tables, _two_queues)
         self.process = scheduler.spawn("server")
         self._tidy = Tidier()
         self._statements = 0
@@ -235,8 +237,8 @@ class Server:
             apply(self.tables, began, event)
             number = self.recorder.append(request.worker, event, cause, earlier)
             if isinstance(event, TableChanged):
-                payload = render_table_changed(self.names, event.operation, began)
-                sent.append((number, self.names.channel, payload))
+                payload = render_table_changed(self.tables.names, event.operation, began)
+                sent.append((number, self.tables.names.channel, payload))
             elif isinstance(event, NotificationSent):
                 sent.append((number, event.channel, event.payload))
         for number, channel, payload in sent:
@@ -308,3 +310,12 @@ class Server:
         """Forget the session of a connection whose client is gone."""
         for channel in sorted(self._sessions):
             self.unlisten(connection, channel)
+
+
+def _two_queues(ours: str, theirs: str, first: Client) -> RefusedError:
+    where = "" if first.place is None else f" (made at {first.place})"
+    instead = (
+        f"another client of this run{where} has {theirs}, and two prefixes in one run are not "
+        "simulated yet: give all clients the same DBSettings. sim.queries follows the workers"
+    )
+    return RefusedError(f"a client with tables of its own, {ours},", place_of_caller(), instead)

@@ -15,6 +15,7 @@ from pgqueuer.domain.errors import FailingListenerError
 
 from simqueue.adapter.connection import AMBIENT
 from simqueue.adapter.installed import names_in_force, semantics_in_force
+from simqueue.adapter.naming import NAMING
 from simqueue.choices import Choices
 from simqueue.errors import RefusedError, is_by_fault
 from simqueue.model.choice import key_of
@@ -117,6 +118,7 @@ class World:
         """Add a process in which a driver made without a connection opens one with ``connect``."""
         process = self.scheduler.spawn(name)
         process.context.run(AMBIENT.set, connect)
+        process.context.run(NAMING.set, self.server.naming)
         return process
 
     def connect(self, name: str, process: Process, *, spared: bool = False) -> SimulatedConnection:
