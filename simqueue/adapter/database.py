@@ -95,7 +95,7 @@ class Database:
             self._sessions.pop(channel, None)
 
 
-def _two_queues(ours: str, theirs: str, first: Client) -> UsageError:
+def _two_queues(ours: str, client: Client, theirs: str, first: Client) -> UsageError:
     return UsageError(
         f"a client asks for {ours}, where another one of the same in-memory database has {theirs}: "
         "give both the same DBSettings, or each a Database of its own"

@@ -24,8 +24,8 @@ _FIELDS: dict[Table, str] = {
 }
 _OF_THE_QUEUE: tuple[Table, ...] = ("queue", "log", "statistics")
 
-Conflict = Callable[[str, str, "Client"], Exception]
-"""Makes an error of the name that a client uses, that in force, and the client."""
+Conflict = Callable[[str, "Client", str, "Client"], Exception]
+"""Makes an error of a name and its client, and of the name in force and its first client."""
 
 
 @dataclass(eq=False, slots=True)
@@ -84,7 +84,7 @@ class Naming:
                 self._adopt(table, client.names)
             elif _key(table, first.names) != _key(table, client.names):
                 ours, theirs = _told(table, client.names), _told(table, first.names)
-                raise self._conflict(ours, theirs, first)
+                raise self._conflict(ours, client, theirs, first)
 
     def _adopt(self, table: Table, names: Names) -> None:
         now = self._tables.names

@@ -275,7 +275,8 @@ CONTROLS = (
         Source(
             "asyncpg.connect, asyncpg.create_pool",
             "controlled",
-            "a client of the simulated database, for PgQueuer's statements; other SQL is refused",
+            "a client of the simulated database, for PgQueuer's statements, with asyncpg's errors "
+            "and timeouts; other SQL and options that are not simulated are refused",
         ),
         _asyncpg,
     ),

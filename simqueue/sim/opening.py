@@ -51,5 +51,5 @@ async def _open(
             mark_by_fault(error)
         session.close()
         raise
-    session.limits = opening.limits
+    session.limits, session.statements = opening.limits, 0
     return session

@@ -312,10 +312,11 @@ class Server:
             self.unlisten(connection, channel)
 
 
-def _two_queues(ours: str, theirs: str, first: Client) -> RefusedError:
+def _two_queues(ours: str, client: Client, theirs: str, first: Client) -> RefusedError:
     where = "" if first.place is None else f" (made at {first.place})"
     instead = (
         f"another client of this run{where} has {theirs}, and two prefixes in one run are not "
         "simulated yet: give all clients the same DBSettings. sim.queries follows the workers"
     )
-    return RefusedError(f"a client with tables of its own, {ours},", place_of_caller(), instead)
+    place = client.place or place_of_caller()
+    return RefusedError(f"a client with tables of its own, {ours},", place, instead)

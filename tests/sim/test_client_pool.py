@@ -128,7 +128,7 @@ def test_as_many_connections_as_the_pool_is_to_keep_outlive_their_lifetime():
 
 def test_a_connection_is_replaced_after_as_many_queries_as_it_may_have():
     async def scenario(sim):
-        pool = await asyncpg.create_pool(min_size=1, max_size=1, max_queries=4)
+        pool = await asyncpg.create_pool(min_size=1, max_size=2, max_queries=4)
         for _ in range(4):
             await Queries(AsyncpgPoolDriver(pool)).queue_size()
 
