@@ -15,7 +15,17 @@ SimqueueError
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, Self
+
+Occasion = Literal["statement", "in flight", "closed", "connecting", "client"]
+"""When an error of the database met its client.
+
+``statement``   the server rejected a statement
+``in flight``   the connection broke before the answer came
+``closed``      the connection was gone before the statement was sent
+``connecting``  the server let nobody in
+``client``      the client library itself refused the call
+"""
 
 
 class SimqueueError(Exception):
@@ -122,10 +132,15 @@ class PostgresError(SimqueueError):
     ``leaves`` are the events that stay although the statement failed: ids drawn from a sequence.
     ``awaits`` are the rows and the keys of unique indexes that the statement came to until it met
     one that was taken, that last, as the store's locks name them. ``by_fault`` says that the
-    statement would have succeeded but for a fault.
+    statement would have succeeded but for a fault. ``occasion`` decides which class a client of
+    another library gets; ``detail``, ``schema_name`` and ``table_name`` are what the server adds.
     """
 
     by_fault = False
+    occasion: Occasion = "statement"
+    detail: str | None = None
+    schema_name: str | None = None
+    table_name: str | None = None
 
     def __init__(
         self,
@@ -156,3 +171,25 @@ class UniqueViolationError(PostgresError):
         """Name the violated ``index`` in the server's words."""
         message = f'duplicate key value violates unique constraint "{index}"'
         return cls("23505", message, index, leaves, awaits)
+
+    def within(self, schema: str, table: str, detail: str) -> Self:
+        """Add what the server tells of the table and of the key that is taken."""
+        self.schema_name, self.table_name, self.detail = schema, table, detail
+        return self
+
+
+_BY_FAULT = "_simqueue_by_fault"
+
+
+def mark_by_fault(error: BaseException) -> None:
+    """Note that a fault explains an error, of whatever class."""
+    setattr(error, _BY_FAULT, True)
+
+
+def is_by_fault(error: BaseException) -> bool:
+    """Return whether a fault explains an error: PostgreSQL's, asyncpg's, psycopg's or a timeout."""
+    if isinstance(error, PostgresError):
+        return error.by_fault
+    # A timeout is because of the cancellation in which it ended what took too long.
+    cause = error.__cause__ if isinstance(error, TimeoutError) else None
+    return any(getattr(each, _BY_FAULT, False) is True for each in (error, cause))

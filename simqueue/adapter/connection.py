@@ -51,7 +51,7 @@ class LocalConnection:
     """A session of a ``Database`` in this process: statements are executed at once."""
 
     def __init__(self, database: Database) -> None:
-        self.database = database
+        self.database, self.naming = database, database.naming
         self._incarnation = database.incarnation
         self._on_the_way = 0
         self.on_notify: Hear = _unheard

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from simqueue.adapter.installed import names_in_force, semantics_in_force
+from simqueue.adapter.naming import Client, Naming
+from simqueue.errors import UsageError
 from simqueue.model.events import NotificationSent, StoreEvent, TableChanged
 from simqueue.model.ids import Instant
 from simqueue.store import Statement, Tables, apply, decide_crash, execute, render_table_changed
@@ -37,6 +39,7 @@ class Database:
         self, clock: Callable[[], Instant] | None = None, *, on_commit: OnCommit | None = None
     ) -> None:
         self.tables = Tables(names_in_force(0), semantics_in_force())
+        self.naming = Naming(self.tables, _two_queues)
         self.incarnation = 1
         self._clock = clock or _AdvancingClock()
         self._on_commit = on_commit
@@ -90,6 +93,13 @@ class Database:
         sessions.pop(session, None)
         if not sessions:
             self._sessions.pop(channel, None)
+
+
+def _two_queues(ours: str, client: Client, theirs: str, first: Client) -> UsageError:
+    return UsageError(
+        f"a client asks for {ours}, where another one of the same in-memory database has {theirs}: "
+        "give both the same DBSettings, or each a Database of its own"
+    )
 
 
 class _AdvancingClock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 from simqueue.model.ids import Table
 from simqueue.store import Names, Semantics, semantics_of
@@ -15,7 +16,11 @@ def names_in_force(epoch_us: int) -> Names:
     from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
 
     # The builder finds them in every release; what it calls to do so has changed its name.
-    settings = QueryBuilderEnvironment().settings
+    return names_of(QueryBuilderEnvironment().settings, epoch_us)
+
+
+def names_of(settings: Any, epoch_us: int) -> Names:
+    """Return the names that PgQueuer's ``DBSettings`` give, for a clock as above."""
     policy = settings.durability.config
     durability: dict[Table, str] = {
         "queue": policy.queue_table,
@@ -31,6 +36,7 @@ def names_in_force(epoch_us: int) -> Names:
         channel=settings.channel,
         unlogged=tuple(table for table, mode in durability.items() if mode),
         epoch_us=epoch_us,
+        schema=getattr(settings, "db_schema", None) or "public",
     )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from pgqueuer.adapters.persistence import qb
 
 from simqueue.adapter.driver import InMemoryDriver
+from simqueue.adapter.naming import NAMING, Client
 from simqueue.adapter.statements import dated
 from simqueue.adapter.translation import Calendar
 from simqueue.store import Statement
@@ -28,10 +30,31 @@ class Port:
     qbs: qb.QuerySchedulerBuilder = field(default_factory=qb.QuerySchedulerBuilder)
     tracer: TracingProtocol | None = None
 
+    @cached_property
+    def client(self) -> Client:
+        """What the query builders call the tables."""
+        return Client.of(self.qbq, self.qbs)
+
+    @cached_property
+    def _introduced(self) -> set[str]:
+        """The statements that the database has seen this client send."""
+        return set()
+
+    def _introduce(self, statement: str) -> None:
+        """Have the database's tables be called as they are here, or else raise."""
+        connection = self.driver.connection
+        naming = getattr(connection, "naming", None) or NAMING.get()
+        follows = getattr(connection, "follows", False) and self.client.usual
+        if naming is not None and not follows:
+            naming.claim(statement, self.client.within(getattr(connection, "schema", None)))
+        self._introduced.add(statement)
+
     async def _run(self, statement: Statement[T]) -> T:
+        if statement.name not in self._introduced:
+            self._introduce(statement.name)
         return await self.driver.connection.run(statement)
 
     async def _run_dated(self, statement: Statement[T]) -> tuple[T, Calendar]:
         """Return the answer, and what makes datetimes of its instants."""
-        epoch_us, answer = await self.driver.connection.run(dated(statement))
+        epoch_us, answer = await self._run(dated(statement))
         return answer, Calendar(epoch_us)

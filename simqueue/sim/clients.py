@@ -6,14 +6,17 @@ that is the user's own SQL, which nobody can simulate.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Generator
 from functools import cached_property
 from typing import Any, NoReturn, Self
 
 from simqueue.adapter.driver import InMemoryDriver
-from simqueue.errors import RefusedError
+from simqueue.errors import PostgresError, RefusedError
+from simqueue.sim.client_pool import ClientPool
 from simqueue.sim.connection import SimulatedConnection
-from simqueue.sim.pool import Pool
+from simqueue.sim.dialects import asyncpg_error, client_error, speak
+from simqueue.sim.lease import Lease
 from simqueue.sim.refusing import refusal
 
 _INSTEAD = (
@@ -55,21 +58,40 @@ def sql_refused(what: str) -> RefusedError:
 
 
 class AsyncpgConnection(Client):
-    """Stands for an ``asyncpg.Connection``."""
+    """Stands for an ``asyncpg.Connection``, or for a pool's proxy of one."""
 
-    session: SimulatedConnection
+    session: SimulatedConnection | Lease
 
     async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Close the connection; that takes no round trip."""
-        self.session.close()
+        (await speak(asyncpg_error, self._held("close"))).close()
 
     def terminate(self) -> None:
         """Close the connection."""
-        self.session.close()
+        self._connection("terminate").close()
 
     def is_closed(self) -> bool:
         """Return whether the connection was closed or is broken."""
-        return self.session.closed or self.session.lost
+        connection = self._connection("is_closed")
+        return connection.closed or connection.lost
+
+    async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Give up what the session holds: nothing but what it listens to."""
+        async with asyncio.timeout(timeout):
+            await speak(asyncpg_error, self.session.reset())
+
+    async def _held(self, method: str) -> SimulatedConnection:
+        return self._connection(method)
+
+    def _connection(self, method: str) -> SimulatedConnection:
+        """Return the connection, unless the pool has it back."""
+        if not isinstance(self.session, Lease):
+            return self.session
+        try:
+            return self.session.held(method)
+        except PostgresError as error:
+            released = asyncpg_error(error)
+        raise released
 
 
 class PsycopgConnection(Client):
@@ -79,7 +101,12 @@ class PsycopgConnection(Client):
 
     def __init__(self, real: type, session: SimulatedConnection, *, autocommit: bool) -> None:
         super().__init__(real, session)
-        self.autocommit = autocommit
+        self._autocommit = autocommit
+
+    @property
+    def autocommit(self) -> bool:
+        """Whether each statement is a transaction of its own."""
+        return self._autocommit
 
     @property
     def closed(self) -> bool:
@@ -92,8 +119,14 @@ class PsycopgConnection(Client):
         return self.session.lost
 
     async def set_autocommit(self, value: bool) -> None:  # noqa: FBT001  as psycopg has it
-        """Say whether each statement is a transaction of its own."""
-        self.autocommit = value
+        """Say whether each statement is a transaction of its own.
+
+        Raises:
+            RefusedError: a driver of PgQueuer's sends statements over it, which would no longer be.
+        """
+        if not value and "driver" in vars(self):
+            raise sql_refused("psycopg: AsyncConnection.set_autocommit(False)")
+        self._autocommit = value
 
     async def close(self) -> None:
         """Close the connection."""
@@ -107,22 +140,22 @@ class PsycopgConnection(Client):
 
 
 class AsyncpgPool(Client):
-    """Stands for an ``asyncpg.Pool``. Its first connection is opened when it is entered."""
+    """Stands for an ``asyncpg.Pool``. Its first connections are opened when it is entered."""
 
-    session: Pool
+    session: ClientPool
 
-    def __init__(self, real: type, connection: type, session: Pool, *, size_min: int) -> None:
+    def __init__(self, real: type, connection: type, session: ClientPool, *, size_min: int) -> None:
         super().__init__(real, session)
         self._connection, self._size_min = connection, size_min
-        self._open = False
+        self._leased: dict[AsyncpgConnection, float | None] = {}
+        """The connections that were taken, with the timeout that came with each."""
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self.__aenter__().__await__()
 
     async def __aenter__(self) -> Self:
-        if not self._open and self._size_min:
+        if not self.session.ready:
             await self.session.open()
-        self._open = True
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -130,15 +163,34 @@ class AsyncpgPool(Client):
 
     def acquire(self, *, timeout: float | None = None) -> _Acquired:
         """Take a connection; it is awaited, or given back by a context manager."""
-        return _Acquired(self)
+        return _Acquired(self, timeout)
 
-    async def take(self) -> AsyncpgConnection:
-        """Take a connection."""
-        return AsyncpgConnection(self._connection, await self.session.acquire())
+    async def take(self, timeout: float | None) -> AsyncpgConnection:  # noqa: ASYNC109
+        """Take a connection within ``timeout`` seconds."""
+        connection = await speak(asyncpg_error, self.session.acquire_within(timeout))
+        taken = AsyncpgConnection(self._connection, Lease(connection))
+        self._leased[taken] = timeout
+        return taken
 
     async def release(self, connection: AsyncpgConnection, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Give a connection back."""
-        await self.session.release(connection.session)
+        """Give a connection back, within the timeout it was taken with if none is given."""
+        if connection not in self._leased:
+            self._check_member(connection)
+            return  # it was given back before
+        within = self._leased.pop(connection)
+        lease: Any = connection.session
+        reset = self.session.release_within(lease.end(), within if timeout is None else timeout)
+        await speak(asyncpg_error, reset)
+
+    def _check_member(self, connection: Any) -> None:
+        session = getattr(connection, "session", None)
+        if not (isinstance(session, Lease) and session.released):
+            raise asyncpg_error(
+                client_error(
+                    f"Pool.release() received invalid connection: {type(connection).__name__} is "
+                    "not a member of this pool"
+                )
+            )
 
     async def close(self) -> None:
         """Close all connections, when each has been given back."""
@@ -147,6 +199,10 @@ class AsyncpgPool(Client):
     def terminate(self) -> None:
         """Close all connections that nobody holds, and let nobody have one any more."""
         self.session.terminate()
+
+    async def expire_connections(self) -> None:
+        """Have each connection replaced when it is next taken or given back."""
+        self.session.expire()
 
     def is_closing(self) -> bool:
         """Return whether the pool was closed."""
@@ -160,18 +216,26 @@ class AsyncpgPool(Client):
         """Return how many connections it was asked to keep."""
         return self._size_min
 
+    def get_size(self) -> int:
+        """Return how many connections are open."""
+        return len(self.session.connected())
+
+    def get_idle_size(self) -> int:
+        """Return how many open connections nobody holds."""
+        return len(self.session.idle())
+
 
 class _Acquired:
     """A connection of a pool that is about to be taken."""
 
-    def __init__(self, pool: AsyncpgPool) -> None:
-        self._pool = pool
+    def __init__(self, pool: AsyncpgPool, timeout: float | None) -> None:
+        self._pool, self._timeout = pool, timeout
 
     def __await__(self) -> Generator[Any, None, AsyncpgConnection]:
-        return self._pool.take().__await__()
+        return self._pool.take(self._timeout).__await__()
 
     async def __aenter__(self) -> AsyncpgConnection:
-        self._taken = await self._pool.take()
+        self._taken = await self._pool.take(self._timeout)
         return self._taken
 
     async def __aexit__(self, *_: object) -> None:

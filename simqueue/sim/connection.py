@@ -6,13 +6,12 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from simqueue.adapter.connection import connection_lost
-from simqueue.choices import Choices, Stream
-from simqueue.errors import PostgresError
+from simqueue.choices import Stream
+from simqueue.errors import Occasion, PostgresError, mark_by_fault
 from simqueue.model.choice import key_of
 from simqueue.model.events import (
     ConnectionLost,
@@ -22,11 +21,14 @@ from simqueue.model.events import (
     StatementReplied,
     StatementSent,
 )
-from simqueue.model.ids import EntryNumber, StatementId
-from simqueue.sim.faults import Injector
+from simqueue.model.ids import MICROSECONDS, EntryNumber, StatementId
+from simqueue.sim.dialects import Translate
+from simqueue.sim.errand import Errand, Network, Route, strike
+from simqueue.sim.limits import NO_LIMITS
 from simqueue.sim.process import Process
 from simqueue.sim.server import Request, Server
 from simqueue.sim.statement_faults import StatementFaults
+from simqueue.sim.turns import Turns
 from simqueue.store import Statement, Tables
 
 T = TypeVar("T")
@@ -35,79 +37,13 @@ CAUSE: ContextVar[EntryNumber | None] = ContextVar("simqueue_cause", default=Non
 """The event that what runs now is a consequence of: the start of the handler it runs in."""
 
 
-class Network:
-    """How long messages take between clients and the server, and statements within it.
+CONNECT = "connect"
+"""The name of the round trip that opens a connection."""
 
-    ``injector`` knows what goes wrong on the way.
-    """
-
-    __slots__ = ("choices", "commit_delays", "delays", "hop", "injector")
-
-    def __init__(
-        self,
-        choices: Choices,
-        hop_us: int,
-        *,
-        delays: tuple[int, ...],
-        commit_delays: tuple[int, ...],
-        injector: Injector,
-    ) -> None:
-        self.choices, self.hop, self.injector = choices, hop_us, injector
-        self.delays, self.commit_delays = delays, commit_delays
-
-    def delay(self, stream: Stream) -> int:
-        """Pick how many microseconds one message takes."""
-        return self.hop + self.delays[stream.deviate(len(self.delays))]
-
-
-class Route:
-    """The choices about one statement of one task: the way there and back, the commit, faults."""
-
-    __slots__ = ("_commit", "_key", "_network", "faults", "reply", "request")
-
-    def __init__(self, network: Network, key: str, faults: StatementFaults | None) -> None:
-        self._network, self._key, self.faults = network, key, faults
-        self.request = network.choices.stream(f"{key} request")
-        self.reply = network.choices.stream(f"{key} reply")
-        self._commit: Stream | None = None
-
-    def commit_delay(self) -> int:
-        """Pick how many microseconds after its execution the statement commits."""
-        # Opened when it is needed, since most statements only read.
-        if self._commit is None:
-            self._commit = self._network.choices.stream(f"{self._key} commit")
-        delays = self._network.commit_delays
-        return delays[self._commit.deviate(len(delays))]
-
+_TIMEOUTS = ("57014", "55P03")
 
 Pending = tuple[StatementId, asyncio.Future[Any]]
 """A statement that was sent and is not answered yet."""
-
-Turn = tuple[asyncio.Future[None], Process]
-"""Who waits for the connection, and in which process."""
-
-
-@dataclass(eq=False, slots=True)
-class _Errand:
-    """A statement or another request on its way there and back.
-
-    ``befalls`` is what befalls the worker at each moment of it, ``doomed`` that the connection
-    breaks after the commit, ``late`` by how many microseconds more it commits late.
-    """
-
-    work: Any
-    number: StatementId
-    sent: EntryNumber
-    route: Route
-    incarnation: int
-    answer: asyncio.Future[Any]
-    befalls: dict[str, list[Callable[[], None]]] | None = None
-    doomed: bool = False
-    late: int = 0
-
-    def commit_delay(self) -> int:
-        """Pick how many microseconds after its execution the statement commits."""
-        return self.route.commit_delay() + self.late
 
 
 class SimulatedConnection:
@@ -135,12 +71,17 @@ class SimulatedConnection:
         server.connections[self] = None
         self.lost = False
         self._pending: Pending | None = None
-        self._busy = False
-        self._waiting: deque[Turn] = deque()
-        self._granted: Turn | None = None
+        self._turns = Turns()
         self._arrived = 0
         self._in_flight: deque[EntryNumber] = deque()
         self._routes: dict[tuple[str, str], Route] = {}
+        self.translate: Translate | None = None
+        self.limits = NO_LIMITS
+        self.schema: str | None = None
+        self.follows = False
+        """Whether its client takes the tables' names from others."""
+        self.statements = 0
+        """How many requests were sent."""
         self._notify = network.choices.stream(key_of(name, "notify"))
         self._stalls = None
         if not spared:
@@ -154,6 +95,10 @@ class SimulatedConnection:
         """Ask for the notifications of ``channel``."""
         await self._exchange("listen", lambda: self._server.listen(self, channel))
 
+    async def reset(self) -> None:
+        """Give up what the session holds, as a pool does: nothing but what it listens to."""
+        await self._exchange("reset", lambda: self._server.disconnect(self))
+
     async def ping(self, name: str) -> None:
         """Make a round trip that changes nothing in the database."""
         await self._exchange(name, _nothing)
@@ -166,12 +111,13 @@ class SimulatedConnection:
         server = self._server
         if server.scheduler.local_now() > server.scheduler.now:
             await asyncio.sleep(0)  # The step blocked its loop: go on when the world is there too.
-        if self._busy:
+        if self._turns.taken:
             await self._turn()
         if self.lost or self.closed:
-            self._release()
-            raise _gone() if self.lost else connection_lost()
-        self._busy = True
+            self._turns.pass_on()
+            raise _gone("closed") if self.lost else _closed()
+        self._turns.taken = True
+        self.statements += 1
         number = server.number()
         sent = server.recorder.append(
             self.process.worker, StatementSent(number, self.name, name), CAUSE.get()
@@ -180,35 +126,53 @@ class SimulatedConnection:
         answer: asyncio.Future[T] = self._loop.create_future()
         self._pending = number, answer
         due = server.scheduler.now + self._network.delay(route.request)
-        errand = _Errand(work, number, sent, route, server.incarnation, answer)
+        connecting = name == CONNECT and self.translate is not None
+        errand = Errand(work, number, sent, route, server.incarnation, answer, connecting)
         server.scheduler.post(server.process, due, self._arrive, errand)
-        return await answer
+        if not self.limits.command:
+            return await answer
+        timer = self._loop.call_later(self.limits.command / MICROSECONDS, self._time_out, errand)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
 
     async def _turn(self) -> None:
-        """Wait for the connection, behind those who came before."""
-        turn = self._loop.create_future()
-        self._waiting.append((turn, self._server.scheduler.current))
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self._release()
-            raise
-        self._granted = None
+        """Wait for the connection; for the end of a statement that timed out, no longer than it."""
+        process = self._server.scheduler.current
+        if self.limits.command and self._pending is not None and self._pending[1].done():
+            async with asyncio.timeout(self.limits.command / MICROSECONDS):
+                await self._turns.wait(self._loop, process)
+        else:
+            await self._turns.wait(self._loop, process)
 
-    def _release(self) -> None:
-        """Hand the connection to who has waited longest, so that nobody can step in between."""
-        while self._waiting:
-            turn, process = self._granted = self._waiting.popleft()
-            if not turn.done() and process.alive:
-                turn.set_result(None)
-                return
-        self._busy, self._granted = False, None
+    def _time_out(self, errand: Errand) -> None:
+        """Give up on a statement, and ask the server over another connection to cancel it."""
+        if errand.answer.done():
+            return
+        error = TimeoutError()
+        if self.troubled:
+            mark_by_fault(error)
+        errand.answer.set_exception(error)
+        # To connect takes a message each way, and the request is a third.
+        stream = self._network.choices.stream(key_of(self.name, "cancel"))
+        due = self._server.scheduler.now + 2 * self._network.hop + self._network.delay(stream)
+        reason = "canceling statement due to user request"
+        self._server.scheduler.post(self._server.process, due, self._cancel, errand, reason)
+
+    @property
+    def now(self) -> int:
+        """The world's time in microseconds."""
+        return self._server.scheduler.now
+
+    @property
+    def troubled(self) -> bool:
+        """Whether a fault may be why something takes long."""
+        return self._network.injector.troubled
 
     def left_by(self, process: Process) -> None:
         """Give the turn of a process that has ended to whoever is next."""
-        if self._granted is not None and self._granted[1] is process:
-            self._release()
+        self._turns.left_by(process)
 
     def _route(self, name: str) -> Route:
         """Return the choices of this worker, task and statement."""
@@ -221,27 +185,49 @@ class SimulatedConnection:
             route = self._routes[asker, name] = Route(self._network, key, faults)
         return route
 
-    def _arrive(self, errand: _Errand) -> None:
+    def _arrive(self, errand: Errand) -> None:
         """Take a request that has reached the server, unless the connection broke before."""
         if self.lost or (errand.incarnation != self._server.incarnation and not self.spared):
             return
         faults = errand.route.faults
         if faults is None:
+            self._begin(errand)
             self._execute(errand)
         else:
             self._befall(errand, faults)
 
-    def _befall(self, errand: _Errand, faults: StatementFaults) -> None:
+    def _begin(self, errand: Errand) -> None:
+        """Have the server look at a request, for as long as the session allows."""
+        errand.arrived = True
+        if self.limits.statement:
+            scheduler = self._server.scheduler
+            due = scheduler.now + self.limits.statement
+            reason = "canceling statement due to statement timeout"
+            errand.deadline = scheduler.post(
+                self._server.process, due, self._cancel, errand, reason
+            )
+
+    def _cancel(self, errand: Errand, reason: str) -> None:
+        """Cancel a statement, if the server has it and has not answered it yet."""
+        server = self._server
+        if errand.answered or not errand.arrived or errand.incarnation != server.incarnation:
+            return
+        error = PostgresError("57014", reason)
+        if not server.cancel(errand.number, error):
+            self._reject(errand, error, breaks=False)  # it has not begun
+
+    def _befall(self, errand: Errand, faults: StatementFaults) -> None:
         """Let befall a statement what was chosen for it, then execute it if it still can be."""
         number, scheduler = errand.number, self._server.scheduler
         errand.befalls = faults.aim(number)
-        _strike(errand, "arrival")
+        strike(errand, "arrival")
         breaks = faults.breaks(number)
         if breaks == "before it arrived":
             self.lose()
             return
+        self._begin(errand)
         errand.doomed = bool(breaks)
-        rejected = faults.rejection(number)
+        rejected = faults.rejection(number, connecting=errand.connecting)
         if rejected is not None:
             self._reject(errand, *rejected)
             return
@@ -251,21 +237,22 @@ class SimulatedConnection:
         else:
             self._execute(errand)
 
-    def _reject(self, errand: _Errand, error: PostgresError, breaks: bool) -> None:  # noqa: FBT001  of a pair
+    def _reject(self, errand: Errand, error: PostgresError, breaks: bool) -> None:  # noqa: FBT001  of a pair
         """Have a statement fail before it does anything, and the connection break with it."""
         failed = StatementFailed(errand.number, error.sqlstate, error.message)
         self._server.recorder.append(self.process.worker, failed, errand.sent)
         if breaks:
+            error.occasion = "connecting" if errand.connecting else "in flight"
             self.lose(error)
         else:
             self._answer(errand, None, error)
 
-    def _execute_late(self, errand: _Errand) -> None:
+    def _execute_late(self, errand: Errand) -> None:
         """Execute a request that the server has not been at at once, if it is the same server."""
-        if errand.incarnation == self._server.incarnation:
+        if errand.incarnation == self._server.incarnation and not errand.answered:
             self._execute(errand)
 
-    def _execute(self, errand: _Errand) -> None:
+    def _execute(self, errand: Errand) -> None:
         """Have the server do the work, and send the reply on its way when it is done.
 
         The server does so whether or not the client is still there.
@@ -274,15 +261,27 @@ class SimulatedConnection:
         if isinstance(work, Statement):
             worker, late = self.process.worker, errand.commit_delay
             self._server.execute(
-                Request(work, errand.number, worker, errand.sent, late, answer, self.spared)
+                Request(
+                    work,
+                    errand.number,
+                    worker,
+                    errand.sent,
+                    late,
+                    answer,
+                    self.spared,
+                    lock_timeout=self.limits.lock,
+                )
             )
         else:
             answer(work(), None)
 
-    def _answer(self, errand: _Errand, result: object, error: PostgresError | None) -> None:
+    def _answer(self, errand: Errand, result: object, error: PostgresError | None) -> None:
         """Send the reply on its way."""
+        errand.settle()
+        if error is not None and error.sqlstate in _TIMEOUTS:
+            error.by_fault = self.troubled
         if errand.befalls:
-            _strike(errand, "commit")
+            strike(errand, "commit")
         if self.lost:
             return
         if errand.doomed:
@@ -292,15 +291,15 @@ class SimulatedConnection:
         due = self._next_arrival(errand.route.reply)
         self._server.scheduler.post(self.process, due, self._reply, errand, result, error)
 
-    def _reply(self, errand: _Errand, result: object, error: PostgresError | None) -> None:
+    def _reply(self, errand: Errand, result: object, error: PostgresError | None) -> None:
         answer = errand.answer
         number = result if type(result) is int else None
         replied = StatementReplied(errand.number, number)
         self._server.recorder.append(self.process.worker, replied, errand.sent)
         # Also when the caller was cancelled meanwhile: only now is the connection free again.
-        self._release()
+        self._turns.pass_on()
         if errand.befalls:
-            _strike(errand, "reply")
+            strike(errand, "reply")
         if answer.done():
             return
         if error is None:
@@ -354,11 +353,11 @@ class SimulatedConnection:
         if pending is not None:
             self._arrived = max(self._server.scheduler.now + self._network.hop, self._arrived)
             self._server.scheduler.post(
-                self.process, self._arrived, self._fail, pending[1], error or _gone()
+                self.process, self._arrived, self._fail, pending[1], error or _gone("in flight")
             )
 
     def _fail(self, answer: asyncio.Future[Any], error: PostgresError) -> None:
-        self._release()
+        self._turns.pass_on()
         if not answer.done():
             answer.set_exception(error)
 
@@ -382,17 +381,18 @@ class SimulatedConnection:
         return self._server.tables
 
 
-def _gone() -> PostgresError:
+def _gone(occasion: Occasion) -> PostgresError:
     """Return the error of a statement whose connection is gone, which takes a fault."""
     error = connection_lost()
-    error.by_fault = True
+    error.by_fault, error.occasion = True, occasion
     return error
 
 
-def _strike(errand: _Errand, moment: str) -> None:
-    """Let befall the worker what was chosen for a moment."""
-    for shoot in (errand.befalls or {}).get(moment, ()):
-        shoot()
+def _closed() -> PostgresError:
+    """Return the error of a statement that is sent over a connection that its client closed."""
+    error = connection_lost()
+    error.occasion = "closed"
+    return error
 
 
 def _nothing() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from simqueue.adapter.connection import AMBIENT
 from simqueue.adapter.driver import InMemoryDriver
 from simqueue.adapter.queries import InMemoryQueries
+from simqueue.sim.asyncpg_options import client_pool, read_options
 from simqueue.sim.clients import (
     AsyncpgConnection,
     AsyncpgPool,
@@ -23,8 +24,14 @@ from simqueue.sim.clients import (
     sql_refused,
 )
 from simqueue.sim.connection import SimulatedConnection
+from simqueue.sim.dialects import asyncpg_error, speak
+from simqueue.sim.foreign_queries import ForeignQueries
+from simqueue.sim.lease import Lease
+from simqueue.sim.opening import Opening, open_session
 from simqueue.sim.patch import Attribute, Patch
+from simqueue.sim.places import place_of_caller
 from simqueue.sim.pool import Pool
+from simqueue.sim.psycopg_options import open_psycopg
 from simqueue.sim.refusing import refusing
 from simqueue.sim.source import SIMULATING, Control, Scope, Source
 
@@ -43,12 +50,6 @@ def _opener() -> Callable[[], SimulatedConnection]:
     """Return what opens connections of the running process, whoever calls it later."""
     connect: Any = AMBIENT.get()
     return connect  # type: ignore[no-any-return]
-
-
-async def _connected() -> SimulatedConnection:
-    connection = _opener()()
-    await connection.ping("connect")
-    return connection
 
 
 # --- PgQueuer's own database in memory ---
@@ -109,15 +110,22 @@ def _asyncpg_patches(thread: int) -> tuple[Patch, ...]:
     async def connect_simulated(*args: Any, **kwargs: Any) -> Any:
         if not _acts(thread):
             return await connect(*args, **kwargs)
-        return AsyncpgConnection(connection, await _connected())
+        opening = await speak(asyncpg_error, _options("asyncpg.connect", kwargs))
+        return AsyncpgConnection(connection, await open_session(_opener(), opening, asyncpg_error))
 
     def pool_simulated(*args: Any, min_size: int = 10, max_size: int = 10, **kwargs: Any) -> Any:
         made = pool(*args, min_size=min_size, max_size=max_size, **kwargs)  # it checks them
         if not _acts(thread):
             return made
-        return AsyncpgPool(pool, connection, Pool(_opener(), max_size), size_min=min_size)
+        given = {**kwargs, "min_size": min_size, "max_size": max_size}
+        session = client_pool(_opener(), connection, args, given)
+        return AsyncpgPool(pool, connection, session, size_min=min_size)
 
     return Attribute(utils, "_connect", connect_simulated), Attribute(pools, "Pool", pool_simulated)
+
+
+async def _options(owner: str, given: dict[str, Any]) -> Opening:
+    return read_options(owner, **given)
 
 
 def _psycopg(scope: Scope) -> tuple[Patch, ...]:
@@ -131,10 +139,13 @@ def _psycopg_patches(thread: int) -> tuple[Patch, ...]:
     owner = _module("psycopg").AsyncConnection
     original = owner.connect.__func__
 
-    async def connect(cls: Any, /, *args: Any, autocommit: bool = False, **kwargs: Any) -> Any:
+    async def connect(
+        cls: Any, /, conninfo: str = "", *, autocommit: bool = False, **kwargs: Any
+    ) -> Any:
         if not _acts(thread):
-            return await original(cls, *args, autocommit=autocommit, **kwargs)
-        return PsycopgConnection(owner, await _connected(), autocommit=autocommit)
+            return await original(cls, conninfo, autocommit=autocommit, **kwargs)
+        session = await open_psycopg(cls, owner, _opener(), conninfo, kwargs)
+        return PsycopgConnection(owner, session, autocommit=autocommit)
 
     return (Attribute(owner, "connect", classmethod(connect)),)
 
@@ -208,7 +219,11 @@ def _driver(owner: Any) -> Callable[..., None]:
 def _method(owner: type, name: str, driver: InMemoryDriver) -> Callable[..., Any]:
     if name in _PASSED_ON:
         method: Callable[..., Any] = getattr(driver, name)
-        return method
+
+        async def passed_on(*args: Any) -> None:
+            await speak(driver.connection.translate, method(*args))  # type: ignore[attr-defined]
+
+        return passed_on
 
     async def refuse(query: str, *args: object) -> None:
         raise sql_refused(f"{owner.__name__}.{name}")
@@ -224,8 +239,9 @@ def _queries(owner: Any) -> Callable[..., None]:
     def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
         init(self, *args, **kwargs)
         connection = getattr(self.driver, "connection", None)
-        if isinstance(connection, SimulatedConnection | Pool) and not is_simulated(self):
+        if isinstance(connection, SimulatedConnection | Lease | Pool) and not is_simulated(self):
             self.__class__ = _simulated(type(self))  # type: ignore[arg-type]
+            self.client.place = place_of_caller()
 
     return initialize
 
@@ -233,7 +249,7 @@ def _queries(owner: Any) -> Callable[..., None]:
 def is_simulated(queries: object) -> bool:
     """Return whether queries are those of the simulated database."""
     return isinstance(queries, InMemoryQueries) and isinstance(
-        queries.driver.connection, SimulatedConnection | Pool
+        queries.driver.connection, SimulatedConnection | Lease | Pool
     )
 
 
@@ -242,7 +258,7 @@ def _simulated(cls: type) -> type:
     """Return a class of queries with the simulated ones in place of PgQueuer's, and no other."""
     from pgqueuer.adapters.persistence.queries import Queries
 
-    below = (InMemoryQueries, Queries) if cls is Queries else (cls, _simulated(Queries))
+    below = (ForeignQueries, Queries) if cls is Queries else (cls, _simulated(Queries))
     return type(cls.__name__, below, {"__module__": cls.__module__, "__doc__": cls.__doc__})
 
 
@@ -259,7 +275,8 @@ CONTROLS = (
         Source(
             "asyncpg.connect, asyncpg.create_pool",
             "controlled",
-            "a client of the simulated database, for PgQueuer's statements; other SQL is refused",
+            "a client of the simulated database, for PgQueuer's statements, with asyncpg's errors "
+            "and timeouts; other SQL and options that are not simulated are refused",
         ),
         _asyncpg,
     ),

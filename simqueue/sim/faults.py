@@ -55,6 +55,11 @@ class Injector:
                 self._watch(kind, "server", partial(self._strike_server, kind))
 
     @property
+    def troubled(self) -> bool:
+        """Whether a fault has struck, or the scenario has held something up as one does."""
+        return self.struck or self._world.disturbed
+
+    @property
     def choices(self) -> Choices:
         """Where every fault is picked."""
         return self._world.choices

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from simqueue.adapter.connection import Hear, connection_lost
 from simqueue.errors import PostgresError
-from simqueue.sim.connection import SimulatedConnection
+from simqueue.sim.connection import CONNECT, SimulatedConnection
+from simqueue.sim.dialects import Translate
 from simqueue.store import Statement
 
 T = TypeVar("T")
@@ -31,6 +32,8 @@ class Pool:
 
     def __init__(self, connect: Callable[[], SimulatedConnection], size: int) -> None:
         self._connect, self.size = connect, size
+        self.translate: Translate | None = None
+        self.schema: str | None = None
         self.closed = False
         self._free: asyncio.LifoQueue[SimulatedConnection | None] = asyncio.LifoQueue()
         """A place for each connection; None where it is not open."""
@@ -100,17 +103,28 @@ class Pool:
         Raises:
             PostgresError: the pool was closed, or the server lets nobody in.
         """
-        if self.closed:
-            raise connection_lost()
+        self._check_open()
         connection = await self._free.get()
-        if connection is not None and not connection.lost:
+        if connection is not None and self._is_fit(connection):
             return connection
         try:
-            connection = self._connect()
-            await connection.ping("connect")
+            return await self._opened()
         except BaseException:
             self._free.put_nowait(None)
             raise
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise connection_lost()
+
+    def _is_fit(self, connection: SimulatedConnection) -> bool:
+        """Return whether a connection that was given back can be handed out."""
+        return not connection.lost
+
+    async def _opened(self) -> SimulatedConnection:
+        """Return a new connection."""
+        connection = self._connect()
+        await connection.ping(CONNECT)
         return connection
 
     async def release(self, connection: SimulatedConnection) -> None:

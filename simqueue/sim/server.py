@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
-from simqueue.errors import PostgresError
+from simqueue.adapter.naming import Client, Naming
+from simqueue.errors import PostgresError, RefusedError
 from simqueue.model.events import (
     AnyEvent,
     JobLogged,
@@ -25,6 +26,7 @@ from simqueue.model.events import (
     TableChanged,
 )
 from simqueue.model.ids import EntryNumber, Instant, StatementId
+from simqueue.sim.places import place_of_caller
 from simqueue.sim.recorder import Recorder
 from simqueue.sim.scheduler import Scheduler
 from simqueue.sim.tidy import Tidier
@@ -56,7 +58,7 @@ class Request(Generic[T]):
 
     ``sent`` is the entry that says it was sent; ``late`` picks how many microseconds after it was
     executed it commits; ``answer`` takes what the client gets, or the error. ``spared`` is what
-    no fault touches.
+    no fault touches. ``lock_timeout`` is how many microseconds it may wait for a lock, 0 for ever.
     """
 
     statement: Statement[T]
@@ -68,6 +70,7 @@ class Request(Generic[T]):
     spared: bool = False
     commits_after: int | None = None
     waits: int = 0
+    lock_timeout: int = 0
 
 
 class Server:
@@ -82,8 +85,8 @@ class Server:
     ) -> None:
         self.scheduler = scheduler
         self.recorder = recorder
-        self.names = names
         self.tables = Tables(names, semantics)
+        self.naming = Naming(self.tables, _two_queues)
         self.process = scheduler.spawn("server")
         self._tidy = Tidier()
         self._statements = 0
@@ -148,6 +151,9 @@ class Server:
             request.waits += 1
             look = partial(self._break_deadlock, request.waits)
             self._later(_DEADLOCK_TIMEOUT_US, look, transaction)
+            if request.lock_timeout:
+                give_up = partial(self._stop_waiting, request.waits)
+                self._later(request.lock_timeout, give_up, transaction)
         else:
             if request.commits_after is None:
                 request.commits_after = request.late() if transaction.events else 0
@@ -176,6 +182,22 @@ class Server:
         if request is not None and request.waits == wait and transaction.deadlocked:
             transaction.fail(PostgresError("40P01", "deadlock detected"))
             self._go_on(transaction)
+
+    def _stop_waiting(self, wait: int, transaction: Transaction[Any]) -> None:
+        """Reject a statement that has waited for one lock for as long as its session allows."""
+        request = self._requests.get(transaction)
+        if request is not None and request.waits == wait and transaction.blocker is not None:
+            transaction.fail(PostgresError("55P03", "canceling statement due to lock timeout"))
+            self._go_on(transaction)
+
+    def cancel(self, number: StatementId, error: PostgresError) -> bool:
+        """Roll back a statement that has not committed; return False if there is none."""
+        for transaction, request in self._requests.items():
+            if request.number == number:
+                transaction.fail(error)
+                self._go_on(transaction)
+                return True
+        return False
 
     def _finish(self, transaction: Transaction[Any]) -> None:
         """Let those go on that waited for a statement."""
@@ -215,8 +237,8 @@ class Server:
             apply(self.tables, began, event)
             number = self.recorder.append(request.worker, event, cause, earlier)
             if isinstance(event, TableChanged):
-                payload = render_table_changed(self.names, event.operation, began)
-                sent.append((number, self.names.channel, payload))
+                payload = render_table_changed(self.tables.names, event.operation, began)
+                sent.append((number, self.tables.names.channel, payload))
             elif isinstance(event, NotificationSent):
                 sent.append((number, event.channel, event.payload))
         for number, channel, payload in sent:
@@ -288,3 +310,13 @@ class Server:
         """Forget the session of a connection whose client is gone."""
         for channel in sorted(self._sessions):
             self.unlisten(connection, channel)
+
+
+def _two_queues(ours: str, client: Client, theirs: str, first: Client) -> RefusedError:
+    where = "" if first.place is None else f" (made at {first.place})"
+    instead = (
+        f"another client of this run{where} has {theirs}, and two prefixes in one run are not "
+        "simulated yet: give all clients the same DBSettings. sim.queries follows the workers"
+    )
+    place = client.place or place_of_caller()
+    return RefusedError(f"a client with tables of its own, {ours},", place, instead)

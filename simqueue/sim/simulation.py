@@ -121,6 +121,7 @@ class Simulation:
             name = f"client-{self._clients}"
         _check_name(name)
         connection = self._world.connect(name, self._process, spared=True)
+        connection.follows = True
         return InMemoryDriver(connection=connection)
 
     def heal(self) -> None:

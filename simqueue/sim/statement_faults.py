@@ -34,6 +34,8 @@ REJECTIONS: tuple[tuple[str, str, bool], ...] = (
 )
 """SQLSTATE, message, and whether the connection is gone with it."""
 
+_REFUSED = ("53300", "sorry, too many clients already", True)
+
 
 def class_of(kind: FaultKind) -> str:
     """Return what the last word of a key about a fault begins with."""
@@ -75,12 +77,17 @@ class StatementFaults:
             self._injector.tell(self._worker, "disconnect", which, statement)
         return which
 
-    def rejection(self, statement: StatementId) -> tuple[PostgresError, bool] | None:
-        """Pick an error with which it fails, and whether the connection breaks, too."""
+    def rejection(
+        self, statement: StatementId, *, connecting: bool = False
+    ) -> tuple[PostgresError, bool] | None:
+        """Pick an error with which it fails, and whether the connection breaks, too.
+
+        Nobody who is ``connecting`` is told of a transaction, and is let in afterwards.
+        """
         value = self._pick("fail", len(REJECTIONS) + 1)
         if not value:
             return None
-        sqlstate, message, breaks = REJECTIONS[value - 1]
+        sqlstate, message, breaks = _REFUSED if connecting else REJECTIONS[value - 1]
         self._injector.tell(self._worker, "fail", sqlstate, statement)
         return by_fault(sqlstate, message), breaks
 

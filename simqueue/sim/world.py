@@ -15,8 +15,9 @@ from pgqueuer.domain.errors import FailingListenerError
 
 from simqueue.adapter.connection import AMBIENT
 from simqueue.adapter.installed import names_in_force, semantics_in_force
+from simqueue.adapter.naming import NAMING
 from simqueue.choices import Choices
-from simqueue.errors import PostgresError, RefusedError
+from simqueue.errors import RefusedError, is_by_fault
 from simqueue.model.choice import key_of
 from simqueue.model.config import Config
 from simqueue.model.delays import ladder
@@ -30,7 +31,8 @@ from simqueue.model.events import (
 )
 from simqueue.model.failure import Failure
 from simqueue.model.ids import Duration, EntryNumber
-from simqueue.sim.connection import CAUSE, Network, SimulatedConnection
+from simqueue.sim.connection import CAUSE, SimulatedConnection
+from simqueue.sim.errand import Network
 from simqueue.sim.failing import failure_of
 from simqueue.sim.faults import Injector
 from simqueue.sim.finalizers import running_locals, withhold_all
@@ -125,6 +127,7 @@ class World:
         """Add a process in which a driver made without a connection opens one with ``connect``."""
         process = self.scheduler.spawn(name)
         process.context.run(AMBIENT.set, connect)
+        process.context.run(NAMING.set, self.server.naming)
         return process
 
     def connect(self, name: str, process: Process, *, spared: bool = False) -> SimulatedConnection:
@@ -144,6 +147,7 @@ class World:
         if self.scheduler.now < self.server.down_until:
             error = by_fault("57P03", "the database system is starting up")
         if error is not None:
+            error.occasion = "connecting"
             self.recorder.append(process.worker, ConnectionRefused(name, error.sqlstate))
             raise error
 
@@ -190,7 +194,7 @@ class World:
             return all(map(self.excuses, error.exceptions))
         if isinstance(error, FailingListenerError):
             return self.injector.struck or self.disturbed
-        return isinstance(error, PostgresError) and error.by_fault
+        return is_by_fault(error)
 
     # --- how it can end ---
 

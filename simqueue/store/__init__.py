@@ -79,6 +79,7 @@ from simqueue.store.semantics import Semantics, semantics_of
 from simqueue.store.snapshot import Snapshot, snapshot
 from simqueue.store.statement import Statement
 from simqueue.store.tables import Tables
+from simqueue.store.touching import uses as tables_used
 from simqueue.store.transaction import Transaction, Transactions
 
 __all__ = [
@@ -151,4 +152,5 @@ __all__ = [
     "select_unaggregated_log_count",
     "semantics_of",
     "snapshot",
+    "tables_used",
 ]

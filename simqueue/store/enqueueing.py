@@ -99,9 +99,19 @@ def _conflict(
 ) -> PostgresError:
     if on_conflict == "raise":
         met: list[Resource] = [("dedupe_key", key) for key in keys if key is not None]
-        return UniqueViolationError.of(tables.names.dedupe_index, tuple(met), leaves)
+        return duplicate_key(tables, met, leaves)
     message = "ON CONFLICT DO UPDATE command cannot affect row a second time"
     return PostgresError("21000", message, leaves=leaves)
+
+
+def duplicate_key(
+    tables: Tables, met: Sequence[Resource], leaves: tuple[object, ...] = ()
+) -> UniqueViolationError:
+    """Return the error about a dedupe key that is taken, the last thing that was ``met``."""
+    names, (_, key) = tables.names, met[-1]
+    error = UniqueViolationError.of(names.dedupe_index, tuple(met), leaves)
+    detail = f"Key (dedupe_key)=({key}) already exists."
+    return error.within(names.schema, names.queue_table, detail)
 
 
 def _burned(tables: Tables, decided: Sequence[StoreEvent], sent: int) -> tuple[IdsBurned, ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from simqueue.errors import UniqueViolationError
 from simqueue.model.events import (
     DatabaseDropped,
     IdsBurned,
@@ -23,6 +22,7 @@ from simqueue.model.events import (
     TableChanged,
 )
 from simqueue.model.ids import Duration, Instant, JobId, Status
+from simqueue.store.enqueueing import duplicate_key
 from simqueue.store.locks import ADVISORY, Resource
 from simqueue.store.rejecting import (
     check_instant,
@@ -107,7 +107,7 @@ def _check_keys(tables: Tables, jobs: Iterable[JobId]) -> None:
         if holder is not None and holder != job:
             # Those before it have been logged when the statement fails, row by row.
             leaves = (IdsBurned("log", logged),) if logged else ()
-            raise UniqueViolationError.of(tables.names.dedupe_index, tuple(met), leaves)
+            raise duplicate_key(tables, met, leaves)
         taken[key] = job
 
 

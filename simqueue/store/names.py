@@ -11,7 +11,7 @@ class Names(msgspec.Struct, frozen=True):
     """Names of tables and channel, as PgQueuer's settings give them.
 
     ``unlogged`` are the tables that a crash of the server empties, ``epoch_us`` is the Unix time
-    of Instant 0 in microseconds.
+    of Instant 0 in microseconds. ``schema`` is the schema that the tables are in.
     """
 
     queue_table: str = "pgqueuer"
@@ -21,6 +21,7 @@ class Names(msgspec.Struct, frozen=True):
     channel: str = "ch_pgqueuer"
     unlogged: tuple[Table, ...] = ()
     epoch_us: int = 0
+    schema: str = "public"
 
     @property
     def dedupe_index(self) -> str:

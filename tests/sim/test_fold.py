@@ -35,7 +35,7 @@ def test_the_tables_are_the_fold_of_the_log_after_every_event(scenario, seed, se
         nonlocal compared
         (server,) = servers
         if not beside:
-            beside.append(Tables(server.names))
+            beside.append(Tables(server.tables.names))
         if type(entry.event) in APPLIED:
             apply(beside[0], entry.now, entry.event)
             compared += 1
