@@ -18,7 +18,8 @@
                 ``hashing``, ``tasks``, ``anyio_backend``, ``garbage``, ``databases``, ``refusals``
 ``patches``     puts their replacements in and takes them out; ``patch``: one of them,
                 ``builtin``: one in place, ``source``: its row in the table, ``refusing``: one that
-                refuses, ``imports``: whether a module is being loaded
+                refuses, ``origins``: the user's line and the libraries that led to a refusal,
+                ``advice``: what to do about it, ``imports``: whether a module is being loaded
 ``failing``     how a run failed, ``places`` where; ``tidy`` text without addresses
 ``takedown``    the end of a world; ``finalizers``: those that must not run
 """

@@ -12,14 +12,10 @@ from typing import Any, NoReturn, Self
 
 from simqueue.adapter.driver import InMemoryDriver
 from simqueue.errors import RefusedError
+from simqueue.sim.advice import SQL
 from simqueue.sim.connection import SimulatedConnection
-from simqueue.sim.places import place_of_caller
 from simqueue.sim.pool import Pool
-
-_INSTEAD = (
-    "the simulated database speaks PgQueuer's statements alone; put a fake of your own in place of "
-    "the code that sends SQL, or let handlers take it from resources, where a scenario can put one"
-)
+from simqueue.sim.refusing import refusal
 
 
 class Client:
@@ -51,7 +47,7 @@ class Client:
 
 def sql_refused(what: str) -> RefusedError:
     """Return the error of who sends SQL, or asks for what only SQL needs."""
-    return RefusedError(what, place_of_caller(), _INSTEAD)
+    return refusal(what, SQL)
 
 
 class AsyncpgConnection(Client):

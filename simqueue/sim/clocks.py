@@ -16,11 +16,10 @@ from typing import Any
 
 import time_machine
 
-from simqueue.errors import RefusedError
 from simqueue.sim.debuggers import debugging, debugging_itself
 from simqueue.sim.imports import LOCKS, importing
 from simqueue.sim.patch import Attribute, Patch, Replace, redirects
-from simqueue.sim.places import place_of_caller
+from simqueue.sim.refusing import refusal
 from simqueue.sim.source import SIMULATING, Control, Scope, Source
 
 Clock = Callable[[], int]
@@ -233,9 +232,8 @@ def _wait_for_another(
 ) -> bool:
     """Wait in real time, at one virtual instant, for a thread that was started before the run."""
     if not _others():
-        raise RefusedError(
+        raise refusal(
             "waiting for another thread without a timeout",
-            place_of_caller(),
             "no other thread runs meanwhile, so it would wait for ever; await an asyncio.Event "
             "or asyncio.Queue",
         )

@@ -6,10 +6,17 @@ import asyncio
 import traceback
 from typing import Any
 
-from simqueue.errors import SettleTimeoutError, SimqueueError
+from simqueue.errors import RefusedError, SettleTimeoutError, SimqueueError
 from simqueue.model.failure import Failure, FailureKind
 from simqueue.sim.observers import described
-from simqueue.sim.places import culprit, place, source_line, waiting_function, waiting_place
+from simqueue.sim.places import (
+    culprit,
+    is_users,
+    place,
+    source_line,
+    waiting_function,
+    waiting_place,
+)
 from simqueue.sim.tidy import Tidier
 
 _TASKS_NAMED = 12
@@ -41,6 +48,8 @@ def failure_of(error: BaseException) -> Failure:
     found = culprit(error)
     where = "an unknown place" if found is None else place(*found)
     line = "" if found is None else source_line(*found)
+    if isinstance(error, RefusedError) and not (found and is_users(found[0].co_filename)):
+        where, line = error.where, ""  # a refusal knows the user's line that is on no stack
     name = where.partition(" in ")[2]
     text = "".join(traceback.format_exception(error))
     return Failure(

@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NoReturn
 
-from simqueue.errors import RefusedError
-from simqueue.sim.places import place_of_caller
+from simqueue.sim.advice import PROCESSES as _NO_PROCESSES
+from simqueue.sim.advice import SOCKETS as _NO_SOCKETS
+from simqueue.sim.refusing import refusal
 
-_NO_SOCKETS = (
-    "talk to the simulated database through sim.driver or sim.connect(), and put a fake of your "
-    "own in place of other services"
-)
 _NO_SIGNALS = "stop a worker with worker.stop() and kill it with worker.crash()"
-_NO_PROCESSES = "start another simulated process with sim.worker()"
 
 
 def _refused(instead: str) -> Any:
@@ -34,7 +30,7 @@ class _Refused:
         return self
 
     def __call__(self, *args: object, **kwargs: object) -> NoReturn:
-        raise RefusedError(f"loop.{self._name}", place_of_caller(), self._instead)
+        raise refusal(f"loop.{self._name}", self._instead)
 
 
 class LoopWithoutIO(asyncio.AbstractEventLoop):

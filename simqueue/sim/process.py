@@ -41,6 +41,8 @@ class Process:
     queued: bool = False
     alive: bool = True
     killed: bool = False
+    entry: Any = None
+    """The user's function that it runs."""
     main: Any = None
     """Its main task: held here, as ``asyncio.run`` holds it, since the loop's own hold is weak."""
     task_factory: Any = None
