@@ -7,7 +7,8 @@
 ``world``       who there is in one run, and how they reach each other
 ``judge``       holds a run to the invariants, and to ``checks``: what its scenario claims
 ``faults``      what befalls workers and the server, and when; ``statement_faults``: statements
-``server``      the simulated PostgreSQL, ``connection`` a client's session of it, ``pool`` several;
+``server``      the simulated PostgreSQL, ``connection`` a client's session of it, ``pool`` several,
+                ``pool_uses``: who holds them and who waits;
                 ``clients``: what stands for asyncpg's and psycopg's
 ``scheduler``   whose turn it is and what time it is
 ``loop``        asyncio's interface over it; ``executors``: its threads; ``loop_without_io``: what

@@ -14,6 +14,7 @@ from simqueue.adapter.driver import InMemoryDriver
 from simqueue.errors import RefusedError
 from simqueue.sim.advice import SQL
 from simqueue.sim.connection import SimulatedConnection
+from simqueue.sim.places import users_place
 from simqueue.sim.pool import Pool
 from simqueue.sim.refusing import refusal
 
@@ -130,7 +131,7 @@ class AsyncpgPool(Client):
 
     async def take(self) -> AsyncpgConnection:
         """Take a connection."""
-        return AsyncpgConnection(self._connection, await self.session.acquire())
+        return AsyncpgConnection(self._connection, await self.session.acquire(place=users_place()))
 
     async def release(self, connection: AsyncpgConnection, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
         """Give a connection back."""

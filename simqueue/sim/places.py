@@ -60,9 +60,14 @@ def place(code: CodeType, line: int) -> str:
     return f"{os.path.basename(code.co_filename)}:{line} in {name_of(code)}"
 
 
-def place_of_caller() -> str:
-    """Return the innermost frame on the stack that is the user's."""
-    return place_of(sys._getframe(1))  # noqa: SLF001
+def users_place() -> str:
+    """Return the user's innermost frame on the stack; empty if there is none in the run."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    while frame is not None and frame.f_code.co_filename != SCHEDULER:
+        if is_users(frame.f_code.co_filename):
+            return place(frame.f_code, frame.f_lineno)
+        frame = frame.f_back
+    return ""
 
 
 def place_of(innermost: FrameType) -> str:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from simqueue.adapter.connection import Hear, connection_lost
 from simqueue.errors import PostgresError
 from simqueue.sim.connection import SimulatedConnection
+from simqueue.sim.pool_uses import PoolUses
 from simqueue.store import Statement
 
 T = TypeVar("T")
@@ -38,11 +39,12 @@ class Pool:
             self._free.put_nowait(None)
         self._listener: SimulatedConnection | None = None
         self._acquiring = asyncio.Lock()
+        self._uses = PoolUses(size)
         self.on_notify: Hear = lambda channel, payload: None
 
     async def open(self) -> None:
         """Open the first connection; the others are opened as they are needed."""
-        self._free.put_nowait(await self.acquire())
+        self._give_back(await self.acquire())
 
     async def close(self) -> None:
         """Close all connections, each when it has been given back; who listens hears no more."""
@@ -63,11 +65,11 @@ class Pool:
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.close()
-            self._free.put_nowait(None)
+            self._give_back(listener)
 
     async def run(self, statement: Statement[T]) -> T:
         """Have a statement executed over any connection and return its answer."""
-        connection = await self.acquire()
+        connection = await self.acquire(statement.name)
         try:
             return await connection.run(statement)
         finally:
@@ -81,7 +83,7 @@ class Pool:
             )
         async with self._acquiring:
             if self._listener is None:
-                self._listener = await self.acquire()
+                self._listener = await self.acquire("listen")
                 self._listener.on_notify = self._heard
             await self._listener.listen(channel)
 
@@ -94,23 +96,26 @@ class Pool:
     def _heard(self, channel: str, payload: str) -> None:
         self.on_notify(channel, payload)
 
-    async def acquire(self) -> SimulatedConnection:
+    async def acquire(self, statement: str = "", place: str = "") -> SimulatedConnection:
         """Take a connection, when one is free.
+
+        ``statement`` is what it is for, ``place`` the line of the user's that takes it.
 
         Raises:
             PostgresError: the pool was closed, or the server lets nobody in.
         """
         if self.closed:
             raise connection_lost()
-        connection = await self._free.get()
-        if connection is not None and not connection.lost:
-            return connection
-        try:
-            connection = self._connect()
-            await connection.ping("connect")
-        except BaseException:
-            self._free.put_nowait(None)
-            raise
+        with self._uses.waiting(statement, place, waits=self._free.empty()):
+            connection = await self._free.get()
+        if connection is None or connection.lost:
+            try:
+                connection = self._connect()
+                await connection.ping("connect")
+            except BaseException:
+                self._free.put_nowait(None)
+                raise
+        self._uses.take(connection, statement, place)
         return connection
 
     async def release(self, connection: SimulatedConnection) -> None:
@@ -122,7 +127,11 @@ class Pool:
             connection.lose()  # asyncpg, too, terminates one that it cannot reset, and says so
             raise
         finally:
-            self._free.put_nowait(None if connection.lost or connection.closed else connection)
+            self._give_back(connection)
+
+    def _give_back(self, connection: SimulatedConnection) -> None:
+        self._uses.leave(connection)
+        self._free.put_nowait(None if connection.lost or connection.closed else connection)
 
 
 def _close(connection: SimulatedConnection | None) -> None:
