@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 from simqueue.model.choice import kind_of
+from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.trace import Trace
-from simqueue.report.account import render_account
+from simqueue.report.account import matters, render_account
 from simqueue.report.course import Course
 from simqueue.report.deviations import render_deviations
 from simqueue.report.doings import render_doings
+from simqueue.report.earlier import render_earlier
 from simqueue.report.involved import Involved, involved_in
 from simqueue.report.lines import render_lines
 from simqueue.report.words import moment, printable
@@ -20,6 +22,7 @@ from simqueue.report.words import moment, printable
 TAIL = 40
 DEVIATIONS_TOLD = 15
 _TOO_MANY = "Most of them have no part in the failure: `simqueue shrink` leaves those that do."
+_NUMBER = re.compile(r" *#(\d+) ")
 _FRAME = re.compile(r'  File "')
 _NOT_THE_USERS = re.compile(r'  File "(?:<|(?:\./)?simqueue/|python/|site-packages/|prefix/)')
 
@@ -38,7 +41,7 @@ def render_story(trace: Trace, *, again: str | None = None, tail: int = TAIL) ->
     parts = [_header(trace), _outcome(trace), _deviations(trace, involved), account]
     parts.append(render_doings(course, involved))
     if not account or not involved.certain:
-        parts.append(_tail(trace, tail))
+        parts += _end(course, tail, involved if account else Involved())
     if again is not None:
         parts.append(f"Again: {again}")
     return printable("\n\n".join(part for part in parts if part) + "\n")
@@ -103,8 +106,16 @@ def _deviations(trace: Trace, involved: Involved) -> str:
     return f"{total} ({kinds}){hint}"
 
 
-def _tail(trace: Trace, tail: int) -> str:
-    if not trace.events:
-        return "Nothing happened."
-    lines = render_lines(enumerate(trace.events), last=tail)
-    return "\n".join(["The last that happened:", *lines])
+def _end(course: Course, tail: int, involved: Involved) -> list[str]:
+    """Tell the end of the log, and of what was before it what may have led to it."""
+    if not course.entries:
+        return ["Nothing happened."]
+    lines = render_lines(enumerate(course.entries), last=tail)
+    shown = [number for number in map(_NUMBER.match, lines) if number is not None]
+    first = int(shown[0][1]) if shown else len(course.entries)
+
+    def told(entry: Entry) -> bool:
+        return bool(involved.workers or involved.subjects) and matters(entry, involved)
+
+    earlier = render_earlier(course, first, besides=told)
+    return [earlier, course.plain("\n".join(["The last that happened:", *lines]))]
