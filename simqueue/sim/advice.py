@@ -25,6 +25,10 @@ BLOCKING = (
     "psycopg.AsyncConnection.connect(..., autocommit=True); put a fake of your own in place of "
     "code that sends other SQL"
 )
+MADE_BEFORE = (
+    "it was made before the run, such as when its module was imported, and is no client of the "
+    "simulated database: call asyncpg.create_pool() inside the factory"
+)
 POOLS = (
     "give PgQueuer a psycopg.AsyncConnection.connect(..., autocommit=True) or an asyncpg pool, and "
     "put a fake of your own in place of a psycopg pool that sends other SQL"
@@ -35,6 +39,8 @@ _RESOURCES = (
     "sim.worker(..., resources=...)"
 )
 _PATCH = ": patch it in the scenario before it starts the worker"
+
+_DRIVERS = {"psycopg", "pgqueuer"}
 
 _CLIENTS = {
     "httpx": "give the client a fake transport, httpx.AsyncClient(transport=httpx.MockTransport("
@@ -52,7 +58,8 @@ def fitting(instead: str, origin: Origin) -> str:
 
     ``instead`` is the advice for a call that the user's own code makes.
     """
-    if instead == SQL:
+    if instead == SQL or (instead == BLOCKING and set(origin.libraries) - _DRIVERS):
+        instead = SQL  # an ORM's user needs no other way to enqueue
         return instead + (_RESOURCES if in_handler() else _PATCH)
     if not origin.libraries:
         return instead

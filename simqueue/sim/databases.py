@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from simqueue.adapter.connection import AMBIENT
 from simqueue.adapter.driver import InMemoryDriver
 from simqueue.adapter.queries import InMemoryQueries
-from simqueue.sim.advice import BLOCKING, POOLS
+from simqueue.sim.advice import BLOCKING, MADE_BEFORE, POOLS
 from simqueue.sim.clients import (
     AsyncpgConnection,
     AsyncpgPool,
@@ -118,7 +118,19 @@ def _asyncpg_patches(thread: int) -> tuple[Patch, ...]:
             return made
         return AsyncpgPool(pool, connection, Pool(_opener(), max_size), size_min=min_size)
 
-    return Attribute(utils, "_connect", connect_simulated), Attribute(pools, "Pool", pool_simulated)
+    # A pool that was made before the run, when its module was imported, is a real one.
+    made_before = (
+        Attribute(pool, name, refusing(thread, what, MADE_BEFORE)(getattr(pool, name)))
+        for name, what in (
+            ("_async__init__", "asyncpg: Pool"),
+            ("acquire", "asyncpg: Pool.acquire"),
+        )
+    )
+    return (
+        Attribute(utils, "_connect", connect_simulated),
+        Attribute(pools, "Pool", pool_simulated),
+        *made_before,
+    )
 
 
 def _psycopg(scope: Scope) -> tuple[Patch, ...]:

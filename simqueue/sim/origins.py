@@ -26,8 +26,8 @@ from simqueue.sim.places import (
 from simqueue.sim.process import HOME, Process
 from simqueue.sim.tasks import every_task
 
-_HANDLER = "_observed"
-"""The function of ``sim.observers`` that runs a handler; its ``started`` is the handler's start."""
+_HANDLER = "simqueue.sim.observers", "_observed"
+"""The function that runs a handler; its ``started`` is the event of the handler's start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,8 @@ def _responsible_tasks() -> Iterator[asyncio.Task[Any]]:
 
 
 def _runs_handler(frame: FrameType, cause: int) -> bool:
-    return frame.f_code.co_name == _HANDLER and frame.f_locals.get("started") == cause
+    named = frame.f_globals.get("__name__"), frame.f_code.co_name
+    return named == _HANDLER and frame.f_locals.get("started") == cause
 
 
 def _process() -> Process | None:

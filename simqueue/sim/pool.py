@@ -106,8 +106,11 @@ class Pool:
         """
         if self.closed:
             raise connection_lost()
-        with self._uses.waiting(statement, place, waits=self._free.empty()):
-            connection = await self._free.get()
+        if self._free.empty():
+            with self._uses.waiting(statement, place):
+                connection = await self._free.get()
+        else:
+            connection = self._free.get_nowait()
         if connection is None or connection.lost:
             try:
                 connection = self._connect()

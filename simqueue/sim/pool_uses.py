@@ -31,11 +31,8 @@ class PoolUses:
         self._held.pop(connection, None)
 
     @contextmanager
-    def waiting(self, statement: str, place: str, *, waits: bool) -> Iterator[None]:
-        """Tell meanwhile of who has to wait, if the pool has had nothing to give for long."""
-        if not waits:
-            yield
-            return
+    def waiting(self, statement: str, place: str) -> Iterator[None]:
+        """Tell of who has to wait meanwhile, if the pool has had nothing to give for long."""
         told = self._tell(statement, place)
         self._waiters += 1
         try:
@@ -43,22 +40,21 @@ class PoolUses:
         finally:
             self._waiters -= 1
         if told is not None:
-            recorder, worker, waiter = told
-            recorder.append(worker, PoolServed(waiter))
+            recorder, waiter = told
+            recorder.say(PoolServed(waiter), CAUSE.get())
 
-    def _tell(self, statement: str, place: str) -> tuple[Recorder, str, PoolUse] | None:
+    def _tell(self, statement: str, place: str) -> tuple[Recorder, PoolUse] | None:
         """Write down who waits and who holds what; None if connections still change hands."""
         holders = list(self._held.items())
         if len(holders) < self._size:
             return None
-        connection = holders[0][0]
-        recorder, worker = connection.recorder, connection.process.worker
+        recorder = holders[0][0].recorder
         if any(recorder.now - use.since < _LONG_US for _, use in holders):
             return None
         waiter = _use(recorder, statement, place)
         uses = tuple(use for _, use in holders)
-        recorder.append(worker, PoolExhausted(self._size, waiter, uses, self._waiters))
-        return recorder, worker, waiter
+        recorder.say(PoolExhausted(self._size, waiter, uses, self._waiters), CAUSE.get())
+        return recorder, waiter
 
 
 def _use(recorder: Recorder, statement: str, place: str) -> PoolUse:

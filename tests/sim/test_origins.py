@@ -294,6 +294,30 @@ def test_sql_through_a_library_names_the_library_and_the_driver(library):
     assert "resources=..." in message
 
 
+def test_an_orm_over_a_synchronous_driver_is_not_sent_to_queries(library):
+    psycopg = pytest.importorskip("psycopg")
+    lib = library("orm", "def save(connect):\n    connect('dbname=x')\n")
+
+    async def work():
+        await asyncio.to_thread(lib.save, psycopg.connect)
+
+    message = refusal_of(work).message
+    assert "through orm and psycopg: psycopg.connect" in message
+    assert "SyncQueries" not in message
+    assert "put a fake of your own in place of the code that sends SQL" in message
+
+
+def test_a_synchronous_driver_of_the_users_own_is_told_what_works_instead():
+    psycopg = pytest.importorskip("psycopg")
+
+    async def work():
+        psycopg.connect("")
+
+    message = refusal_of(work).message
+    assert f"psycopg.connect is refused inside a simulation (at {line_of(work)}): " in message
+    assert "instead of SyncQueries over SyncPsycopgDriver, await sim.queries" in message
+
+
 def test_sqlalchemy_users_are_told_of_their_session():
     pytest.importorskip("greenlet")
     engines = pytest.importorskip("sqlalchemy.ext.asyncio")
@@ -352,6 +376,26 @@ def test_a_psycopg_pool_made_at_import_is_refused_where_it_is_used():
         message = refusal_of(work, factory=True).message
         assert "psycopg_pool.AsyncConnectionPool." in message
         assert f"(at {line_of(work)})" in message
+
+
+def test_an_asyncpg_pool_made_before_the_run_is_refused_where_it_is_used():
+    asyncpg = pytest.importorskip("asyncpg")
+    loop = asyncio.new_event_loop()
+    pool = asyncpg.create_pool(loop=loop)
+    loop.close()
+
+    async def opened():
+        await pool
+
+    async def used():
+        async with pool.acquire():
+            pass
+
+    for work in (opened, used):
+        message = refusal_of(work, factory=True).message
+        assert "asyncpg: Pool" in message
+        assert f"(at {line_of(work)}" in message
+        assert "call asyncpg.create_pool() inside the factory" in message
 
 
 # --- whose file it is ---
