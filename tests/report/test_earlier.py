@@ -1,4 +1,5 @@
 import asyncio
+from datetime import timedelta
 
 from simqueue.model import events as e
 from simqueue.model.events import Entry
@@ -98,3 +99,51 @@ def test_a_worker_that_listens_again_is_not_called_deaf():
         Entry(9, "w", e.Listening("w.2", "ch")),
     ]
     assert "stops listening to ch over w\n" in earlier(log)
+
+
+def test_a_job_that_is_never_picked_is_told_with_the_lost_listen():
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("ping")
+            async def ping(job): ...
+
+        worker = sim.worker("w", app, pool=5)
+        await asyncio.sleep(2)
+        worker.disconnect()
+        await sim.queries.enqueue("ping", None)
+        await sim.settled(timeout=timedelta(seconds=10))
+
+    story = render_story(run(scenario).trace)
+    assert "How it came about (job 1 (ping)" in story
+    assert "The last that happened:" not in story
+    assert "w stops listening to ch_pgqueuer over w" in story.partition("Earlier, what was")[2]
+
+
+def test_an_error_that_a_handler_raises_is_not_told_with_other_troubles():
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("ping")
+            async def ping(job):
+                raise ValueError("job 1 is broken")
+
+        sim.worker("v", lambda pq: None).crash()
+        sim.worker("w", app)
+        await sim.queries.enqueue("ping", None)
+        await asyncio.sleep(5)
+        raise ValueError("job 1 is broken")
+
+    story = render_story(run(scenario).trace)
+    assert "How it came about (job 1 (ping)" in story
+    assert "Earlier" not in story
+
+
+def test_a_passed_run_is_told_as_it_was():
+    async def scenario(sim):
+        sim.crash_server()
+        for _ in range(100):
+            await asyncio.sleep(1)
+            sim.log.info("tick")
+
+    story = render_story(run(scenario).trace)
+    assert "earlier lines" in story
+    assert "Earlier, what was not calm" not in story
