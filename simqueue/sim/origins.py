@@ -26,6 +26,8 @@ from simqueue.sim.places import (
 from simqueue.sim.process import HOME, Process
 from simqueue.sim.tasks import every_task
 
+_THREADS = "simqueue.sim.executors"
+"""The module whose code runs functions in simulated threads; ``future`` is their result."""
 _HANDLER = "simqueue.sim.observers", "_observed"
 """The function that runs a handler; its ``started`` is the event of the handler's start."""
 
@@ -52,10 +54,10 @@ def origin_of_call() -> Origin:
     runs now; else in the main task of the process; else the function that the process runs.
     """
     own = list(_own_stack())
-    for frames, between in _candidates(own):
-        for depth, frame in enumerate(frames):
+    for stack in _candidates(own):
+        for depth, frame in enumerate(stack.frames):
             if is_users(frame.f_code.co_filename):
-                return _origin(frame, [*between, *frames[:depth]])
+                return _origin(stack, depth)
     return Origin(_entry() or place_of(sys._getframe(1)), "", *_named(own))  # noqa: SLF001
 
 
@@ -64,18 +66,38 @@ def in_handler() -> bool:
     return CAUSE.get() is not None
 
 
-def _candidates(own: list[FrameType]) -> Iterator[tuple[list[FrameType], list[FrameType]]]:
-    """Yield stacks that may hold the user's line, innermost frames first.
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """Frames that may hold the user's line, the innermost first.
 
-    With each comes what was called from it: the frames of the stacks inside it.
+    ``inside`` are the frames of what it called or started. ``waits`` says that it waits for them.
     """
-    yield own, []
+
+    frames: list[FrameType]
+    inside: list[FrameType]
+    waits: bool = True
+
+
+def _candidates(own: list[FrameType]) -> Iterator[_Stack]:
+    """Yield the stacks to look at, in their order."""
+    yield _Stack(own, [])
     inside = own
     for frames in _greenlets():
-        yield frames, inside
+        yield _Stack(frames, inside)
         inside = [*inside, *frames]
+    running = _running(own)
     for task in _responsible_tasks():
-        yield list(waiting_frames(task.get_coro()))[::-1], inside
+        waits = running is not None and getattr(task, "_fut_waiter", None) is running
+        yield _Stack(list(waiting_frames(task.get_coro()))[::-1], inside, waits)
+
+
+def _running(own: list[FrameType]) -> object:
+    """Return the task that runs now, or the future of a function that runs in a thread."""
+    for frame in own:
+        if frame.f_globals.get("__name__") == _THREADS:
+            return frame.f_locals.get("future")
+    loop = asyncio._get_running_loop()  # noqa: SLF001  which raises nothing where there is none
+    return None if loop is None else asyncio.current_task(loop)
 
 
 def _own_stack() -> Iterator[FrameType]:
@@ -128,9 +150,14 @@ def _entry() -> str:
     return "" if code is None else place(code, code.co_firstlineno)
 
 
-def _origin(frame: FrameType, between: list[FrameType]) -> Origin:
+def _origin(stack: _Stack, depth: int) -> Origin:
+    """Return the origin that the user's frame is, at so much depth of a stack."""
+    frame, below = stack.frames[depth], stack.frames[:depth]
     where = place(frame.f_code, frame.f_lineno)
-    return Origin(where, _called(frame), *_named(between))
+    libraries, standard = _named([*stack.inside, *below])
+    # What only waits meanwhile for something else has not called this.
+    led = stack.waits or not set(_named(below)[0]).isdisjoint(_named(stack.inside)[0])
+    return Origin(where, _called(frame) if led else "", libraries, standard)
 
 
 def _named(frames: Iterable[FrameType]) -> tuple[tuple[str, ...], tuple[str, ...]]:
