@@ -78,14 +78,20 @@ class TraceFormatError(UsageError):
 
 
 class RefusedError(SimqueueError):
-    """Simulated code reached for something that no seed could repeat."""
+    """Simulated code reached for something that no seed could repeat.
 
-    def __init__(self, what: str, where: str, instead: str) -> None:
-        super().__init__(what, where, instead)
-        self.what, self.where, self.instead = what, where, instead
+    ``what`` is what the user's code called, and ``where``. ``through`` are the libraries by way of
+    which that led to what is refused, and the latter; it is empty if the user's code called it.
+    """
+
+    def __init__(self, what: str, where: str, instead: str, through: str = "") -> None:
+        super().__init__(what, where, instead, through)
+        self.what, self.where, self.instead, self.through = what, where, instead, through
 
     def __str__(self) -> str:
-        return f"{self.what} is refused inside a simulation (at {self.where}): {self.instead}"
+        through = f", through {self.through}" if self.through else ""
+        place = f"at {self.where}{through}"
+        return f"{self.what} is refused inside a simulation ({place}): {self.instead}"
 
 
 class DivergenceError(SimqueueError):

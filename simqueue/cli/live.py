@@ -14,6 +14,7 @@ def printer() -> Callable[[int, Entry], None]:
     """Return a watcher that prints each event: when, what, who, its number and its cause."""
     import structlog
 
+    from simqueue.report.managers import Managers
     from simqueue.report.words import moment, words
 
     logger = structlog.wrap_logger(
@@ -23,13 +24,16 @@ def printer() -> Callable[[int, Entry], None]:
         cache_logger_on_first_use=False,
     )
 
+    managers = Managers()
+
     def show(number: int, entry: Entry) -> None:
+        managers.read(entry)
         fields: dict[str, Any] = {"worker": entry.worker, "number": number}
         if entry.cause is not None:
             fields["cause"] = entry.cause
         level = _level(entry.event)
         at = f"{moment(entry.at):>13}"
-        logger.info(words(entry.event), timestamp=at, level=level, **fields)
+        logger.info(managers.plain(words(entry.event)), timestamp=at, level=level, **fields)
 
     return show
 
@@ -42,7 +46,7 @@ def _level(event: AnyEvent) -> str:
             return level
         case e.InvariantBroken() | e.TaskFailed():
             return "error"
-        case e.HandlerRaised() | e.StatementFailed() | e.WorkerCrashed():
+        case e.HandlerRaised() | e.StatementFailed() | e.WorkerCrashed() | e.PoolExhausted():
             return "warning"
         case e.JobsBeat() | e.SchedulesBeat() | e.StatementSent() | e.StatementReplied():
             return "debug"

@@ -327,6 +327,52 @@ class ConnectionRefused(Event, frozen=True, tag=_tag):
     sqlstate: str
 
 
+class PoolUse(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Somebody who holds a pool's connection or waits for one, ``since`` a moment.
+
+    That is the handler of a job or of a schedule, or PgQueuer with a ``statement``. ``place`` is
+    the line of the user's that takes the connection, if it is one.
+    """
+
+    since: Instant
+    statement: str = ""
+    place: str = ""
+    entrypoint: str = ""
+    job_id: JobId | None = None
+    schedule_id: ScheduleId | None = None
+
+
+class PoolExhausted(Event, frozen=True, tag=_tag):
+    """A pool of ``size`` connections has none left, and has had none given back for a second.
+
+    ``waiter`` waits for one from now on, together with ``others`` who came before; ``holders`` are
+    those who hold all of them.
+    """
+
+    size: int
+    waiter: PoolUse
+    holders: tuple[PoolUse, ...]
+    others: int = 0
+
+    @property
+    def job_ids(self) -> tuple[JobId, ...]:
+        """The jobs whose handlers hold a connection or wait for one."""
+        jobs = (use.job_id for use in (self.waiter, *self.holders))
+        return tuple(dict.fromkeys(job for job in jobs if job is not None))
+
+    @property
+    def schedule_ids(self) -> tuple[ScheduleId, ...]:
+        """The schedules whose handlers hold a connection or wait for one."""
+        schedules = (use.schedule_id for use in (self.waiter, *self.holders))
+        return tuple(dict.fromkeys(each for each in schedules if each is not None))
+
+
+class PoolServed(Event, frozen=True, tag=_tag):
+    """Somebody got a pool's connection after a ``PoolExhausted`` about them."""
+
+    waiter: PoolUse
+
+
 class Listening(Event, frozen=True, tag=_tag):
     """A connection listens on a channel from now on, or no longer does."""
 
@@ -535,6 +581,8 @@ WorldEvent = (
     | StatementReplied
     | ConnectionLost
     | ConnectionRefused
+    | PoolExhausted
+    | PoolServed
     | Listening
     | NotificationDelivered
     | NotificationDropped

@@ -6,6 +6,9 @@
 ``story``        what happened in a run, and how it failed
 ``involved``     the jobs, schedules and workers that the end of a run is about
 ``account``      what became of them, in one line of time
+``claims``       failures of a scenario's own checks
+``earlier``      what was not calm before the end of the log that is told
+``managers``     PgQueuer's managers called by the names of their workers
 ``beats``        for how long somebody was silent who is taken over
 ``hindsight``    what a statement could not know when it changed something
 ``doings``       what the workers involved last asked of the server, and heard from it

@@ -8,6 +8,7 @@ from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.beats import render_silence
+from simqueue.report.claims import claim_words, is_claim
 from simqueue.report.course import Course
 from simqueue.report.deeds import listed
 from simqueue.report.hindsight import render_hindsight
@@ -22,7 +23,8 @@ _SERIOUS = ("warning", "error", "critical")
 _BEFELL = (
     e.WorkerStopping, e.WorkerExited, e.WorkerCrashed, e.WorkerPaused, e.WorkerResumed, e.ClockSet,
     e.TasksLeaked, e.ErrorIgnored, e.TaskFailed, e.LoopBlocked, e.ConnectionLost,
-    e.ConnectionRefused, e.StatementFailed, e.FaultStruck, e.InvariantBroken,
+    e.ConnectionRefused, e.PoolExhausted, e.PoolServed, e.StatementFailed, e.FaultStruck,
+    e.InvariantBroken,
 )  # fmt: skip
 """What happens to workers, and matters to what they have in hand."""
 
@@ -39,13 +41,27 @@ def render_account(course: Course, trace: Trace, involved: Involved) -> str:
     if not told:
         return ""
     more = [f"{involved.left} more, which are not told of"] * bool(involved.left)
-    names = [_noun(course, involved), *involved.workers, *more]
-    title = f"How it came about ({listed([name for name in names if name])}):"
+    names = [name for name in (_noun(course, involved), *involved.workers, *more) if name]
+    failure = trace.outcome.failure
+    if failure is not None and is_claim(failure):
+        about = claim_words(failure, trace.events)
+        title = "\n".join([f"How it came about ({about}):", *_nearby(names, involved)])
+    elif not names:
+        return ""
+    else:
+        title = f"How it came about ({listed(names)}):"
     broken = [each for each in told if isinstance(each[1].event, e.InvariantBroken)]
     others = [each for each in told if not isinstance(each[1].event, e.InvariantBroken)]
     lines = render_lines(others, last=_LINES_MAX, say=lambda number: say(course, number))
     failed = [_verdict(each) for each in broken]
     return course.plain("\n".join([title, *_settings(trace, involved), *lines, *failed]))
+
+
+def _nearby(names: list[str], involved: Involved) -> Iterator[str]:
+    """Yield whom a failed check is told with."""
+    if names:
+        why = "named by it" if involved.certain else "at work around then"
+        yield f"    ({why}: {listed(names)})"
 
 
 def _noun(course: Course, involved: Involved) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ from simqueue.model.choice import key_of
 from simqueue.model.events import Entry
 from simqueue.model.ids import StatementId
 from simqueue.report.deeds import render_deeds
+from simqueue.report.managers import Managers
 from simqueue.report.words import called, span, statement_words, task_words, words
 
 Numbered = tuple[int, Entry]
@@ -26,7 +26,6 @@ _SEARCHES = {"dequeue", "fetch_schedule"}
 _PAYLOADS = {"cancellation_event": "cancellation", "health_check_event": "health check"}
 """What PgQueuer notifies of besides changes of the table, as its payloads name it."""
 
-_MANAGER = re.compile(r"manager ([0-9a-f-]{36})")
 _OF_THE_SERVER = (e.StatementHeld, e.StatementCommitted, e.StatementFailed, e.Listening)
 
 
@@ -102,7 +101,7 @@ class Course:
         self.statements: dict[StatementId, Passage] = {}
         self._of_commit: dict[int, Passage] = {}
         self._entrypoints: dict[tuple[str, int], str] = {}
-        self._managers: dict[str, str] = {}
+        self._managers = Managers(entries)
         self._sent_over: dict[tuple[str, str], list[Passage]] = {}
         self._doings: dict[str, list[Numbered]] = {}
         self.strikes: dict[str, list[Numbered]] = {}
@@ -137,8 +136,6 @@ class Course:
 
     def _note(self, number: int, entry: Entry) -> None:
         match entry.event:
-            case e.WorkerReady(manager):
-                self._managers[manager] = entry.worker
             case e.FaultStruck(fault):
                 self.strikes.setdefault(fault, []).append((number, entry))
             case e.NotificationDelivered(connection) | e.NotificationDropped(connection):
@@ -212,7 +209,7 @@ class Course:
 
     def plain(self, text: str) -> str:
         """Return a text with managers called by their workers' names."""
-        return _MANAGER.sub(lambda found: self._managers.get(found[1], found[0]), text)
+        return self._managers.plain(text)
 
     def label(self, noun: str, number: int) -> str:
         """Return a job or a schedule with its entrypoint: ``job 3 (charge)``."""

@@ -9,6 +9,7 @@ from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.trace import Trace
 from simqueue.report.lines import render_line
+from simqueue.report.managers import Managers
 from simqueue.report.words import happened
 
 THE_END = "the end of the run"
@@ -110,11 +111,13 @@ def render_difference(one: Trace, other: Trace, names: tuple[str, str]) -> str:
     if found is None:
         return f"The runs are the same: {len(one.events)} events, digest {one.digest}\n"
     start = max(0, found.number - CONTEXT)
-    shared = [render_line(start + i, e) for i, e in enumerate(one.events[start : found.number])]
+    managers, others = Managers(one.events), Managers(other.events)
+    events = enumerate(one.events[start : found.number], start)
+    shared = [managers.plain(render_line(*numbered)) for numbered in events]
     width = max(map(len, names))
     parted = [
         f"They part at event {found.number} (by {found.actor}):",
-        f"  {names[0]:<{width}}  has {found.one}",
-        f"  {names[1]:<{width}}  has {found.other}",
+        f"  {names[0]:<{width}}  has {managers.plain(found.one)}",
+        f"  {names[1]:<{width}}  has {others.plain(found.other)}",
     ]
     return "\n".join([*shared, *parted]) + "\n"

@@ -10,6 +10,7 @@ from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.trace import Trace
+from simqueue.report.claims import is_claim, subjects_around
 from simqueue.report.course import Subject
 from simqueue.report.subjects import subjects_in, subjects_of
 
@@ -44,10 +45,17 @@ def involved_in(trace: Trace) -> Involved:
     told = _judged(trace, failure) or tuple(subjects_in(failure.message))
     if not told and raised is not None and raised.error == failure.message:
         told = tuple(subjects_of(raised))
-    subjects = told or (() if raised is None else tuple(subjects_of(raised)))
+    subjects = told or _guessed(trace, failure, raised)
     workers = tuple(dict.fromkeys(_workers(trace, failure, subjects)))
     told_of = subjects[:_SUBJECTS_MAX]
     return Involved(told_of, workers, bool(told), len(subjects) - len(told_of))
+
+
+def _guessed(trace: Trace, failure: Failure, raised: e.HandlerRaised | None) -> tuple[Subject, ...]:
+    """Return what a failure may be about that names neither jobs nor schedules."""
+    if is_claim(failure):
+        return subjects_around(trace.events)
+    return () if raised is None else tuple(subjects_of(raised))
 
 
 def _judged(trace: Trace, failure: Failure) -> tuple[Subject, ...]:
@@ -71,6 +79,8 @@ def _workers(trace: Trace, failure: Failure, subjects: tuple[Subject, ...]) -> I
     """Yield the workers that the message names, and those that had the jobs and schedules."""
     started = {each.worker for each in trace.events if isinstance(each.event, e.WorkerStarted)}
     yield from (word for word in _WORD.findall(failure.message) if word in started)
+    if is_claim(failure):
+        yield from (each.worker for each in trace.events if isinstance(each.event, e.WorkerStarted))
     for entry in trace.events:
         held = isinstance(entry.event, (e.JobPicked, e.SchedulePicked))
         if (

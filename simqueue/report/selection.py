@@ -11,6 +11,7 @@ from simqueue.model.events import AnyEvent, Entry
 from simqueue.model.ids import Instant
 from simqueue.model.trace import Trace
 from simqueue.report.lines import Numbered, concerns, render_line, render_lines
+from simqueue.report.managers import Managers
 
 KINDS: tuple[str, ...] = tuple(
     sorted(str(each.__struct_config__.tag) for each in get_args(AnyEvent))
@@ -77,4 +78,4 @@ def render_selection(trace: Trace, selection: Selection, *, routine: bool = Fals
     count = f"{len(chosen):,} of {len(trace.events):,} events:"
     unfolded = routine or selection.kinds
     lines = [render_line(*each) for each in chosen] if unfolded else render_lines(chosen)
-    return "\n".join([count, *lines]) + "\n"
+    return Managers(trace.events).plain("\n".join([count, *lines]) + "\n")

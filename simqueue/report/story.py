@@ -7,12 +7,14 @@ from collections import Counter
 from collections.abc import Iterator
 
 from simqueue.model.choice import kind_of
+from simqueue.model.events import Entry, HandlerRaised
 from simqueue.model.failure import Failure
 from simqueue.model.trace import Trace
-from simqueue.report.account import render_account
+from simqueue.report.account import matters, render_account
 from simqueue.report.course import Course
 from simqueue.report.deviations import render_deviations
 from simqueue.report.doings import render_doings
+from simqueue.report.earlier import render_earlier
 from simqueue.report.involved import Involved, involved_in
 from simqueue.report.lines import render_lines
 from simqueue.report.words import moment, printable
@@ -20,6 +22,7 @@ from simqueue.report.words import moment, printable
 TAIL = 40
 DEVIATIONS_TOLD = 15
 _TOO_MANY = "Most of them have no part in the failure: `simqueue shrink` leaves those that do."
+_NUMBER = re.compile(r" *#(\d+) ")
 _FRAME = re.compile(r'  File "')
 _NOT_THE_USERS = re.compile(r'  File "(?:<|(?:\./)?simqueue/|python/|site-packages/|prefix/)')
 
@@ -38,7 +41,12 @@ def render_story(trace: Trace, *, again: str | None = None, tail: int = TAIL) ->
     parts = [_header(trace), _outcome(trace), _deviations(trace, involved), account]
     parts.append(render_doings(course, involved))
     if not account or not involved.certain:
-        parts.append(_tail(trace, tail))
+        end = render_lines(enumerate(trace.events), last=tail)
+        first = _first_number(end, len(trace.events))
+        parts.append(_earlier(course, trace, first, involved if account else Involved()))
+        parts.append(_tail(course, end))
+    elif _is_seen_from_outside(trace):
+        parts.append(_earlier(course, trace, len(trace.events), involved))
     if again is not None:
         parts.append(f"Again: {again}")
     return printable("\n\n".join(part for part in parts if part) + "\n")
@@ -103,8 +111,33 @@ def _deviations(trace: Trace, involved: Involved) -> str:
     return f"{total} ({kinds}){hint}"
 
 
-def _tail(trace: Trace, tail: int) -> str:
-    if not trace.events:
-        return "Nothing happened."
-    lines = render_lines(enumerate(trace.events), last=tail)
-    return "\n".join(["The last that happened:", *lines])
+def _tail(course: Course, lines: list[str]) -> str:
+    """Tell the end of the log."""
+    title = "The last that happened:" if lines else "Nothing happened."
+    return course.plain("\n".join([title, *lines]))
+
+
+def _earlier(course: Course, trace: Trace, before: int, involved: Involved) -> str:
+    """Tell what was not calm before an entry and is not in the account of those involved."""
+    if trace.outcome.failure is None:
+        return ""
+
+    def told(entry: Entry) -> bool:
+        return bool(involved.workers or involved.subjects) and matters(entry, involved)
+
+    return render_earlier(course, before, besides=told)
+
+
+def _is_seen_from_outside(trace: Trace) -> bool:
+    """Return whether a failure is an error of the scenario's, and not one that a handler raised."""
+    failure = trace.outcome.failure
+    if failure is None or failure.kind not in {"exception", "timeout"}:
+        return False
+    raised = (each.event for each in trace.events if isinstance(each.event, HandlerRaised))
+    return all(event.error != failure.message for event in raised)
+
+
+def _first_number(lines: list[str], entries: int) -> int:
+    """Return the number of the first entry that lines tell of; if none, of the one after all."""
+    numbers = (found[1] for found in map(_NUMBER.match, lines) if found is not None)
+    return int(next(numbers, entries))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from simqueue.model import events as e
@@ -240,6 +241,8 @@ def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a ca
             return f"loses its connection {connection}, and statement {statement} with it"
         case e.ConnectionRefused(connection, sqlstate):
             return f"is refused connection {connection}: {sqlstate}"
+        case e.PoolExhausted() | e.PoolServed():
+            return pool_words(event)
         case e.Listening(connection, channel, on):
             return f"{'listens' if on else 'stops listening'} to {channel} over {connection}"
         case e.NotificationDelivered(connection, sent):
@@ -268,6 +271,46 @@ def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a ca
             return f"breaks {name}: {message}"
         case _:
             return _of_workers(event)
+
+
+def pool_words(event: e.PoolExhausted | e.PoolServed) -> str:
+    """Say who has to wait for a pool's connection and who holds them, or who waits no more."""
+    match event:
+        case e.PoolExhausted(size, waiter, holders, others):
+            since = moment(max((use.since for use in holders), default=waiter.since))
+            used = f"has its pool of {size} connections used up since {since}"
+            behind = f", behind {others} more" if others else ""
+            waits = f"{_users([waiter])} waits for one{behind}{_at(waiter)}"
+            return f"{used}: {'; '.join([*_holding(holders), waits])}"
+        case e.PoolServed(waiter):
+            return f"gets a connection of its pool for {_users([waiter])}{_at(waiter)}"
+        case _:
+            assert_never(event)
+
+
+def _holding(holders: tuple[e.PoolUse, ...]) -> Iterator[str]:
+    """Yield who holds connections, the jobs of one entrypoint at one place together."""
+    alike: dict[object, list[e.PoolUse]] = {}
+    for use in holders:
+        job = use.job_id is not None
+        alike.setdefault((use.statement, use.place, use.entrypoint, job), []).append(use)
+    for uses in alike.values():
+        verb = "holds one" if len(uses) == 1 else "hold one each"
+        yield f"{_users(uses)} {verb} since {moment(uses[0].since)}{_at(uses[0])}"
+
+
+def _users(uses: Sequence[e.PoolUse]) -> str:
+    """Return who uses a pool's connections: ``jobs 1, 2 (report)``, ``its heartbeat``."""
+    first = uses[0]
+    if first.entrypoint:
+        noun = "schedule" if first.job_id is None else "job"
+        ids = [str(getattr(use, f"{noun}_id")) for use in uses]
+        return f"{noun}{'s' * (len(ids) > 1)} {', '.join(ids)} ({first.entrypoint})"
+    return f"its {statement_words(first.statement)}" if first.statement else "its own code"
+
+
+def _at(use: e.PoolUse) -> str:
+    return f" (at {use.place})" if use.place else ""
 
 
 WorkerEvent = (

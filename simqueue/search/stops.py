@@ -20,6 +20,7 @@ from simqueue.model.events import AnyEvent, Entry
 from simqueue.model.trace import Trace
 from simqueue.report.difference import Difference
 from simqueue.report.lines import concerns, render_line, render_lines
+from simqueue.report.managers import Managers
 from simqueue.report.tables import render_table
 from simqueue.sim.places import is_users, place, source_line, waiting_frames
 from simqueue.sim.simulation import Simulation
@@ -126,11 +127,13 @@ class Stops:
             for number, entry in enumerate(self._entries)
             if concerns(entry.event, job=job_id)
         ]
-        return Text("\n".join(lines) or f"Nothing has happened to job {job_id} so far.")
+        told = "\n".join(lines) or f"Nothing has happened to job {job_id} so far."
+        return Text(Managers(self._entries).plain(told))
 
     def story(self, last: int = _STORY) -> Text:
         """Return the last lines of what has happened so far, routine folded."""
-        return Text("\n".join(render_lines(enumerate(self._entries), last=last)))
+        lines = render_lines(enumerate(self._entries), last=last)
+        return Text(Managers(self._entries).plain("\n".join(lines)))
 
     def next_event(self) -> None:
         """Let the next event be a stop, too."""

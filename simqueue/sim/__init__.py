@@ -8,7 +8,8 @@
 ``world``       who there is in one run, and how they reach each other
 ``judge``       holds a run to the invariants, and to ``checks``: what its scenario claims
 ``faults``      what befalls workers and the server, and when; ``statement_faults``: statements
-``server``      the simulated PostgreSQL, ``connection`` a client's session of it, ``pool`` several;
+``server``      the simulated PostgreSQL, ``connection`` a client's session of it, ``pool`` several,
+                ``pool_uses``: who holds them and who waits;
                 ``clients``: what stands for asyncpg's and psycopg's
 ``scheduler``   whose turn it is and what time it is
 ``loop``        asyncio's interface over it; ``executors``: its threads; ``loop_without_io``: what
@@ -20,8 +21,9 @@
                 ``refusals``
 ``patches``     puts their replacements in and takes them out; ``patch``: one of them,
                 ``builtin``: one in place, ``sealed``: one of a type that CPython seals,
-                ``source``: its row in the table, ``refusing``: one that refuses, ``imports``:
-                whether a module is being loaded
+                ``source``: its row in the table, ``refusing``: one that refuses, ``origins``: the
+                user's line and the libraries that led to a refusal, ``advice``: what to do about
+                it, ``imports``: whether a module is being loaded
 ``failing``     how a run failed, ``places`` where; ``tidy`` text without addresses
 ``takedown``    the end of a world; ``finalizers``: those that must not run
 """

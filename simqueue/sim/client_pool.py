@@ -92,28 +92,28 @@ class ClientPool(Pool):
         finally:
             self._closing = False
 
-    async def acquire(self) -> SimulatedConnection:
+    async def acquire(self, statement: str = "", place: str = "") -> SimulatedConnection:
         """Take a connection, when one is free, and let the user's ``setup`` prepare it."""
-        connection = await super().acquire()
+        connection = await super().acquire(statement, place)
         self._idle_since.pop(connection, None)
         if self._options.setup is not None:
             try:
                 await self._options.setup(self._client_of(connection))
             except BaseException:
-                self._drop(connection)
-                self._free.put_nowait(None)
+                connection.close()
+                self._give_back(connection)
                 raise
         return connection
 
-    async def acquire_within(self, timeout: float | None) -> SimulatedConnection:  # noqa: ASYNC109
-        """Take a connection.
+    async def acquire_within(self, timeout: float | None, place: str) -> SimulatedConnection:  # noqa: ASYNC109
+        """Take a connection, at a line of the user's.
 
         Raises:
             TimeoutError: none was free, and ready, for ``timeout`` seconds.
         """
         try:
             async with asyncio.timeout(timeout):
-                return await self.acquire()
+                return await self.acquire(place=place)
         except TimeoutError as error:
             self._excuse(error)
             raise
@@ -154,6 +154,7 @@ class ClientPool(Pool):
             await self._options.reset(self._client_of(connection))
 
     def _give_back(self, connection: SimulatedConnection) -> None:
+        self._uses.leave(connection)
         if connection.lost or connection.closed:
             self._drop(connection)
             self._free.put_nowait(None)

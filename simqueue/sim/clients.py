@@ -13,16 +13,13 @@ from typing import Any, NoReturn, Self
 
 from simqueue.adapter.driver import InMemoryDriver
 from simqueue.errors import PostgresError, RefusedError
+from simqueue.sim.advice import SQL
 from simqueue.sim.client_pool import ClientPool
 from simqueue.sim.connection import SimulatedConnection
 from simqueue.sim.dialects import asyncpg_error, client_error, speak
 from simqueue.sim.lease import Lease
+from simqueue.sim.places import users_place
 from simqueue.sim.refusing import refusal
-
-_INSTEAD = (
-    "the simulated database speaks PgQueuer's statements alone; put a fake of your own in place of "
-    "the code that sends SQL, or let handlers take it from resources, where a scenario can put one"
-)
 
 
 class Client:
@@ -54,7 +51,7 @@ class Client:
 
 def sql_refused(what: str) -> RefusedError:
     """Return the error of who sends SQL, or asks for what only SQL needs."""
-    return refusal(what, _INSTEAD)
+    return refusal(what, SQL)
 
 
 class AsyncpgConnection(Client):
@@ -167,7 +164,7 @@ class AsyncpgPool(Client):
 
     async def take(self, timeout: float | None) -> AsyncpgConnection:  # noqa: ASYNC109
         """Take a connection within ``timeout`` seconds."""
-        connection = await speak(asyncpg_error, self.session.acquire_within(timeout))
+        connection = await speak(asyncpg_error, self.session.acquire_within(timeout, users_place()))
         taken = AsyncpgConnection(self._connection, Lease(connection))
         self._leased[taken] = timeout
         return taken

@@ -63,7 +63,7 @@ class SimulatedConnection:
         *,
         spared: bool,
     ) -> None:
-        self.name, self.process, self.spared = name, process, spared
+        self.name, self.process, self.spared, self.recorder = name, process, spared, server.recorder
         self.on_notify: Callable[[str, str], None] = lambda channel, payload: None
         # Not the running loop: to find out which that is asks the operating system each time.
         self._server, self._network, self._loop = server, network, loop

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from simqueue.adapter.connection import AMBIENT
 from simqueue.adapter.driver import InMemoryDriver
 from simqueue.adapter.queries import InMemoryQueries
+from simqueue.sim.advice import BLOCKING, MADE_BEFORE, POOLS
 from simqueue.sim.asyncpg_options import client_pool, read_options
 from simqueue.sim.clients import (
     AsyncpgConnection,
@@ -121,7 +122,19 @@ def _asyncpg_patches(thread: int) -> tuple[Patch, ...]:
         session = client_pool(_opener(), connection, args, given)
         return AsyncpgPool(pool, connection, session, size_min=min_size)
 
-    return Attribute(utils, "_connect", connect_simulated), Attribute(pools, "Pool", pool_simulated)
+    # A pool that was made before the run, when its module was imported, is a real one.
+    made_before = (
+        Attribute(pool, name, refusing(thread, what, MADE_BEFORE)(getattr(pool, name)))
+        for name, what in (
+            ("_async__init__", "asyncpg: Pool"),
+            ("acquire", "asyncpg: Pool.acquire"),
+        )
+    )
+    return (
+        Attribute(utils, "_connect", connect_simulated),
+        Attribute(pools, "Pool", pool_simulated),
+        *made_before,
+    )
 
 
 async def _options(owner: str, given: dict[str, Any]) -> Opening:
@@ -150,29 +163,31 @@ def _psycopg_patches(thread: int) -> tuple[Patch, ...]:
     return (Attribute(owner, "connect", classmethod(connect)),)
 
 
-_ASYNCHRONOUS = (
-    "connect with psycopg.AsyncConnection.connect(..., autocommit=True), or with asyncpg"
-)
-
-
 def _blocking(scope: Scope) -> tuple[Patch, ...]:
     return _blocking_patches(scope.thread)
 
 
 @lru_cache(maxsize=1)
 def _blocking_patches(thread: int) -> tuple[Patch, ...]:
-    def refused(owner: Any, name: str, what: str) -> Patch:
-        return Attribute(owner, name, refusing(thread, what, _ASYNCHRONOUS)(getattr(owner, name)))
+    def refused(owner: Any, name: str, what: str, instead: str) -> Patch:
+        return Attribute(owner, name, refusing(thread, what, instead)(getattr(owner, name)))
 
     found = []
     if _module("psycopg") is not None:
         # What every way to connect goes through: psycopg.connect is bound when psycopg is loaded.
         way = "_get_connection_params"
-        found.append(refused(_module("psycopg").Connection, way, "psycopg.connect"))
+        found.append(refused(_module("psycopg").Connection, way, "psycopg.connect", BLOCKING))
     if _module("psycopg_pool") is not None:
-        pool = _module("psycopg_pool").AsyncConnectionPool
-        found.append(refused(pool, "__init__", "psycopg_pool.AsyncConnectionPool"))
+        for name in _POOLS:
+            owner, what = getattr(_module("psycopg_pool"), name), f"psycopg_pool.{name}"
+            found.append(refused(owner, "__init__", what, POOLS))
+            # One that was made before the run, when its module was imported, has these.
+            found += [refused(owner, way, f"{what}.{way}", POOLS) for way in _POOL_METHODS]
     return tuple(found)
+
+
+_POOLS = ("AsyncConnectionPool", "AsyncNullConnectionPool", "ConnectionPool", "NullConnectionPool")
+_POOL_METHODS = ("open", "connection", "getconn", "wait")
 
 
 # --- what PgQueuer makes of them ---
@@ -285,9 +300,10 @@ CONTROLS = (
         _psycopg,
     ),
     Control(
-        Source("psycopg.connect, psycopg_pool", "refused", _ASYNCHRONOUS),
+        Source("psycopg.connect", "refused", BLOCKING),
         _blocking,
     ),
+    Control(Source("psycopg_pool", "refused", POOLS), lambda scope: ()),
     Control(
         Source(
             "PgQueuer's AsyncpgDriver, AsyncpgPoolDriver, PsycopgDriver, Queries",

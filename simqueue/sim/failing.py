@@ -49,8 +49,7 @@ def failure_of(error: BaseException) -> Failure:
     where = "an unknown place" if found is None else place(*found)
     line = "" if found is None else source_line(*found)
     if isinstance(error, RefusedError) and not (found and is_users(found[0].co_filename)):
-        # A library caught it, so that the traceback ends before the user's frame.
-        where, line = error.where, ""
+        where, line = error.where, ""  # a refusal knows the user's line that is on no stack
     name = where.partition(" in ")[2]
     text = "".join(traceback.format_exception(error))
     return Failure(

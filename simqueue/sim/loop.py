@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 from simqueue.choices import Choices
 from simqueue.errors import RefusedError
+from simqueue.sim.advice import THREADS
 from simqueue.sim.executors import Executors
 from simqueue.sim.handles import Handle, Timer
 from simqueue.sim.loop_without_io import LoopWithoutIO
-from simqueue.sim.places import place_of_caller
 from simqueue.sim.process import HOME
 from simqueue.sim.refusing import refusal
 from simqueue.sim.scheduler import Scheduler
@@ -139,11 +139,7 @@ class SimulatedLoop(LoopWithoutIO):
                              context: Context | None = None) -> Handle:  # fmt: skip
         """Like ``call_soon``, from the simulation's own thread alone."""
         if threading.get_ident() != self._thread:
-            refused = RefusedError(
-                "calling into the loop from another thread",
-                place_of_caller(),
-                "use asyncio.to_thread, which runs at a chosen step of the simulation",
-            )
+            refused = refusal("calling into the loop from another thread", THREADS)
             self.on_refused(refused)  # that thread may well keep it to itself
             raise refused
         current = self.scheduler.current

@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, NoReturn
 
+from simqueue.sim.advice import PROCESSES as _NO_PROCESSES
+from simqueue.sim.advice import SOCKETS as _NO_SOCKETS
 from simqueue.sim.refusing import refusal
 
-_NO_SOCKETS = (
-    "talk to the simulated database through sim.driver or sim.connect(), and put a fake of your "
-    "own in place of other services"
-)
 _NO_SIGNALS = "stop a worker with worker.stop() and kill it with worker.crash()"
-_NO_PROCESSES = "start another simulated process with sim.worker()"
 
 
 def _refused(instead: str) -> Any:

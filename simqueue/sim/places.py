@@ -15,12 +15,39 @@ from typing import Any
 _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STDLIB = sysconfig.get_path("stdlib") + os.sep
 _SITE = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib")})
+_SITE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+_SCRIPTS = sysconfig.get_path("scripts") + os.sep
+"""Where console scripts such as ``simqueue`` and ``pytest`` are."""
+_TYPED = ("<stdin", "<console", "<doctest", "<ipython", "<python-input", "<cell")
+"""What code is called that somebody types; other names in angle brackets are of generated code."""
+SCHEDULER = os.path.join(_OURS, "sim", "scheduler.py")
+"""The file whose code calls each step of a run; what is further out is not part of the run."""
 
 
 @functools.lru_cache(maxsize=4096)
 def is_users(filename: str) -> bool:
     """Return whether a file is neither simqueue's, Python's own nor an installed package's."""
-    return not filename.startswith(("<frozen", "<string>", _OURS, _STDLIB, *_SITE))
+    if filename.startswith("<"):
+        return filename.startswith(_TYPED)
+    return not (library_of(filename) or filename.startswith((_OURS, _STDLIB, _SCRIPTS)))
+
+
+@functools.lru_cache(maxsize=4096)
+def library_of(filename: str) -> str:
+    """Return the installed package that a file belongs to; empty if it belongs to none."""
+    prefixes = [prefix for prefix in _SITE if filename.startswith(prefix)]
+    within = filename[len(prefixes[0]) :] if prefixes else ""
+    for folder in _SITE_FOLDERS:
+        within = within or filename.rpartition(folder)[2] * (folder in filename)
+    return "" if filename.startswith(_OURS) else within.partition(os.sep)[0].removesuffix(".py")
+
+
+@functools.lru_cache(maxsize=4096)
+def standard_module_of(filename: str) -> str:
+    """Return the module of Python's own that a file belongs to; empty if it belongs to none."""
+    if library_of(filename) or not filename.startswith(_STDLIB):
+        return ""
+    return filename[len(_STDLIB) :].partition(os.sep)[0].removesuffix(".py")
 
 
 def name_of(code: CodeType) -> str:
@@ -33,9 +60,14 @@ def place(code: CodeType, line: int) -> str:
     return f"{os.path.basename(code.co_filename)}:{line} in {name_of(code)}"
 
 
-def place_of_caller() -> str:
-    """Return the innermost frame on the stack that is the user's."""
-    return place_of(sys._getframe(1))  # noqa: SLF001
+def users_place() -> str:
+    """Return the user's innermost frame on the stack; empty if there is none in the run."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
+    while frame is not None and frame.f_code.co_filename != SCHEDULER:
+        if is_users(frame.f_code.co_filename):
+            return place(frame.f_code, frame.f_lineno)
+        frame = frame.f_back
+    return ""
 
 
 def place_of(innermost: FrameType) -> str:

@@ -10,6 +10,7 @@ from simqueue.adapter.connection import Hear, connection_lost
 from simqueue.errors import PostgresError
 from simqueue.sim.connection import CONNECT, SimulatedConnection
 from simqueue.sim.dialects import Translate
+from simqueue.sim.pool_uses import PoolUses
 from simqueue.store import Statement
 
 T = TypeVar("T")
@@ -41,11 +42,12 @@ class Pool:
             self._free.put_nowait(None)
         self._listener: SimulatedConnection | None = None
         self._acquiring = asyncio.Lock()
+        self._uses = PoolUses(size)
         self.on_notify: Hear = lambda channel, payload: None
 
     async def open(self) -> None:
         """Open the first connection; the others are opened as they are needed."""
-        self._free.put_nowait(await self.acquire())
+        self._give_back(await self.acquire())
 
     async def close(self) -> None:
         """Close all connections, each when it has been given back; who listens hears no more."""
@@ -66,11 +68,11 @@ class Pool:
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.close()
-            self._free.put_nowait(None)
+            self._give_back(listener)
 
     async def run(self, statement: Statement[T]) -> T:
         """Have a statement executed over any connection and return its answer."""
-        connection = await self.acquire()
+        connection = await self.acquire(statement.name)
         try:
             return await connection.run(statement)
         finally:
@@ -84,7 +86,7 @@ class Pool:
             )
         async with self._acquiring:
             if self._listener is None:
-                self._listener = await self.acquire()
+                self._listener = await self.acquire("listen")
                 self._listener.on_notify = self._heard
             await self._listener.listen(channel)
 
@@ -97,21 +99,28 @@ class Pool:
     def _heard(self, channel: str, payload: str) -> None:
         self.on_notify(channel, payload)
 
-    async def acquire(self) -> SimulatedConnection:
+    async def acquire(self, statement: str = "", place: str = "") -> SimulatedConnection:
         """Take a connection, when one is free.
+
+        ``statement`` is what it is for, ``place`` the line of the user's that takes it.
 
         Raises:
             PostgresError: the pool was closed, or the server lets nobody in.
         """
         self._check_open()
-        connection = await self._free.get()
-        if connection is not None and self._is_fit(connection):
-            return connection
-        try:
-            return await self._opened()
-        except BaseException:
-            self._free.put_nowait(None)
-            raise
+        if self._free.empty():
+            with self._uses.waiting(statement, place):
+                connection = await self._free.get()
+        else:
+            connection = self._free.get_nowait()
+        if connection is None or not self._is_fit(connection):
+            try:
+                connection = await self._opened()
+            except BaseException:
+                self._free.put_nowait(None)
+                raise
+        self._uses.take(connection, statement, place)
+        return connection
 
     def _check_open(self) -> None:
         if self.closed:
@@ -136,7 +145,11 @@ class Pool:
             connection.lose()  # asyncpg, too, terminates one that it cannot reset, and says so
             raise
         finally:
-            self._free.put_nowait(None if connection.lost or connection.closed else connection)
+            self._give_back(connection)
+
+    def _give_back(self, connection: SimulatedConnection) -> None:
+        self._uses.leave(connection)
+        self._free.put_nowait(None if connection.lost or connection.closed else connection)
 
 
 def _close(connection: SimulatedConnection | None) -> None:

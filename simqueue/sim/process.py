@@ -43,6 +43,8 @@ class Process:
     killed: bool = False
     sleeps: int = 0
     """How often it has slept, if it is a thread."""
+    entry: Any = None
+    """The user's function that it runs."""
     main: Any = None
     """Its main task: held here, as ``asyncio.run`` holds it, since the loop's own hold is weak."""
     task_factory: Any = None

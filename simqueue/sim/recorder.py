@@ -39,6 +39,11 @@ class Recorder:
         for event in types:
             self._by_type.setdefault(event, []).append(watcher)
 
+    @property
+    def now(self) -> Instant:
+        """The present instant of the world."""
+        return Instant(self._scheduler.now)
+
     def seal(self) -> None:
         """Ignore what happens from now on: the run is over and only being taken down."""
         self._sealed = True

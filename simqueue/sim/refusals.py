@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from simqueue.sim.advice import PROCESSES, SOCKETS, THREADS
 from simqueue.sim.patch import Attribute, Patch, redirects
 from simqueue.sim.refusing import refusing
 from simqueue.sim.source import Control, Scope, Source
@@ -47,13 +48,7 @@ def _refusal(source: str, instead: str, *names: str) -> Control:
     return Control(Source(source, "refused", instead), _builtins(names, instead))
 
 
-_SOCKETS = (
-    "talk to the simulated database through sim.driver or sim.connect(), and put a fake of your "
-    "own in place of other services"
-)
-
-
-_SOCKET_FUNCTIONS = _builtins(("_socket.socketpair", "_socket.sethostname"), _SOCKETS)
+_SOCKET_FUNCTIONS = _builtins(("_socket.socketpair", "_socket.sethostname"), SOCKETS)
 
 
 def _sockets(scope: Scope) -> Iterator[Patch]:
@@ -75,7 +70,7 @@ def _refused_methods(
     thread: int, owner: type, methods: tuple[tuple[str, Callable[..., Any]], ...]
 ) -> tuple[Patch, ...]:
     return tuple(
-        Attribute(owner, name, refusing(thread, _method(owner, name), _SOCKETS)(original))
+        Attribute(owner, name, refusing(thread, _method(owner, name), SOCKETS)(original))
         for name, original in methods
     )
 
@@ -120,12 +115,12 @@ def _second_loop(scope: Scope) -> Iterator[Patch]:
 CONTROLS = (
     _refusal(
         "threads: threading.Thread, Timer, concurrent.futures executors",
-        "use asyncio.to_thread or anyio.to_thread, which run at a chosen step of the simulation",
+        THREADS,
         "_thread.start_new_thread", "_thread.start_new", "_thread.start_joinable_thread",
     ),
     _refusal(
         "processes: subprocess, multiprocessing, os.fork, os.posix_spawn, os.system, os.exec*",
-        "another simulated process is sim.worker(); put a fake of your own in place of a program",
+        PROCESSES,
         "posix.fork", "posix.forkpty", "posix.posix_spawn", "posix.posix_spawnp", "posix.system",
         "posix.execv", "posix.execve", "_posixsubprocess.fork_exec",
     ),
@@ -144,12 +139,12 @@ CONTROLS = (
         "posix.killpg", "_thread.interrupt_main",
     ),
     Control(
-        Source("sockets: creating one, and using one that was created before", "refused", _SOCKETS),
+        Source("sockets: creating one, and using one that was created before", "refused", SOCKETS),
         _sockets,
     ),
     _refusal(
         "looking up names: socket.getaddrinfo, gethostbyname, getfqdn, getnameinfo, ...",
-        _SOCKETS,
+        SOCKETS,
         "_socket.getaddrinfo", "_socket.gethostbyname", "_socket.gethostbyname_ex",
         "_socket.gethostbyaddr", "_socket.getnameinfo",
     ),

@@ -298,7 +298,7 @@ def _play(
         task = loop.create_task(
             _main(scenario, sim), name="scenario", context=process.context.copy()
         )
-        process.main = task
+        process.main, process.entry = task, scenario
         task.add_done_callback(finished)
 
     def finished(task: asyncio.Task[None]) -> None:

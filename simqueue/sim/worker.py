@@ -121,7 +121,7 @@ class Worker:
         self.exit, self._stopping, self._again, self._back_after = None, False, False, None
         self._unwanted, self._held_until = False, 0
         process = self.process = world.spawn(self.name, self._connect)
-        process.skew = self._skew + self._drift
+        process.skew, process.entry = self._skew + self._drift, self.setup
         world.recorder.append(self.name, WorkerStarted(self.incarnation))
         world.scheduler.post(process, world.scheduler.now, self._main_task, process)
 

@@ -17,6 +17,8 @@ def value_of(hint):
         return arguments[0]
     if arguments:  # a union with None
         return value_of(arguments[0])
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return sample(hint)
     return SAMPLES[getattr(hint, "__supertype__", hint)]
 
 

@@ -190,6 +190,7 @@ class _Spans:
         kinds = (
             e.WorkerReady, e.WorkerStopping, e.WorkerPaused, e.WorkerResumed, e.ClockSet,
             e.LoopBlocked, e.TasksLeaked, e.ErrorIgnored, e.TaskFailed, e.LogLine,
+            e.PoolExhausted, e.PoolServed,
         )  # fmt: skip
         for number, entry in self.course.since(life.began[0]):
             if entry.at > life.end:

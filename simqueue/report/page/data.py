@@ -30,6 +30,8 @@ _MARKS: dict[type, Mark] = {
     e.StatementFailed: "error",
     e.ConnectionLost: "fault",
     e.ConnectionRefused: "fault",
+    e.PoolExhausted: "fault",
+    e.PoolServed: "life",
     e.NotificationSent: "note",
     e.TableChanged: "note",
     e.WorkerStarted: "life",
