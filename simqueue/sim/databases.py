@@ -30,7 +30,7 @@ from simqueue.sim.foreign_queries import ForeignQueries
 from simqueue.sim.lease import Lease
 from simqueue.sim.opening import Opening, open_session
 from simqueue.sim.patch import Attribute, Patch
-from simqueue.sim.places import place_of_caller
+from simqueue.sim.places import users_place
 from simqueue.sim.pool import Pool
 from simqueue.sim.psycopg_options import open_psycopg
 from simqueue.sim.refusing import refusing
@@ -256,7 +256,7 @@ def _queries(owner: Any) -> Callable[..., None]:
         connection = getattr(self.driver, "connection", None)
         if isinstance(connection, SimulatedConnection | Lease | Pool) and not is_simulated(self):
             self.__class__ = _simulated(type(self))  # type: ignore[arg-type]
-            self.client.place = place_of_caller()
+            self.client.place = users_place() or None
 
     return initialize
 

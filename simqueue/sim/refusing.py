@@ -18,14 +18,14 @@ from simqueue.sim.source import SIMULATING
 _get_ident = _thread.get_ident
 
 
-def refusal(what: str, instead: str) -> RefusedError:
+def refusal(what: str, instead: str, place: str = "") -> RefusedError:
     """Return the refusal of the call that runs now, and end the run with it.
 
-    It names what the user's code called, and through which libraries that led to ``what``. The
-    run ends even if the application catches the error: from here on it does something else than
+    It names what the user's code called, and through which libraries that led to ``what``; or
+    ``what`` alone at ``place``, if that is another than where the call runs. The run ends even if the application catches the error: from here on it does something else than
     it would do on a real system, so that its run proves nothing.
     """
-    error = _refused(what, instead)
+    error = RefusedError(what, place, instead) if place else _refused(what, instead)
     world = SIMULATING.get(_get_ident())
     if world is not None and not debugging():
         world.refused(error)

@@ -26,8 +26,8 @@ from simqueue.model.events import (
     TableChanged,
 )
 from simqueue.model.ids import EntryNumber, Instant, StatementId
-from simqueue.sim.places import place_of_caller
 from simqueue.sim.recorder import Recorder
+from simqueue.sim.refusing import refusal
 from simqueue.sim.scheduler import Scheduler
 from simqueue.sim.tidy import Tidier
 from simqueue.store import (
@@ -318,5 +318,4 @@ def _two_queues(ours: str, client: Client, theirs: str, first: Client) -> Refuse
         f"another client of this run{where} has {theirs}, and two prefixes in one run are not "
         "simulated yet: give all clients the same DBSettings. sim.queries follows the workers"
     )
-    place = client.place or place_of_caller()
-    return RefusedError(f"a client with tables of its own, {ours},", place, instead)
+    return refusal(f"a client with tables of its own, {ours},", instead, client.place or "")
