@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from simqueue.model.trace import Outcome, Trace
 
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TARGET_MAX = 4096
+"""Bytes; a path has no more."""
+
 _LENGTHS = ("slow", "late-notify")
 """Faults whose detail begins with how many seconds they take."""
 
@@ -37,6 +40,7 @@ def check_soundness(trace: Trace) -> None:
     _check_events(trace.events)
     _check_choices(trace.choices)
     _check_outcome(trace.outcome)
+    _check_target(trace.target)
     last = trace.events[-1].at if trace.events else 0
     _check_dates(trace, max(last, trace.outcome.simulated))
 
@@ -46,7 +50,7 @@ def _check_events(entries: Sequence[e.Entry]) -> None:
     appliers = book.appliers
     before = number = 0
     try:
-        for number, entry in enumerate(entries):  # noqa: B007  for the error
+        for number, entry in enumerate(entries):
             at, cause, event = entry.at, entry.cause, entry.event
             if at < before:
                 raise ValueError(f"it is at {at} us, before the event before it")  # noqa: TRY301
@@ -150,6 +154,11 @@ def _check_outcome(outcome: Outcome) -> None:
         raise UnsoundError(f"outcome: the run {said}, but {contradiction}")
     if outcome.simulated < 0:
         raise UnsoundError("outcome: the run took less than no time")
+
+
+def _check_target(target: str) -> None:
+    if "\0" in target or len(target.encode()) > _TARGET_MAX:
+        raise UnsoundError("its target is not the name of a scenario")
 
 
 def _check_dates(trace: Trace, last: int) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
-from simqueue.errors import TraceFormatError, UsageError
-from simqueue.model.excerpts import excerpt
-from simqueue.model.files import reason, write_whole
+from simqueue.errors import TraceFormatError, UsageError, excerpt
+from simqueue.model.files import read_whole, reason, write_whole
 from simqueue.model.soundness import UnsoundError, check_soundness
 from simqueue.model.trace import TRACE_VERSION, Trace
 
@@ -62,7 +60,9 @@ def decode(document: bytes, origin: str = "<bytes>") -> Trace:
     try:
         check_soundness(trace)
     except UnsoundError as error:
-        raise TraceFormatError(origin, f"is not of a run: {excerpt(str(error))}; {_AGAIN}") from None
+        raise TraceFormatError(
+            origin, f"is not of a run: {excerpt(str(error))}; {_AGAIN}"
+        ) from None
     return trace
 
 
@@ -132,7 +132,7 @@ def load(path: str | os.PathLike[str]) -> Trace:
     """
     origin = os.fspath(path)
     try:
-        document = Path(path).read_bytes()
+        document = read_whole(path)
     except FileNotFoundError:
         raise TraceFormatError(origin, "there is no such file; name a trace file") from None
     except IsADirectoryError:
