@@ -1,4 +1,4 @@
-"""Traces whose structure was edited and whose checksum was set right again, by seed."""
+"""Traces and states whose structure was edited and whose checksum was set right again, by seed."""
 
 import copy
 import json
@@ -9,6 +9,7 @@ import msgspec
 
 from simqueue.model import tracefile
 from simqueue.model.trace import Trace
+from simqueue.search import sealing
 
 HUGE = (-1, 0, 1, 2**31, 2**53 + 1, 2**63 - 1, -(2**63), 2**63, 2**64, 10**30, -(10**30))
 SECONDS = (-1_000_000, 10**6, 10**12, 3 * 10**17)
@@ -254,3 +255,39 @@ def _other(value, chance):
     if isinstance(value, dict):
         return {}
     return chance.choice(("x", 1, 0))
+
+
+# --- states ---------------------------------------------------------------------------------------
+
+
+def edited_state(document: bytes, seed: int) -> bytes:
+    """Return a campaign's state after an edit of one of its lines, or of their order; sealed."""
+    chance = random.Random(seed)
+    lines = [json.loads(line) for line in document.splitlines()]
+    for line in lines:
+        del line["checksum"]
+    line = chance.choice(lines)
+    with suppress(AttributeError, IndexError, KeyError, TypeError, ValueError):
+        chance.choice((*STATE_EDITS, lambda _, chance: _move_line(lines, chance)))(line, chance)
+    encoded = (json.dumps(line, separators=(",", ":")) for line in lines)
+    return b"".join(sealing.sealed(line.encode()) for line in encoded)
+
+
+def change_number_of_state(line, chance):
+    """Change one of the numbers that a line begins with."""
+    numbers = [name for name in ("number", "runs", "elapsed") if name in line]
+    if "identity" in line:
+        line, numbers = line["identity"], ["seed", "shard"]
+    name = chance.choice(numbers)
+    line[name] = chance.choice((*HUGE, 1e300, [0, 0], [1, 10**9], [2, 1]))
+
+
+def _move_line(lines, chance):
+    moved = lines.pop(chance.randrange(len(lines)))
+    lines[chance.randrange(len(lines) + 1) : 0] = [moved] * chance.choice((0, 1, 2))
+
+
+STATE_EDITS = (
+    break_type, lose_field, add_field, change_anything, nest, change_number_of_state,
+    change_number_of_state,
+)  # fmt: skip
