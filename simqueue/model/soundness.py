@@ -98,19 +98,19 @@ def _delivered(
 
 def _enqueued(event: e.JobEnqueued, number: int, managers: _Managers) -> None:
     if event.headers is not None and event.headers != "null":
-        _check_object(event.headers, "headers")
+        _check_object(event.headers, "its headers are")
 
 
 def _logged(event: e.JobLogged | e.JobRetried, number: int, managers: _Managers) -> None:
     if event.traceback is not None:
-        _check_object(event.traceback, "traceback")
+        _check_object(event.traceback, "its traceback is")
 
 
 def _check_object(text: str, what: str) -> None:
     try:
         msgspec.json.decode(text, type=dict[str, Any])
     except (ValueError, RecursionError):
-        raise ValueError(f"its {what} are not a JSON object") from None
+        raise ValueError(f"{what} not a JSON object") from None
 
 
 def _struck(event: e.FaultStruck, number: int, managers: _Managers) -> None:
