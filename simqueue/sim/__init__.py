@@ -19,6 +19,7 @@
 ``patches``     puts their replacements in and takes them out; ``patch``: one of them,
                 ``builtin``: one in place, ``source``: its row in the table, ``refusing``: one that
                 refuses, ``imports``: whether a module is being loaded
-``failing``     how a run failed, ``places`` where; ``tidy`` text without addresses
+``failing``     how a run failed, ``places`` where; ``tidy`` text without addresses,
+                ``escaping`` events as UTF-8 can say them
 ``takedown``    the end of a world; ``finalizers``: those that must not run
 """
