@@ -103,9 +103,9 @@ class DivergenceError(SimqueueError):
 
     def __str__(self) -> str:
         return (
-            f"diverged at event {self.number} (by {self.actor}): the trace has {self.recorded}, "
-            f"this run has {self.happened}. If the code changed, record again; if it did not, "
-            "`simqueue audit` names what decided on its own."
+            f"diverged at event {self.number} (by {excerpt(self.actor)}): the trace has "
+            f"{excerpt(self.recorded)}, this run has {excerpt(self.happened)}. If the code "
+            "changed, record again; if it did not, `simqueue audit` names what decided on its own."
         )
 
 
@@ -199,3 +199,16 @@ def is_by_fault(error: BaseException) -> bool:
     # A timeout is because of the cancellation in which it ended what took too long.
     cause = error.__cause__ if isinstance(error, TimeoutError) else None
     return any(getattr(each, _BY_FAULT, False) is True for each in (error, cause))
+
+
+EXCERPT_SHOWN = 200
+
+
+def excerpt(text: str, shown: int = EXCERPT_SHOWN) -> str:
+    """Return the beginning of a text on one line, with what is not printable as escapes.
+
+    For whatever an error quotes of a file, which may be of any length and hold anything.
+    """
+    cut = text[:shown]
+    line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+    return line if len(text) <= shown else f"{line}... ({len(text)} characters)"

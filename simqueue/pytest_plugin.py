@@ -528,7 +528,7 @@ def _again(item: pytest.Item, trace: Path) -> str:
 
 def _headline(trace: Trace, note: str) -> str:
     failure = trace.outcome.failure
-    said = "" if failure is None else f"{failure.kind}: {failure.message.splitlines()[0]}"
+    said = "" if failure is None else f"{failure.kind}: {failure.message.partition(chr(10))[0]}"
     return f"seed {trace.seed}{f' ({note})' if note else ''}: {said}"
 
 

@@ -10,6 +10,8 @@ from simqueue.check.invariant import Broken, Invariant
 from simqueue.model.config import Config
 from simqueue.model.ids import MICROSECONDS, Duration, Instant
 
+_US = timedelta(microseconds=1)
+
 
 @dataclass(slots=True)
 class Owed:
@@ -42,5 +44,8 @@ def moment(at: int) -> str:
 
 def latency(config: Config, statements: int = 1) -> Duration:
     """Return how long so many statements and what follows from them may take in calm weather."""
-    way = 2 * (config.hop + config.hop_max) + config.commit_max
-    return Duration((statements * way + 2 * config.lag_max) // timedelta(microseconds=1))
+    spans = config.hop, config.hop_max, config.commit_max, config.lag_max
+    # In whole numbers: sums of long spans are longer than a timedelta can be.
+    hop, hop_max, commit_max, lag_max = (span // _US for span in spans)
+    way = 2 * (hop + hop_max) + commit_max
+    return Duration(statements * way + 2 * lag_max)

@@ -27,7 +27,7 @@ from simqueue.check.status_is_true import StatusIsTrue
 from simqueue.check.terminal_once import TerminalOnce
 from simqueue.check.view import View
 from simqueue.check.worker_limit import WorkerLimit
-from simqueue.errors import UsageError
+from simqueue.errors import UsageError, excerpt
 from simqueue.model.config import Config
 from simqueue.model.events import Entry, StatementSent
 from simqueue.model.ids import EntryNumber, Instant
@@ -157,7 +157,7 @@ def _chosen(only: tuple[str, ...] | None, off: frozenset[str]) -> list[type[Inva
     for name in [*on, *sorted(off.difference(EXPECTATIONS))]:
         if name not in known:
             raise UsageError(
-                f"no invariant is named {name!r}; there are: {', '.join(known)}, and to switch "
-                f"off: {', '.join(EXPECTATIONS)}"
+                f"no invariant is named {excerpt(name)!r}; there are: {', '.join(known)}, and to "
+                f"switch off: {', '.join(EXPECTATIONS)}"
             )
     return [invariant for name, invariant in known.items() if name in on and name not in off]

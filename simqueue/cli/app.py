@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -21,9 +23,12 @@ from simqueue.cli.run import run_command
 from simqueue.cli.serve import serve_command
 from simqueue.cli.show import show_command
 from simqueue.cli.shrink import shrink_command
-from simqueue.errors import UsageError
+from simqueue.errors import UsageError, excerpt
+from simqueue.model.files import MAX_SIZE, MAX_SIZE_DEFAULT, parse_size
 
 BAD_INPUT = 2
+_LINE_MAX = 4_000
+"""Characters of an error, whatever it quotes."""
 
 
 class Commands(TyperGroup):
@@ -34,7 +39,8 @@ class Commands(TyperGroup):
         try:
             return super().invoke(ctx)
         except UsageError as error:
-            typer.echo(f"simqueue: {' '.join(str(error).split())}", err=True)
+            said = excerpt(" ".join(str(error).split()), _LINE_MAX)
+            typer.echo(f"simqueue: {said}", err=True)
             raise typer.Exit(BAD_INPUT) from None
         except OSError as error:
             if error.errno == errno.EPIPE:
@@ -83,14 +89,33 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  as typer calls it
     raise typer.Exit
 
 
+def _environment_restored() -> Callable[[], None]:
+    """Return what sets the largest size back to what it is now."""
+    before = os.environ.get(MAX_SIZE, "")
+
+    def restore() -> None:
+        os.environ[MAX_SIZE] = before
+
+    return restore
+
+
 @app.callback()
 def options(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
             "--version", callback=_print_version, is_eager=True, help="Print the versions and exit."
         ),
     ] = False,
+    max_size: Annotated[
+        str | None,
+        typer.Option(
+            "--max-size",
+            metavar="SIZE",
+            help=f"The largest file to read: 500MB, 2GB; else {MAX_SIZE_DEFAULT}.",
+        ),
+    ] = None,
 ) -> None:
     """Find, replay and explain the timing bugs of PgQueuer applications.
 
@@ -100,3 +125,7 @@ def options(
       simqueue fuzz tests/scenario_app.py
       simqueue replay .simqueue/failures/scenario_app-1f0c2d3e.json
     """  # noqa: D301  the backspace keeps lines apart
+    if max_size is not None:
+        parse_size(max_size, "--max-size")
+        context.call_on_close(_environment_restored())
+        os.environ[MAX_SIZE] = max_size  # for processes that are started from here, too

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from simqueue.cli.options import refuse_itself
+from simqueue.cli.options import naming, refuse_itself
 from simqueue.cli.progress import search_bar
 from simqueue.errors import UsageError
 
@@ -79,9 +79,10 @@ def _search(
             show(found)
 
         try:
-            found = nearest_passing(
-                trace, budget_runs=runs, time_limit=limit, on_progress=on_progress
-            )
+            with naming(name):
+                found = nearest_passing(
+                    trace, budget_runs=runs, time_limit=limit, on_progress=on_progress
+                )
         except DivergenceError as error:
             raise UsageError(f"{name} does not fail like that any more: {error}") from None
         except KeyboardInterrupt:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -69,6 +71,17 @@ def duration(text: str, option: str = "--time") -> timedelta:
         return timedelta(seconds=float(read[1]) * _UNITS[read[2]])
     except OverflowError:
         raise UsageError(f"{option} {text}: is longer than can be counted") from None
+
+
+@contextmanager
+def naming(trace: str) -> Iterator[None]:
+    """Let errors about what a trace holds name its file."""
+    try:
+        yield
+    except UsageError as error:
+        if trace in str(error):
+            raise
+        raise UsageError(f"{trace}: {error}") from error
 
 
 def refuse_itself(output: str, trace: str) -> None:

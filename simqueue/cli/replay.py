@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from simqueue.cli.options import TraceArgument, VerboseOption
+from simqueue.cli.options import TraceArgument, VerboseOption, naming
 from simqueue.cli.painting import tell
 from simqueue.search.breakpoints import Breakpoints
 from simqueue.search.budgets import NEARBY_RUNS
@@ -99,7 +99,8 @@ def replay_command(
         debugger = [*_break_options(wanted), *["--pdb"] * pdb]
         _replay_test(recorded, trace, debugger, exact=exact, nearby=nearby)
     stops = breakpoints if any(wanted.values()) else None
-    _replay_scenario(recorded, stops, exact=exact, nearby=nearby, pdb=pdb, verbose=verbose)
+    with naming(trace):
+        _replay_scenario(recorded, stops, exact=exact, nearby=nearby, pdb=pdb, verbose=verbose)
 
 
 def _replay_scenario(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simqueue.cli.options import TraceArgument, duration, instant_us
+from simqueue.cli.options import TraceArgument, duration, instant_us, naming
 from simqueue.cli.painting import tell
 from simqueue.errors import UsageError
 from simqueue.model.ids import Instant
@@ -104,7 +104,8 @@ def show_command(
         from simqueue.cli.inevitable import show_inevitable
 
         limit = None if time is None else duration(time)
-        show_inevitable(recorded, trace, continuations=continuations, runs=runs, limit=limit)
+        with naming(trace):
+            show_inevitable(recorded, trace, continuations=continuations, runs=runs, limit=limit)
         return
     if time is not None:
         raise UsageError(

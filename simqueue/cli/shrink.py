@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simqueue.cli.options import TraceArgument
+from simqueue.cli.options import TraceArgument, naming
 from simqueue.cli.progress import shrink_bar
 from simqueue.search.budgets import SHRINK_RUNS
 
@@ -70,7 +70,8 @@ def _shrink(trace: str, runs: int) -> tuple[Shrunk | None, bool]:
             show(shrunk)
 
         try:
-            return shrink_further(trace, budget_runs=runs, on_progress=on_progress), False
+            with naming(trace):
+                return shrink_further(trace, budget_runs=runs, on_progress=on_progress), False
         except KeyboardInterrupt:
             return so_far[0], True
 

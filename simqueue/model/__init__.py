@@ -8,5 +8,7 @@
 ``config``   what a run is allowed to do
 ``trace``    a whole run in one document, with its failure
 ``tracefile``  that document as a file: written, read, checked
+``soundness``  whether a run can have written it; ``rowbook``: which rows are there meanwhile
+``bounds``   the identifiers and units as fields of a file, with their bounds
 ``files``    files that are written whole or not at all
 """

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from simqueue.model.ids import Instant
+from simqueue.model.bounds import Instant, Int64, Position
 
 Recorded = dict[str, dict[int, int]]
 """What was picked: per key (who asked, and for what) the picks that were not 0, by position.
@@ -24,11 +24,11 @@ class Choice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """
 
     key: str
-    position: int
-    value: int
-    of: int
+    position: Position
+    value: Int64
+    of: Int64
     at: Instant
-    event: int
+    event: Position
     about: str = ""
 
     @property

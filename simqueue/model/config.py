@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -135,12 +135,20 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_
             raise UsageError(
                 f"Config.start must be a whole minute with a time zone, not {self.start}"
             )
+        if not MINYEAR < self.start.year < MAXYEAR:
+            raise UsageError(f"Config.start must lie in the years 2 to 9998, not {self.start}")
         if self.steps_per_instant_max < 1:
             raise UsageError("Config.steps_per_instant_max must be 1 or more")
         if self.step_limit > timedelta(days=1):
             raise UsageError("Config.step_limit must be a day or less; 0 is without end")
         if self.log_level not in LEVELS:
             raise UsageError(f"Config.log_level must be one of {', '.join(LEVELS)}")
+
+    @property
+    def limit_us(self) -> int:
+        """The limit in microseconds, but no later than a day before dates end."""
+        left = datetime.max.replace(tzinfo=UTC) - self.start - timedelta(days=1)
+        return min(self.limit, left) // timedelta(microseconds=1)
 
     @property
     def epoch_us(self) -> int:

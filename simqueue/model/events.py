@@ -12,20 +12,18 @@ from typing import Literal
 
 import msgspec
 
-from simqueue.model.ids import (
+from simqueue.model import ids
+from simqueue.model.bounds import (
     Bucket,
     Duration,
     EntryNumber,
-    FaultKind,
     Instant,
+    Int64,
     JobId,
-    ManagerId,
-    Operation,
     ScheduleId,
     StatementId,
-    Status,
-    Table,
 )
+from simqueue.model.ids import FaultKind, ManagerId, Operation, Status, Table
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaults=True):
@@ -47,7 +45,7 @@ class JobEnqueued(Event, frozen=True, tag=_tag):
 
     job_id: JobId
     entrypoint: str
-    priority: int
+    priority: Int64
     execute_after: Instant
     payload: bytes | None = None
     dedupe_key: str | None = None
@@ -67,7 +65,7 @@ class JobReprioritized(Event, frozen=True, tag=_tag):
 
     burned: JobId
     job_id: JobId
-    priority: int
+    priority: Int64
 
 
 Sequence = Literal["queue", "log", "schedules"]
@@ -77,7 +75,7 @@ class IdsBurned(Event, frozen=True, tag=_tag):
     """A sequence moved ahead of the rows, or without one; sequences do not roll back."""
 
     sequence: Sequence
-    count: int
+    count: Int64
 
 
 class JobPicked(Event, frozen=True, tag=_tag):
@@ -85,7 +83,7 @@ class JobPicked(Event, frozen=True, tag=_tag):
 
     job_id: JobId
     manager: ManagerId
-    slot: int | None = None
+    slot: Int64 | None = None
     previous: ManagerId | None = None
     stale: bool = False
 
@@ -96,7 +94,7 @@ class JobLogged(Event, frozen=True, tag=_tag):
     job_id: JobId
     status: Status
     entrypoint: str
-    priority: int
+    priority: Int64
     traceback: str | None = None
 
 
@@ -140,9 +138,9 @@ class LogsAggregated(Event, frozen=True, tag=_tag):
     rows with an id ``below``. Others may have counted those rows meanwhile, too.
     """
 
-    count: int
-    below: int | None = None
-    buckets: tuple[tuple[Bucket, int], ...] | None = None
+    count: Int64
+    below: Int64 | None = None
+    buckets: tuple[tuple[Bucket, Int64], ...] | None = None
 
 
 class LogCleared(Event, frozen=True, tag=_tag):
@@ -152,7 +150,7 @@ class LogCleared(Event, frozen=True, tag=_tag):
     """
 
     entrypoints: tuple[str, ...] | None = None
-    below: int | None = None
+    below: Int64 | None = None
 
 
 class StatisticsCleared(Event, frozen=True, tag=_tag):
@@ -162,7 +160,7 @@ class StatisticsCleared(Event, frozen=True, tag=_tag):
     """
 
     entrypoints: tuple[str, ...] | None = None
-    below: int | None = None
+    below: Int64 | None = None
 
 
 # --- schedules ------------------------------------------------------------------------------
@@ -310,7 +308,7 @@ class StatementReplied(Event, frozen=True, tag=_tag):
     """The reply reached the client; ``answer`` is what a question for one number was answered."""
 
     statement: StatementId
-    answer: int | None = None
+    answer: Int64 | None = None
 
 
 class ConnectionLost(Event, frozen=True, tag=_tag):
@@ -349,10 +347,10 @@ class PoolExhausted(Event, frozen=True, tag=_tag):
     those who hold all of them.
     """
 
-    size: int
+    size: Position
     waiter: PoolUse
     holders: tuple[PoolUse, ...]
-    others: int = 0
+    others: Position = 0
 
     @property
     def job_ids(self) -> tuple[JobId, ...]:
@@ -401,7 +399,7 @@ class NotificationDropped(Event, frozen=True, tag=_tag):
 class WorkerStarted(Event, frozen=True, tag=_tag):
     """A simulated process started; ``incarnation`` counts from 1."""
 
-    incarnation: int
+    incarnation: Int64
 
 
 class WorkerReady(Event, frozen=True, tag=_tag):
@@ -413,11 +411,11 @@ class WorkerReady(Event, frozen=True, tag=_tag):
     """
 
     manager: ManagerId
-    entrypoints: tuple[tuple[str, int], ...] = ()
+    entrypoints: tuple[tuple[str, Int64], ...] = ()
     schedules: tuple[tuple[str, str], ...] = ()
-    heartbeat_timeout: Duration = Duration(30_000_000)
-    dequeue_timeout: Duration = Duration(30_000_000)
-    tasks_max: int | None = None
+    heartbeat_timeout: Duration = ids.Duration(30_000_000)
+    dequeue_timeout: Duration = ids.Duration(30_000_000)
+    tasks_max: Int64 | None = None
     drain: bool = False
     pooled: bool = False
 

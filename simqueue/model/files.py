@@ -1,13 +1,71 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and read whole if they are files of a size.
+
+A trace or a state may come from somebody else. What never ends (a device), waits for somebody (a
+pipe) or is larger than ``MAX_SIZE`` allows is refused before it is read.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
 from contextlib import suppress
 from pathlib import Path
 
 from simqueue.errors import UsageError
+
+MAX_SIZE = "SIMQUEUE_MAX_SIZE"
+"""The variable of the environment that says how large a file may be that is read."""
+
+MAX_SIZE_DEFAULT = "1GB"
+_UNITS = {"": 1, "B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
+
+
+class UnfitError(OSError):
+    """A path leads to what must not be read as a file."""
+
+
+def read_whole(path: str | os.PathLike[str]) -> bytes:
+    """Return the content of a regular file.
+
+    Raises:
+        OSError: there is none, or it cannot be read; ``reason`` says why.
+    """
+    # Not blocking: to open a pipe would be to wait for somebody who writes to it.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read() if check_readable(descriptor) else b""
+
+
+def check_readable(descriptor: int) -> int:
+    """Return the size of an open file; raise ``UnfitError`` if it must not be read whole."""
+    found = os.fstat(descriptor)
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(found.st_mode):
+        raise UnfitError("it is not a regular file; save what it gives to one first")
+    limit, text = _max_size()
+    if found.st_size > limit:
+        raise UnfitError(
+            f"it has {found.st_size:,} bytes, and {text} is the most that is read; allow more "
+            f"with `simqueue --max-size SIZE COMMAND ...` or {MAX_SIZE}=SIZE"
+        )
+    return found.st_size
+
+
+def _max_size() -> tuple[int, str]:
+    text = os.environ.get(MAX_SIZE) or MAX_SIZE_DEFAULT
+    return parse_size(text, MAX_SIZE), text
+
+
+def parse_size(text: str, option: str) -> int:
+    """Read ``800000``, ``500MB`` or ``1.5GB``; raise ``UsageError`` for anything else."""
+    read = re.fullmatch(r"(\d{1,15}(?:\.\d{1,9})?) ?([KMG]?B?)", text.strip(), re.IGNORECASE)
+    unit = "" if read is None else read[2].upper()
+    if read is None or not float(read[1]) or unit not in _UNITS:
+        raise UsageError(f"{option} {text}: write a number of bytes, or 500KB, 20MB, 1.5GB")
+    return int(float(read[1]) * _UNITS[unit])
 
 
 def write_whole(path: str | os.PathLike[str], document: bytes) -> None:
@@ -49,4 +107,6 @@ def _replace(target: Path, document: bytes) -> None:
 
 def reason(error: Exception) -> str:
     """Return why a file could not be read or written, in the system's words."""
+    if isinstance(error, UnfitError):
+        return str(error)
     return (getattr(error, "strerror", None) or str(error)).lower()

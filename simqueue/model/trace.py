@@ -7,11 +7,11 @@ from typing import Literal
 
 import msgspec
 
+from simqueue.model.bounds import Duration, Position
 from simqueue.model.choice import Choice, Recorded, by_key
 from simqueue.model.config import Config
 from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
-from simqueue.model.ids import Duration
 
 TRACE_VERSION = 3
 
@@ -20,7 +20,7 @@ class Outcome(msgspec.Struct, frozen=True):
     """How a run ended, after ``steps`` loop steps and ``simulated`` microseconds."""
 
     passed: bool
-    steps: int
+    steps: Position
     simulated: Duration
     failure: Failure | None = None
 
@@ -45,7 +45,7 @@ class Trace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pgqueuer: str
     python: str
     target: str
-    seed: int
+    seed: Position
     config: Config
     choices: tuple[Choice, ...]
     events: tuple[Entry, ...]

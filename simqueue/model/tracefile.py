@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
-from simqueue.errors import TraceFormatError
-from simqueue.model.files import reason, write_whole
+from simqueue.errors import TraceFormatError, UsageError, excerpt
+from simqueue.model.files import read_whole, reason, write_whole
+from simqueue.model.soundness import UnsoundError, check_soundness
 from simqueue.model.trace import TRACE_VERSION, Trace
 
 FORMAT = "simqueue-trace"
@@ -48,14 +48,35 @@ def decode(document: bytes, origin: str = "<bytes>") -> Trace:
     _check_header(document, origin)
     try:
         trace = msgspec.json.decode(document, type=Trace)
-    except msgspec.ValidationError as error:
-        raise TraceFormatError(origin, f"is not a valid trace: {error}; {_AGAIN}") from None
+    except (msgspec.ValidationError, UsageError) as error:  # that of a config that makes no sense
+        problem = f"is not a valid trace: {excerpt(str(error))}; {_AGAIN}"
+        raise TraceFormatError(origin, problem) from None
     except (ValueError, RecursionError) as error:  # the header was read, what it skipped was not
-        raise TraceFormatError(origin, f"is damaged: {error}; {_AGAIN}") from None
-    if checksum(trace) != trace.checksum:
-        problem = f"is damaged: its checksum is {trace.checksum or 'missing'}, its content's is "
-        raise TraceFormatError(origin, f"{problem}{checksum(trace)}; {_AGAIN}")
+        raise TraceFormatError(origin, f"is damaged: {excerpt(str(error))}; {_AGAIN}") from None
+    if not _is_as_written(document, trace) and checksum(trace) != trace.checksum:
+        stated = excerpt(trace.checksum) or "missing"
+        problem = f"is damaged: its checksum is {stated}, its content's is {checksum(trace)}"
+        raise TraceFormatError(origin, f"{problem}; {_AGAIN}")
+    try:
+        check_soundness(trace)
+    except UnsoundError as error:
+        raise TraceFormatError(
+            origin, f"is not of a run: {excerpt(str(error))}; {_AGAIN}"
+        ) from None
     return trace
+
+
+def _is_as_written(document: bytes, trace: Trace) -> bool:
+    """Return whether a document is byte for byte what ``encode`` wrote and ``seal`` sealed.
+
+    Most are. This spares encoding the trace once more, which takes half the time of loading it.
+    """
+    end, unsealed = (f'"checksum":"{stated}"}}\n'.encode() for stated in (trace.checksum, ""))
+    if not document.endswith(end):
+        return False
+    state = blake2b(memoryview(document)[: -len(end)], digest_size=16)
+    state.update(unsealed)
+    return state.hexdigest() == trace.checksum
 
 
 def _check_header(document: bytes, origin: str) -> None:
@@ -70,7 +91,8 @@ def _check_header(document: bytes, origin: str) -> None:
     if isinstance(header.version, int) and header.version != TRACE_VERSION:
         newer = header.version > TRACE_VERSION
         problem = (
-            f"was written by simqueue {header.simqueue} in trace format {header.version}; this "
+            f"was written by simqueue {excerpt(str(header.simqueue))} in trace format "
+            f"{excerpt(str(header.version))}; this "
             f"release reads format {TRACE_VERSION}: "
             f"{'upgrade simqueue' if newer else 'run its target again and record anew'}"
         )
@@ -88,7 +110,7 @@ def _refuse_unreadable(document: bytes, origin: str, error: Exception) -> NoRetu
     if "truncated" in str(error):
         problem = f"breaks off in the middle, after {len(document)} bytes"
         raise TraceFormatError(origin, f"{problem}; {_AGAIN}")
-    raise TraceFormatError(origin, f"is not JSON ({error}); name a trace file")
+    raise TraceFormatError(origin, f"is not JSON ({excerpt(str(error))}); name a trace file")
 
 
 def checksum(trace: Trace) -> str:
@@ -110,7 +132,7 @@ def load(path: str | os.PathLike[str]) -> Trace:
     """
     origin = os.fspath(path)
     try:
-        document = Path(path).read_bytes()
+        document = read_whole(path)
     except FileNotFoundError:
         raise TraceFormatError(origin, "there is no such file; name a trace file") from None
     except IsADirectoryError:

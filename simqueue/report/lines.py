@@ -98,7 +98,7 @@ def _fold(routine: list[Numbered]) -> str:
 _Told = tuple[Numbered, str]
 """An entry, and what is said of it."""
 
-_JOB = re.compile(r"\bjob (\d+)\b")
+_JOB = re.compile(r"\bjob (\d{1,19})\b")
 
 
 def _fares(told: _Told) -> tuple[object, ...]:

@@ -58,7 +58,11 @@ def render_headline(trace: Trace) -> str:
     named = f"{trace.target or 'a scenario'}, seed {trace.seed}"
     if failure is None:
         return f"passed: {named}"
-    return f"FAILED: {named}: {failure.kind}: {failure.message.splitlines()[0]}"
+    return f"FAILED: {named}: {failure.kind}: {_first_line(failure.message)}"
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.splitlines()), "")
 
 
 def _header(trace: Trace) -> str:

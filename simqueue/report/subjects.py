@@ -7,7 +7,7 @@ import re
 from simqueue.model import events as e
 from simqueue.report.course import Subject
 
-_NAMED = re.compile(r"\b(job|schedule)s?:? (\d+)")
+_NAMED = re.compile(r"\b(job|schedule)s?:? (\d{1,19})\b")
 
 
 def subjects_in(text: str) -> list[Subject]:

@@ -18,6 +18,7 @@
 ``fresh``     how another interpreter is started
 ``tally``     what came of its runs, counted as they come
 ``journal``   the same in a file that outlives the campaign
+``statelines`` what its lines hold; ``sealing``: their checksums
 ``resumption`` a plan of which some runs were played before
 ``merging``   the shards of a campaign, as one
 ``evidence``  what its runs came to, and what none of them did

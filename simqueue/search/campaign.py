@@ -17,10 +17,11 @@ from simqueue.model.config import Config
 from simqueue.search.assignment import Assignment, source_of
 from simqueue.search.catalogue import fingerprint, moments_in
 from simqueue.search.evidence import Evidence
-from simqueue.search.journal import Ended, Identity, Session, kept
+from simqueue.search.journal import kept
 from simqueue.search.known import Known, load_known
 from simqueue.search.resumption import Resumption
 from simqueue.search.share import Share
+from simqueue.search.statelines import Ended, Identity, Session
 from simqueue.search.strategy import DEFAULT, Strategy
 from simqueue.search.tally import Campaign, Tally
 from simqueue.search.workers import RUN_LIMIT_S, rehearse, results_here, results_of_processes

@@ -29,7 +29,9 @@ _LOOKS = frozenset(
 """Statements whose answers show held jobs."""
 
 
-class Evidence(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class Evidence(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
     """What one run, or several, have come to.
 
     ``wanted`` and ``reached`` are names of moments, ``struck`` kinds of faults, ``scheduled`` the

@@ -1,111 +1,43 @@
 """A journal: the state of a campaign in a file, a line for each run as it becomes known.
 
 A line is written before the run counts, and lines are only added. So whatever kills the campaign,
-the file holds all that was known then, but for a last line that breaks off.
+the file holds all that was known then, but for a last line that breaks off. Each has a checksum.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import blake2b
 from io import BytesIO, FileIO
 from pathlib import Path
-from typing import Final, Literal, NoReturn
+from typing import NoReturn
 
 import msgspec
 
-from simqueue.errors import UsageError
-from simqueue.model.config import Config
-from simqueue.model.files import reason, write_whole
+from simqueue.errors import UsageError, excerpt
+from simqueue.model.bounds import Int64
+from simqueue.model.files import check_readable, read_whole, reason, write_whole
+from simqueue.model.soundness import check_soundness
 from simqueue.model.trace import TRACE_VERSION
 from simqueue.search.evidence import Evidence
-from simqueue.search.failures import slug
-from simqueue.search.known import KnownFailure
 from simqueue.search.result import Result
+from simqueue.search.sealing import is_torn, sealed, unsealed
+from simqueue.search.statelines import (
+    FORMAT,
+    STATE_VERSION,
+    Ended,
+    Header,
+    Identity,
+    Line,
+    Session,
+)
 
-FORMAT: Final = "simqueue-campaign"
-STATE_VERSION = 1
 DEFAULT_DIRECTORY = ".simqueue/campaigns"
-SUFFIX = ".jsonl"
 _PREVIOUS = ".previous"
 _REMEDY = "mend or remove it, or begin anew without --resume"
 
-
-class Identity(msgspec.Struct, frozen=True):
-    """What makes a campaign the one it is: with these, each number is the same run.
-
-    ``accepted`` are the signatures of failures of which no trace is kept.
-    """
-
-    target: str
-    config: Config
-    strategy: str
-    seed: int
-    shard: tuple[int, int]
-    accepted: tuple[str, ...] = ()
-
-    def whole(self) -> Identity:
-        """Return what all shards of the campaign share: their number, but not which one it is."""
-        return msgspec.structs.replace(self, shard=(0, self.shard[1]))
-
-    def file_name(self) -> str:
-        """Return the name of its file; those of other shards differ in the last part alone."""
-        this, of = self.shard
-        shared = msgspec.json.encode(self.whole(), order="deterministic")
-        part = "" if of == 1 else f"-{this}of{of}"
-        return f"{slug(self.target)}-{blake2b(shared, digest_size=4).hexdigest()}{part}{SUFFIX}"
-
-
-class Header(msgspec.Struct, frozen=True, tag_field="line", tag="campaign"):
-    """The first line."""
-
-    identity: Identity
-    format: Literal["simqueue-campaign"] = FORMAT
-    version: int = STATE_VERSION
-    trace_version: int = TRACE_VERSION
-
-
-class Session(msgspec.Struct, frozen=True, tag_field="line", tag="session"):
-    """Somebody begins to play, or goes on.
-
-    ``source`` is a hash of the file that the scenario is from, ``wanted`` are the moments it marks.
-    ``known`` are the failures that are accepted, as ``known_file`` has them. ``runs`` is how many
-    the campaign is to have, those of other shards included.
-    """
-
-    simqueue: str
-    pgqueuer: str
-    python: str
-    source: str
-    wanted: frozenset[str]
-    known: tuple[KnownFailure, ...]
-    known_file: str
-    runs: int
-
-    def changes(self, now: Session) -> list[str]:
-        """Say what is not now as it was then."""
-        return [
-            f"{name} {before}, this is {after}"
-            for name, before, after in (
-                ("simqueue", self.simqueue, now.simqueue),
-                ("pgqueuer", self.pgqueuer, now.pgqueuer),
-                ("Python", self.python, now.python),
-            )
-            if before != after
-        ] + ["another version of the scenario's file"] * (self.source != now.source)
-
-
-class Ended(msgspec.Struct, frozen=True, tag_field="line", tag="end"):
-    """A session came to its end, after so many real seconds; ``said`` is what it had to remark."""
-
-    elapsed: float
-    said: tuple[str, ...] = ()
-
-
-Line = Header | Session | Result | Ended
 
 _DECODER: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 _ENCODER = msgspec.json.Encoder()
@@ -149,10 +81,14 @@ class State:
             raise ValueError("nobody began to play yet")
         if result.number in self.results:
             raise ValueError(f"run {result.number} was there before")
+        if not self.identity.includes(result.number, max(each.runs for each in self.sessions)):
+            raise ValueError(f"run {result.number} is none of this campaign's")
+        if result.trace is not None:
+            check_soundness(result.trace)
         if result.trace is not None and result.signature is not None:
             self._with_trace.add(result.signature)
         if result.signature is not None and result.signature not in self._with_trace:
-            raise ValueError(f"the trace of {result.signature} is missing")
+            raise ValueError(f"the trace of {excerpt(result.signature)} is missing")
         # Most runs come to the same: a million of them need not be a million sets.
         evidence = self._evidence.setdefault(result.evidence, result.evidence)
         self.results[result.number] = msgspec.structs.replace(result, evidence=evidence)
@@ -166,7 +102,7 @@ def read_state(path: str | os.PathLike[str]) -> State:
     """
     origin = os.fspath(path)
     try:
-        document = Path(path).read_bytes()
+        document = read_whole(path)
     except OSError as error:
         raise UsageError(f"{origin}: cannot be read ({reason(error)})") from None
     return decode_state(document, origin)
@@ -182,20 +118,21 @@ def decode_state(document: bytes, origin: str) -> State:
     state = State(origin, _decode_header(lines.readline(), origin).identity)
     state.size = lines.tell()
     for number, line in enumerate(lines, start=2):
-        if not line.endswith(b"\n"):
+        if not line.endswith(b"\n") and is_torn(line):
             break
         state.size = lines.tell()
         try:
-            state.add(_DECODER.decode(line))
-        except (ValueError, RecursionError) as error:
-            raise UsageError(f"{origin}: line {number} is damaged: {error}; {_REMEDY}") from None
+            state.add(_DECODER.decode(unsealed(line)))
+        except (ValueError, RecursionError, UsageError) as error:
+            said = excerpt(str(error))
+            raise UsageError(f"{origin}: line {number} is damaged: {said}; {_REMEDY}") from None
     return state
 
 
 class _AnyHeader(msgspec.Struct, frozen=True):
     format: str = ""
-    version: int = 0
-    trace_version: int = 0
+    version: Int64 = 0
+    trace_version: Int64 = 0
 
 
 def _decode_header(line: bytes, origin: str) -> Header:
@@ -206,13 +143,20 @@ def _decode_header(line: bytes, origin: str) -> Header:
     if header.format != FORMAT:
         _refuse_foreign(origin)
     if (header.version, header.trace_version) != (STATE_VERSION, TRACE_VERSION):
-        problem = f"is of version {header.version}, with traces of format {header.trace_version}"
-        this = f"{STATE_VERSION} and {TRACE_VERSION}"
-        raise UsageError(f"{origin}: {problem}; this release reads {this}: begin anew")
+        _refuse_version(header, origin)
     try:
-        return msgspec.json.decode(line, type=Header)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{origin}: line 1 is damaged: {error}; {_REMEDY}") from None
+        return msgspec.json.decode(unsealed(line), type=Header)
+    except (ValueError, RecursionError, UsageError) as error:
+        said = excerpt(str(error))
+        raise UsageError(f"{origin}: line 1 is damaged: {said}; {_REMEDY}") from None
+
+
+def _refuse_version(header: _AnyHeader, origin: str) -> NoReturn:
+    written, read = (header.version, header.trace_version), (STATE_VERSION, TRACE_VERSION)
+    release = "an older" if written < read else "a newer"
+    problem = f"is of {release} release (state {written[0]}, traces {written[1]}; this one reads "
+    problem += f"state {read[0]}, traces {read[1]}) and cannot be read: begin the campaign anew"
+    raise UsageError(f"{origin}: {problem}")
 
 
 def _refuse_foreign(origin: str) -> NoReturn:
@@ -325,7 +269,7 @@ class Journal:
         if self._failed:
             return
         try:
-            _write(self._file, _ENCODER.encode(line) + b"\n")
+            _write(self._file, sealed(_ENCODER.encode(line)))
         except OSError as error:
             self._failed = True
             self.notes.append(
@@ -342,10 +286,21 @@ def _open(path: Path, name: str) -> FileIO:
         path.parent.mkdir(parents=True, exist_ok=True)
         _keep_out_of_git(path.parent)
         # Unbuffered: a forked process would write what is left in a buffer once more.
-        return FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666), "r+")
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK
+        return _checked(FileIO(os.open(path, flags, 0o666), "r+"))
     except OSError as error:
         problem = f"the campaign's state cannot be written ({reason(error)})"
         raise UsageError(f"{name}: {problem}; name another directory") from None
+
+
+def _checked(file: FileIO) -> FileIO:
+    """Return a file that may be read; close one that must not."""
+    try:
+        check_readable(file.fileno())
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
 def _relative(path: Path) -> str:
@@ -372,20 +327,3 @@ def _write(file: FileIO, line: bytes) -> None:
     rest = memoryview(line)
     while rest:
         rest = rest[file.write(rest) or 0 :]
-
-
-def find_states(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
-    """Return the files among paths and in directories among them, however deep.
-
-    Raises:
-        UsageError: there is nothing at a path, or no state in a directory.
-    """
-    found: dict[str, None] = {}
-    for path in paths:
-        files = [Path(path)]
-        if Path(path).is_dir():
-            files = sorted(Path(path).rglob(f"*{SUFFIX}"))
-            if not files:
-                raise UsageError(f"{os.fspath(path)}: no *{SUFFIX} is in this directory")
-        found.update((os.fspath(file), None) for file in files)
-    return list(found)

@@ -7,14 +7,13 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import msgspec
 
-from simqueue.errors import UsageError
+from simqueue.errors import UsageError, excerpt
 from simqueue.model.config import Config
+from simqueue.model.files import read_whole, write_whole
 from simqueue.model.files import reason as reason_of
-from simqueue.model.files import write_whole
 from simqueue.model.trace import Trace
 
 DEFAULT_FILE = ".simqueue/known.toml"
@@ -90,7 +89,7 @@ def load_known(path: str | os.PathLike[str] = DEFAULT_FILE, *, missing_ok: bool 
     """
     file = os.fspath(path)
     try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        document = tomllib.loads(read_whole(path).decode().replace("\r\n", "\n"))
         return Known(file, msgspec.convert(document, _Document).failure)
     except FileNotFoundError:
         if missing_ok:
@@ -99,11 +98,11 @@ def load_known(path: str | os.PathLike[str] = DEFAULT_FILE, *, missing_ok: bool 
     except OSError as error:
         raise UsageError(f"{file}: cannot be read ({reason_of(error)})") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"{file}: is not TOML: {error}; mend or remove it") from None
+        raise UsageError(f"{file}: is not TOML: {excerpt(str(error))}; mend or remove it") from None
     except UnicodeDecodeError:
         raise UsageError(f"{file}: is not UTF-8 text; mend or remove it") from None
     except msgspec.ValidationError as error:
-        problem = f"does not hold known failures: {error}; mend or remove that entry"
+        problem = f"does not hold known failures: {excerpt(str(error))}; mend or remove that entry"
         raise UsageError(f"{file}: {problem}") from None
 
 

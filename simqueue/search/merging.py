@@ -6,10 +6,12 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from simqueue.errors import UsageError
 from simqueue.search.evidence import Evidence
-from simqueue.search.journal import Identity, Session, State, find_states, read_state
+from simqueue.search.journal import State, read_state
+from simqueue.search.statelines import SUFFIX, Identity, Session
 from simqueue.search.tally import Campaign, Tally
 
 
@@ -119,3 +121,20 @@ def _gaps(shards: list[State]) -> Iterator[str]:
 
 def _shard(this: int, of: int) -> str:
     return "the whole campaign" if of == 1 else f"shard {this}/{of}"
+
+
+def find_states(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
+    """Return the files among paths and in directories among them, however deep.
+
+    Raises:
+        UsageError: there is nothing at a path, or no state in a directory.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        files = [Path(path)]
+        if Path(path).is_dir():
+            files = sorted(Path(path).rglob(f"*{SUFFIX}"))
+            if not files:
+                raise UsageError(f"{os.fspath(path)}: no *{SUFFIX} is in this directory")
+        found.update((os.fspath(file), None) for file in files)
+    return list(found)

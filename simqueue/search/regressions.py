@@ -11,6 +11,7 @@ from typing import Literal, assert_never
 import msgspec
 
 from simqueue.errors import TraceFormatError
+from simqueue.model.files import read_whole
 from simqueue.model.trace import Trace
 from simqueue.search.failures import slug
 from simqueue.search.replay import Replay, replay
@@ -86,7 +87,7 @@ def saved_failures(directory: str | os.PathLike[str], target: str) -> list[Saved
 def _found(directory: Path, target: str) -> Iterator[Saved]:
     for path in sorted(directory.glob("*.json")):
         try:
-            head = msgspec.json.decode(path.read_bytes(), type=_Head)
+            head = msgspec.json.decode(read_whole(path), type=_Head)
         except (OSError, ValueError, RecursionError):
             # It does not say whose it is, but its name may; to play it is to hear what is wrong.
             if path.name.startswith(f"{slug(target)}-"):

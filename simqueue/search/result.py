@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import msgspec
 
+from simqueue.model.bounds import Position
 from simqueue.model.trace import Trace
 from simqueue.search.evidence import NOTHING, Evidence
 
 
-class Result(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="line", tag="run"):
+class Result(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="line",
+    tag="run",
+):
     """What became of the ``number``-th run; also a line of a campaign's state.
 
     ``strategy`` is how it was made, ``signature`` its failure's, None if it passed. The ``trace``
@@ -16,7 +24,7 @@ class Result(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="line", 
     unless it is accepted. ``lost`` says how its process was lost, if it was.
     """
 
-    number: int
+    number: Position
     strategy: str = ""
     signature: str | None = None
     trace: Trace | None = None

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from simqueue.errors import TargetError
+from simqueue.errors import TargetError, excerpt
+from simqueue.model.files import reason
 from simqueue.sim.run import Scenario, is_scenario
 
 FUNCTION = "scenario"
@@ -39,6 +40,13 @@ def load_target(text: str) -> Target:
     Raises:
         TargetError: there is none, or it is not a scenario, or its module cannot be imported.
     """
+    try:
+        return _found(text)
+    except (OSError, ValueError) as error:  # a name that no file can have
+        raise TargetError(excerpt(text), f"cannot be looked for ({reason(error)})") from None
+
+
+def _found(text: str) -> Target:
     if Path(text).is_dir():
         raise TargetError(text, "is a directory; name one file in it")
     where, _, function = text.partition(":")

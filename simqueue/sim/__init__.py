@@ -24,6 +24,7 @@
                 ``source``: its row in the table, ``refusing``: one that refuses, ``origins``: the
                 user's line and the libraries that led to a refusal, ``advice``: what to do about
                 it, ``imports``: whether a module is being loaded
-``failing``     how a run failed, ``places`` where; ``tidy`` text without addresses
+``failing``     how a run failed, ``places`` where; ``tidy`` text without addresses,
+                ``escaping`` events as UTF-8 can say them
 ``takedown``    the end of a world; ``finalizers``: those that must not run
 """

@@ -10,6 +10,7 @@ import msgspec
 
 from simqueue.model.events import AnyEvent, Entry
 from simqueue.model.ids import EntryNumber, Instant
+from simqueue.sim.escaping import writable
 from simqueue.sim.process import Process
 from simqueue.sim.scheduler import Scheduler
 
@@ -79,7 +80,7 @@ class Recorder:
         number = EntryNumber(len(entries))
         if self._sealed:
             return number
-        entry = Entry(Instant(self._scheduler.now), worker, event, cause, began)
+        entry = Entry(Instant(self._scheduler.now), worker, writable(event), cause, began)
         entries.append(entry)
         if self._watchers:
             for watcher in self._watchers:

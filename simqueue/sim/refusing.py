@@ -22,8 +22,9 @@ def refusal(what: str, instead: str, place: str = "") -> RefusedError:
     """Return the refusal of the call that runs now, and end the run with it.
 
     It names what the user's code called, and through which libraries that led to ``what``; or
-    ``what`` alone at ``place``, if that is another than where the call runs. The run ends even if the application catches the error: from here on it does something else than
-    it would do on a real system, so that its run proves nothing.
+    ``what`` alone at ``place``, if that is another than where the call runs. The run ends even if
+    the application catches the error: from here on it does something else than it would do on a
+    real system, so that its run proves nothing.
     """
     error = RefusedError(what, place, instead) if place else _refused(what, instead)
     world = SIMULATING.get(_get_ident())

@@ -91,7 +91,7 @@ class World:
         self._read_at = self._readings = 0
         self.scheduler = Scheduler(
             self.choices,
-            limit_us=config.limit // _US,
+            limit_us=config.limit_us,
             lag_max_us=config.lag_max // _US,
             steps_per_instant_max=config.steps_per_instant_max,
             collect=gc.collect,

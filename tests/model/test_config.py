@@ -12,6 +12,8 @@ from simqueue.model.config import Config, Faults
     [
         ({"start": datetime(2031, 5, 4, 3, 2)}, "whole minute"),  # noqa: DTZ001
         ({"start": datetime(2031, 5, 4, 3, 2, 1, tzinfo=UTC)}, "whole minute"),
+        ({"start": datetime(1, 1, 1, tzinfo=UTC)}, "in the years 2 to 9998"),
+        ({"start": datetime(9999, 1, 1, tzinfo=UTC)}, "in the years 2 to 9998"),
         ({"limit": 5}, "Config.limit must be a .*timedelta.*, not 5"),
         ({"limit": timedelta(seconds=-1)}, "must not be negative"),
         ({"hop": timedelta(microseconds=-1)}, "must not be negative"),
@@ -35,3 +37,11 @@ def test_a_config_is_read_back_as_it_was_written():
 
 def test_the_first_instant_is_told_in_unix_time():
     assert Config(start=datetime(1970, 1, 1, 0, 1, tzinfo=UTC)).epoch_us == 60_000_000
+
+
+def test_a_run_ends_before_dates_do():
+    assert Config().limit_us == 86_400_000_000
+    for start in (datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)):
+        config = Config(start=start, limit=timedelta.max)
+        end = start + timedelta(microseconds=config.limit_us)
+        assert end.date().isoformat() == "9999-12-30"

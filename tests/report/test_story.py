@@ -93,3 +93,18 @@ def test_a_passed_run_has_a_story_too(trace):
     assert "Deviations from calm: none" in story
     assert "Nothing happened." in story
     assert render_headline(passed) == "passed: app.py:scenario, seed 17"
+
+
+def test_a_failure_without_a_message_has_a_headline(trace):
+    failure = msgspec.structs.replace(trace.outcome.failure, message="")
+    outcome = msgspec.structs.replace(trace.outcome, failure=failure)
+    silent = msgspec.structs.replace(trace, outcome=outcome)
+    assert render_headline(silent) == "FAILED: app.py:scenario, seed 17: exception: "
+
+
+def test_a_number_that_no_job_can_have_is_not_read_as_one(trace):
+    failure = msgspec.structs.replace(
+        trace.outcome.failure, message=f"job {'9' * 5_000} #{'9' * 99}"
+    )
+    outcome = msgspec.structs.replace(trace.outcome, failure=failure)
+    assert "exception: job 999" in render_story(msgspec.structs.replace(trace, outcome=outcome))

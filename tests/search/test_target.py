@@ -127,3 +127,10 @@ def test_a_file_that_was_changed_a_moment_ago_is_read_again(project):
     project("one.py", "LETTER = 'b'\n" + SCENARIO)
     assert first.__globals__["LETTER"] == "a"
     assert load_target("one.py").scenario.__globals__["LETTER"] == "b"
+
+
+@pytest.mark.parametrize("name", ["é" * 300, "x/" + "y" * 5_000 + ".py", "a\0b.py", "z" * 5_000])
+def test_a_name_that_no_file_can_have_is_refused_in_a_short_line(name, project):
+    with pytest.raises(TargetError) as caught:
+        load_target(name)
+    assert len(str(caught.value)) < 600

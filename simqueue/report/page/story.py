@@ -20,8 +20,8 @@ from simqueue.report.story import DEVIATIONS_TOLD, render_story
 from simqueue.report.words import moment
 
 _LATE = ("request", "reply", "commit", "notify")
-_NUMBERED = re.compile(r"#(\d+)")
-_LINE_OF_EVENT = re.compile(r"^ *#(\d+) ", re.MULTILINE)
+_NUMBERED = re.compile(r"#(\d{1,12})\b")
+_LINE_OF_EVENT = re.compile(r"^ *#(\d{1,12}) ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,193 @@
+"""Traces whose structure was edited and whose checksum was set right again, over every command.
+
+A trace is somebody else's file: it is refused in one line that names it, or shown; no command ends
+in a traceback, and none touches a file but the one that is named after -o. A command that never
+ends is named by pytest's faulthandler. ``SIMQUEUE_FUZZED_TRACES=10000`` asks for more files.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import textwrap
+from pathlib import Path
+
+import pytest
+from commands import called
+from structure import edited
+
+import simqueue
+from simqueue.adapter.installed import names_in_force
+from simqueue.errors import TraceFormatError
+from simqueue.model import tracefile
+from simqueue.model.trace import Trace
+from simqueue.search.target import load_target
+from simqueue.store import fold
+
+FILES = int(os.environ.get("SIMQUEUE_FUZZED_TRACES", "500"))
+PARTS = 10
+STATUSES = {0, 1, 2, 3, 4, 125}
+LINE_MAX = 1_500
+SHOP = """
+    import asyncio
+    from datetime import timedelta
+
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("mail", concurrency_limit=2)
+            async def mail(job):
+                await asyncio.sleep(sim.random.uniform(0.1, 2))
+                if job.payload == b"bad":
+                    raise ValueError("bad mail")
+
+            @pq.entrypoint("charge", on_failure="hold")
+            async def charge(job):
+                raise RuntimeError("no money")
+
+            @pq.schedule("sweep", "* * * * *")
+            async def sweep(schedule):
+                await asyncio.sleep(0.5)
+
+        worker = sim.worker("a", app, batch_size=2)
+        await sim.queries.enqueue(["mail"] * 2, [b"bad", None], [0] * 2, dedupe_key=["k", None])
+        await sim.queries.enqueue("charge", b"1", 0)
+        await asyncio.sleep(61)
+        worker.crash()
+        worker.restart()
+        await asyncio.sleep(2)
+        raise AssertionError("job 1 is late")
+"""
+READING = [
+    ("show", "t.json"),
+    ("show", "t.json", "--all"),
+    ("show", "t.json", "--json"),
+    ("show", "t.json", "--at", "9"),
+    ("report", "t.json", "-o", "out"),
+    ("export", "t.json", "--format", "perfetto"),
+    ("export", "t.json", "--format", "otlp", "-o", "out"),
+    ("export", "t.json", "--format", "jsonl"),
+    ("diff", "t.json", "whole.json"),
+    ("accept", "t.json", "--reason", "x", "--known", "out"),
+]
+PLAYING = [
+    ("replay", "t.json", "--nearby", "1"),
+    ("shrink", "t.json", "--runs", "3", "-o", "out"),
+    ("diff", "t.json", "--runs", "3", "-o", "out"),
+    ("show", "t.json", "--inevitable", "--runs", "3"),
+]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A directory with a scenario and one of its traces, and two documents to edit."""
+    home = tmp_path_factory.mktemp("shop")
+    (home / "shop.py").write_text(textwrap.dedent(SHOP))
+    with contextlib.chdir(home):
+        target = load_target("shop.py")
+        documents = []
+        for seed, faults in ((1, "none"), (2, "production")):
+            config = simqueue.Config(faults=simqueue.Faults.named(faults))
+            run = simqueue.run(target.scenario, seed=seed, config=config, target=target.name)
+            assert len(run.trace.events) > 200
+            assert run.trace.choices
+            run.trace.save("whole.json")
+            documents.append(json.loads(tracefile.encode(run.trace)))
+    return home, documents
+
+
+def contents():
+    return {path.name: path.read_bytes() for path in Path().iterdir() if path.name != "out"}
+
+
+def refusal(words, complained):
+    """Return what is wrong with what a command says when it refuses a file."""
+    lines = complained.splitlines()
+    if len(lines) != 1 or len(lines[0]) > LINE_MAX:
+        return "not one short line"
+    return "" if lines[0].startswith("simqueue: ") and "t.json" in lines[0] else "names no file"
+
+
+def check(words, *, refused, before):
+    status, said, complained = called(*words)
+    where = f"{words} ended with {status}: {complained[:500]}"
+    assert status in STATUSES, where
+    assert "Traceback" not in complained, where
+    assert not refused or (status == 2 and not said), where
+    if status == 2 and "there is no event" not in complained:
+        assert not refusal(words, complained), f"{refusal(words, complained)}: {where}"
+    assert contents() == before, words
+
+
+def loaded():
+    try:
+        return Trace.load("t.json")
+    except TraceFormatError:
+        return None
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_command_refuses_an_edited_trace_in_one_line_or_shows_it(part, shop, monkeypatch):
+    home, documents = shop
+    monkeypatch.chdir(home)
+    outcomes = set()
+    for seed in range(part, FILES, PARTS):
+        Path("t.json").write_bytes(edited(documents[seed % 2], seed))
+        trace, turn = loaded(), seed // PARTS
+        outcomes.add(trace is None)
+        commands = [READING[turn % len(READING)], PLAYING[turn % len(PLAYING)]]
+        if trace is not None:
+            # What is not refused folds, which is what every reader of tables relies on.
+            fold(names_in_force(trace.config.epoch_us), trace.events)
+            commands += [READING[(turn + more) % len(READING)] for more in (3, 6)]
+            commands[1:2] = commands[1:2] if turn % 3 == 0 else []
+        for words in commands:
+            before = contents()
+            Path("out").unlink(missing_ok=True)
+            check(words, refused=trace is None, before=before)
+    assert outcomes == {True, False}  # the edits are neither all harmless nor all fatal
+
+
+# --- pages ----------------------------------------------------------------------------------------
+
+
+async def page(site, path):
+    """Ask a site for a page; return its status and its text."""
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        return {"type": "http.request"}
+
+    scope = {
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(),
+        "query_string": b"", "headers": [(b"host", b"127.0.0.1")], "root_path": "",
+        "scheme": "http", "server": ("127.0.0.1", 80), "client": None, "http_version": "1.1",
+        "asgi": {"version": "3.0"},
+    }  # fmt: skip
+    await site(scope, receive, send)
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return sent[0]["status"], body.decode()
+
+
+def test_each_page_of_a_trace_that_is_not_refused_can_be_shown(shop, monkeypatch):
+    pytest.importorskip("fastapi", reason="the dashboard needs simqueue[web]")
+    pytest.importorskip("pgqueuer.adapters.web.routes", reason="this PgQueuer has no dashboard")
+    from simqueue.web.serving import site_of
+
+    home, documents = shop
+    monkeypatch.chdir(home)
+    shown = 0
+    for seed in range(FILES // 10):
+        Path("t.json").write_bytes(edited(documents[seed % 2], seed))
+        trace = loaded()
+        if trace is None or not trace.events:
+            continue
+        site, start = site_of(trace)
+        for number in {0, len(trace.events) // 2, start}:
+            for path in (f"/at/{number}/", f"/at/{number}/schedules", f"/event/{number}"):
+                status, text = asyncio.run(page(site, path))
+                assert status == 200, (seed, path, status, text[-500:])
+                shown += 1
+    assert shown > FILES // 10

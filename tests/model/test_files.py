@@ -1,0 +1,79 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from simqueue.errors import UsageError
+from simqueue.model.files import MAX_SIZE, parse_size, read_whole, reason
+from simqueue.model.trace import Trace
+from simqueue.search.journal import read_state
+from simqueue.search.known import load_known
+from simqueue.search.regressions import saved_failures
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    path = tmp_path / "app-1.json"
+    os.mkfifo(path)
+    return path
+
+
+@pytest.mark.parametrize("read", [Trace.load, read_state, load_known])
+def test_what_is_not_a_regular_file_is_refused_before_it_is_read(read, pipe):
+    for path in (str(pipe), "/dev/zero", "/dev/null"):
+        with pytest.raises(UsageError) as caught:
+            read(path)
+        assert str(caught.value).startswith(f"{path}: cannot be read (it is not a regular file; ")
+
+
+def test_a_pipe_on_standard_input_is_refused(tmp_path):
+    command = [sys.executable, "-m", "simqueue", "show", "/dev/stdin"]
+    done = subprocess.run(command, input="{}", capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "/dev/stdin: cannot be read (it is not a regular file; save what it gives" in line
+
+
+def test_a_pipe_among_saved_failures_is_not_waited_for(pipe):
+    (saved,) = saved_failures(pipe.parent, "app.py:scenario")
+    assert saved.path == pipe
+
+
+def test_a_file_that_is_larger_than_the_limit_is_refused(trace, tmp_path, monkeypatch):
+    path = tmp_path / "t.json"
+    trace.save(path)
+    size = path.stat().st_size
+    monkeypatch.setenv(MAX_SIZE, str(size))
+    assert Trace.load(path) == trace
+    monkeypatch.setenv(MAX_SIZE, str(size - 1))
+    for read in (Trace.load, read_state, load_known):
+        with pytest.raises(UsageError, match=f"it has {size:,} bytes, and {size - 1} is the most"):
+            read(path)
+
+
+def test_a_file_of_many_gigabytes_is_refused_without_reading_it(tmp_path):
+    path = tmp_path / "t.json"
+    path.touch()
+    os.truncate(path, 2**40)
+    with pytest.raises(UsageError, match="and 1GB is the most that is read"):
+        Trace.load(path)
+
+
+def test_sizes_are_numbers_with_units():
+    for text, size in (("1", 1), ("20kb", 20_000), ("1.5 MB", 1_500_000), ("2GB", 2_000_000_000)):
+        assert parse_size(text, "--max-size") == size
+    for text in ("", "0", "-1", "1TB", "GB", "1e9", "x"):
+        with pytest.raises(UsageError, match=r"--max-size .*: write a number of bytes"):
+            parse_size(text, "--max-size")
+
+
+def test_a_file_is_read_whole(tmp_path):
+    path = tmp_path / "f"
+    path.write_bytes(b"")
+    assert read_whole(path) == b""
+    path.write_bytes(b"abc" * 100_000)
+    assert read_whole(path) == b"abc" * 100_000
+    with pytest.raises(IsADirectoryError) as caught:
+        read_whole(tmp_path)
+    assert reason(caught.value) == "is a directory"
