@@ -20,6 +20,7 @@ from simqueue.model.bounds import (
     Instant,
     Int64,
     JobId,
+    Position,
     ScheduleId,
     StatementId,
 )

@@ -15,7 +15,8 @@
 ``loop``        asyncio's interface over it; ``executors``: its threads; ``loop_without_io``: what
                 it refuses
 ``process``     a process's loop position, clock and tasks, ``handles`` its waiting callbacks
-``recorder``    the growing event log, ``observers`` what fills it beside the server
+``recorder``    the growing event log, ``causes`` why something happens, ``observers`` what
+                fills it beside the server
 ``entropy``     the table of what decides a run, made of ``clocks``, ``waits``, ``randomness``,
                 ``identity``, ``hashing``, ``tasks``, ``anyio_backend``, ``garbage``, ``databases``,
                 ``refusals``

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,6 +21,7 @@ from simqueue.model.events import (
     StatementSent,
 )
 from simqueue.model.ids import MICROSECONDS, EntryNumber, StatementId
+from simqueue.sim.causes import CAUSE
 from simqueue.sim.dialects import Translate
 from simqueue.sim.errand import Errand, Network, Route, strike
 from simqueue.sim.limits import NO_LIMITS
@@ -32,10 +32,6 @@ from simqueue.sim.turns import Turns
 from simqueue.store import Statement, Tables
 
 T = TypeVar("T")
-
-CAUSE: ContextVar[EntryNumber | None] = ContextVar("simqueue_cause", default=None)
-"""The event that what runs now is a consequence of: the start of the handler it runs in."""
-
 
 CONNECT = "connect"
 """The name of the round trip that opens a connection."""

@@ -19,7 +19,7 @@ from simqueue.model.events import (
     LogLine,
 )
 from simqueue.model.ids import EntryNumber, JobId, ScheduleId
-from simqueue.sim.connection import CAUSE
+from simqueue.sim.causes import CAUSE
 from simqueue.sim.recorder import Recorder
 from simqueue.sim.tidy import Tidier
 

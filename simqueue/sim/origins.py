@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from simqueue.sim.connection import CAUSE
+from simqueue.sim.causes import CAUSE
 from simqueue.sim.places import (
     SCHEDULER,
     is_users,

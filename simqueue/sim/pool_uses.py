@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from simqueue.model.events import HandlerStarted, PoolExhausted, PoolServed, PoolUse
 from simqueue.model.ids import MICROSECONDS
-from simqueue.sim.connection import CAUSE, SimulatedConnection
+from simqueue.sim.causes import CAUSE
+from simqueue.sim.connection import SimulatedConnection
 from simqueue.sim.recorder import Recorder
 
 _LONG_US = MICROSECONDS

@@ -15,7 +15,7 @@ from simqueue.errors import UsageError
 from simqueue.model.choice import key_of
 from simqueue.model.events import ScenarioChose
 from simqueue.model.ids import Status
-from simqueue.sim.connection import CAUSE
+from simqueue.sim.causes import CAUSE
 from simqueue.sim.factories import is_factory
 from simqueue.sim.observers import logger_for
 from simqueue.sim.pool import POOL_MIN

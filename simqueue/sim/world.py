@@ -31,7 +31,8 @@ from simqueue.model.events import (
 )
 from simqueue.model.failure import Failure
 from simqueue.model.ids import Duration, EntryNumber
-from simqueue.sim.connection import CAUSE, SimulatedConnection
+from simqueue.sim.causes import CAUSE
+from simqueue.sim.connection import SimulatedConnection
 from simqueue.sim.errand import Network
 from simqueue.sim.failing import failure_of
 from simqueue.sim.faults import Injector
