@@ -251,3 +251,18 @@ def test_what_a_killed_process_did_ends_with_it(trace):
     assert (statement["ts"], statement["dur"], statement["args"]["ended"]) == (20, 10, "killed")
     assert ends["process", "a"]["dur"] == 30
     assert ends["statement", "server"]["ts"] == 220
+
+
+def test_threads_that_sleep_block_no_loop(trace):
+    import msgspec
+
+    from simqueue.model.events import Entry
+
+    sleeps = [
+        Entry(at, "a", e.LoopBlocked(duration, thread=thread))
+        for at, duration, thread in ((5, 40, True), (20, 90, True), (130, 10, False))
+    ]
+    events = (Entry(0, "a", e.WorkerStarted(1)), *sleeps)
+    asleep = msgspec.structs.replace(trace, events=events)
+    names = Counter(each["name"] for each in Checked(render_export(asleep, "perfetto")).slices)
+    assert (names["a thread sleeps"], names["blocks its loop"]) == (2, 1)
