@@ -138,7 +138,8 @@ class Course:
     def _note(self, number: int, entry: Entry) -> None:
         match entry.event:
             case e.WorkerReady(manager):
-                self._managers[manager] = entry.worker
+                if manager:
+                    self._managers[manager] = entry.worker
             case e.FaultStruck(fault):
                 self.strikes.setdefault(fault, []).append((number, entry))
             case e.NotificationDelivered(connection) | e.NotificationDropped(connection):

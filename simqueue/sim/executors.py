@@ -76,9 +76,9 @@ class Executors:
             asyncio._set_running_loop(None)  # noqa: SLF001  none runs in a thread
             try:
                 result = function(*arguments)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as caught:  # noqa: BLE001  a thread hands over what it ended with
+            except BaseException as caught:  # a thread hands over what it ended with
+                if isinstance(caught, KeyboardInterrupt) and self._scheduler.interrupted():
+                    raise
                 error = caught
             finally:
                 asyncio._set_running_loop(self._loop)  # noqa: SLF001

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from simqueue.errors import RefusedError
 from simqueue.sim.places import place_of_caller
+from simqueue.sim.self_running import advice
 
 _NO_SOCKETS = (
     "talk to the simulated database through sim.driver or sim.connect(), and put a fake of your "
@@ -34,7 +35,8 @@ class _Refused:
         return self
 
     def __call__(self, *args: object, **kwargs: object) -> NoReturn:
-        raise RefusedError(f"loop.{self._name}", place_of_caller(), self._instead)
+        what = f"loop.{self._name}"
+        raise RefusedError(what, place_of_caller(), advice(what, self._instead))
 
 
 class LoopWithoutIO(asyncio.AbstractEventLoop):

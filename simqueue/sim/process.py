@@ -41,6 +41,8 @@ class Process:
     queued: bool = False
     alive: bool = True
     killed: bool = False
+    making: str = ""
+    """The name of the factory that runs in it and has not returned; none does if empty."""
     main: Any = None
     """Its main task: held here, as ``asyncio.run`` holds it, since the loop's own hold is weak."""
     task_factory: Any = None

@@ -10,6 +10,7 @@ from simqueue.errors import RefusedError
 from simqueue.sim.debuggers import debugging
 from simqueue.sim.patch import Replace
 from simqueue.sim.places import place_of_caller
+from simqueue.sim.self_running import advice
 from simqueue.sim.source import SIMULATING
 
 _get_ident = _thread.get_ident
@@ -22,7 +23,7 @@ def refusing(thread: int, what: str, instead: str) -> Replace:
         def refuse(*args: Any, **kwargs: Any) -> Any:
             if _get_ident() != thread or thread not in SIMULATING or debugging():
                 return original(*args, **kwargs)
-            raise RefusedError(what, place_of_caller(), instead)
+            raise RefusedError(what, place_of_caller(), advice(what, instead))
 
         return refuse
 

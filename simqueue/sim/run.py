@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import logging
 import platform
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -30,7 +29,7 @@ from simqueue.sim.failing import FailedRun, ending
 from simqueue.sim.garbage import quiet_heap
 from simqueue.sim.hang import Hang, watched
 from simqueue.sim.interrupts import Gate, gated
-from simqueue.sim.observers import LogHandler
+from simqueue.sim.observers import logging_recorded
 from simqueue.sim.patches import Randomness, patched
 from simqueue.sim.post_mortem import scene
 from simqueue.sim.recorder import Watch, digest
@@ -219,7 +218,7 @@ def _run(
     with (
         watched(world),
         patched(world, seed) as randomness,
-        _logging(world),
+        logging_recorded(world.recorder, world.config.log_level),
         _debugged(world, randomness),
     ):
         try:
@@ -294,7 +293,7 @@ def _play(
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
             world.judge.conclude()
-        elif isinstance(error, SystemExit):
+        elif isinstance(error, SystemExit | KeyboardInterrupt):
             world.stop()
         else:
             world.fail_by(error)
@@ -302,6 +301,7 @@ def _play(
     scheduler.post(process, 0, begin)
     with _endings(world), loop.running(), gate.opened(world.stop):
         world.interruptible = True
+        scheduler.interrupted = lambda: gate.explains() or world.aborted is not None
         scheduler.run()
 
 
@@ -327,7 +327,9 @@ def _endings(world: World) -> Iterator[None]:
         )
         if not (world.judge.give_up() or world.judge.concluding):
             world.fail(ending("timeout", message, loop.unfinished()))
-    except SystemExit as error:
+    except (SystemExit, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt) and scheduler.interrupted():
+            raise
         world.fail_by(error)
     except Hang:
         """The world has failed already."""
@@ -353,32 +355,6 @@ def _debugged(world: World, randomness: Randomness) -> Iterator[None]:
 
     with prompting(aside), quitting(quit_run):
         yield
-
-
-@contextmanager
-def _logging(world: World) -> Iterator[None]:
-    """Let the standard library's logging enter the event log.
-
-    The levels are the run's own, lest a program's configuration decide what is recorded.
-    """
-    root, pgqueuer = logging.getLogger(), logging.getLogger("pgqueuer")
-    before = [(root, vars(root).copy()), (pgqueuer, vars(pgqueuer).copy())]
-    disabled = logging.root.manager.disable
-    handler = LogHandler(world.recorder)
-    try:
-        logging.disable(logging.NOTSET)
-        root.addHandler(handler)
-        for logger, _ in before:
-            logger.setLevel(world.config.log_level)
-            logger.disabled = False
-        pgqueuer.propagate = True
-        yield
-    finally:
-        root.removeHandler(handler)
-        for logger, settings in before:
-            logger.disabled, logger.propagate = settings["disabled"], settings["propagate"]
-            logger.setLevel(settings["level"])
-        logging.disable(disabled)
 
 
 def _outcome(world: World) -> Outcome:

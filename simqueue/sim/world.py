@@ -218,8 +218,11 @@ class World:
         """End the run since code that nobody questions met a refusal, and took it for a failure."""
         self.fail_by(error)
 
-    def _exited(self, process: Process, error: SystemExit) -> None:
-        """End a worker whose code called ``sys.exit``; elsewhere that ends the run."""
+    def _exited(self, process: Process, error: BaseException) -> None:
+        """End a worker whose code called ``sys.exit`` or raised ``KeyboardInterrupt``.
+
+        Elsewhere that ends the run.
+        """
         for worker in self.workers.values():
             if worker.process is process:
                 worker.ended_by(process, error)

@@ -156,12 +156,14 @@ def test_a_campaign_that_is_interrupted_keeps_what_it_found(call, project, tmp_p
     project(
         "stopped.py",
         """
+        import ctypes
+
         SEEN = []
 
         async def scenario(sim):
             SEEN.append(1)
             if len(SEEN) == 3:
-                raise KeyboardInterrupt
+                ctypes.pythonapi.PyErr_SetInterrupt()
             assert False, "found"
         """,
     )
@@ -201,13 +203,15 @@ def test_an_interrupted_campaign_says_nothing_of_what_was_yet_to_come(call, proj
     project(
         "stopped.py",
         """
+        import ctypes
+
         SEEN = []
 
         async def scenario(sim):
             sim.sometimes("later", len(SEEN) > 50)
             SEEN.append(1)
             if len(SEEN) == 3:
-                raise KeyboardInterrupt
+                ctypes.pythonapi.PyErr_SetInterrupt()
         """,
     )
     Path("known.toml").write_text(

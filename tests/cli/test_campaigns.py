@@ -372,12 +372,14 @@ def test_shrinking_that_is_interrupted_keeps_the_failure(call, project, failures
     project(
         "stopped.py",
         """
+        import ctypes
+
         CALLS = []
 
         async def scenario(sim):
             CALLS.append(1)
             if len(CALLS) > 25:
-                raise KeyboardInterrupt
+                ctypes.pythonapi.PyErr_SetInterrupt()
             picked = [sim.chance(0.9) for _ in range(30)]
             assert not (picked[3] and picked[17]), "found"
         """,
@@ -398,12 +400,14 @@ def test_a_campaign_that_is_interrupted_keeps_what_it_found_as_it_is(call, proje
     project(
         "stopped.py",
         """
+        import ctypes
+
         CALLS = []
 
         async def scenario(sim):
             CALLS.append(1)
             if len(CALLS) == 3:
-                raise KeyboardInterrupt
+                ctypes.pythonapi.PyErr_SetInterrupt()
             assert not [sim.chance(0.9) for _ in range(30)], "found"
         """,
     )
