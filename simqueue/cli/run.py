@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simqueue.cli.configs import Overrides, config_for, given, takes_config
 from simqueue.cli.options import (
     FaultsOption,
     SeedOption,
@@ -16,8 +17,6 @@ from simqueue.cli.options import (
     TargetArgument,
     VerboseOption,
     WithoutOption,
-    config_with,
-    given,
 )
 from simqueue.cli.painting import tell
 from simqueue.errors import UsageError
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from simqueue.sim.run import Run
 
 
+@takes_config
 def run_command(
     target: TargetArgument,
     seed: SeedOption = 0,
@@ -33,8 +33,9 @@ def run_command(
         str | None, typer.Option("--trace", metavar="FILE", help="Where to write the run's trace.")
     ] = None,
     strategy: StrategyOption = "random",
-    faults: FaultsOption = "none",
+    faults: FaultsOption = None,
     without: WithoutOption = None,
+    overrides: Overrides = Overrides(),  # noqa: B008  frozen
     verbose: VerboseOption = False,
 ) -> None:
     """Run a scenario once. Exit status: 0 it passed, 1 it failed.
@@ -43,7 +44,7 @@ def run_command(
     Example:
       simqueue run scenarios/lost_update.py --seed 7 --trace run.json
     """  # noqa: D301  the backspace keeps lines apart
-    config = config_with(faults, without)
+    config_for(None, faults, without, overrides)  # before a module is imported
     # Now: what is imported and run may change the current directory.
     file = None if trace is None else Path.cwd() / trace
     from simqueue.cli.live import printer
@@ -54,11 +55,12 @@ def run_command(
 
     search = Strategy.named(strategy)
     found = load_target(target)
+    config = config_for(found.config, faults, without, overrides)
     play = partial(run, found.scenario, seed=seed, config=config, target=found.name)
     source = source_of(search.assignment(seed, lambda survey: play(choices=survey)))
     played = play(choices=source, watch=printer() if verbose else None)
     again = f"simqueue run {shlex.quote(found.name)} --seed {seed}"
-    again += given(faults, without, strategy)
+    again += given(faults, without, overrides, strategy)
     if trace is None or file is None:
         _report(played, again)
     else:

@@ -16,9 +16,12 @@ from pathlib import Path
 from types import ModuleType
 
 from simqueue.errors import TargetError
+from simqueue.model.config import Config
 from simqueue.sim.run import Scenario, is_scenario
 
 FUNCTION = "scenario"
+CONFIG = "CONFIG"
+"""What a module calls the config of its scenarios."""
 PYTEST = "pytest:"
 """What the target of a trace made by the pytest plugin begins with; its node id follows."""
 
@@ -27,10 +30,23 @@ _PACKAGES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "p
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A scenario and its ``name``: ``path/file.py:function``, relative to the current directory."""
+    """A scenario and its ``name``: ``path/file.py:function``, relative to the current directory.
+
+    ``declared`` is what its module calls ``CONFIG``, None if nothing.
+    """
 
     name: str
     scenario: Scenario
+    declared: object = None
+
+    @property
+    def config(self) -> Config | None:
+        """The config that its module declares, if it does; raise ``TargetError`` if it is none."""
+        if self.declared is None or isinstance(self.declared, Config):
+            return self.declared
+        where, kind = self.name.rpartition(":")[0], type(self.declared).__name__
+        problem = f"{CONFIG} is a {kind}, and must be a simqueue.Config"
+        raise TargetError(where, f"{problem}; give what is something else another name")
 
 
 def load_target(text: str) -> Target:
@@ -81,7 +97,7 @@ def _named(module: ModuleType, function: str, where: str) -> Target:
         hint = f"; it has: {', '.join(offered)}" if offered else ""
         raise TargetError(name, f"{where} has no function {function!r}{hint}")
     _check(scenario, name)
-    return Target(name, scenario)
+    return Target(name, scenario, getattr(module, CONFIG, None))
 
 
 def _is_scenario(value: object, module: ModuleType) -> bool:

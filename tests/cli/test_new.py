@@ -304,14 +304,15 @@ def test_a_file_that_is_there_is_left_alone(project, call):
         ),
         (
             (
-                "import asyncpg\nfrom pgqueuer import PgQueuer\nfrom pgqueuer.db import AsyncpgDriver\n"
+                "import asyncpg\nfrom pgqueuer import PgQueuer\n"
+                "from pgqueuer.db import AsyncpgDriver\n"
                 "async def main():\n"
                 "    await PgQueuer(AsyncpgDriver(await asyncpg.connect())).run()"
             ),
             "app.py",
             (
-                "PgQueuer.run is refused inside a simulation (at app.py:5 in main): a factory returns "
-                "its PgQueuer and does not run it: split main() into a function that makes"
+                "PgQueuer.run is refused inside a simulation (at app.py:5 in main): a factory "
+                "returns its PgQueuer and does not run it: split main() into a function that makes"
             ),
         ),
         ("main = 3", "app.py", "no function without parameters, or of one PgQueuer"),
