@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,9 +20,14 @@ from simqueue.cli.options import (
     WithoutOption,
     shard,
 )
-from simqueue.cli.summaries import INTERRUPTED, JsonOption, JunitOption, write_reports
+from simqueue.cli.summaries import JsonOption, JunitOption, write_reports
+from simqueue.cli.terminations import Termination, terminable
 from simqueue.errors import UsageError
 from simqueue.search.budgets import SHRINK_RUNS
+
+if TYPE_CHECKING:
+    from simqueue.cli.settings import Settings
+    from simqueue.search.target import Target
 
 _RUNS = 100
 
@@ -104,7 +110,6 @@ def fuzz_command(
     limit_of_run = None if run_limit is None else duration(run_limit, "--run-limit")
     this_shard = (1, 1) if part is None else shard(part)
     check_names(config_for(None, faults, without, overrides))
-    from simqueue.cli.campaigns import play_target
     from simqueue.cli.settings import Allowance, Settings
     from simqueue.search.failures import check_directory
     from simqueue.search.known import DEFAULT_FILE, load_known
@@ -144,18 +149,33 @@ def fuzz_command(
         shrink_runs=shrink_runs,
         options=given(faults, without, overrides),
     )
+    with terminable() as termination:
+        status = _play_all(list(found.values()), settings, termination, json, junit)
+    raise typer.Exit(status)
+
+
+def _play_all(
+    targets: Sequence[Target],
+    settings: Settings,
+    termination: Termination,
+    json: str | None,
+    junit: str | None,
+) -> int:
+    """Play the targets one after another, and write the reports; return the exit status."""
+    from simqueue.cli.campaigns import play_target
+
     played = []
-    for number, target in enumerate(found.values()):
-        summary, cut = play_target(target, settings, targets_left=len(found) - number)
+    for number, target in enumerate(targets):
+        summary, cut = play_target(target, settings, targets_left=len(targets) - number)
         played.append(summary)
         if summary.interrupted:
             break
-    status = write_reports(played, home, json, junit)
+    status = write_reports(played, settings.home, json, junit, termination.status)
     if cut is not None:
         raise cut
-    if status == INTERRUPTED:
-        typer.echo("interrupted", err=True)
-    raise typer.Exit(status)
+    if summary.interrupted:
+        typer.echo(termination.word, err=True)
+    return status
 
 
 def play_command(

@@ -19,6 +19,7 @@ from simqueue.cli.options import (
     WithoutOption,
 )
 from simqueue.cli.painting import tell
+from simqueue.cli.terminations import terminable
 from simqueue.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,22 +55,23 @@ def run_command(
     from simqueue.sim.run import run
 
     search = Strategy.named(strategy)
-    found = load_target(target)
-    config = config_for(found.config, faults, without, overrides)
-    play = partial(run, found.scenario, seed=seed, config=config, target=found.name)
-    source = source_of(search.assignment(seed, lambda survey: play(choices=survey)))
-    played = play(choices=source, watch=printer() if verbose else None)
-    again = f"simqueue run {shlex.quote(found.name)} --seed {seed}"
-    again += given(faults, without, overrides, strategy)
-    if trace is None or file is None:
-        _report(played, again)
-    else:
-        try:
-            played.trace.save(file)
-        except UsageError:
-            _report(played, again)  # what was found is not lost with the file
-            raise
-        _report(played, f"simqueue replay {shlex.quote(trace)}")
+    with terminable():
+        found = load_target(target)
+        config = config_for(found.config, faults, without, overrides)
+        play = partial(run, found.scenario, seed=seed, config=config, target=found.name)
+        source = source_of(search.assignment(seed, lambda survey: play(choices=survey)))
+        played = play(choices=source, watch=printer() if verbose else None)
+        again = f"simqueue run {shlex.quote(found.name)} --seed {seed}"
+        again += given(faults, without, overrides, strategy)
+        if trace is None or file is None:
+            _report(played, again)
+        else:
+            try:
+                played.trace.save(file)
+            except UsageError:
+                _report(played, again)  # what was found is not lost with the file
+                raise
+            _report(played, f"simqueue replay {shlex.quote(trace)}")
     raise typer.Exit(0 if played.passed else 1)
 
 
