@@ -23,17 +23,19 @@ def length(text: str, option: str) -> timedelta:
     amount = _microseconds(text, option)
     if amount.denominator != 1:
         raise UsageError(f"{option} {text}: is no whole number of microseconds")
-    if amount > _LONGEST:
-        raise UsageError(f"{option} {text}: is longer than a hundred years")
-    return timedelta(microseconds=int(amount))
+    return _checked(amount, text, option)
 
 
 def duration(text: str, option: str = "--time") -> timedelta:
-    """Read a length as ``length`` does, but not 0; raise ``UsageError`` for anything else."""
-    read = length(text, option)
-    if not read:
+    """Read a length of real time, to the nearest microsecond.
+
+    Raises:
+        UsageError: it is 0 or something else.
+    """
+    amount = _microseconds(text, option)
+    if not amount:
         raise _malformed(text, option)
-    return read
+    return _checked(amount, text, option)
 
 
 def instant_us(text: str, option: str) -> int:
@@ -46,6 +48,12 @@ def _microseconds(text: str, option: str) -> Fraction:
     if read is None:
         raise _malformed(text, option)
     return Fraction(read[1]) * _US[read[2]]
+
+
+def _checked(microseconds: Fraction, text: str, option: str) -> timedelta:
+    if microseconds > _LONGEST:
+        raise UsageError(f"{option} {text}: is longer than a hundred years")
+    return timedelta(microseconds=round(microseconds))
 
 
 def _malformed(text: str, option: str) -> UsageError:

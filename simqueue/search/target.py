@@ -136,7 +136,18 @@ def _exists(package: str) -> bool:
         return False
 
 
+def _check_name(name: str, text: str) -> None:
+    """Raise ``TargetError`` for the name of a file that no trace can hold."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        shown = text.encode(errors="backslashreplace").decode()
+        problem = "its name is not UTF-8, which traces are written in; rename it"
+        raise TargetError(shown, problem) from None
+
+
 def _load_file(path: Path, text: str) -> ModuleType:
+    _check_name(relative(path), text)
     path = path.resolve()
     if not path.is_file():
         raise TargetError(

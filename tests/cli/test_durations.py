@@ -34,6 +34,7 @@ def test_anything_else_is_refused(text):
 
 def test_a_duration_that_must_not_be_nothing_is_not():
     assert duration("1us") == timedelta(microseconds=1)
+    assert duration("0.0000001s") == timedelta(0)
     with pytest.raises(UsageError, match="--time 0s: write a number of seconds"):
         duration("0s")
 
