@@ -4,12 +4,14 @@ import asyncio
 import re
 import shlex
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from _rows import NEWEST, constants, read_rows
 from typer.main import get_command
+from typer.testing import CliRunner
 
 import simqueue
 from simqueue.check import INVARIANTS
@@ -75,6 +77,15 @@ def test_the_property_holds():
     names["test_every_amount_is_charged"]()
 
 
+def test_a_file_declares_the_config_of_its_scenarios(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    scenario = "async def scenario(sim):\n    assert sim.now().month == 1\n"
+    Path("mails.py").write_text(f"import simqueue\n{block('CONFIG = simqueue.Config')}{scenario}")
+    played = CliRunner().invoke(app, ["run", "mails.py", "--trace", "t.json"])
+    assert played.exit_code == 1
+    assert simqueue.Trace.load("t.json").config.start == datetime(2024, 10, 27, tzinfo=UTC)
+
+
 def test_pgqueuer_drains_without_postgresql(capsys):
     names = {"__name__": "shown"}
     text = block("asyncio.run(main())").replace("asyncio.run(main())", "")
@@ -89,7 +100,8 @@ def test_every_command_is_shown():
 
 
 def test_every_option_of_a_campaign_has_a_row():
-    shown = set(re.findall(r"`(--[a-z-]+)", section("Campaigns") + section("Commands")))
+    titles = ("Campaigns", "Commands", "The config of a run")
+    shown = set(re.findall(r"`(--[a-z-]+)", "".join(map(section, titles))))
     fuzz = get_command(app).commands["fuzz"]
     assert shown >= {option for each in fuzz.params for option in each.opts if option[:2] == "--"}
 
@@ -141,6 +153,7 @@ TESTED = (
     ("yaml", "simqueue merge"),
     ("python", "pytest.mark.simqueue"),
     ("python", "from hypothesis import given"),
+    ("python", "CONFIG = simqueue.Config"),
     ("python", "Faults.named"),
     ("python", "asyncio.run(main())"),
 )

@@ -132,7 +132,8 @@ def _ready(view: View, entry: Entry, event: e.WorkerReady) -> None:
     worker.heartbeat_timeout = event.heartbeat_timeout
     worker.dequeue_timeout = event.dequeue_timeout
     worker.tasks_max, worker.drain, worker.pooled = event.tasks_max, event.drain, event.pooled
-    view.managers[event.manager] = worker
+    if event.manager:
+        view.managers[event.manager] = worker
 
 
 def _stopping(view: View, entry: Entry, event: e.WorkerStopping) -> None:

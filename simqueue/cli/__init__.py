@@ -25,7 +25,10 @@
 ``report``     a run as one HTML page
 ``live``       events on the terminal while they happen
 ``painting``   colours for a person at a terminal
-``options``    what several commands take
+``options``    what several commands take; ``durations``: lengths of time
+``configs``    options that set fields of a run's config
+``terminations`` SIGTERM, which ends a command as Ctrl-C does
+``encodings``  names of files and output where the locale is not UTF-8
 """
 
 from __future__ import annotations
@@ -36,11 +39,22 @@ import sys
 _PINNED_BY = "SIMQUEUE_PINNED"
 _UNPINNED = ("_record",)
 """Commands that run under whatever PYTHONHASHSEED they are given."""
+_NO_EFFECT = (
+    "simqueue: PYTHONHASHSEED=0 has no effect here (python -I or -E?): runs of code that depends "
+    "on the order of sets of strings will not repeat"
+)
+_DEBUGGED = (
+    "simqueue: the debugger would be lost if PYTHONHASHSEED were pinned now: set it to 0 in its "
+    "configuration, lest runs of code that depends on the order of sets of strings do not repeat"
+)
 
 
 def main() -> None:
     """Run the command line under a pinned PYTHONHASHSEED; never returns."""
+    from simqueue.cli.encodings import escape_output
+
     pin_hash_seed()
+    escape_output()
     if sys.flags.optimize:
         print(  # noqa: T201
             "simqueue: python -O leaves out every assert, also those that scenarios are made of",
@@ -54,27 +68,26 @@ def main() -> None:
 def pin_hash_seed() -> None:
     """Start this process again with PYTHONHASHSEED=0, unless that is how it was started.
 
-    The order of a set of strings follows from it, and cannot be changed later.
+    The order of a set of strings follows from it, and cannot be changed later. In UTF-8 mode if
+    names of files were read as ASCII, which cannot be changed later either.
     """
-    if not sys.flags.hash_randomization or sys.argv[1:2] in ([name] for name in _UNPINNED):
+    from simqueue.cli.encodings import needs_utf8_mode
+
+    random_hashes, ascii_names = sys.flags.hash_randomization, needs_utf8_mode()
+    unpinned = sys.argv[1:2] in ([name] for name in _UNPINNED)
+    if unpinned or not (random_hashes or ascii_names):
         return
     me = str(os.getpid())  # kept by execv, and not shared with a process started from here
-    if os.environ.get(_PINNED_BY) == me:
-        print(  # noqa: T201
-            "simqueue: PYTHONHASHSEED=0 has no effect here (python -I or -E?): runs of code that "
-            "depends on the order of sets of strings will not repeat",
-            file=sys.stderr,
-        )
-        return
-    if "pydevd" in sys.modules:  # the debugger of VS Code and PyCharm
-        print(  # noqa: T201
-            "simqueue: the debugger would be lost if PYTHONHASHSEED were pinned now: set it to 0 "
-            "in its configuration, lest runs of code that depends on the order of sets of strings "
-            "do not repeat",
-            file=sys.stderr,
-        )
+    restarted = os.environ.get(_PINNED_BY) == me
+    if restarted or "pydevd" in sys.modules:  # the debugger of VS Code and PyCharm
+        if random_hashes:
+            print(_NO_EFFECT if restarted else _DEBUGGED, file=sys.stderr)  # noqa: T201
         return
     if sys.stdout is not None:  # it is None if it was closed
         sys.stdout.flush()
-    environment = {**os.environ, "PYTHONHASHSEED": "0", _PINNED_BY: me}
+    environment = {**os.environ, _PINNED_BY: me}
+    if random_hashes:
+        environment["PYTHONHASHSEED"] = "0"
+    if ascii_names:
+        environment["PYTHONUTF8"] = "1"
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606

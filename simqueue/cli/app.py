@@ -42,6 +42,14 @@ class Commands(TyperGroup):
             said = excerpt(" ".join(str(error).split()), _LINE_MAX)
             typer.echo(f"simqueue: {said}", err=True)
             raise typer.Exit(BAD_INPUT) from None
+        except UnicodeEncodeError as error:
+            part = error.object[error.start : error.end]
+            typer.echo(
+                f"simqueue: text with {part!r} cannot be written in {error.encoding}: if it is the "
+                "name of a file or a directory, rename it",
+                err=True,
+            )
+            raise typer.Exit(BAD_INPUT) from None
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # typer ends in silence for who does not want to read on

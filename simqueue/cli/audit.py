@@ -7,23 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simqueue.cli.configs import Overrides, config_for, takes_config
 from simqueue.cli.options import (
     FaultsOption,
     SeedOption,
     TargetArgument,
     WithoutOption,
-    config_with,
 )
 
 if TYPE_CHECKING:
     from simqueue.search.audit import Circumstance
 
 
+@takes_config
 def audit_command(
     target: TargetArgument,
     seed: SeedOption = 0,
-    faults: FaultsOption = "none",
+    faults: FaultsOption = None,
     without: WithoutOption = None,
+    overrides: Overrides = Overrides(),  # noqa: B008  frozen
 ) -> None:
     """Look for whatever decides on its own.
 
@@ -34,11 +36,13 @@ def audit_command(
     Example:
       simqueue audit scenarios/lost_update.py --seed 7
     """  # noqa: D301  the backspace keeps lines apart
-    config = config_with(faults, without)
+    config_for(None, faults, without, overrides)  # before a module is imported
     from simqueue.search.audit import audit
     from simqueue.search.target import load_target
 
-    audited = audit(load_target(target), seed=seed, config=config, on_progress=_show)
+    found = load_target(target)
+    config = config_for(found.config, faults, without, overrides)
+    audited = audit(found, seed=seed, config=config, on_progress=_show)
     events, python = len(audited.trace.events), platform.python_version()
     if audited.same:
         typer.echo(f"the same in all: {events} events, digest {audited.trace.digest}, {python}")

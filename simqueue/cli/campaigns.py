@@ -72,7 +72,7 @@ def _play_campaign(
                 target.scenario,
                 runs=settings.runs,
                 seed=settings.seed,
-                config=settings.config,
+                config=settings.configs[target.name],
                 processes=settings.processes,
                 dask=settings.dask,
                 target=target.name,

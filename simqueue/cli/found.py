@@ -130,6 +130,9 @@ class Finds:
         file = None if path is None else os.path.relpath(path, self.settings.home)
         again = self._again(found) if file is None else f"simqueue replay {shlex.quote(file)}"
         story = render_story(trace, tail=STORY_TAIL)
+        if old and file not in {each.trace for each in self.saved}:  # nobody has printed it yet
+            note = f"saved before: {file}"
+            old = False
         if not old:
             said = f"{story}\n{note}\n" if note else f"{story}\n"
             tell(f"{said}Again: {again}\n\n")

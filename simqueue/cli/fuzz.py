@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simqueue.cli.configs import Overrides, config_for, given, takes_config
+from simqueue.cli.durations import duration
 from simqueue.cli.options import (
     SEED_MAX,
     FaultsOption,
@@ -15,18 +18,21 @@ from simqueue.cli.options import (
     StrategyOption,
     TracesOption,
     WithoutOption,
-    config_with,
-    duration,
-    given,
     shard,
 )
-from simqueue.cli.summaries import INTERRUPTED, JsonOption, JunitOption, write_reports
+from simqueue.cli.summaries import JsonOption, JunitOption, write_reports
+from simqueue.cli.terminations import Termination, terminable
 from simqueue.errors import UsageError
 from simqueue.search.budgets import SHRINK_RUNS
+
+if TYPE_CHECKING:
+    from simqueue.cli.settings import Settings
+    from simqueue.search.target import Target
 
 _RUNS = 100
 
 
+@takes_config
 def fuzz_command(
     targets: Annotated[
         list[str],
@@ -60,8 +66,9 @@ def fuzz_command(
         ),
     ] = None,
     strategy: StrategyOption = "auto",
-    faults: FaultsOption = "none",
+    faults: FaultsOption = None,
     without: WithoutOption = None,
+    overrides: Overrides = Overrides(),  # noqa: B008  frozen
     known: KnownOption = None,
     traces: TracesOption = ".simqueue/failures",
     no_regressions: Annotated[
@@ -97,19 +104,18 @@ def fuzz_command(
       simqueue fuzz tests/flaky.py --runs 100000 --shard 3/8 --resume
       simqueue fuzz tests/flaky.py --runs 100000 --dask tcp://10.0.0.5:8786
     """  # noqa: D301  the backspace keeps lines apart
+    from simqueue.check.panel import check_names
+
     limit = None if time_limit is None else duration(time_limit)
     limit_of_run = None if run_limit is None else duration(run_limit, "--run-limit")
     this_shard = (1, 1) if part is None else shard(part)
-    config = config_with(faults, without)
-    from simqueue.check.panel import check_names
-    from simqueue.cli.campaigns import play_target
+    check_names(config_for(None, faults, without, overrides))
     from simqueue.cli.settings import Allowance, Settings
     from simqueue.search.failures import check_directory
     from simqueue.search.known import DEFAULT_FILE, load_known
     from simqueue.search.strategy import Strategy
     from simqueue.search.target import load_targets
 
-    check_names(config)
     Strategy.named(strategy)
     check_directory(traces)
     home = Path.cwd()
@@ -117,13 +123,19 @@ def fuzz_command(
         _check_report(report)
     accepted = load_known(known or DEFAULT_FILE, missing_ok=known is None)
     found = {target.name: target for text in targets for target in load_targets(text)}
+    configs = {
+        name: config_for(target.config, faults, without, overrides)
+        for name, target in found.items()
+    }
+    for config in configs.values():
+        check_names(config)
     settings = Settings(
         runs=runs or (_RUNS if limit is None else SEED_MAX - seed),
         total=None if runs is None and limit is not None else runs or _RUNS,
         seed=seed,
         shard=this_shard,
         strategy=strategy,
-        config=config,
+        configs=configs,
         known=accepted,
         processes=processes,
         dask=dask,
@@ -135,20 +147,35 @@ def fuzz_command(
         traces=home / traces,
         regressions=not no_regressions,
         shrink_runs=shrink_runs,
-        options=given(faults, without),
+        options=given(faults, without, overrides),
     )
+    with terminable() as termination:
+        status = _play_all(list(found.values()), settings, termination, json, junit)
+    raise typer.Exit(status)
+
+
+def _play_all(
+    targets: Sequence[Target],
+    settings: Settings,
+    termination: Termination,
+    json: str | None,
+    junit: str | None,
+) -> int:
+    """Play the targets one after another, and write the reports; return the exit status."""
+    from simqueue.cli.campaigns import play_target
+
     played = []
-    for number, target in enumerate(found.values()):
-        summary, cut = play_target(target, settings, targets_left=len(found) - number)
+    for number, target in enumerate(targets):
+        summary, cut = play_target(target, settings, targets_left=len(targets) - number)
         played.append(summary)
         if summary.interrupted:
             break
-    status = write_reports(played, home, json, junit)
+    status = write_reports(played, settings.home, json, junit, termination.status)
     if cut is not None:
         raise cut
-    if status == INTERRUPTED:
-        typer.echo("interrupted", err=True)
-    raise typer.Exit(status)
+    if summary.interrupted:
+        typer.echo(termination.word, err=True)
+    return status
 
 
 def play_command(

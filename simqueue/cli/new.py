@@ -29,6 +29,8 @@ _TAKEN = (
     "log",
     "sim",
 )
+_WRAPPER = "main"
+"""What a factory is called that is written for a function that takes a connection."""
 _TICKS_MAX = timedelta(minutes=9)
 
 
@@ -101,14 +103,19 @@ def render_scenario(application: Application, contents: Contents, file: Path, na
     )
     environment.filters["quoted"] = _quoted
     environment.filters["plain"] = _plain
-    alias = "application" if application.function in _TAKEN else ""
+    builder = application.builder
+    taken = application.function in _TAKEN or (builder and application.function == _WRAPPER)
+    alias = "application" if taken else ""
+    imported = alias or application.function
     ticks = min(contents.first_ticks, _TICKS_MAX)
     return environment.get_template(_TEMPLATE).render(
         application=application.name,
         module=application.module,
         function=application.function,
         alias=f" as {alias}" if alias else "",
-        called=alias or application.function,
+        called=imported if builder is None else _WRAPPER,
+        wrapper="" if builder is None else builder.call(imported),
+        imports=() if builder is None or builder.wanted is None else builder.wanted.imports,
         file=shlex.quote(name),
         path=_path_expression(application.root, file.resolve().parent),
         entrypoints=contents.entrypoints,

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from simqueue.cli.options import TRACE_HELP, duration
+from simqueue.cli.durations import duration
+from simqueue.cli.options import TRACE_HELP
 from simqueue.cli.painting import tell
 from simqueue.errors import UsageError
 from simqueue.search.budgets import NEAREST_RUNS

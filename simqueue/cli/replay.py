@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import signal
 import subprocess
 import sys
@@ -95,6 +96,8 @@ def replay_command(
         schedules=break_schedules or (),
         kinds=break_kinds or (),
     )
+    if exact:
+        _print_changes(recorded)
     if recorded.target.startswith("pytest:"):
         debugger = [*_break_options(wanted), *["--pdb"] * pdb]
         _replay_test(recorded, trace, debugger, exact=exact, nearby=nearby)
@@ -138,21 +141,31 @@ def _replay_scenario(
         _tell_missed(breakpoints)
         typer.echo(f"simqueue: {error}", err=True)
         raise typer.Exit(_DIVERGED) from None
-    _report(replayed)
+    _report(replayed, versions=not exact)
     _tell_missed(breakpoints)
     if pdb and not replayed.run.passed:
         _look(frames)
     raise typer.Exit(_status(replayed.verdict, passed=replayed.run.passed))
 
 
-def _report(replayed: Replay) -> None:
+def _report(replayed: Replay, *, versions: bool) -> None:
     from simqueue.report.story import render_story
 
     if not replayed.run.passed:
         tell(f"{render_story(replayed.run.trace)}\n")
-    for change in version_changes(replayed.trace, replayed.run.trace):
+    for change in version_changes(replayed.trace) if versions else ():
         typer.echo(change)
     typer.echo(str(replayed))
+
+
+def _print_changes(trace: Trace) -> None:
+    """Say first under which other versions a trace was recorded that is to repeat exactly."""
+    changes = version_changes(trace)
+    for change in changes:
+        typer.echo(f"simqueue: {change}", err=True)
+    if changes:
+        hint = "an exact replay takes the versions of the recording; without --exact it may drift"
+        typer.echo(f"simqueue: {hint}", err=True)
 
 
 def _tell_missed(breakpoints: Breakpoints | None) -> None:
@@ -172,16 +185,18 @@ def _look(frames: list[TracebackType | None]) -> None:
     post_mortem(found)
 
 
-def version_changes(recorded: Trace, now: Trace) -> list[str]:
+def version_changes(recorded: Trace) -> list[str]:
     """Say which versions are not those that the trace was recorded with."""
+    from simqueue.sim.run import version_of
+
     return [
-        f"recorded with {name} {getattr(recorded, field)}, this is {getattr(now, field)}"
-        for name, field in (
-            ("simqueue", "simqueue"),
-            ("pgqueuer", "pgqueuer"),
-            ("Python", "python"),
+        f"recorded with {name} {then}, this is {now}"
+        for name, then, now in (
+            ("simqueue", recorded.simqueue, version_of("simqueue")),
+            ("PgQueuer", recorded.pgqueuer, version_of("pgqueuer")),
+            ("Python", recorded.python, platform.python_version()),
         )
-        if getattr(recorded, field) != getattr(now, field)
+        if then != now
     ]
 
 

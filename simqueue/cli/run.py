@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simqueue.cli.configs import Overrides, config_for, given, takes_config
 from simqueue.cli.options import (
     FaultsOption,
     SeedOption,
@@ -16,16 +17,16 @@ from simqueue.cli.options import (
     TargetArgument,
     VerboseOption,
     WithoutOption,
-    config_with,
-    given,
 )
 from simqueue.cli.painting import tell
+from simqueue.cli.terminations import terminable
 from simqueue.errors import UsageError
 
 if TYPE_CHECKING:
     from simqueue.sim.run import Run
 
 
+@takes_config
 def run_command(
     target: TargetArgument,
     seed: SeedOption = 0,
@@ -33,8 +34,9 @@ def run_command(
         str | None, typer.Option("--trace", metavar="FILE", help="Where to write the run's trace.")
     ] = None,
     strategy: StrategyOption = "random",
-    faults: FaultsOption = "none",
+    faults: FaultsOption = None,
     without: WithoutOption = None,
+    overrides: Overrides = Overrides(),  # noqa: B008  frozen
     verbose: VerboseOption = False,
 ) -> None:
     """Run a scenario once. Exit status: 0 it passed, 1 it failed.
@@ -43,7 +45,7 @@ def run_command(
     Example:
       simqueue run scenarios/lost_update.py --seed 7 --trace run.json
     """  # noqa: D301  the backspace keeps lines apart
-    config = config_with(faults, without)
+    config_for(None, faults, without, overrides)  # before a module is imported
     # Now: what is imported and run may change the current directory.
     file = None if trace is None else Path.cwd() / trace
     from simqueue.cli.live import printer
@@ -53,21 +55,23 @@ def run_command(
     from simqueue.sim.run import run
 
     search = Strategy.named(strategy)
-    found = load_target(target)
-    play = partial(run, found.scenario, seed=seed, config=config, target=found.name)
-    source = source_of(search.assignment(seed, lambda survey: play(choices=survey)))
-    played = play(choices=source, watch=printer() if verbose else None)
-    again = f"simqueue run {shlex.quote(found.name)} --seed {seed}"
-    again += given(faults, without, strategy)
-    if trace is None or file is None:
-        _report(played, again)
-    else:
-        try:
-            played.trace.save(file)
-        except UsageError:
-            _report(played, again)  # what was found is not lost with the file
-            raise
-        _report(played, f"simqueue replay {shlex.quote(trace)}")
+    with terminable():
+        found = load_target(target)
+        config = config_for(found.config, faults, without, overrides)
+        play = partial(run, found.scenario, seed=seed, config=config, target=found.name)
+        source = source_of(search.assignment(seed, lambda survey: play(choices=survey)))
+        played = play(choices=source, watch=printer() if verbose else None)
+        again = f"simqueue run {shlex.quote(found.name)} --seed {seed}"
+        again += given(faults, without, overrides, strategy)
+        if trace is None or file is None:
+            _report(played, again)
+        else:
+            try:
+                played.trace.save(file)
+            except UsageError:
+                _report(played, again)  # what was found is not lost with the file
+                raise
+            _report(played, f"simqueue replay {shlex.quote(trace)}")
     raise typer.Exit(0 if played.passed else 1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -42,8 +43,9 @@ class Settings:
     """What is the same for all targets.
 
     ``home`` is where the command was given: what is imported and run may change the current
-    directory. ``total`` is how many runs are to be shown as all, None if time decides. ``options``
-    are those of the command line that a single run needs to be the same.
+    directory. ``configs`` are those of the targets by their names. ``total`` is how many runs are
+    to be shown as all, None if time decides. ``options`` are those of the command line that a
+    single run needs to be the same.
     """
 
     runs: int
@@ -51,7 +53,7 @@ class Settings:
     seed: int
     shard: tuple[int, int]
     strategy: str
-    config: Config
+    configs: Mapping[str, Config]
     known: Known
     processes: int
     dask: str | None

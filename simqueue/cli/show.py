@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simqueue.cli.options import TraceArgument, duration, instant_us, naming
+from simqueue.cli.durations import duration, instant_us
+from simqueue.cli.options import TraceArgument, naming
 from simqueue.cli.painting import tell
 from simqueue.errors import UsageError
 from simqueue.model.ids import Instant

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simqueue.cli.terminations import INTERRUPTED
 from simqueue.model.summary import (
     AcceptedFailure,
     FoundFailure,
@@ -21,7 +22,7 @@ from simqueue.model.summary import (
 if TYPE_CHECKING:
     from simqueue.search.tally import Campaign
 
-FAILED, INCONCLUSIVE, INTERRUPTED = 1, 4, 130
+FAILED, INCONCLUSIVE = 1, 4
 
 JsonOption = Annotated[
     str | None, typer.Option("--json", metavar="FILE", help="Write a summary as JSON, too.")
@@ -94,15 +95,22 @@ def print_campaign(
 
 
 def write_reports(
-    targets: Sequence[TargetSummary], home: Path, json: str | None, junit: str | None
+    targets: Sequence[TargetSummary],
+    home: Path,
+    json: str | None,
+    junit: str | None,
+    cut_short: int = INTERRUPTED,
 ) -> int:
-    """Write the reports that are asked for; return the command's exit status."""
+    """Write the reports that are asked for; return the command's exit status.
+
+    ``cut_short`` is that of a command of which a target was interrupted.
+    """
     from simqueue.model.files import write_whole
     from simqueue.model.summary import encode
     from simqueue.report.junit import render_junit
     from simqueue.sim.run import version_of
 
-    status = _status(targets)
+    status = _status(targets, cut_short)
     versions = version_of("simqueue"), version_of("pgqueuer"), platform.python_version()
     summary = Summary(*versions, status, tuple(targets))
     if json is not None:
@@ -112,9 +120,9 @@ def write_reports(
     return status
 
 
-def _status(targets: Sequence[TargetSummary]) -> int:
+def _status(targets: Sequence[TargetSummary], cut_short: int) -> int:
     if any(target.interrupted for target in targets):
-        return INTERRUPTED
+        return cut_short
     # A failure weighs more than a campaign that proves nothing.
     statuses = {target.status for target in targets}
     return next(status for status in (FAILED, INCONCLUSIVE, 0) if status in statuses)

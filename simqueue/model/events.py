@@ -406,6 +406,7 @@ class WorkerStarted(Event, frozen=True, tag=_tag):
 class WorkerReady(Event, frozen=True, tag=_tag):
     """The worker's registration code ran; ``manager`` will mark its picks.
 
+    It is empty for a worker that runs schedules alone, since a ``SchedulerManager`` has no id.
     ``entrypoints`` are names with their concurrency limits, 0 being none; ``schedules`` names with
     their expressions. ``tasks_max`` is how many jobs the worker may hold, None any number;
     ``drain`` says that it ends when the queue is empty, ``pooled`` that it has several connections.

@@ -104,5 +104,23 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 def encode(summary: Summary) -> bytes:
-    """Return the JSON document, indented, with a newline at its end."""
-    return msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n"
+    """Return the JSON document, indented, with a newline at its end.
+
+    What cannot be written in UTF-8, bytes of the names of files, is escaped.
+    """
+    try:
+        document = msgspec.json.encode(summary)
+    except UnicodeEncodeError:
+        document = msgspec.json.encode(_escaped(msgspec.to_builtins(summary)))
+    return msgspec.json.format(document, indent=2) + b"\n"
+
+
+def _escaped(value: object) -> object:
+    match value:
+        case str():
+            return value.encode(errors="backslashreplace").decode()
+        case dict():
+            return {key: _escaped(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_escaped(each) for each in value]
+    return value

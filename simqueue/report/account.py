@@ -127,10 +127,13 @@ def _settings(trace: Trace, involved: Involved) -> Iterator[str]:
 
 
 def _setting(ready: e.WorkerReady) -> str:
+    connections = "a pool of connections" if ready.pooled else "one connection"
+    if not ready.manager:
+        return f"a SchedulerManager alone, {connections}"
     said = [
         f"heartbeat_timeout {span(ready.heartbeat_timeout)}",
         f"dequeue_timeout {span(ready.dequeue_timeout)}",
-        "a pool of connections" if ready.pooled else "one connection",
+        connections,
     ]
     said += ["drain mode"] if ready.drain else []
     said += [] if ready.tasks_max is None else [f"max_concurrent_tasks {ready.tasks_max}"]

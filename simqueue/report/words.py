@@ -335,7 +335,7 @@ def _of_workers(event: WorkerEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a c
         case e.WorkerStarted(incarnation):
             return "starts" if incarnation == 1 else f"starts again (incarnation {incarnation})"
         case e.WorkerReady(manager):
-            return f"is ready as manager {manager}"
+            return f"is ready as manager {manager}" if manager else "is ready, for schedules alone"
         case e.WorkerStopping():
             return "is told to stop"
         case e.WorkerExited(error):

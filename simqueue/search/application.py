@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 from simqueue.errors import TargetError
 from simqueue.model.events import WorkerReady
 from simqueue.search.target import load_module, relative
-from simqueue.sim.factories import is_factory
+from simqueue.sim.builders import Builder, builder_of, returns_manager
+from simqueue.sim.factories import Setup, is_factory
+from simqueue.sim.managers import scheduler_manager_of
 from simqueue.sim.run import run
-from simqueue.sim.worker import Setup
 
 if TYPE_CHECKING:
     from simqueue.sim.simulation import Simulation
@@ -30,12 +31,17 @@ _LOOK_EACH = timedelta(milliseconds=10)
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A factory, or a function that takes a PgQueuer; ``module`` is imported from ``root``."""
+    """A factory, or a function that takes a PgQueuer; ``module`` is imported from ``root``.
+
+    ``builder`` is set if the function takes a connection: then ``setup`` is a factory that makes
+    one and calls it.
+    """
 
     root: Path
     module: str
     function: str
     setup: Setup
+    builder: Builder | None = None
 
     @property
     def name(self) -> str:
@@ -80,9 +86,22 @@ def load_application(text: str) -> Application:
     setup = getattr(module, chosen, None)
     if setup is None:
         raise TargetError(text, f"{where} has no function {chosen!r}{_offered(module, where)}")
+    builder = builder_of(setup) if callable(setup) else None
+    if builder is not None:
+        return Application(root, name, chosen, _factory_for(builder, setup, text), builder)
     if not is_factory(setup) and not _takes_one(setup):
         raise TargetError(text, "is no function without parameters, or of one PgQueuer")
     return Application(root, name, chosen, setup)
+
+
+def _factory_for(builder: Builder, setup: Setup, text: str) -> Setup:
+    """Return a factory that calls a builder with what it wants."""
+    if builder.wanted is None:
+        raise TargetError(text, builder.hint())
+    try:
+        return builder.factory(setup)
+    except ImportError as error:
+        raise TargetError(text, f"{builder.name} takes {builder.wants}: {error}") from None
 
 
 def _module_at(path: Path, text: str) -> tuple[Path, str]:
@@ -144,13 +163,14 @@ def _candidates(module: ModuleType) -> list[str]:
 
 
 def _looks_so(function: Callable[..., Any]) -> bool:
+    if builder_of(function) is not None:
+        return True
     if function.__name__ == FUNCTION:
         return is_factory(function) or _takes_one(function)
     if is_factory(function):
         manager = inspect.isasyncgenfunction(inspect.unwrap(function))
         wrapped = hasattr(function, "__wrapped__")
-        returns = "PgQueuer" in str(inspect.signature(function).return_annotation)
-        return (manager and wrapped) or (returns and not manager)
+        return (manager and wrapped) or (returns_manager(function) and not manager)
     if not _takes_one(function):
         return False
     (parameter, *_) = inspect.signature(function).parameters.values()
@@ -181,7 +201,9 @@ def contents_of(application: Application) -> Contents:
         while worker.pq is None and worker.alive and sim.elapsed() < _START_MAX:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_EACH.total_seconds())
         if worker.pq is not None:
-            waits.extend(each.next_in() for each in worker.pq.sm.registry.values())
+            schedules = scheduler_manager_of(worker.pq)
+            registered = [] if schedules is None else schedules.registry.values()
+            waits.extend(each.next_in() for each in registered)
 
     played = run(look)
     ready = next(

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from simqueue.errors import UsageError
+from simqueue.model.config import Config
 from simqueue.search.evidence import Evidence
 from simqueue.search.journal import State, read_state
 from simqueue.search.statelines import SUFFIX, Identity, Session
@@ -73,10 +74,18 @@ def _refuse_different(one: State, other: State) -> None:
     ):
         if this != that:
             values = f": {this} and {that}" if isinstance(this, (int, str)) else ""
+            if isinstance(this, Config):
+                values = f" ({', '.join(_changed(mine.config, theirs.config))})"
             raise UsageError(
                 f"{one.origin} and {other.origin} are of different campaigns of {mine.target}: "
                 f"they differ in their {what}{values}; name the files of one"
             )
+
+
+def _changed(one: Config, other: Config) -> list[str]:
+    """Return the fields in which two configs differ."""
+    fields = Config.__struct_fields__
+    return [name for name in fields if getattr(one, name) != getattr(other, name)]
 
 
 def _last_session(shards: list[State]) -> Session | None:

@@ -16,10 +16,13 @@ from pathlib import Path
 from types import ModuleType
 
 from simqueue.errors import TargetError, excerpt
+from simqueue.model.config import Config
 from simqueue.model.files import reason
 from simqueue.sim.run import Scenario, is_scenario
 
 FUNCTION = "scenario"
+CONFIG = "CONFIG"
+"""What a module calls the config of its scenarios."""
 PYTEST = "pytest:"
 """What the target of a trace made by the pytest plugin begins with; its node id follows."""
 
@@ -28,10 +31,23 @@ _PACKAGES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "p
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A scenario and its ``name``: ``path/file.py:function``, relative to the current directory."""
+    """A scenario and its ``name``: ``path/file.py:function``, relative to the current directory.
+
+    ``declared`` is what its module calls ``CONFIG``, None if nothing.
+    """
 
     name: str
     scenario: Scenario
+    declared: object = None
+
+    @property
+    def config(self) -> Config | None:
+        """The config that its module declares, if it does; raise ``TargetError`` if it is none."""
+        if self.declared is None or isinstance(self.declared, Config):
+            return self.declared
+        where, kind = self.name.rpartition(":")[0], type(self.declared).__name__
+        problem = f"{CONFIG} is a {kind}, and must be a simqueue.Config"
+        raise TargetError(where, f"{problem}; give what is something else another name")
 
 
 def load_target(text: str) -> Target:
@@ -89,7 +105,7 @@ def _named(module: ModuleType, function: str, where: str) -> Target:
         hint = f"; it has: {', '.join(offered)}" if offered else ""
         raise TargetError(name, f"{where} has no function {function!r}{hint}")
     _check(scenario, name)
-    return Target(name, scenario)
+    return Target(name, scenario, getattr(module, CONFIG, None))
 
 
 def _is_scenario(value: object, module: ModuleType) -> bool:
@@ -128,7 +144,18 @@ def _exists(package: str) -> bool:
         return False
 
 
+def _check_name(name: str, text: str) -> None:
+    """Raise ``TargetError`` for the name of a file that no trace can hold."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        shown = text.encode(errors="backslashreplace").decode()
+        problem = "its name is not UTF-8, which traces are written in; rename it"
+        raise TargetError(shown, problem) from None
+
+
 def _load_file(path: Path, text: str) -> ModuleType:
+    _check_name(relative(path), text)
     path = path.resolve()
     if not path.is_file():
         raise TargetError(

@@ -266,6 +266,8 @@ def _work(
 ) -> None:
     """Play chunks of runs until the other end closes; this is a forked process's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    if callable(signal.getsignal(signal.SIGTERM)):  # and so is this, then
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _die_with_parent()
     for other in inherited:
         other.close()

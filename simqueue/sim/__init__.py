@@ -4,7 +4,9 @@
                 and ``standstill``: how it is ended from outside, ``realtime``: by which timer
 ``simulation``  the world as a scenario sees it; ``recorded_random``: its generator
 ``worker``      a simulated process running the user's application; ``factories``: one that makes
-                its own PgQueuer
+                its own PgQueuer; ``managers``: what it runs, a PgQueuer or one manager alone
+``builders``    functions that want a connection first; ``self_running``: factories that run
+                what they make, which is refused
 ``world``       who there is in one run, and how they reach each other
 ``judge``       holds a run to the invariants, and to ``checks``: what its scenario claims
 ``faults``      what befalls workers and the server, and when; ``statement_faults``: statements

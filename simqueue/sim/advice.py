@@ -6,6 +6,7 @@ The texts that are the same everywhere are in the table of sources, beside what 
 from __future__ import annotations
 
 from simqueue.sim.origins import Origin, in_handler
+from simqueue.sim.process import HOME
 
 THREADS = "use asyncio.to_thread or anyio.to_thread, which run at a chosen step of the simulation"
 SOCKETS = (
@@ -53,11 +54,17 @@ _CLIENTS = {
 """How to have known HTTP clients answered without a network."""
 
 
-def fitting(instead: str, origin: Origin) -> str:
-    """Return advice that can be followed where a refused call comes from.
+_SIGNALS = ("loop.add_signal_handler", "loop.remove_signal_handler", "signal.signal")
+
+
+def fitting(what: str, instead: str, origin: Origin) -> str:
+    """Return advice that can be followed where a refused call, ``what``, comes from.
 
     ``instead`` is the advice for a call that the user's own code makes.
     """
+    factory = running_factory()
+    if factory and what in _SIGNALS:
+        return split(factory)
     if instead == SQL or (instead == BLOCKING and set(origin.libraries) - _DRIVERS):
         instead = SQL  # an ORM's user needs no other way to enqueue
         return instead + (_RESOURCES if in_handler() else _PATCH)
@@ -68,6 +75,22 @@ def fitting(instead: str, origin: Origin) -> str:
     if instead == PROCESSES:
         return _program_of(origin.libraries[-1])
     return _client(origin.libraries) if instead == SOCKETS else instead
+
+
+def running_factory() -> str:
+    """Return the name of the factory that the running process is in, or an empty string."""
+    home = HOME.get(None)
+    return "" if home is None else home.making
+
+
+def split(factory: str) -> str:
+    """Return what to do about a factory that runs its PgQueuer itself."""
+    return (
+        f"a factory returns its PgQueuer and does not run it: split {factory}() into a function "
+        "that makes the PgQueuer and returns it, which is the one for sim.worker() and "
+        "simqueue new, and one that installs signal handlers and runs it; worker.stop() does what "
+        "SIGTERM does under `pgq run`"
+    )
 
 
 def _thread_of(library: str) -> str:

@@ -203,12 +203,12 @@ class Checks:
             return None
         try:
             return claim.holds()
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
-            if self._world.failure is not None:
+            world = self._world
+            interrupted = isinstance(error, KeyboardInterrupt) and world.scheduler.interrupted()
+            if interrupted or world.failure is not None:
                 raise  # the run is being ended from outside
-            self._world.fail_by(error)
+            world.fail_by(error)
             return None
 
     # --- what comes of it ---

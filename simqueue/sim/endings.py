@@ -46,5 +46,7 @@ def _exhaustion(world: World) -> Iterator[None]:
         )
         if not (world.judge.give_up() or world.judge.concluding):
             world.fail(ending("timeout", message, loop.unfinished()))
-    except SystemExit as error:
+    except (SystemExit, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt) and scheduler.interrupted():
+            raise
         world.fail_by(error)

@@ -89,9 +89,9 @@ class Executors:
             self.inside = True
             try:
                 result = function(*arguments)
-            except KeyboardInterrupt:
-                raise
-            except BaseException as caught:  # noqa: BLE001  a thread hands over what it ended with
+            except BaseException as caught:  # a thread hands over what it ended with
+                if isinstance(caught, KeyboardInterrupt) and self._scheduler.interrupted():
+                    raise
                 error = caught
             finally:
                 self.inside = False

@@ -1,16 +1,23 @@
-"""Factories: functions that make a whole PgQueuer, as ``pgq run`` takes them."""
+"""Factories: functions that make what a worker runs, as ``pgq run`` takes them."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from contextlib import AsyncExitStack
+from typing import Any
 
 from simqueue.errors import UsageError
 from simqueue.sim.databases import is_simulated
+from simqueue.sim.managers import MANAGERS, Manager, queries_of
+from simqueue.sim.process import Process
 
-if TYPE_CHECKING:
-    from pgqueuer import PgQueuer
+Setup = Callable[..., Any]
+"""The user's code: a function, async or not, or async context manager.
+
+It registers handlers with the ``PgQueuer`` that it is given; or it is a factory as ``pgq run``
+takes one, which makes its own, or a ``QueueManager`` or ``SchedulerManager`` alone.
+"""
 
 
 def is_factory(function: Callable[..., Any]) -> bool:
@@ -22,24 +29,50 @@ def is_factory(function: Callable[..., Any]) -> bool:
     return True
 
 
-def made_by(worker: str, made: object) -> PgQueuer:
-    """Return what a worker's factory made.
+async def made_by(worker: str, factory: Setup, stack: AsyncExitStack, process: Process) -> Manager:
+    """Return what a worker's factory makes, which is left again when ``stack`` is.
 
     Raises:
-        UsageError: it is no PgQueuer, or one that is no client of the simulated database.
+        UsageError: it is no PgQueuer and no manager, or no client of the simulated database.
+        RefusedError: the factory runs it itself.
     """
-    from pgqueuer import PgQueuer
-
-    if not isinstance(made, PgQueuer):
+    process.making = getattr(factory, "__name__", type(factory).__name__)
+    try:
+        made = await entered(stack, factory())
+    finally:
+        process.making = ""
+    if not isinstance(made, MANAGERS):
         raise UsageError(
             f"worker {worker!r}: a factory (a function without required parameters) has to return "
-            f"or yield a PgQueuer, not {type(made).__name__}; a function that registers handlers "
-            "takes the PgQueuer as its parameter"
+            "or yield a PgQueuer, a QueueManager or a SchedulerManager, not "
+            f"{type(made).__name__}; a function that registers handlers takes the PgQueuer as its "
+            "parameter"
         )
-    if not is_simulated(made.qm.queries):
+    queries = queries_of(made)
+    if not is_simulated(queries):
         raise UsageError(
-            f"worker {worker!r}: its PgQueuer is no client of the simulated database, but works "
-            f"through {type(made.connection).__name__}: connect with asyncpg.connect(), "
+            f"worker {worker!r}: its {type(made).__name__} is no client of the simulated database, "
+            f"but works through {type(queries.driver).__name__}: connect with asyncpg.connect(), "
             "asyncpg.create_pool() or psycopg.AsyncConnection.connect() inside the factory"
         )
     return made
+
+
+async def entered(stack: AsyncExitStack, made: Any) -> Any:
+    """Wait for what the user's code returns, and enter it if it is a context manager."""
+    if inspect.isawaitable(made):
+        made = await made
+    if hasattr(made, "__aenter__"):
+        made = await stack.enter_async_context(made)
+    return made
+
+
+def check_registered(worker: str, setup: Setup, given: Manager, made: object) -> None:
+    """Raise ``UsageError`` if a function was given a PgQueuer to register with and made another."""
+    if isinstance(made, MANAGERS) and made is not given:
+        name = getattr(setup, "__name__", repr(setup))
+        raise UsageError(
+            f"worker {worker!r}: {name} was given a PgQueuer to register handlers with, and made a "
+            f"{type(made).__name__} of its own: write a factory without parameters that connects, "
+            f"calls {name}(...) and returns what it makes"
+        )

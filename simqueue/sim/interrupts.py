@@ -14,18 +14,24 @@ from simqueue.sim.debuggers import debugging
 class Gate:
     """Lets interrupts through while it is open; keeps one that came while it was closed.
 
-    One that was let through counts as kept, too, since code may swallow it.
+    One that was let through counts as kept, too, since code may swallow it. ``foreign`` says that
+    interrupts do not come here, but may come.
     """
 
-    __slots__ = ("_on_interrupt", "kept", "over")
+    __slots__ = ("_on_interrupt", "came", "foreign", "kept", "over")
 
-    def __init__(self) -> None:
-        self.over = False
-        self.kept = False
+    def __init__(self, *, foreign: bool) -> None:
+        self.foreign = foreign
+        self.over = self.kept = self.came = False
         self._on_interrupt: Callable[[], None] | None = None
+
+    def explains(self) -> bool:
+        """Return whether a ``KeyboardInterrupt`` can be a person's, and not the code's own."""
+        return self.came or self.foreign
 
     def handle(self, number: int, frame: FrameType | None) -> None:
         """Raise ``KeyboardInterrupt``, or keep it."""
+        self.came = True
         # A debugger catches it at its prompt, and puts back handlers that it has seen once.
         if self.over or debugging(frame):
             raise KeyboardInterrupt
@@ -51,12 +57,14 @@ def gated() -> Iterator[Gate]:
     Where interrupts do not come here, in other threads and where somebody else handles them,
     nothing is changed.
     """
-    gate = Gate()
     before = signal.getsignal(signal.SIGINT)
     ours = before is signal.default_int_handler
-    if not ours or threading.current_thread() is not threading.main_thread():
-        yield gate
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not ours or not in_main_thread:
+        ignored = before in (signal.SIG_IGN, signal.SIG_DFL) and in_main_thread
+        yield Gate(foreign=not ignored)
         return
+    gate = Gate(foreign=False)
     signal.signal(signal.SIGINT, gate.handle)
     try:
         yield gate

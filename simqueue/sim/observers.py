@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,6 @@ from simqueue.sim.recorder import Recorder
 from simqueue.sim.tidy import Tidier
 
 if TYPE_CHECKING:
-    from pgqueuer import PgQueuer
     from pgqueuer.domain import models
 
 
@@ -124,16 +124,6 @@ def _asks_for_retry(error: BaseException) -> bool:
     return isinstance(error, errors.RetryRequested)
 
 
-def observe(pq: PgQueuer, recorder: Recorder, picks: Picks) -> None:
-    """Put an observer around each executor registered so far."""
-    jobs = pq.qm.entrypoint_registry
-    for name in list(jobs):
-        jobs[name] = ObservedEntrypoint(jobs[name], recorder, picks)
-    schedules = pq.sm.registry
-    for key in list(schedules):
-        schedules[key] = ObservedSchedule(schedules[key], recorder)
-
-
 def described(error: BaseException) -> str:
     """Return ``Type: message`` without addresses or directories."""
     try:
@@ -160,6 +150,32 @@ class LogHandler(logging.Handler):
         if record.exc_info and record.exc_info[1] is not None:
             message = f"{message} [{described(record.exc_info[1])}]"
         self._recorder.say(LogLine(record.name, record.levelname.lower(), self._tidy(message)))
+
+
+@contextmanager
+def logging_recorded(recorder: Recorder, level: str) -> Iterator[None]:
+    """Let the standard library's logging enter the event log.
+
+    The levels are the run's own, lest a program's configuration decide what is recorded.
+    """
+    root, pgqueuer = logging.getLogger(), logging.getLogger("pgqueuer")
+    before = [(root, vars(root).copy()), (pgqueuer, vars(pgqueuer).copy())]
+    disabled = logging.root.manager.disable
+    handler = LogHandler(recorder)
+    try:
+        logging.disable(logging.NOTSET)
+        root.addHandler(handler)
+        for logger, _ in before:
+            logger.setLevel(level)
+            logger.disabled = False
+        pgqueuer.propagate = True
+        yield
+    finally:
+        root.removeHandler(handler)
+        for logger, settings in before:
+            logger.disabled, logger.propagate = settings["disabled"], settings["propagate"]
+            logger.setLevel(settings["level"])
+        logging.disable(disabled)
 
 
 class _Lines:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from simqueue.sim import self_running
 from simqueue.sim.entropy import CONTROLS
 from simqueue.sim.patch import installed
 from simqueue.sim.randomness import Streams
@@ -70,7 +71,8 @@ def patched(world: World, seed: int) -> Iterator[Randomness]:
     streams = Streams(seed, world.pid, thread)
     scope = Scope(world, thread, streams)
     # The first of them is a redirect, which refuses to be done twice: it also is the lock.
-    with installed([patch for control in CONTROLS for patch in control.patches(scope)]):
+    controls = [patch for control in CONTROLS for patch in control.patches(scope)]
+    with installed([*controls, *self_running.patches(thread)]):
         SIMULATING[thread] = world
         try:
             yield Randomness(streams)

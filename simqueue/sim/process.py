@@ -45,6 +45,8 @@ class Process:
     """How often it has slept, if it is a thread."""
     entry: Any = None
     """The user's function that it runs."""
+    making: str = ""
+    """The name of the factory that runs in it and has not returned; none does if empty."""
     main: Any = None
     """Its main task: held here, as ``asyncio.run`` holds it, since the loop's own hold is weak."""
     task_factory: Any = None

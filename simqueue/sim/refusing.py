@@ -35,7 +35,7 @@ def refusal(what: str, instead: str, place: str = "") -> RefusedError:
 
 def _refused(what: str, instead: str) -> RefusedError:
     origin = origin_of_call()
-    advice = fitting(instead, origin)
+    advice = fitting(what, instead, origin)
     libraries = origin.libraries or origin.standard
     if not libraries or libraries == (what.partition(".")[0],):
         return RefusedError(what, origin.where, advice)

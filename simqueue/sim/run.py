@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-import logging
 import platform
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -32,7 +31,7 @@ from simqueue.sim.failing import FailedRun
 from simqueue.sim.garbage import quiet_heap
 from simqueue.sim.hang import watched
 from simqueue.sim.interrupts import Gate, gated
-from simqueue.sim.observers import LogHandler
+from simqueue.sim.observers import logging_recorded
 from simqueue.sim.outside import struck_from_outside
 from simqueue.sim.patches import Randomness, patched
 from simqueue.sim.post_mortem import scene
@@ -228,7 +227,7 @@ def _run(
         struck_from_outside(world, lambda: _aside(world, randomness)),
         moving(world),
         patched(world, seed) as randomness,
-        _logging(world),
+        logging_recorded(world.recorder, world.config.log_level),
         _debugged(world, randomness),
     ):
         try:
@@ -305,7 +304,7 @@ def _play(
         error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None:
             world.judge.conclude()
-        elif isinstance(error, SystemExit):
+        elif isinstance(error, SystemExit | KeyboardInterrupt):
             world.stop()
         else:
             world.fail_by(error)
@@ -313,6 +312,7 @@ def _play(
     scheduler.post(process, 0, begin)
     with endings(world), loop.running(), gate.opened(world.stop):
         world.interruptible = True
+        scheduler.interrupted = lambda: gate.explains() or world.aborted is not None
         scheduler.run()
 
 
@@ -347,32 +347,6 @@ def _aside(world: World, randomness: Randomness) -> Iterator[None]:
     """Let code run that is no part of the run, without leaving a mark on it."""
     with world.aside(), randomness.aside():
         yield
-
-
-@contextmanager
-def _logging(world: World) -> Iterator[None]:
-    """Let the standard library's logging enter the event log.
-
-    The levels are the run's own, lest a program's configuration decide what is recorded.
-    """
-    root, pgqueuer = logging.getLogger(), logging.getLogger("pgqueuer")
-    before = [(root, vars(root).copy()), (pgqueuer, vars(pgqueuer).copy())]
-    disabled = logging.root.manager.disable
-    handler = LogHandler(world.recorder)
-    try:
-        logging.disable(logging.NOTSET)
-        root.addHandler(handler)
-        for logger, _ in before:
-            logger.setLevel(world.config.log_level)
-            logger.disabled = False
-        pgqueuer.propagate = True
-        yield
-    finally:
-        root.removeHandler(handler)
-        for logger, settings in before:
-            logger.disabled, logger.propagate = settings["disabled"], settings["propagate"]
-            logger.setLevel(settings["level"])
-        logging.disable(disabled)
 
 
 def _outcome(world: World) -> Outcome:

@@ -78,7 +78,7 @@ class Scheduler:
     __slots__ = (
         "_appointments", "_attention", "_cleaning", "_collect", "_counted", "_heap",
         "_instant_began", "_lags", "_line",
-        "_sweep_due", "choices", "current", "limit", "now", "on_error", "on_exit",
+        "_sweep_due", "choices", "current", "interrupted", "limit", "now", "on_error", "on_exit",
         "on_sweep", "processes", "runnable", "sequence", "steps", "steps_per_instant_max",
         "stopped",
     )  # fmt: skip
@@ -92,7 +92,7 @@ class Scheduler:
         steps_per_instant_max: int,
         collect: Callable[[], object],
         on_error: Callable[[Handle, BaseException], object],
-        on_exit: Callable[[Process, SystemExit], object],
+        on_exit: Callable[[Process, BaseException], object],
     ) -> None:
         self.choices = choices
         self.limit = limit_us
@@ -106,6 +106,8 @@ class Scheduler:
         self._collect = collect
         self.on_error = on_error
         self.on_exit = on_exit
+        self.interrupted: Callable[[], bool] = lambda: True
+        """Whether a ``KeyboardInterrupt`` comes from outside the run, and ends it at once."""
         self._heap: list[tuple[int, int, Process, Timer]] = []
         self._appointments: list[_Appointment] = []
         self._counted = 0
@@ -249,9 +251,9 @@ class Scheduler:
                 self.steps += 1
                 try:
                     handle._context.run(handle._callback, *handle._args)  # noqa: SLF001
-                except KeyboardInterrupt:
-                    raise
-                except SystemExit as error:
+                except (KeyboardInterrupt, SystemExit) as error:
+                    if isinstance(error, KeyboardInterrupt) and self.interrupted():
+                        raise
                     self.on_exit(process, error)
                 except BaseException as error:  # noqa: BLE001  as asyncio's own loop takes it
                     self._raised(process, handle, error)

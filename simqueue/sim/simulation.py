@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -15,13 +15,14 @@ from simqueue.errors import UsageError
 from simqueue.model.choice import key_of
 from simqueue.model.events import ScenarioChose
 from simqueue.model.ids import Status
+from simqueue.sim.builders import check_registers
 from simqueue.sim.causes import CAUSE
-from simqueue.sim.factories import is_factory
+from simqueue.sim.factories import Setup, is_factory
 from simqueue.sim.observers import logger_for
 from simqueue.sim.pool import POOL_MIN
 from simqueue.sim.recorded_random import RecordedRandom
 from simqueue.sim.settling import settle
-from simqueue.sim.worker import RestartPolicy, Setup, Worker, positive
+from simqueue.sim.worker import RestartPolicy, Worker, positive
 
 if TYPE_CHECKING:
     import structlog
@@ -74,6 +75,7 @@ class Simulation:
         *,
         restart: RestartPolicy = "never",
         pool: int | None = None,
+        resources: Mapping[str, Any] | None = None,
         **run_options: Any,
     ) -> Worker:
         """Start a simulated process that runs ``PgQueuer.run(**run_options)``.
@@ -81,7 +83,8 @@ class Simulation:
         ``setup(pq)`` registers entrypoints and schedules; it may be a function, an async function
         or an async context manager. Or it is a factory without required parameters, as ``pgq run``
         takes it: it connects with asyncpg or psycopg, which gives it a client of the simulated
-        database, and returns or yields its own ``PgQueuer``.
+        database, and returns or yields its own ``PgQueuer``, or a ``QueueManager`` or
+        ``SchedulerManager`` alone, whose ``run`` then takes the options.
 
         With ``restart="always"`` a supervisor starts the process
         again whenever it ends by itself or is killed, but not after ``stop()``.
@@ -89,6 +92,9 @@ class Simulation:
         With ``pool`` the process has so many connections as asyncpg's pool has: statements overlap,
         and LISTEN has a connection of its own. Without it has one, as ``AsyncpgDriver`` does. A
         factory makes its own.
+
+        ``resources`` are those of the ``PgQueuer``, which handlers find in their context. They
+        replace resources of the same names that a factory has given it.
         """
         _check_name(name)
         workers = self._world.workers
@@ -109,7 +115,12 @@ class Simulation:
                 f"worker {name!r}: setup takes no PgQueuer, so that it connects itself: leave out "
                 "pool, and let it call asyncpg.create_pool()"
             )
-        worker = workers[name] = Worker(name, self._world, setup, restart, pool, run_options)
+        if not is_factory(setup):
+            check_registers(name, setup)
+        shared = _checked_resources(name, resources)
+        worker = workers[name] = Worker(
+            name, self._world, setup, restart, pool, run_options, shared
+        )
         worker.start()
         self._world.injector.watch(worker)
         return worker
@@ -306,3 +317,14 @@ class Simulation:
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name.isprintable() or not name:
         raise UsageError(f"a name must be printable text, not {name!r}")
+
+
+def _checked_resources(worker: str, resources: object) -> dict[str, Any]:
+    """Return a worker's resources; raise ``UsageError`` if they are no mapping of names."""
+    if resources is None:
+        return {}
+    if not isinstance(resources, Mapping) or not all(isinstance(key, str) for key in resources):
+        raise UsageError(
+            f"worker {worker!r}: resources is a mapping of names to objects, not {resources!r}"
+        )
+    return dict(resources)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import inspect
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
-
-from pgqueuer.domain.types import QueueExecutionMode
 
 from simqueue.errors import UsageError
 from simqueue.model.events import (
@@ -21,30 +17,21 @@ from simqueue.model.events import (
     WorkerCrashed,
     WorkerExited,
     WorkerPaused,
-    WorkerReady,
     WorkerResumed,
     WorkerStarted,
     WorkerStopping,
 )
-from simqueue.model.ids import Duration, ManagerId
+from simqueue.model.ids import Duration
 from simqueue.sim.connection import SimulatedConnection
-from simqueue.sim.factories import is_factory, made_by
-from simqueue.sim.observers import described, observe
+from simqueue.sim.factories import Setup, check_registered, entered, is_factory, made_by
+from simqueue.sim.managers import Manager, add_resources, check_options, observe, readiness
+from simqueue.sim.observers import described
 from simqueue.sim.pool import Pool
 from simqueue.sim.process import Process
 
 if TYPE_CHECKING:
-    from pgqueuer import PgQueuer
-
     from simqueue.adapter.connection import Connection
     from simqueue.sim.world import World
-
-Setup = Callable[..., Any]
-"""The user's code: a function, async or not, or async context manager.
-
-It registers handlers with the ``PgQueuer`` that it is given; or it is a factory as ``pgq run``
-takes one, which makes its own.
-"""
 
 RestartPolicy = Literal["never", "always"]
 _KILLED = "killed"
@@ -68,7 +55,8 @@ class Worker:
     """One simulated operating-system process, running ``PgQueuer.run()``.
 
     ``exit`` is None while the process has not ended; then ``"returned"``, ``"killed"``, or the
-    error that ended ``run()``.
+    error that ended ``run()``. ``pq`` is what it runs, once it does: a ``PgQueuer``, or the
+    ``QueueManager`` or ``SchedulerManager`` that its factory made.
 
     Example:
         >>> async def deploy(sim: simqueue.Simulation) -> None:
@@ -87,9 +75,10 @@ class Worker:
     policy: RestartPolicy
     pool: int | None
     options: dict[str, Any]
+    resources: Mapping[str, Any]
     incarnation: int = 0
     exit: str | None = None
-    pq: PgQueuer | None = None
+    pq: Any = None
     process: Process | None = None
     _stopping: bool = False
     _again: bool = False
@@ -332,48 +321,36 @@ class Worker:
     async def _main(self) -> None:
         async with AsyncExitStack() as stack:
             pq = await self._application(stack)
+            check_options(self.name, pq, self.options)
             world = self.world
             observe(pq, world.recorder, world.picks)
             self.pq = pq
-            world.recorder.say(self._ready(pq))
+            world.recorder.say(readiness(pq, self.options))
             self._mark = world.loop.mark()
             if self._stopping:
                 pq.shutdown.set()
             await pq.run(**self.options)
 
-    async def _application(self, stack: AsyncExitStack) -> PgQueuer:
-        """Return the PgQueuer that the user's code has registered its handlers with."""
+    async def _application(self, stack: AsyncExitStack) -> Manager:
+        """Return what the user's code has made, or registered its handlers with."""
         if is_factory(self.setup):
-            return made_by(self.name, await _entered(stack, self.setup()))
+            assert self.process is not None  # noqa: S101  it runs in it
+            made = await made_by(self.name, self.setup, stack, self.process)
+            add_resources(self.name, made, self.resources)
+            return made
         from pgqueuer import PgQueuer
 
         from simqueue.adapter import InMemoryDriver, InMemoryQueries
 
-        driver = InMemoryDriver(connection=self._open())
-        pq = PgQueuer(connection=driver, queries=InMemoryQueries(driver))
-        await _entered(stack, self.setup(pq))
+        driver, resources = InMemoryDriver(connection=self._open()), dict(self.resources)
+        queries = InMemoryQueries(driver)
+        pq = PgQueuer(connection=driver, queries=queries, resources=resources)
+        check_registered(self.name, self.setup, pq, await entered(stack, self.setup(pq)))
         return pq
 
     def _open(self) -> Connection:
         """Connect as the user's application does when it starts."""
         return self._connect() if self.pool is None else Pool(self._connect, self.pool)
-
-    def _ready(self, pq: PgQueuer) -> WorkerReady:
-        """Say what the managers are about to run, and how."""
-        options = _defaults(type(pq).run) | self.options
-        return WorkerReady(
-            ManagerId(str(pq.qm.queue_manager_id)),
-            entrypoints=tuple(
-                (str(name), executor.parameters.concurrency_limit)
-                for name, executor in pq.qm.entrypoint_registry.items()
-            ),
-            schedules=tuple((str(key.entrypoint), str(key.expression)) for key in pq.sm.registry),
-            heartbeat_timeout=Duration(options["heartbeat_timeout"] // _US),
-            dequeue_timeout=Duration(options["dequeue_timeout"] // _US),
-            tasks_max=options.get("max_concurrent_tasks") or None,
-            drain=options["mode"] is QueueExecutionMode.drain,
-            pooled=isinstance(pq.connection.connection, Pool),  # type: ignore[attr-defined]
-        )
 
     def _terminate(self) -> None:
         if not self._stopping:
@@ -442,19 +419,3 @@ class Worker:
     def _supervise(self) -> None:
         if not self.alive:
             self.start()
-
-
-async def _entered(stack: AsyncExitStack, made: Any) -> Any:
-    """Wait for what the user's code returns, and enter it if it is a context manager."""
-    if inspect.isawaitable(made):
-        made = await made
-    if hasattr(made, "__aenter__"):
-        made = await stack.enter_async_context(made)
-    return made
-
-
-@cache
-def _defaults(run: Callable[..., Any]) -> dict[str, Any]:
-    """Return the defaults of ``PgQueuer.run``."""
-    parameters = inspect.signature(run).parameters.values()
-    return {each.name: each.default for each in parameters if each.default is not each.empty}

@@ -243,8 +243,11 @@ class World:
         if self.refusal is not None:
             self.failure, self.culprit = failure_of(self.refusal), self.refusal
 
-    def _exited(self, process: Process, error: SystemExit) -> None:
-        """End a worker whose code called ``sys.exit``; elsewhere that ends the run."""
+    def _exited(self, process: Process, error: BaseException) -> None:
+        """End a worker whose code called ``sys.exit`` or raised ``KeyboardInterrupt``.
+
+        Elsewhere that ends the run.
+        """
         for worker in self.workers.values():
             if worker.process is process:
                 worker.ended_by(process, error)

@@ -1,14 +1,17 @@
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from simqueue.cli.app import app
 from simqueue.model.trace import Trace
+from simqueue.model.tracefile import seal
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded:DeprecationWarning"  # under pytest -n, on 3.12
@@ -156,12 +159,14 @@ def test_a_campaign_that_is_interrupted_keeps_what_it_found(call, project, tmp_p
     project(
         "stopped.py",
         """
+        import ctypes
+
         SEEN = []
 
         async def scenario(sim):
             SEEN.append(1)
             if len(SEEN) == 3:
-                raise KeyboardInterrupt
+                ctypes.pythonapi.PyErr_SetInterrupt()
             assert False, "found"
         """,
     )
@@ -201,13 +206,15 @@ def test_an_interrupted_campaign_says_nothing_of_what_was_yet_to_come(call, proj
     project(
         "stopped.py",
         """
+        import ctypes
+
         SEEN = []
 
         async def scenario(sim):
             sim.sometimes("later", len(SEEN) > 50)
             SEEN.append(1)
             if len(SEEN) == 3:
-                raise KeyboardInterrupt
+                ctypes.pythonapi.PyErr_SetInterrupt()
         """,
     )
     Path("known.toml").write_text(
@@ -335,6 +342,23 @@ def test_an_exact_replay_that_diverges_exits_with_3(call, project, trace_file):
     result = call("replay", trace_file, "--exact")
     assert result.exit_code == 3
     assert "diverged at event" in result.stderr
+
+
+def test_an_exact_replay_says_first_which_versions_are_others(call, trace_file):
+    recorded = msgspec.structs.replace(Trace.load(trace_file), python="3.0.1", pgqueuer="0.9.0")
+    seal(recorded).save("other.json")
+    same = call("replay", "other.json", "--exact")
+    now = f"this is {platform.python_version()}\n"
+    assert same.exit_code == 1
+    assert same.stderr.startswith("simqueue: recorded with PgQueuer 0.9.0, this is ")
+    assert f"simqueue: recorded with Python 3.0.1, {now}" in same.stderr
+    assert "recorded with" not in same.stdout
+    seal(msgspec.structs.replace(recorded, events=recorded.events[:1])).save("other.json")
+    parted = call("replay", "other.json", "--exact")
+    assert parted.exit_code == 3
+    assert parted.stderr.index("recorded with Python") < parted.stderr.index("diverged at event")
+    drifting = call("replay", "other.json")
+    assert f"recorded with Python 3.0.1, {now}" in drifting.stdout
 
 
 @pytest.mark.parametrize("text", ["", "import nothing_like_it\n", "def scenario(sim): ...\n"])

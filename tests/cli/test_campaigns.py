@@ -285,6 +285,20 @@ def test_other_code_that_fails_alike_adds_no_file(call, project, failures):
         assert len(failures()) == 1
 
 
+def test_a_failure_that_was_saved_before_is_printed_once_with_its_file_and_line(call, failures):
+    call("fuzz", "one.py", "--runs", "30")
+    (saved,) = failures()
+    again = f"Again: simqueue replay {os.path.relpath(saved)}\n"
+    without = call("fuzz", "one.py", "--runs", "30", "--no-regressions")
+    assert without.exit_code == 1
+    assert f"saved before: {os.path.relpath(saved)}\n{again}" in without.stdout
+    assert without.stdout.count("Failed: exception: AssertionError: it is two") == 1
+    before = call("fuzz", "one.py", "--runs", "30")
+    assert before.stdout.count(again) == 1
+    assert "saved before" not in before.stdout
+    assert failures() == [saved]
+
+
 def test_a_failure_that_is_fixed_is_told_and_kept(call, project, failures):
     call("fuzz", "one.py", "--runs", "30")
     (saved,) = failures()
@@ -372,12 +386,14 @@ def test_shrinking_that_is_interrupted_keeps_the_failure(call, project, failures
     project(
         "stopped.py",
         """
+        import ctypes
+
         CALLS = []
 
         async def scenario(sim):
             CALLS.append(1)
             if len(CALLS) > 25:
-                raise KeyboardInterrupt
+                ctypes.pythonapi.PyErr_SetInterrupt()
             picked = [sim.chance(0.9) for _ in range(30)]
             assert not (picked[3] and picked[17]), "found"
         """,
@@ -398,12 +414,14 @@ def test_a_campaign_that_is_interrupted_keeps_what_it_found_as_it_is(call, proje
     project(
         "stopped.py",
         """
+        import ctypes
+
         CALLS = []
 
         async def scenario(sim):
             CALLS.append(1)
             if len(CALLS) == 3:
-                raise KeyboardInterrupt
+                ctypes.pythonapi.PyErr_SetInterrupt()
             assert not [sim.chance(0.9) for _ in range(30)], "found"
         """,
     )

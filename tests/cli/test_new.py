@@ -70,6 +70,21 @@ async def make() -> PgQueuer:
     register(pgq)
     return pgq
 """,
+    "builder": """
+def build(connection: asyncpg.Connection) -> PgQueuer:
+    pgq = PgQueuer(AsyncpgDriver(connection))
+    register(pgq)
+    return pgq
+""",
+    "builder over psycopg": """
+import psycopg
+from pgqueuer.db import PsycopgDriver
+
+async def main(connection: "psycopg.AsyncConnection"):
+    pgq = PgQueuer(PsycopgDriver(connection))
+    register(pgq)
+    return pgq
+""",
     "setup": """
 def setup(pgq: PgQueuer) -> None:
     register(pgq)
@@ -110,9 +125,55 @@ def assert_formatted(file):
         assert (done.returncode, done.stdout) == (0, "")
 
 
+MANAGERS = """
+import asyncpg
+from pgqueuer import QueueManager, SchedulerManager
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.queries import Queries
+
+
+async def jobs() -> QueueManager:
+    manager = QueueManager(Queries(AsyncpgDriver(await asyncpg.connect())))
+
+    @manager.entrypoint("mail")
+    async def mail(job):
+        pass
+
+    return manager
+
+
+async def schedules() -> SchedulerManager:
+    manager = SchedulerManager(Queries(AsyncpgDriver(await asyncpg.connect())))
+
+    @manager.schedule("sweep", "*/5 * * * *")
+    async def sweep(schedule):
+        pass
+
+    return manager
+"""
+
+
+def test_a_manager_alone_gets_a_scenario_of_what_it_runs(project, call):
+    project("app.py", MANAGERS)
+    assert "the module has 2 of them (app.py:jobs, app.py:schedules)" in refused(
+        call("new", "app.py")
+    )
+    assert call("new", "app.py:jobs", "-o", "jobs.py").stdout.startswith(
+        "jobs.py plays app:jobs: entrypoint mail\n"
+    )
+    assert call("new", "app.py:schedules", "-o", "schedules.py").stdout.startswith(
+        "schedules.py plays app:schedules: schedule sweep\n"
+    )
+    assert "enqueue" in Path("jobs.py").read_text()
+    assert "enqueue" not in Path("schedules.py").read_text()
+    played = call("fuzz", "jobs.py", "schedules.py", "--runs", "2")
+    assert "jobs.py:scenario: 2 runs, 0 failed" in played.output
+    assert "schedules.py:scenario: 2 runs, 0 failed" in played.output
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_the_scenario_of_a_healthy_application_passes(form, project, call):
-    if form == "psycopg":
+    if "psycopg" in form:
         pytest.importorskip("psycopg")
     project("app.py", source(form))
     result = call("new", "app.py")
@@ -128,7 +189,7 @@ def test_the_scenario_of_a_healthy_application_passes(form, project, call):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_scenario_of_an_application_with_a_bug_finds_it(form, project, call):
-    if form == "psycopg":
+    if "psycopg" in form:
         pytest.importorskip("psycopg")
     project("app.py", source(form, limit=0))
     assert call("new", "app.py").exit_code == 0
@@ -235,7 +296,25 @@ def test_a_file_that_is_there_is_left_alone(project, call):
         ("", "no.such.module", "there is no module or file"),
         ("x = 1", "app.py", "the module has none; name one as app.py:function"),
         (HEALTHY, "app.py:other", "has no function 'other' (app.py:main)"),
-        ("def main(a, b): ...", "app.py", "no function without parameters, or of one PgQueuer"),
+        ("def main(a, b): ...", "app.py", "main takes a and b, so it neither registers handlers"),
+        (
+            "def build(dsn: str):\n    ...",
+            "app.py",
+            "build takes dsn (builtins.str), so it neither registers handlers with a PgQueuer",
+        ),
+        (
+            (
+                "import asyncpg\nfrom pgqueuer import PgQueuer\n"
+                "from pgqueuer.db import AsyncpgDriver\n"
+                "async def main():\n"
+                "    await PgQueuer(AsyncpgDriver(await asyncpg.connect())).run()"
+            ),
+            "app.py",
+            (
+                "PgQueuer.run is refused inside a simulation (at app.py:5 in main): a factory "
+                "returns its PgQueuer and does not run it: split main() into a function that makes"
+            ),
+        ),
         ("main = 3", "app.py", "no function without parameters, or of one PgQueuer"),
         ("1 / 0", "app.py", "cannot be imported: app.py:1: ZeroDivisionError"),
         (
@@ -243,7 +322,7 @@ def test_a_file_that_is_there_is_left_alone(project, call):
             "app.py",
             "has 2 of them (app.py:one, app.py:two); name one",
         ),
-        ("async def main(): ...", "app.py", "has to return or yield a PgQueuer, not NoneType"),
+        ("async def main(): ...", "app.py", "a QueueManager or a SchedulerManager, not NoneType"),
         ("async def main(): {}['dsn']", "app.py", "does not start in a simulation: KeyError"),
         ("def main(pq): ...", "app.py", "registers neither entrypoints nor schedules"),
         (

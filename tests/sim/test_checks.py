@@ -1,4 +1,5 @@
 import asyncio
+import ctypes
 from datetime import timedelta
 
 import pytest
@@ -187,7 +188,7 @@ def test_an_interrupt_in_a_predicate_ends_the_run_as_everywhere():
     async def scenario(sim):
         def predicate():
             if jobs(sim):
-                raise KeyboardInterrupt
+                ctypes.pythonapi.PyErr_SetInterrupt()
             return True
 
         sim.always("sound", predicate)
@@ -196,6 +197,22 @@ def test_an_interrupt_in_a_predicate_ends_the_run_as_everywhere():
 
     with pytest.raises(KeyboardInterrupt):
         run(scenario)
+
+
+def test_an_interrupt_that_a_predicate_raises_itself_is_its_own_error():
+    async def scenario(sim):
+        def predicate():
+            if jobs(sim):
+                raise KeyboardInterrupt
+            return True
+
+        sim.always("sound", predicate)
+        await enqueue(sim)
+        await asyncio.sleep(60)
+
+    failure = run(scenario).failure
+    assert (failure.kind, failure.message) == ("exception", "KeyboardInterrupt")
+    assert failure.where.endswith("scenario.predicate")
 
 
 def test_what_a_predicate_itself_does_is_no_reason_to_ask_it_again():

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from simqueue.errors import UsageError
+from simqueue.model.events import WorkerExited
 from simqueue.sim.interrupts import gated
 from simqueue.sim.run import run
 
@@ -150,3 +151,83 @@ def test_two_threads_cannot_simulate_at_a_time():
     first.join()
     holder.join()
     results[0].check()
+
+
+def failing_with(raising):
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("stop")
+            async def stop(job):
+                await raising()
+
+        sim.worker("a", app)
+        await sim.queries.enqueue("stop", None)
+        await sim.settled()
+
+    return run(scenario)
+
+
+def test_an_interrupt_that_a_handler_raises_itself_fails_the_run_and_names_the_handler():
+    async def raising():
+        raise KeyboardInterrupt("enough")
+
+    result = failing_with(raising)
+    assert (result.failure.kind, result.failure.message) == (
+        "exception",
+        "KeyboardInterrupt: enough",
+    )
+    assert result.failure.where.endswith("names_the_handler.raising")
+    exited = [each for each in result.events if isinstance(each.event, WorkerExited)]
+    assert [(each.worker, each.event.error) for each in exited] == [
+        ("a", "KeyboardInterrupt: enough")
+    ]
+
+
+def test_an_interrupt_that_code_in_a_thread_raises_itself_is_its_error():
+    def blocking():
+        raise KeyboardInterrupt("in a thread")
+
+    result = failing_with(lambda: asyncio.to_thread(blocking))
+    assert result.failure.message == "KeyboardInterrupt: in a thread"
+    assert result.failure.where.endswith("blocking")
+
+
+def test_an_interrupt_that_a_scenario_raises_itself_fails_the_run():
+    async def scenario(sim):
+        await asyncio.sleep(1)
+        raise KeyboardInterrupt
+
+    assert run(scenario).failure.message == "KeyboardInterrupt"
+
+
+def test_a_worker_that_ends_by_an_interrupt_of_its_own_is_started_again():
+    raised = []
+
+    async def scenario(sim):
+        def app(pq):
+            @pq.entrypoint("stop")
+            async def stop(job):
+                if not raised:
+                    raised.append(True)
+                    raise KeyboardInterrupt
+
+        sim.worker("a", app, restart="always")
+        await sim.queries.enqueue("stop", None)
+        await sim.settled()
+
+    run(scenario).check()
+    assert raised
+
+
+def test_where_somebody_else_handles_interrupts_they_may_come_from_outside():
+    async def scenario(sim):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(scenario)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        assert run(scenario).failure.message == "KeyboardInterrupt"
+    finally:
+        signal.signal(signal.SIGINT, before)

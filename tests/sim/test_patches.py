@@ -9,6 +9,7 @@ import _thread
 import asyncio
 import builtins
 import concurrent.futures
+import ctypes
 import gc
 import inspect
 import multiprocessing
@@ -135,7 +136,8 @@ async def fails(sim):
 
 async def is_interrupted(sim):
     await returns(sim)
-    raise KeyboardInterrupt
+    ctypes.pythonapi.PyErr_SetInterrupt()
+    await asyncio.sleep(1)
 
 
 async def exits(sim):

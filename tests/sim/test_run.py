@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import ctypes
 import functools
 import logging
 import signal
@@ -159,7 +160,8 @@ def test_a_thread_from_outside_cannot_call_into_the_loop_and_the_run_says_so():
 def test_ctrl_c_ends_the_run_and_is_raised():
     async def scenario(sim):
         await asyncio.sleep(1)
-        raise KeyboardInterrupt
+        ctypes.pythonapi.PyErr_SetInterrupt()
+        await asyncio.sleep(1)
 
     with pytest.raises(KeyboardInterrupt):
         run(scenario)

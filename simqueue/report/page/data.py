@@ -194,7 +194,7 @@ def _managers(entries: Sequence[Entry]) -> dict[str, str]:
     return {
         entry.event.manager: entry.worker
         for entry in entries
-        if isinstance(entry.event, e.WorkerReady)
+        if isinstance(entry.event, e.WorkerReady) and entry.event.manager
     }
 
 

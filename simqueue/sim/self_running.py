@@ -1,0 +1,42 @@
+"""Self-running: a factory that runs its PgQueuer itself, which a worker cannot start.
+
+A worker runs what its factory returns. A ``main()`` that installs signal handlers and awaits
+``pgq.run()`` never returns anything, so the first such step in a factory is refused.
+"""
+
+from __future__ import annotations
+
+import _thread
+import inspect
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+from simqueue.sim.advice import running_factory, split
+from simqueue.sim.patch import Attribute, Patch
+from simqueue.sim.refusing import refusal
+from simqueue.sim.source import SIMULATING
+
+
+def patches(thread: int) -> Iterator[Patch]:
+    """Refuse ``run()`` of a PgQueuer or of a manager alone in a factory."""
+    from simqueue.sim.managers import MANAGERS
+
+    for owner in MANAGERS:
+        if inspect.isfunction(owner.run):  # and not what a test has put in its place
+            run = _refused_in_factory(thread, owner.__name__, owner.run)
+            yield Attribute(owner, "run", run)
+
+
+def _refused_in_factory(
+    thread: int, owner: str, original: Callable[..., Any]
+) -> Callable[..., Any]:
+    @wraps(original)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        acts = _thread.get_ident() == thread and thread in SIMULATING
+        factory = running_factory() if acts else ""
+        if factory:
+            raise refusal(f"{owner}.run", split(factory))
+        return original(*args, **kwargs)
+
+    return run
