@@ -10,6 +10,11 @@ from simqueue.check.invariant import Broken, Invariant
 from simqueue.model.config import Config
 from simqueue.model.ids import MICROSECONDS, Duration, Instant
 
+_IN_LINE = 3
+"""How many statements may have to wait for each other's locks in calm weather."""
+_HELD_UP = Duration(300_000_000)
+"""How long faults may hold up a statement: a minute itself, and as long each lock it waits for."""
+
 
 @dataclass(slots=True)
 class Owed:
@@ -44,3 +49,8 @@ def latency(config: Config, statements: int = 1) -> Duration:
     """Return how long so many statements and what follows from them may take in calm weather."""
     way = 2 * (config.hop + config.hop_max) + config.commit_max
     return Duration((statements * way + 2 * config.lag_max) // timedelta(microseconds=1))
+
+
+def committed_by(config: Config, sent: int) -> Instant:
+    """Return the instant by which a statement that was sent has committed, if it ever does."""
+    return Instant(sent + latency(config, _IN_LINE) + (_HELD_UP if config.faults.kinds else 0))
