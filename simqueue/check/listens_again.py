@@ -24,17 +24,22 @@ PgQueuer checks its listener every 10 s and gives each check 10 s, so it knows o
 """
 _STATEMENTS = 20
 """How many statements a worker sends, at most, on its way to listen again or to end."""
+_WAITED_FOR = Duration(600_000_000)
+"""For how long a run goes on after its scenario to see whether a worker listens again."""
 _BREAKING = ("disconnect", "fail")
 """The faults of a worker that break one of its connections."""
 
 
 @dataclass(slots=True)
 class _Loss:
-    """The moment since which no connection of a worker listens; ``how`` says why."""
+    """The moment since which no connection of a worker listens; ``how`` says why.
 
-    connection: str
+    ``reported`` says that it was found to be a violation, which is once enough.
+    """
+
     at: Instant
     how: str
+    reported: bool = False
 
 
 @dataclass(slots=True)
@@ -164,7 +169,7 @@ class ListensAgain(Liveness):
         ears.connections.discard(connection)
         if not ears.connections and ears.loss is None:
             how = f"{self._blow(entry)} its connection {connection}"
-            ears.loss, ears.in_vain = _Loss(connection, entry.at, how), None
+            ears.loss, ears.in_vain = _Loss(entry.at, how), None
             self._deaf[worker] = ears
 
     def _blow(self, entry: Entry) -> str:
@@ -197,6 +202,7 @@ class ListensAgain(Liveness):
         begin = self._begin(worker, ears, ears.loss)
         if not in_vain or begin is None or entry.at <= self._due(worker, begin):
             return None
+        ears.loss.reported = True
         return self._broken(worker, ears, ears.loss, entry.at - begin)
 
     def _is_over(self, entry: Entry) -> Broken | None:
@@ -217,6 +223,11 @@ class ListensAgain(Liveness):
             if owed is not None:
                 yield owed
 
+    def due(self, now: Instant) -> Instant | None:
+        """As for others, but no run goes on for hours because of a long ``dequeue_timeout``."""
+        dues = (owed.due for owed in self.owed(now))
+        return max((due for due in dues if due <= now + _WAITED_FOR), default=None)
+
     def _owed(self, worker: WorkerView, at: Instant) -> Owed | None:
         ears = self._deaf.get(worker)
         loss = None if ears is None else ears.loss
@@ -233,7 +244,7 @@ class ListensAgain(Liveness):
     def _begin(self, worker: WorkerView, ears: _Ears, loss: _Loss) -> Instant | None:
         """Return from when on a deaf worker could do something about it; None if it need not."""
         calm = self.view.calm_since
-        if calm is None or worker.drain or worker.ready is None:
+        if calm is None or loss.reported or worker.drain or worker.ready is None:
             return None
         if not worker.alive or worker.stopping is not None:
             return None

@@ -59,7 +59,8 @@ def test_a_worker_that_lost_its_listen_and_goes_on_is_deaf(listening):
 def test_one_that_looks_for_jobs_in_vain_and_then_again_is_caught_at_once(listening):
     told = dequeues(silenced(listening()), 30, 60, 90)
     assert told.broken == []
-    assert dequeues(told, 120).broken == [deaf("115 s")]
+    assert dequeues(told, 120, 150, 180).broken == [deaf("115 s")]  # once is enough
+    assert told.overdue(1_000) is None
 
 
 def test_jobs_that_come_and_handlers_that_run_are_no_excuse_for_it(listening):
@@ -86,6 +87,12 @@ def test_a_dequeue_timeout_is_added_since_the_main_loop_waits_so_long(listening)
     told = silenced(listening(dequeue_timeout=600_000_000))
     assert told.overdue(675) is None
     assert told.overdue(681) is not None
+
+
+def test_no_run_goes_on_for_hours_to_see_that(listening):
+    told = silenced(listening(dequeue_timeout=86_400_000_000))
+    assert told.panel.due(6_000_000) is None
+    assert told.overdue(90_000) is not None
 
 
 @pytest.mark.parametrize(
