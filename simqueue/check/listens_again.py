@@ -108,7 +108,8 @@ class ListensAgain(Liveness):
         event = entry.event
         match event:
             case e.StatementSent():
-                return self._dequeues(entry) if self._deaf else None
+                # One with a cause is a handler's own, and says nothing of the manager's loop.
+                return self._dequeues(entry) if self._deaf and entry.cause is None else None
             case e.JobPicked():
                 self._picks(entry)
             case e.ConnectionLost(connection):

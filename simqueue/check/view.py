@@ -202,7 +202,7 @@ def _listening(view: View, entry: Entry, event: e.Listening) -> None:
 
 def _dequeues(view: View, entry: Entry) -> None:
     worker = view.workers.get(entry.worker)
-    if worker is not None:
+    if worker is not None and entry.cause is None:  # with a cause it is a handler's own
         _connected(worker, entry.at)
 
 

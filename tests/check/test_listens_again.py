@@ -8,6 +8,7 @@ import simqueue
 from simqueue.check import Broken
 from simqueue.model import events as e
 from simqueue.model.config import Config, Faults
+from simqueue.model.events import Entry
 
 NAME = "listens-again"
 CHANNEL = "ch_pgqueuer"
@@ -201,6 +202,15 @@ def test_a_handler_that_runs_may_be_what_it_waits_for(listening):
     told.at(1_000).finishes("a", 1)
     assert told.overdue(999 + BOUND) is None
     assert told.overdue(1_000 + BOUND) is not None
+
+
+def test_a_handler_that_dequeues_by_itself_is_not_the_managers_loop(listening):
+    told = silenced(listening().enqueue(1).picks("a", 1).starts("a", 1))
+    number = len(told.entries) - 1
+    for moment in (120, 150, 180):
+        sent = e.StatementSent(moment, "a.2", "dequeue")
+        entry = Entry(moment * 1_000_000, "a", sent, cause=number)
+        assert told.panel.see(entry) == ()
 
 
 def test_one_that_always_finds_jobs_has_not_come_to_check_its_listener(listening):
