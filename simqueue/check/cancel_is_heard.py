@@ -34,6 +34,14 @@ class _Told(msgspec.Struct, frozen=True):
     dispatched: bool
 
 
+class _Ear(msgspec.Struct, frozen=True):
+    """A connection that listens to a channel, or did before it broke."""
+
+    connection: str
+    channel: str
+    broken: bool = False
+
+
 class CancelIsHeard(Invariant):
     """A handler whose job is cancelled while a worker has it finds its cancel scope cancelled.
 
@@ -50,15 +58,18 @@ class CancelIsHeard(Invariant):
     reason: ClassVar[str] = "an operator who cancels a job expects its handler to be told"
     sees: ClassVar[tuple[type, ...]] = (
         e.JobPicked, e.JobRetried, e.HandlerStarted, e.HandlerFinished, e.HandlerRaised,
-        e.NotificationSent, e.NotificationDelivered, e.Listening,
+        e.NotificationSent, e.NotificationDelivered, e.Listening, e.ConnectionLost,
     )  # fmt: skip
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._claims: dict[JobId, WorkerView] = {}
         """Who has claimed a job and not begun to run it."""
-        self._ears: dict[WorkerView, str] = {}
-        """The connection that a worker's manager listens with: the first after it was ready."""
+        self._ears: dict[WorkerView, _Ear] = {}
+        """The connection that a worker's manager listens with: the first after it was ready.
+
+        If it breaks, it is the next one that listens to the same channel.
+        """
         self._calls: dict[EntryNumber, list[_Call]] = {}
         self._told: dict[JobId, dict[WorkerView, _Told]] = {}
         self._order_unknown = 2 * latency(view.config)
@@ -79,11 +90,25 @@ class CancelIsHeard(Invariant):
                 self._sent(payload)
             case e.NotificationDelivered(connection, sent):
                 self._delivered(connection, sent, entry)
-            case e.Listening(connection, on=True):
-                worker = self.view.workers.get(entry.worker)
-                if worker is not None and worker.ready is not None:
-                    self._ears.setdefault(worker, connection)
+            case e.Listening(connection, channel, on=True):
+                self._listens(entry.worker, _Ear(connection, channel))
+            case e.ConnectionLost(connection):
+                self._loses(entry.worker, connection)
         return None
+
+    def _listens(self, name: str, ear: _Ear) -> None:
+        worker = self.view.workers.get(name)
+        if worker is None or worker.ready is None:
+            return
+        before = self._ears.setdefault(worker, ear)
+        if before.broken and before.channel == ear.channel:
+            self._ears[worker] = ear
+
+    def _loses(self, name: str, connection: str) -> None:
+        worker = self.view.workers.get(name)
+        ear = None if worker is None else self._ears.get(worker)
+        if worker is not None and ear is not None and ear.connection == connection:
+            self._ears[worker] = _Ear(connection, ear.channel, broken=True)
 
     def _claimed(self, job: JobId, entry: Entry) -> None:
         """Begin anew with a job that is picked, or was put back."""
@@ -114,7 +139,10 @@ class CancelIsHeard(Invariant):
     def _delivered(self, connection: str, sent: EntryNumber, entry: Entry) -> None:
         calls = self._calls.get(sent)
         worker = self.view.workers.get(entry.worker)
-        if calls is None or worker is None or self._ears.get(worker, connection) != connection:
+        if calls is None or worker is None:
+            return
+        ear = self._ears.get(worker)
+        if ear is not None and ear.connection != connection:
             return
         if any(end > entry.at - self._order_unknown for _, end in worker.stalls):
             return

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import ClassVar
 
 from simqueue.check.invariant import Broken, Invariant
-from simqueue.check.view import View
+from simqueue.check.owed import committed_by
+from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import JOBS_NAMED, numbers
 from simqueue.model.events import Entry, JobPicked, WorkerReady
-from simqueue.model.ids import Instant, ManagerId
+from simqueue.model.ids import Instant, JobId, ManagerId
 
 
 class ConcurrencyLimit(Invariant):
@@ -17,9 +18,10 @@ class ConcurrencyLimit(Invariant):
     Who sets a limit has something that does not bear more. It is counted over rows, as the
     queue counts: a job whose lease has expired may run twice and counts once.
 
-    It is not a violation when workers registered different limits, now or before a deploy, as
-    long as the highest holds; nor when a claim takes over a stale job, which was counted before;
-    nor when some client claims jobs by itself, with whatever limit.
+    It is not a violation when workers registered different limits, as long as the highest holds: of
+    those that live, and for a moment of those that have ended, whose last claims may be under way.
+    Nor when a claim takes over a stale job, which was counted before; nor while a job is picked
+    that some client claimed by itself, with whatever limit.
     """
 
     name: ClassVar[str] = "concurrency-limit"
@@ -30,8 +32,10 @@ class ConcurrencyLimit(Invariant):
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
-        self._limits: dict[str, int] = {}
-        """The highest that any worker registered; 0 is none."""
+        self._limits: dict[str, list[tuple[WorkerView, int]]] = {}
+        """By entrypoint, who registered it with which limit; 0 is none."""
+        self._by_clients: dict[str, set[JobId]] = {}
+        """By entrypoint, the jobs that clients claimed by themselves."""
         self._claims: dict[str, dict[ManagerId, Instant]] = {}
         """When each manager last claimed a job of an entrypoint."""
 
@@ -39,21 +43,43 @@ class ConcurrencyLimit(Invariant):
         """Learn limits; count after each claim."""
         event = entry.event
         if isinstance(event, WorkerReady):
-            for entrypoint, limit in event.entrypoints:
-                before = self._limits.get(entrypoint, limit)
-                self._limits[entrypoint] = max(before, limit) if before and limit else 0
+            self._learn(self.view.workers.get(entry.worker), event)
         elif isinstance(event, JobPicked) and self._limits:
             return self._count(entry, event)
         return None
 
+    def _learn(self, worker: WorkerView | None, ready: WorkerReady) -> None:
+        if worker is not None:
+            for entrypoint, limit in ready.entrypoints:
+                self._limits.setdefault(entrypoint, []).append((worker, limit))
+
+    def _limit(self, entrypoint: str, at: Instant) -> int:
+        """Return the highest limit that a claim may have been made with; 0 is none."""
+        registered = self._limits.get(entrypoint, [])
+        current = [each for each in registered if not self._is_past(each[0], at)]
+        if len(current) < len(registered):
+            self._limits[entrypoint] = current
+        limits = [limit for _, limit in current]
+        return max(limits) if limits and all(limits) else 0
+
+    def _is_past(self, worker: WorkerView, at: Instant) -> bool:
+        return worker.ended is not None and at > committed_by(self.view.config, worker.ended)
+
+    def _claimed_by_clients(self, entrypoint: str) -> bool:
+        """Return whether a job is still picked that a client claimed by itself."""
+        jobs = self._by_clients.get(entrypoint)
+        if jobs:
+            jobs &= set(self.view.tables.jobs.lanes[entrypoint].picked)
+        return bool(jobs)
+
     def _count(self, entry: Entry, picked: JobPicked) -> Broken | None:
         jobs = self.view.tables.jobs
         entrypoint = jobs.rows[picked.job_id].entrypoint
-        limit = self._limits.get(entrypoint)
-        if not limit:
-            return None
         if picked.manager not in self.view.managers:
-            self._limits[entrypoint] = 0
+            self._by_clients.setdefault(entrypoint, set()).add(picked.job_id)
+            return None
+        limit = self._limit(entrypoint, entry.at)
+        if not limit or self._claimed_by_clients(entrypoint):
             return None
         claims = self._claims.setdefault(entrypoint, {})
         claims[picked.manager] = entry.at

@@ -5,37 +5,56 @@ from __future__ import annotations
 from typing import ClassVar
 
 from simqueue.check.book import Book
+from simqueue.check.owed import committed_by
 from simqueue.check.resets import RESTARTING, restarts_ids
-from simqueue.check.view import View
+from simqueue.check.view import View, WorkerView
 from simqueue.model.events import Entry, JobLogged, JobPicked, JobRetried
-from simqueue.model.ids import JobId
+from simqueue.model.ids import Instant, JobId
 
 
 class Contested(Book):
-    """Jobs that were taken from who had picked them, by a stale claim or by hand.
+    """Jobs that were taken from the process that had picked them, by a stale claim or by hand.
 
-    The first holder may live, and PgQueuer lets anybody log any job: what it says of such a job
-    may come at any time and contradict what the second one says. Whether the job was taken
-    rightly is for single-runner to say.
+    The first holder may live, and PgQueuer lets anybody log any job: what it writes about such a
+    job may come at any time and contradict the second one. single-runner judges whether the job was
+    taken rightly. A holder that has ended writes nothing more, once its last statement must have
+    committed; then the job is the second one's alone.
     """
 
     sees: ClassVar[tuple[type, ...]] = (JobPicked, JobRetried, JobLogged, *RESTARTING)
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
-        self._jobs: set[JobId] = set()
+        self._jobs: dict[JobId, list[WorkerView | None]] = {}
+        """From which workers a job was taken; None: it is contested for good."""
 
-    def __contains__(self, job: JobId) -> bool:
-        return job in self._jobs
+    def holds(self, job: JobId, at: Instant) -> bool:
+        """Return whether somebody else than a job's holder may still end it or put it back."""
+        before = self._jobs.get(job)
+        if before is None:
+            return False
+        left = [worker for worker in before if not self._is_silent(worker, at)]
+        if left:
+            self._jobs[job] = left
+        else:
+            del self._jobs[job]
+        return bool(left)
+
+    def _is_silent(self, worker: WorkerView | None, at: Instant) -> bool:
+        ended = None if worker is None else worker.ended
+        return ended is not None and at > committed_by(self.view.config, ended)
 
     def take(self, entry: Entry) -> None:
         """Learn what an event tells."""
         event = entry.event
         if isinstance(event, JobPicked):
             if event.stale:
-                self._jobs.add(event.job_id)
+                previous = event.previous
+                holder = None if previous is None else self.view.managers.get(previous)
+                self._jobs.setdefault(event.job_id, []).append(holder)
         elif isinstance(event, JobLogged | JobRetried):
-            if entry.worker not in self.view.workers:
-                self._jobs.add(event.job_id)
+            # From the first such line on there may be two accounts of the job, for good.
+            if entry.worker not in self.view.workers or self.holds(event.job_id, entry.at):
+                self._jobs[event.job_id] = [None]
         elif self._jobs and restarts_ids(event, "queue"):
             self._jobs.clear()

@@ -60,11 +60,15 @@ class Leases:
         self._view = view
         self._latency = latency(view.config, _IN_LINE)
         self._failures: dict[str, deque[Instant]] = {}
+        self._broken: dict[str, Instant] = {}
+        """When a worker last lost a connection."""
         self._forfeited: dict[int, list[Running]] = {}
 
     def note(self, entry: Entry) -> None:
         """Remember that a beat of the worker may have failed."""
         event = entry.event
+        if isinstance(event, ConnectionLost):
+            self._broken[entry.worker] = entry.at
         if isinstance(event, StatementFailed) and not event.sqlstate.startswith(_TRANSIENT):
             return
         failures = self._failures.setdefault(entry.worker, deque(maxlen=_REMEMBERED))
@@ -90,12 +94,14 @@ class Leases:
     ) -> bool:
         """Return whether a worker, however correct, may have failed to beat in a span.
 
-        It is if its only connection broke; or if pauses and blocked steps, together with beats
-        that were rejected, took a quarter of the timeout, or what is left of the slack in a
-        network as slow as this run's may be. One slow statement is none, nor is one rejected:
-        there is room for those.
+        It is if its only connection is broken, or broke in the span; or if pauses and blocked
+        steps, together with beats that were rejected, took a quarter of the timeout, or what is
+        left of the slack in a network as slow as this run's may be. One slow statement is none, nor
+        is one rejected: there is room for those.
         """
         if worker.lost is not None:
+            return True
+        if not worker.pooled and since <= self._broken.get(worker.name, Instant(-1)) <= now:
             return True
         failures = self._failures.get(worker.name, ())
         failed = sum(since <= failure <= now for failure in failures)

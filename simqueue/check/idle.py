@@ -141,6 +141,7 @@ class Idle(Book):
         before, last = self._picked.get(name, _NEVER)
         return max(
             calm,
+            worker.back,
             self._heard.get(name, Instant(worker.ready + self._startup)),
             self.busy(name),
             last if last < at else before,

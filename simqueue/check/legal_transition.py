@@ -72,8 +72,9 @@ class LegalTransition(Invariant):
 
     def _held_to(self, entry: Entry, job: JobId, *legal: Status) -> tuple[Status, ...]:
         """Return from where a worker may move a job; none if there is nothing to hold it to."""
-        judged = entry.worker in self.view.workers and job not in self._contested
-        return legal if judged else ()
+        if entry.worker not in self.view.workers or self._contested.holds(job, entry.at):
+            return ()
+        return legal
 
     def _move(self, entry: Entry, job: JobId, after: Status, *legal: Status) -> Broken | None:
         """Note a job's new status, and judge it by those it may have had before, if any."""

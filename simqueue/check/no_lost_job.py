@@ -18,7 +18,7 @@ from simqueue.model.events import (
     JobRequeued,
     JobRetried,
 )
-from simqueue.model.ids import JobId, Status
+from simqueue.model.ids import Instant, JobId, Status
 
 _DONE: frozenset[Status] = frozenset(("successful", "exception", "failed"))
 
@@ -64,13 +64,13 @@ class NoLostJob(Invariant):
                 if entry.worker in self._ended.get(job, ()):
                     self._ended[job].remove(entry.worker)
             case event:
-                self._forget(event)
+                self._forget(event, entry.at)
         return None
 
-    def _forget(self, event: object) -> None:
+    def _forget(self, event: object, at: Instant) -> None:
         match event:
             case JobRequeued(job_id=job) | JobDeleted(job_id=job):
-                if job not in self._contested:
+                if not self._contested.holds(job, at):
                     self._ended.pop(job, None)
             case _ if empties_queue(event):
                 self._ended.clear()
@@ -84,7 +84,7 @@ class NoLostJob(Invariant):
     def _judge(self, entry: Entry, logged: JobLogged) -> Broken | None:
         if logged.status not in _DONE or self._ended.get(logged.job_id):
             return None
-        if logged.job_id in self._contested:
+        if self._contested.holds(logged.job_id, entry.at):
             return None
         if self._put_back.get(logged.job_id) == entry.worker:
             return None  # It has run it, and undoes the retry: that is for status-is-true.

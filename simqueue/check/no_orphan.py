@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from simqueue.check.idle import Idle
 from simqueue.check.invariant import Broken
-from simqueue.check.owed import Liveness, Owed, latency, moment
+from simqueue.check.owed import Liveness, Owed, committed_by, latency, moment
 from simqueue.check.resets import EMPTYING, empties_queue
 from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import JOBS_NAMED, numbers, seconds
@@ -21,11 +21,12 @@ class NoOrphan(Liveness):
     """When a worker's ``run()`` returns no row is left picked in its name; and none is for ever.
 
     A job that is left behind runs nowhere, and nobody else takes it before its heartbeat is stale.
-    It is not a violation when the worker was killed, ended with an error, lost its connection, or
-    had a statement rejected by a fault, and could not give back anything: recovery is for such
-    rows. But then another worker has to take them over (``forever``): one that has been idle and
-    registered their entrypoint looks for silent jobs at least every ``dequeue_timeout``, and finds
-    them once they have been silent for its ``heartbeat_timeout``.
+    It is not a violation when the worker was killed, ended with an error, or held the job while it
+    lost a connection or a fault rejected a statement of it, so that it could not give the job back:
+    recovery is for such rows. What it claims later has no such excuse. But then another worker has
+    to take them over (``forever``): one that has been idle and registered their entrypoint looks
+    for silent jobs at least every ``dequeue_timeout``, and finds them once they have been silent
+    for its ``heartbeat_timeout``.
 
     And a worker runs what it claims, at once: a job that it has held for longer than
     ``Config.patience`` without calling its handler (``skipped``) waits for nothing, unless the
@@ -51,6 +52,10 @@ class NoOrphan(Liveness):
         self._grace = view.patience + 4 * latency(view.config)
         """How much longer than its timeouts a worker may take to find a silent job and claim it."""
         self._managers: dict[str, ManagerId] = {}
+        self._troubled: dict[ManagerId, Instant] = {}
+        """When a manager last lost a connection, or had a statement rejected by a fault."""
+        self._excused: dict[ManagerId, set[JobId]] = {}
+        """The jobs of a manager of which it may not have been able to tell the queue."""
         self._ran: dict[JobId, Instant] = {}
         self._unstarted: dict[JobId, tuple[WorkerView, Instant]] = {}
 
@@ -61,6 +66,7 @@ class NoOrphan(Liveness):
         match event:
             case e.JobPicked():
                 broken = self._picked(event, entry.at)
+                self._excuse_late(event, entry)
             case e.HandlerStarted(job_id=int(job)):
                 self._unstarted.pop(JobId(job), None)
             case e.HandlerFinished(job_id=int(job)) | e.HandlerRaised(job_id=int(job)):
@@ -70,10 +76,12 @@ class NoOrphan(Liveness):
                 self._unstarted.pop(job_id, None)
             case e.WorkerReady(manager):
                 self._managers[entry.worker] = manager
-            case e.WorkerExited() | e.ConnectionLost() | e.FaultStruck(fault="fail" | "refuse"):
-                self._excuse(entry.worker)
+            case e.ConnectionLost() | e.FaultStruck(fault="fail" | "refuse"):
+                self._excuse(entry.worker, entry.at)
+            case e.WorkerExited():
+                self._forget(entry.worker)
                 holder = self._managers.pop(entry.worker, None)
-                if holder is not None and isinstance(event, e.WorkerExited):
+                if holder is not None:
                     broken = self._left_behind(entry.worker, event, holder)
             case _ if empties_queue(event):
                 self._unstarted.clear()
@@ -82,13 +90,37 @@ class NoOrphan(Liveness):
     # --- a worker that ended of itself ---
 
     def _left_behind(self, worker: str, event: e.WorkerExited, manager: ManagerId) -> Broken | None:
-        held = self.view.tables.jobs.held_by(manager)
+        excused = self._excused.pop(manager, set())
+        held = [job for job in self.view.tables.jobs.held_by(manager) if job not in excused]
         if event.error is not None or not held:
             return None
         return Broken(
             f"{worker} shut down and left {len(held)} job(s) picked in its name: {numbers(held)}",
             jobs=tuple(held[:JOBS_NAMED]),
         )
+
+    def _excuse(self, worker: str, at: Instant) -> None:
+        """Let a worker in trouble keep what it holds, and wait no longer for what it may not know.
+
+        Its statements about those jobs may have failed, or the news of a claim may be lost.
+        """
+        self._forget(worker)
+        manager = self._managers.get(worker)
+        if manager is not None:
+            held = self.view.tables.jobs.held_by(manager)
+            self._excused.setdefault(manager, set()).update(held)
+            self._troubled[manager] = at
+
+    def _excuse_late(self, event: e.JobPicked, entry: Entry) -> None:
+        """Let a worker keep what it claimed with a statement that was under way in its trouble."""
+        troubled = self._troubled.get(event.manager)
+        if troubled is None:
+            return
+        excused = self._excused.setdefault(event.manager, set())
+        if entry.at <= committed_by(self.view.config, troubled):
+            excused.add(event.job_id)
+        else:
+            excused.discard(event.job_id)
 
     # --- one that skips what it claims ---
 
@@ -103,8 +135,8 @@ class NoOrphan(Liveness):
             self._unstarted[job] = worker, at
         return owed.broken() if broken is None and owed is not None and at > owed.due else broken
 
-    def _excuse(self, worker: str) -> None:
-        """Wait no longer for what a worker may not know that it holds."""
+    def _forget(self, worker: str) -> None:
+        """Wait no longer for the handlers of what a worker may not know that it holds."""
         for job in [job for job, (each, _) in self._unstarted.items() if each.name == worker]:
             del self._unstarted[job]
 

@@ -28,7 +28,8 @@ class NoSilentError(Invariant):
     It is not a violation when the scenario or its clients do so, or a worker that was killed; one
     that ended with an error may leave tasks behind. Who should look may be held up: by faults, by
     a stall, by a long ``dequeue_timeout``; and a handler that runs may yet await what it started.
-    Then nobody has ignored anything.
+    Then nobody has ignored anything so far. The question comes again later, after twice the time
+    and so on: a worker that has had longer than all that and is still not done has ignored it.
     """
 
     name: ClassVar[str] = "no-silent-error"
@@ -42,6 +43,9 @@ class NoSilentError(Invariant):
         self._failed: set[WorkerView] = set()
         self._killed: set[WorkerView] = set()
         self._leaks: dict[WorkerView, Broken] = {}
+        self._unseen: dict[tuple[WorkerView, str], Instant] = {}
+        """When it was first told that nobody had looked at a task's error."""
+        self._ignored: set[tuple[WorkerView, str]] = set()
 
     def see(self, entry: Entry) -> Broken | None:
         """Judge an event of a worker."""
@@ -59,18 +63,32 @@ class NoSilentError(Invariant):
                 return self._leaked(worker, tasks)
             case e.TaskFailed(message, error):
                 return _unawaited(worker, message, error)
-            case e.ErrorIgnored(task, error) if self._should_have_looked(worker, entry.at):
-                text = f"task {_stable(task)} of {worker} ended with an error that nobody looks at"
-                return Broken(f"{text}: {error}", f"ignored:{_stable(task)}")
+            case e.ErrorIgnored(task, error):
+                return self._ignores(worker, task, error, entry.at)
         return None
 
-    def _should_have_looked(self, worker: WorkerView, at: Instant) -> bool:
-        """Return whether an error that was unseen for a while will hardly be seen any more."""
-        calm, begin = self.view.calm_since, Instant(at - 2 * _A_WHILE)
-        if calm is None or (calm and calm > begin) or self.view.runs(worker):
+    def _ignores(self, worker: WorkerView, task: str, error: str, at: Instant) -> Broken | None:
+        unseen = worker, task
+        first = self._unseen.setdefault(unseen, at)
+        if unseen in self._ignored or not self._should_have_looked(worker, first, at):
+            return None
+        self._ignored.add(unseen)
+        text = f"task {_stable(task)} of {worker} ended with an error that nobody looks at"
+        return Broken(f"{text}: {error}", f"ignored:{_stable(task)}")
+
+    def _should_have_looked(self, worker: WorkerView, first: Instant, at: Instant) -> bool:
+        """Return whether an error that was unseen for a while will hardly be seen any more.
+
+        The task failed between two whiles and one while before its error was ``first`` reported.
+        """
+        calm, begin = self.view.calm_since, Instant(first - 2 * _A_WHILE)
+        if calm is None or self.view.runs(worker):
             return False
+        had = at - first + _A_WHILE
+        if calm and calm > begin:
+            begin, had = calm, at - max(calm, first)  # it may have failed as late as ``first``
         held_up = worker.stalled(begin, at) + 8 * latency(self.view.config)
-        return worker.dequeue_timeout + held_up < _A_WHILE
+        return had >= _A_WHILE and worker.dequeue_timeout + held_up < had
 
     def _exited(self, worker: WorkerView, error: str | None) -> Broken | None:
         """Judge what it left, if that was told before it was told how it ended."""

@@ -11,6 +11,10 @@ from simqueue.model.config import Config
 from simqueue.model.ids import MICROSECONDS, Duration, Instant
 
 _US = timedelta(microseconds=1)
+_IN_LINE = 3
+"""How many statements may have to wait for each other's locks in calm weather."""
+_HELD_UP = Duration(300_000_000)
+"""How long faults may hold up a statement: a minute itself, and as long each lock it waits for."""
 
 
 @dataclass(slots=True)
@@ -49,3 +53,8 @@ def latency(config: Config, statements: int = 1) -> Duration:
     hop, hop_max, commit_max, lag_max = (span // _US for span in spans)
     way = 2 * (hop + hop_max) + commit_max
     return Duration(statements * way + 2 * lag_max)
+
+
+def committed_by(config: Config, sent: int) -> Instant:
+    """Return the instant by which a statement that was sent has committed, if it ever does."""
+    return Instant(sent + latency(config, _IN_LINE) + (_HELD_UP if config.faults.kinds else 0))

@@ -15,6 +15,7 @@ from simqueue.check.drain_means_done import DrainMeansDone
 from simqueue.check.expectations import EXPECTATIONS
 from simqueue.check.invariant import Broken, Invariant
 from simqueue.check.legal_transition import LegalTransition
+from simqueue.check.listens_again import ListensAgain
 from simqueue.check.no_lost_job import NoLostJob
 from simqueue.check.no_orphan import NoOrphan
 from simqueue.check.no_silent_error import NoSilentError
@@ -46,6 +47,7 @@ INVARIANTS: tuple[type[Invariant], ...] = (
     NoOrphan,
     NoStarvation,
     ScheduleOnTime,
+    ListensAgain,
     RunEnds,
     DrainMeansDone,
     CancelIsHeard,
@@ -94,7 +96,7 @@ class Panel:
     @property
     def sees(self) -> tuple[type, ...]:
         """The events that any of them wants to be shown."""
-        return (*self._audiences, *([StatementSent] if self._hearers else []))
+        return (*self._audiences, *([StatementSent] if self._invariants else []))
 
     def see(self, entry: Entry, number: EntryNumber | None = None) -> tuple[Verdict, ...]:
         """Return the invariants that ``entry`` breaks, and what is wrong.
@@ -104,8 +106,7 @@ class Panel:
         self.view.number = EntryNumber(self.view.number + 1) if number is None else number
         event = entry.event
         if isinstance(event, StatementSent):
-            hearers = self._hearers.get(event.name)
-            return _judged(hearers, entry) if hearers else ()
+            return self._hear(entry, event.name)
         audience = self._audiences.get(type(event))
         if audience is None:
             return ()
@@ -114,6 +115,14 @@ class Panel:
             book.take(entry)
         if audience.taker is not None:
             audience.taker(self.view, entry, event)
+        return found
+
+    def _hear(self, entry: Entry, statement: str) -> tuple[Verdict, ...]:
+        hearers = self._hearers.get(statement)
+        found = _judged(hearers, entry) if hearers else ()
+        taker = View.hearers.get(statement)
+        if taker is not None:
+            taker(self.view, entry)
         return found
 
     def due(self, now: Instant) -> Instant | None:

@@ -32,18 +32,22 @@ class ScheduleOnTime(Liveness):
     with that before the tick came; or else it is late if it looked after the tick and left the
     schedule where it was.
 
-    What counts is a scheduler that registered the schedule, is able, runs no handler (one that
-    does may have been told to end by its own code, see ``Idle``), and whose clock is right. It is
-    not a violation when
+    What counts is a scheduler that registered the schedule, is able and runs no handler (one that
+    does may have been told to end by its own code, see ``Idle``). It need not be at a tick in time
+    if
 
+    - its clock is wrong;
     - it started, was held up or set its clock after its last look before the tick: a look that
       straddles a tick (``sm.py`` fetches first and computes the delay afterwards) misses it, and
       comes when the next one is due;
     - the schedule was still running at its tick;
     - the tick was not on a whole minute, as are those of expressions of five fields, or was set by
       somebody whose clock was wrong or who was held up, or before the world was calm: then
-      ``next_run`` is no moment at which a scheduler looks. Expressions with seconds are not
-      judged.
+      ``next_run`` is no moment at which a scheduler looks;
+    - the expression has seconds.
+
+    All those excuses end when it has looked while the schedule was due, and looks once more: the
+    first of these looks had to claim it, for the server alone decides what is due.
     """
 
     name: ClassVar[str] = "schedule-on-time"
@@ -119,15 +123,14 @@ class ScheduleOnTime(Liveness):
 
     def _owed(self, row: ScheduleRow, due: Instant, at: Instant) -> Owed | None:
         queued = self._queued.get(row.id)
-        if queued is None or queued > due or not self._trusted.get(row.id):
+        if queued is None:
             return None
-        if due % _MINUTE or len(row.expression.split()) != _FIELDS:
-            return None
+        expected = self._is_expected(row, due, queued)
         begins = [
             (begin, worker)
             for worker in self.view.workers.values()
             if (row.entrypoint, row.expression) in worker.schedules
-            and (begin := self._present(worker, due, at)) is not None
+            and (begin := self._begin(worker, due, queued, at, expected=expected)) is not None
         ]
         if not begins:
             return None
@@ -141,6 +144,26 @@ class ScheduleOnTime(Liveness):
             )
 
         return Owed(Instant(begin + self._late), broken)
+
+    def _is_expected(self, row: ScheduleRow, due: Instant, queued: Instant) -> bool:
+        """Return whether schedulers look when a tick comes, and the schedule waits by then."""
+        if queued > due or not self._trusted.get(row.id):
+            return False
+        return due % _MINUTE == 0 and len(row.expression.split()) == _FIELDS
+
+    def _begin(
+        self, worker: WorkerView, due: Instant, queued: Instant, at: Instant, *, expected: bool
+    ) -> Instant | None:
+        """Return since when a worker must have claimed a schedule; None if it need not."""
+        present = self._present(worker, due, at) if expected else None
+        if present is not None:
+            return present
+        idle = self._idle.since(worker, at)
+        before, _ = self._looks.get(worker.name, (_NEVER, _NEVER))
+        # It was done with that look when it looked again, and left a schedule that was due.
+        if idle is None or before < due or before <= queued:
+            return None
+        return max(before, idle)
 
     def _present(self, worker: WorkerView, due: Instant, at: Instant) -> Instant | None:
         """Return since when a scheduler must know of a tick; None if it need not."""

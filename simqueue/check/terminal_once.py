@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections import deque
+from typing import ClassVar, NamedTuple
 
 from simqueue.check.contested import Contested
 from simqueue.check.invariant import Broken, Invariant
+from simqueue.check.owed import committed_by
 from simqueue.check.resets import RESTARTING, restarts_ids
 from simqueue.check.view import View
 from simqueue.check.wording import seconds
@@ -15,9 +17,17 @@ from simqueue.model.events import (
     JobLogged,
     JobRequeued,
     JobRetried,
-    WorkerStarted,
 )
 from simqueue.model.ids import Instant, JobId
+
+_REMEMBERED = 64
+
+
+class _Loss(NamedTuple):
+    """When a connection broke, and whether a statement was under way over it."""
+
+    at: Instant
+    unanswered: bool
 
 
 class TerminalOnce(Invariant):
@@ -27,22 +37,22 @@ class TerminalOnce(Invariant):
 
     It is not a violation when a held job is cancelled or deleted, whoever does so; when two
     workers log a job that was taken from the first of them; or when a worker repeats a statement
-    because the connection broke over which it had sent it, and it cannot know that it was heard.
+    because the connection broke over which it had sent it, and it cannot know that it was executed.
+    That excuses only the log whose statement was under way when a connection broke.
     """
 
     name: ClassVar[str] = "terminal-once"
     reason: ClassVar[str] = "a job must end once, unless it is put back in between"
     sees: ClassVar[tuple[type, ...]] = (
-        JobLogged, JobRetried, JobRequeued, ConnectionLost, WorkerStarted, *RESTARTING,
+        JobLogged, JobRetried, JobRequeued, ConnectionLost, *RESTARTING,
     )  # fmt: skip
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._contested = Contested.of(view)
         self._logged: dict[JobId, Entry] = {}
-        self._disconnected: dict[str, Instant] = {}
-        self._unanswered: set[str] = set()
-        """Workers that have sent a statement and may never hear of its commit, even a late one."""
+        self._losses: dict[str, deque[_Loss]] = {}
+        """The last connections that each worker lost."""
 
     def see(self, entry: Entry) -> Broken | None:
         """Remember a job's end; complain about a second one."""
@@ -52,11 +62,8 @@ class TerminalOnce(Invariant):
             case JobRetried(job_id=job) | JobRequeued(job_id=job):
                 self._logged.pop(job, None)
             case ConnectionLost(_, statement):
-                self._disconnected[entry.worker] = entry.at
-                if statement is not None:
-                    self._unanswered.add(entry.worker)
-            case WorkerStarted():
-                self._unanswered.discard(entry.worker)
+                losses = self._losses.setdefault(entry.worker, deque(maxlen=_REMEMBERED))
+                losses.append(_Loss(entry.at, statement is not None))
             case event if restarts_ids(event, "queue"):
                 self._logged.clear()
         return None
@@ -68,7 +75,7 @@ class TerminalOnce(Invariant):
         if first is None:
             self._logged[logged.job_id] = entry
             return None
-        if logged.status == "canceled" or logged.job_id in self._contested:
+        if logged.status == "canceled" or self._contested.holds(logged.job_id, entry.at):
             return None
         if first.worker == entry.worker and self._may_be_unheard(first):
             return None
@@ -81,8 +88,12 @@ class TerminalOnce(Invariant):
             jobs=(logged.job_id,),
         )
 
-    def _may_be_unheard(self, entry: Entry) -> bool:
-        """Return whether a connection broke before the commit of a log, or with its reply."""
-        if entry.worker in self._unanswered:
-            return True
-        return self._disconnected.get(entry.worker, Instant(-1)) >= entry.at
+    def _may_be_unheard(self, logged: Entry) -> bool:
+        """Return whether a connection broke between the sending of a log and its reply."""
+        return any(self._spans(loss, logged.at) for loss in self._losses.get(logged.worker, ()))
+
+    def _spans(self, loss: _Loss, committed: Instant) -> bool:
+        config = self.view.config
+        if loss.at >= committed:
+            return loss.at <= committed_by(config, committed)
+        return loss.unanswered and committed <= committed_by(config, loss.at)

@@ -14,6 +14,7 @@ from simqueue.model.ids import Duration, EntryNumber, Instant, JobId, ManagerId,
 from simqueue.store import Tables
 
 _HALF_A_MINUTE, _NOTHING = Duration(30_000_000), Duration(0)
+_BEGINNING = Instant(0)
 
 
 @dataclass(slots=True, eq=False)
@@ -21,9 +22,11 @@ class WorkerView:
     """One incarnation of a worker, as its events tell of it.
 
     ``ready`` is when its managers began to run, ``stopping`` when it was told to stop, ``lost``
-    when the connection broke that it cannot do without, ``deaf`` when the one broke that it
-    listens with; None: not yet. ``stalls`` are the spans in which it was paused or its loop was
-    blocked, in order; the last may reach into the future.
+    when the connection broke that it cannot do without, ``deaf`` when one broke that it listens
+    with; None: not yet, or not any more. ``back`` is when it was last seen to be connected after
+    all. ``stalls`` are the spans in which it was paused or its loop was blocked, in order; the last
+    may reach into the future. ``listens`` are the channels of each connection that it has listened
+    with, and ``unheard`` those of the ones that broke, as long as no other connection has them.
     """
 
     name: str
@@ -43,8 +46,10 @@ class WorkerView:
     ended: Instant | None = None
     lost: Instant | None = None
     deaf: Instant | None = None
+    back: Instant = _BEGINNING
     stalls: list[tuple[Instant, Instant]] = field(default_factory=list)
-    listens: set[str] = field(default_factory=set)
+    listens: dict[str, set[str]] = field(default_factory=dict)
+    unheard: set[str] = field(default_factory=set)
 
     def stalled(self, begin: int, end: int) -> int:
         """Return for how many microseconds of a span it could not run."""
@@ -89,6 +94,9 @@ class View:
 
     takers: ClassVar[dict[type, Callable[[View, Entry, Any], None]]]
     """What learns from an event of each type that it learns from."""
+
+    hearers: ClassVar[dict[str, Callable[[View, Entry], None]]]
+    """What learns from a statement that is sent, by the statement's name."""
 
     def __init__(self, tables: Tables, config: Config = Config()) -> None:  # noqa: B008  frozen
         self.tables, self.config = tables, config
@@ -178,8 +186,10 @@ def _connection_lost(view: View, entry: Entry, event: e.ConnectionLost) -> None:
     worker = view.workers.get(entry.worker)
     if worker is None:
         return
-    if event.connection in worker.listens and worker.deaf is None:
-        worker.deaf = entry.at
+    channels = worker.listens.pop(event.connection, None)
+    if channels:
+        worker.deaf = entry.at if worker.deaf is None else worker.deaf
+        worker.unheard |= channels
     if not worker.pooled and worker.lost is None:
         worker.lost = entry.at
 
@@ -187,8 +197,25 @@ def _connection_lost(view: View, entry: Entry, event: e.ConnectionLost) -> None:
 def _listening(view: View, entry: Entry, event: e.Listening) -> None:
     worker = view.workers.get(entry.worker)
     # A connection stops listening before it is lost, which must not make it one that never did.
-    if worker is not None and event.on:
-        worker.listens.add(event.connection)
+    if worker is None or not event.on:
+        return
+    worker.listens.setdefault(event.connection, set()).add(event.channel)
+    worker.unheard.discard(event.channel)
+    if worker.deaf is not None and not worker.unheard:
+        worker.deaf = None
+        _connected(worker, entry.at)
+
+
+def _dequeues(view: View, entry: Entry) -> None:
+    worker = view.workers.get(entry.worker)
+    if worker is not None and entry.cause is None:  # with a cause it is a handler's own
+        _connected(worker, entry.at)
+
+
+def _connected(worker: WorkerView, at: Instant) -> None:
+    """Learn that a worker has a connection: what it lost was another one, or was replaced."""
+    if worker.lost is not None:
+        worker.lost, worker.back = None, at
 
 
 def _handler_started(view: View, entry: Entry, event: e.HandlerStarted) -> None:
@@ -272,3 +299,4 @@ View.takers = {
     e.SchedulesBeat: _schedules_beat,
     e.Healed: _healed,
 }
+View.hearers = {"dequeue": _dequeues}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from simqueue.model import events as e
 from simqueue.model.events import Entry
@@ -36,7 +36,10 @@ _HAD = (e.JobPicked, e.SchedulePicked, e.HandlerStarted)
 
 def render_account(course: Course, trace: Trace, involved: Involved) -> str:
     """Tell in one line of time how it came about; ``""`` if nobody is involved."""
-    told = [each for each in enumerate(trace.events) if matters(each[1], involved)]
+    losses = set(_losses_of_listen(trace.events, involved))
+    told = [
+        each for each in enumerate(trace.events) if each[0] in losses or matters(each[1], involved)
+    ]
     told = list(_without_idle_lives(told, involved))
     if not told:
         return ""
@@ -52,7 +55,8 @@ def render_account(course: Course, trace: Trace, involved: Involved) -> str:
         title = f"How it came about ({listed(names)}):"
     broken = [each for each in told if isinstance(each[1].event, e.InvariantBroken)]
     others = [each for each in told if not isinstance(each[1].event, e.InvariantBroken)]
-    lines = render_lines(others, last=_LINES_MAX, say=lambda number: say(course, number))
+    kept = [each for each in others if each[0] in losses][-1:]
+    lines = _lines(course, others, kept)
     failed = [_verdict(each) for each in broken]
     return course.plain("\n".join([title, *_settings(trace, involved), *lines, *failed]))
 
@@ -62,6 +66,19 @@ def _nearby(names: list[str], involved: Involved) -> Iterator[str]:
     if names:
         why = "named by it" if involved.certain else "at work around then"
         yield f"    ({why}: {listed(names)})"
+
+
+def _lines(course: Course, entries: list[Numbered], kept: list[Numbered]) -> list[str]:
+    """Return the last lines of an account, and before them the ``kept`` entries."""
+
+    def render(entries: list[Numbered], last: int | None = None) -> list[str]:
+        return render_lines(entries, last=last, say=lambda number: say(course, number))
+
+    lines, first = render(entries, _LINES_MAX), render(kept)
+    if set(first) <= set(lines):
+        return lines
+    others = [each for each in entries if each not in kept]
+    return [*first, *render(others, _LINES_MAX - len(first))]
 
 
 def _noun(course: Course, involved: Involved) -> str:
@@ -95,6 +112,24 @@ def matters(entry: Entry, involved: Involved) -> bool:
             return incarnation > 1
         case _:
             return isinstance(event, _BEFELL)
+
+
+def _losses_of_listen(entries: Sequence[Entry], involved: Involved) -> Iterator[int]:
+    """Yield where the workers stopped listening because a connection broke.
+
+    The server writes that down just before the loss of the connection, since it forgets the
+    session first. Without a loss it is the orderly end of a session, which says nothing.
+    """
+    silent = dict[tuple[str, str], list[int]]()
+    at = -1
+    for number, entry in enumerate(entries):
+        if entry.at != at:
+            at, silent = entry.at, {}
+        event = entry.event
+        if isinstance(event, e.Listening) and not event.on and entry.worker in involved.workers:
+            silent.setdefault((entry.worker, event.connection), []).append(number)
+        elif isinstance(event, e.ConnectionLost):
+            yield from silent.pop((entry.worker, event.connection), ())
 
 
 def _without_idle_lives(told: list[Numbered], involved: Involved) -> Iterator[Numbered]:

@@ -106,8 +106,8 @@ class World:
         self.loop.on_unhandled = on_unhandled(self.recorder)
         self.loop.on_refused = self.refused
         self.loop.on_reading = self._spend_reading
-        self._unseen: set[int] = set()
-        self._ignored: set[int] = set()
+        self._unseen: dict[int, int] = {}
+        """For how many sweeps each failed task has had an error that nobody looked at."""
         self.scheduler.on_sweep = self._sweep
         names = names_in_force(self.epoch_us)
         self.server = Server(self.scheduler, self.recorder, names, semantics_in_force())
@@ -174,14 +174,16 @@ class World:
         )
 
     def _sweep(self) -> None:
-        """Write down the errors of tasks that nobody has looked at since the last time."""
+        """Write down the errors of tasks that nobody has looked at since the last time.
+
+        And once more after two, four, eight sweeps and so on, as long as nobody does.
+        """
         unseen = {hash(task): task for task in failed_unseen(self.loop)}
+        self._unseen = {number: self._unseen.get(number, -1) + 1 for number in unseen}
         for number, task in unseen.items():
-            home = getattr(task, "home", None)
-            if number in self._unseen - self._ignored and home is not None and home.alive:
-                self._ignored.add(number)
+            age, home = self._unseen[number], getattr(task, "home", None)
+            if age.bit_count() == 1 and home is not None and home.alive:
                 self.recorder.append(home.worker, ErrorIgnored(task.get_name(), _ended_with(task)))
-        self._unseen = set(unseen)
 
     def restart_delay(self, name: str) -> int:
         """Pick how many microseconds a supervisor takes to start a process again."""

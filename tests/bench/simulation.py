@@ -38,7 +38,7 @@ def rows() -> list[Row]:
             timed(lambda: simqueue.run(_idle).check()), timed(_bare_idle), 0.6),
         Row("recording: seeds of the drain, unjudged", "the same, no log kept",
             _seeds(_drained, _UNJUDGED), _without_log, 1 / 1.1),
-        Row("16 invariants: seeds of the drain", "the same, unjudged",
+        Row("all invariants: seeds of the drain", "the same, unjudged",
             _seeds(_drained), _seeds(_drained, _UNJUDGED), None),
     ]  # fmt: skip
 

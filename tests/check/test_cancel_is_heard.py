@@ -121,3 +121,19 @@ def test_other_notifications_are_not_its_concern(claimed):
         told.event("scenario", e.NotificationSent("ch", payload))
         hears(told, len(told.entries) - 1)
     assert told.finishes("a", 1).broken == []
+
+
+def test_a_worker_that_listens_again_must_hear_over_the_new_connection(history):
+    told = history(NAME).worker("a", pooled=True).event("a", e.Listening("a", "ch"))
+    told.loses("a").at(5).event("a", e.Listening("a.2", "ch"))
+    told.enqueue(1).picks("a", 1).starts("a", 1)
+    hears(told.at(6), cancels(told, 1), connection="a.2").at(9).finishes("a", 1)
+    assert len(told.broken) == 1
+
+
+def test_another_channel_over_another_connection_is_not_the_managers(history):
+    told = history(NAME).worker("a", pooled=True).event("a", e.Listening("a", "ch"))
+    told.loses("a").at(5).event("a", e.Listening("a.2", "mine"))
+    told.enqueue(1).picks("a", 1).starts("a", 1)
+    hears(told.at(6), cancels(told, 1), connection="a.2").at(9).finishes("a", 1)
+    assert told.broken == []

@@ -71,7 +71,25 @@ def test_a_deploy_that_lowers_the_limit_finds_more_picked_than_it_allows(history
     assert not told.picks("a", 5).broken
 
 
-def test_a_client_that_claims_by_itself_ends_the_judgement(shop):
+def test_a_client_that_claims_by_itself_suspends_the_judgement(shop):
     for job in (1, 2, 3):
         shop.event("scenario", JobPicked(job, "by hand"))
     assert not shop.picks("a", 4).broken
+
+
+def test_what_a_client_claimed_and_has_ended_excuses_nothing(shop):
+    shop.event("scenario", JobPicked(1, "by hand")).logs("scenario", 1, "successful")
+    assert shop.at(2).picks("a", 2, 3, 4).broken
+
+
+def test_the_limit_of_a_worker_that_is_gone_holds_no_more(history):
+    told = history(NAME).worker("a", entrypoints={"charge": 5}).enqueue(*range(1, 10))
+    told.at(2).crashes("a").worker("a", entrypoints={"charge": 1})
+    assert not told.at(2.5).picks("a", 1, 2).broken
+    assert told.at(60).picks("a", 3).broken
+
+
+def test_nor_does_that_of_one_without_a_limit(history):
+    told = history(NAME).worker("a", entrypoints={"charge": 0}).enqueue(*range(1, 10))
+    told.at(2).crashes("a").worker("b", entrypoints={"charge": 1})
+    assert told.at(60).picks("b", 1, 2).broken

@@ -42,6 +42,19 @@ def test_one_that_could_give_nothing_back_has_an_excuse(history, excuse):
     assert told.broken == []
 
 
+@pytest.mark.parametrize("excuse", [e.ConnectionLost("a.2"), e.FaultStruck("fail", "57014")])
+def test_the_excuse_is_only_for_what_it_held_then(history, excuse):
+    told = history(NAME).worker("a", pooled=True).enqueue(1, 2).picks("a", 1).event("a", excuse)
+    told.at(500).picks("a", 2).event("a", e.WorkerStopping(), e.WorkerExited())
+    text = "a shut down and left 1 job(s) picked in its name: 2"
+    assert told.broken == [(NAME, Broken(text, jobs=(2,)))]
+
+
+def test_and_for_what_it_claimed_with_a_statement_that_was_under_way(history):
+    told = history(NAME).worker("a", pooled=True).enqueue(1).event("a", e.ConnectionLost("a.2", 9))
+    assert told.at(0.5).picks("a", 1).event("a", e.WorkerExited()).broken == []
+
+
 def test_one_that_was_slowed_down_has_none(history):
     told = history(NAME).worker("a").enqueue(1).picks("a", 1)
     told.event("a", e.FaultStruck("slow", "3 s"), e.WorkerExited())

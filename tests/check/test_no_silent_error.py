@@ -49,6 +49,28 @@ def test_one_that_somebody_may_yet_look_at_is_not(told, excuse):
     assert told.broken == []
 
 
+@pytest.mark.parametrize(
+    "excuse",
+    [
+        lambda told: told.at(150).pauses("a", 30),
+        lambda told: told.worker("a", dequeue_timeout=60_000_000),
+    ],
+)
+def test_one_that_nobody_looks_at_for_longer_is_ignored_all_the_same(told, excuse):
+    excuse(told).at(200).event("a", e.ErrorIgnored("beat#3", "OSError: gone"))
+    told.at(260).event("a", e.ErrorIgnored("beat#3", "OSError: gone"))
+    assert [broken.variant for _, broken in told.broken] == ["ignored:beat"]
+    assert len(told.at(380).event("a", e.ErrorIgnored("beat#3", "OSError: gone")).broken) == 1
+
+
+def test_faults_excuse_an_error_only_until_they_are_over(history):
+    told = history(NAME, faults=Faults(("slow",))).worker("a")
+    told.at(50).event("a", e.ErrorIgnored("beat#3", "OSError: gone")).at(60)
+    told.event("server", e.Healed()).at(110).event("a", e.ErrorIgnored("beat#3", "OSError: gone"))
+    assert told.broken == []
+    assert told.at(230).event("a", e.ErrorIgnored("beat#3", "OSError: gone")).broken
+
+
 @pytest.mark.parametrize(("healed", "ignored"), [(None, 0), (100, 0), (50, 1)])
 def test_who_is_held_up_by_faults_cannot_look(history, healed, ignored):
     told = history(NAME, faults=Faults(("slow",))).worker("a")

@@ -162,6 +162,26 @@ def test_a_worker_that_lost_its_ears_has_its_dequeue_timeout_more(idle):
     assert told.overdue(41) is not None
 
 
+def test_one_that_listens_again_has_no_more_time_than_others(idle):
+    told = idle(pooled=True).loses("a").at(5).event("a", e.Listening("a.2", "ch_pgqueuer"))
+    told.at(6).enqueue(1)
+    assert told.overdue(15) is None
+    assert told.overdue(17) is not None
+
+
+def test_one_that_listens_to_something_else_is_still_deaf(idle):
+    told = idle(pooled=True).loses("a").at(5).event("a", e.Listening("a.2", "mine"))
+    assert told.at(6).enqueue(1).overdue(17) is None
+
+
+def test_a_worker_that_lost_a_connection_and_dequeues_over_another_is_connected(idle):
+    told = idle().loses("a", "a.2").enqueue(1).at(30)
+    assert told.overdue(30) is None
+    told.event("a", e.StatementSent(9, "a", "dequeue"))
+    assert told.overdue(39) is None
+    assert told.overdue(41) == late("enqueued", since="+0.000000s", waited="11 s")[0]
+
+
 def test_a_worker_that_starts_has_much_to_ask_before_it_listens(history):
     told = history(NAME).worker("a").enqueue(1)
     assert told.overdue(20) is None

@@ -120,8 +120,24 @@ def test_a_tick_that_is_off_the_minute_is_not_looked_for(waiting):
     assert waiting(due=62).overdue(110) is None
 
 
-def test_expressions_with_seconds_are_not_judged(waiting):
+def test_expressions_with_seconds_are_not_judged_by_the_clock(waiting):
     assert waiting(expression="* * * * * */30").overdue(1_000) is None
+
+
+@pytest.mark.parametrize("due", [60, 62])
+@pytest.mark.parametrize("expression", ["* * * * *", "* * * * * */30"])
+def test_two_looks_after_the_tick_end_every_excuse(waiting, due, expression):
+    told = looks(looks(waiting(due, expression).at(59.9), "a").at(121), "a")
+    assert told.overdue(125) is None
+    looks(told.at(126), "a")
+    assert told.overdue(140) is not None
+
+
+def test_a_wrong_clock_excuses_no_scheduler_that_looked_twice(waiting):
+    told = waiting().event("a", e.ClockSet(-3_600_000_000))
+    looks(told.at(61), "a")
+    assert told.overdue(80) is None
+    assert looks(told.at(81), "a").overdue(95) is not None
 
 
 def test_a_tick_that_a_wrong_clock_has_set_is_not_looked_for(history):

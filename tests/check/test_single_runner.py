@@ -88,6 +88,18 @@ def test_a_worker_without_its_connection_is_excused(running):
     assert not running().at(15).loses("a").at(32).picks("b", 7).broken
 
 
+def test_a_loss_of_another_connection_is_no_excuse_once_the_worker_has_gone_on(running):
+    told = running().at(15).loses("a", "a.2").at(20).beats("a", 7)
+    told.event("a", e.StatementSent(9, "a", "dequeue"))
+    assert variants(told.at(52).picks("b", 7)) == ["stale"]
+
+
+def test_it_is_one_while_no_beat_has_come_since(running):
+    told = running().at(15).loses("a", "a.2").at(20)
+    told.event("a", e.StatementSent(9, "a", "dequeue"))
+    assert not told.at(42).picks("b", 7).broken
+
+
 def test_a_pool_that_lost_one_connection_is_not(running):
     assert variants(running(pooled=True).at(15).loses("a").at(32).picks("b", 7)) == ["stale"]
 

@@ -305,3 +305,38 @@ def test_what_a_question_was_answered_is_told(trace):
 def test_of_many_jobs_some_are_told_and_the_others_are_counted(trace):
     told = account(judged(trace, Entry(1, "a", e.JobPicked(1, GREEN)), job_ids=tuple(range(1, 10))))
     assert told[0] == ("How it came about (jobs 1, 2, 3, 4, 5 and 4 more, which are not told of):")
+
+
+# --- a LISTEN that was lost ---
+
+
+def lost_listen(at, worker="ada"):
+    return (
+        Entry(at, worker, e.Listening(worker, "ch", on=False)),
+        Entry(at, worker, e.ConnectionLost(worker)),
+    )
+
+
+def test_that_a_worker_stopped_listening_is_told_if_its_connection_broke(trace):
+    told = account(judged(trace, *started("ada"), *lost_listen(5), message="ada is deaf"))
+    assert told[1:3] == [
+        "      #1    +0.000005s  ada stops listening to ch over ada",
+        "      #2    +0.000005s  ada loses its connection ada",
+    ]
+
+
+def test_the_orderly_end_of_a_session_is_not(trace):
+    silent = lost_listen(5)[0]
+    told = account(judged(trace, *started("ada"), silent, message="ada is deaf"))
+    assert not [line for line in told if "listening" in line]
+
+
+def test_it_is_told_also_if_much_happened_since(trace):
+    warned = [Entry(at, "ada", e.LogLine("app", "warning", f"no {at}")) for at in range(10, 60)]
+    told = account(judged(trace, *started("ada"), *lost_listen(5), *warned, message="ada is deaf"))
+    assert told[1:4] == [
+        "      #1    +0.000005s  ada stops listening to ch over ada",
+        "           ... 22 earlier lines",
+        "     #24    +0.000031s  ada says app warning: no 31",
+    ]
+    assert len(told) == 33
