@@ -369,3 +369,40 @@ def test_an_application_may_change_the_directory_while_it_is_imported(project, c
     project("app.py", HEALTHY + "\nimport os\nos.chdir('/')\n")
     result = call("new", "app.py", "-o", str(tmp_path / "first.py"))
     assert result.exit_code == 0, result.output
+
+
+WITH_A_PREFIX = """
+import asyncpg
+from pgqueuer import PgQueuer
+from pgqueuer.adapters.persistence import qb
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.domain.settings import DBSettings
+from pgqueuer.queries import Queries
+
+SETTINGS = DBSettings(queue_table="shop_jobs", queue_table_log="shop_log", channel="shop")
+
+
+async def main():
+    driver = AsyncpgDriver(await asyncpg.connect())
+    queries = Queries(
+        driver,
+        qb.QueryBuilderEnvironment(SETTINGS),
+        qb.QueryQueueBuilder(SETTINGS),
+        qb.QuerySchedulerBuilder(SETTINGS),
+    )
+    pgq = PgQueuer(driver, channel=SETTINGS.channel, queries=queries)
+
+    @pgq.entrypoint("charge")
+    async def charge(job):
+        print(f"charged {job.id}")
+
+    return pgq
+"""
+
+
+def test_the_scenario_of_an_application_with_settings_of_its_own_runs_its_jobs(project, call):
+    project("app.py", WITH_A_PREFIX)
+    assert call("new", "app.py").exit_code == 0
+    fuzzed = call("fuzz", "tests/scenario_app.py", "--runs", "3")
+    assert fuzzed.exit_code == 0, fuzzed.output
+    assert "charged 3" in fuzzed.output

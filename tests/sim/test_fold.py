@@ -43,7 +43,7 @@ def test_the_tables_are_the_fold_of_the_log_after_every_event(scenario, seed, se
 
     result = run(scenario, seed=seed, watch=watch)
     assert compared > 30
-    names = Names(epoch_us=servers[0].names.epoch_us)
+    names = Names(epoch_us=servers[0].tables.names.epoch_us)
     assert snapshot(fold(names, result.events)) == snapshot(servers[0].tables)
 
 
@@ -54,7 +54,7 @@ def test_a_trace_read_from_its_file_folds_to_the_same_tables(scenario, servers, 
     result.trace.save(path)
     read = Trace.load(path)
     assert read == result.trace
-    names = Names(epoch_us=servers[0].names.epoch_us)
+    names = Names(epoch_us=servers[0].tables.names.epoch_us)
     assert snapshot(fold(names, read.events)) == snapshot(servers[0].tables)
 
 
