@@ -1,8 +1,11 @@
 import asyncio
 import re
 
+import pytest
+
 from simqueue.model import events as e
 from simqueue.model.events import Entry
+from simqueue.report.export import render_export
 from simqueue.report.managers import Managers
 from simqueue.report.selection import Selection, render_selection
 from simqueue.report.story import render_story
@@ -44,3 +47,10 @@ def test_neither_a_storys_end_nor_a_selection_names_a_manager_taken_over_from():
     for text in (render_story(trace), render_selection(trace, Selection(), routine=True)):
         assert "takes over stale job 1 from a" in text
         assert not re.search(r"from manager [0-9a-f]{8}", text)
+
+
+@pytest.mark.parametrize("named", ["jsonl", "otlp", "perfetto"])
+def test_no_export_names_a_manager_taken_over_from(named):
+    told = render_export(run(_taken_over).trace, named).decode()
+    assert "takes over stale job 1 from a" in told
+    assert not re.search(r"from manager [0-9a-f]{8}", told)

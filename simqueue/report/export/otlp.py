@@ -208,7 +208,7 @@ class _Spans:
             "simqueue.event": number,
             "simqueue.statement": passage.number,
             "simqueue.connection": passage.connection,
-            "simqueue.result": passage.result,
+            "simqueue.result": self.course.plain(passage.result),
         }
         if operation is not None:
             attributes |= {

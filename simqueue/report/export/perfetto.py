@@ -123,7 +123,7 @@ class _Drawing:
         sent, name = passage.sent[1].at, statement_words(passage.name)
         args = {
             "event": passage.sent[0], "statement": passage.number, "name": passage.name,
-            "result": passage.result, "ended": asked.ending,
+            "result": self.course.plain(passage.result), "ended": asked.ending,
         }  # fmt: skip
         over, end = f"connection {passage.connection}", asked.end
         slice_ = Slice(passage.worker, over, sent, end, name, "statement", args)
