@@ -15,7 +15,8 @@
 ``process``     a process's loop position, clock and tasks, ``handles`` its waiting callbacks
 ``recorder``    the growing event log, ``observers`` what fills it beside the server
 ``entropy``     the table of what decides a run, made of ``clocks``, ``randomness``, ``identity``,
-                ``hashing``, ``tasks``, ``anyio_backend``, ``garbage``, ``databases``, ``refusals``
+                ``hashing``, ``tasks``, ``primitives``, ``anyio_backend``, ``garbage``,
+                ``databases``, ``refusals``
 ``patches``     puts their replacements in and takes them out; ``patch``: one of them,
                 ``builtin``: one in place, ``source``: its row in the table, ``refusing``: one that
                 refuses, ``imports``: whether a module is being loaded

@@ -91,6 +91,12 @@ class ObservedSchedule(AbstractScheduleExecutor):
 OnRefused = Callable[[RefusedError], None]
 """Told of a refusal that the code it befell did not handle."""
 
+_OF_ANOTHER_LOOP = ("is bound to a different event loop", "attached to a different loop")
+_OUTLIVES = (
+    "something outlives the runs: this was used before this run began, on another loop; make it in "
+    "the scenario, so that each run has its own; it is not a failure of the application"
+)
+
 Picks = dict[JobId, EntryNumber]
 """The entry of each job's latest pick."""
 
@@ -161,6 +167,8 @@ def described(error: BaseException) -> str:
         text = str(error)
     except Exception as second:  # noqa: BLE001  an error's own text may be what is broken
         text = f"(its text cannot be had: {type(second).__name__})"
+    if isinstance(error, RuntimeError) and any(words in text for words in _OF_ANOTHER_LOOP):
+        text = f"{text}: {_OUTLIVES}"
     return Tidier()(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 
