@@ -104,6 +104,7 @@ def fuzz_command(
     from simqueue.check.panel import check_names
     from simqueue.cli.campaigns import play_target
     from simqueue.cli.settings import Allowance, Settings
+    from simqueue.search.clean import clean_for
     from simqueue.search.failures import check_directory
     from simqueue.search.known import DEFAULT_FILE, load_known
     from simqueue.search.strategy import Strategy
@@ -138,11 +139,12 @@ def fuzz_command(
         options=given(faults, without),
     )
     played = []
-    for number, target in enumerate(found.values()):
-        summary, cut = play_target(target, settings, targets_left=len(found) - number)
-        played.append(summary)
-        if summary.interrupted:
-            break
+    with clean_for(*(target.scenario for target in found.values())):
+        for number, target in enumerate(found.values()):
+            summary, cut = play_target(target, settings, targets_left=len(found) - number)
+            played.append(summary)
+            if summary.interrupted:
+                break
     status = write_reports(played, home, json, junit)
     if cut is not None:
         raise cut
