@@ -1,6 +1,7 @@
 """simqueue: finds, replays and explains the timing bugs of PgQueuer applications.
 
     cli | pytest_plugin        commands: read options, call one function, print one report
+    pytest_scenario            a marked test as a scenario; ``pytest_alone``: without earlier tests
     hypothesis                 strategies that draw seeds and configs, beside those two
     search                     many runs: campaigns, replays, shrinking, audits
     sim                        one run: clock, loop, patches, workers, ``Simulation``

@@ -11,8 +11,9 @@ import inspect
 import itertools
 import os
 import shlex
+import sys
 from collections.abc import Callable, Collection, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from simqueue.pytest_scenario import FIXTURE, STARTED, MarkedTest
 from simqueue.search.budgets import NEARBY_RUNS, SHRINK_RUNS
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from simqueue.search.breakpoints import Breakpoints
 
 MARKER = "simqueue"
-FIXTURE = "sim"
 _RUNS = 100
 _SHRINKING = timedelta(seconds=30)
 _TARGET = "pytest:"
@@ -121,6 +122,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_TRACES] = Path.cwd() / config.getoption("--simqueue-traces")
     config.stash[_VERDICTS] = []
     config.stash[_PLAYING] = False
+    config.stash[STARTED] = 0
 
 
 def _check_number(config: pytest.Config, option: str, least: int) -> None:
@@ -258,6 +260,7 @@ def _player(item: pytest.Function, test: Callable[..., Any]) -> Callable[..., No
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Fail a marked test that something else would run: not simulated, it may well pass."""
+    item.config.stash[STARTED] += 1
     marked = isinstance(item, pytest.Function) and item.get_closest_marker(MARKER)
     if marked and _OURS not in item.stash:
         pytest.fail(
@@ -285,6 +288,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = wanted
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Before the first test, provide for a failed one to be tried where none ran before."""
+    idle = session.config.option.collectonly or session.config.stash[_TRACE] is not None
+    if not idle and any(_OURS in item.stash for item in session.items):
+        from simqueue.pytest_alone import open_clean
+
+        open_clean(session)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End what was provided for that."""
+    if "simqueue.pytest_alone" in sys.modules:
+        from simqueue.pytest_alone import close_clean
+
+        close_clean(config)
+
+
 def _is_same(node: str, recorded: str) -> bool:
     """Return whether two node ids name one test, perhaps from different root directories."""
     (file, _, test), (recorded_file, _, recorded_test) = (
@@ -302,61 +322,27 @@ def _is_same(node: str, recorded: str) -> bool:
 def _play(item: pytest.Function, test: Callable[..., Any], fixtures: Mapping[str, Any]) -> None:
     given = {name: value for name, value in fixtures.items() if name != FIXTURE}
     owner = getattr(test, "__self__", None)
-    skips = _Skips(functools.partial(test, **given), None if inspect.isclass(owner) else owner)
+    skips = MarkedTest(functools.partial(test, **given), None if inspect.isclass(owner) else owner)
     trace = item.config.stash[_TRACE]
     from simqueue.errors import UsageError
+    from simqueue.pytest_alone import wanted_of
+    from simqueue.search.clean import clean_for
 
+    wanted = wanted_of(item.config)
     try:
-        if trace is None:
-            _play_seeds(item, skips)
+        if wanted is not None:
+            wanted.play(skips)
+        elif trace is None:
+            with clean_for(skips):
+                _play_seeds(item, skips)
         else:
             _play_trace(item, skips, trace)
     except UsageError as error:
         pytest.fail(f"simqueue: {error}", pytrace=False)
 
 
-@dataclass(slots=True)
-class _Skips:
-    """A test as a scenario. What pytest's own exceptions say is kept until the run is over.
-
-    ``owner`` is the instance whose method the test is; each run begins with the attributes that
-    setting up gave it.
-    """
-
-    test: functools.partial[Any]
-    owner: object = None
-    said: BaseException | None = None
-    _attributes: dict[str, Any] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        """Remember what setting up has left."""
-        self._attributes |= getattr(self.owner, "__dict__", {})
-
-    @property
-    def __wrapped__(self) -> Callable[..., Any]:
-        """The test itself, whose source is read for the moments it marks."""
-        return self.test.func
-
-    async def __call__(self, sim: object) -> None:
-        """Run the test in a simulation."""
-        if hasattr(self.owner, "__dict__"):
-            vars(self.owner).clear()
-            vars(self.owner).update(self._attributes)
-        try:
-            await self.test(**{FIXTURE: sim})
-        except (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception) as error:
-            self.said = error
-        except pytest.fail.Exception as error:
-            # It is no Exception, and a run takes those for attempts to leave the process.
-            raise AssertionError(error.msg).with_traceback(error.__traceback__) from None
-
-    def speak(self) -> None:
-        """Raise what the test said to pytest."""
-        if self.said is not None:
-            raise self.said
-
-
-def _play_seeds(item: pytest.Function, scenario: _Skips) -> None:
+def _play_seeds(item: pytest.Function, scenario: MarkedTest) -> None:
+    from simqueue.pytest_alone import left_behind, left_by_runs
     from simqueue.search.campaign import fuzz
     from simqueue.search.known import DEFAULT_FILE, load_known
     from simqueue.search.replay import replay
@@ -379,12 +365,22 @@ def _play_seeds(item: pytest.Function, scenario: _Skips) -> None:
     for remark in campaign.remarks(DEFAULT_FILE):
         item.user_properties.append((_REMARK, remark))
     for found in campaign.failures:
+        first = campaign.runs == 1
+        _fail_for_others(item, left_behind(item, scenario, found.trace, first=first))
         note = f"after {campaign.passed} that passed" if campaign.passed else ""
         trace = _shrunk(found.trace, item, scenario)
         text, frames = _report(trace, item, note), _Frames(item)
         if frames.wanted:  # a campaign keeps none
             replay(trace, scenario=scenario, on_failure=frames.keep)
         frames.fail(text)
+    for leak in campaign.leaks:
+        _fail_for_others(item, left_by_runs(leak.verdict, leak.what))
+
+
+def _fail_for_others(item: pytest.Function, text: str) -> None:
+    """Fail a test whose failure is the doing of what came before it, if that is so."""
+    if text:
+        pytest.fail(text, pytrace=False)
 
 
 def pytest_enter_pdb(config: pytest.Config) -> None:
@@ -392,7 +388,7 @@ def pytest_enter_pdb(config: pytest.Config) -> None:
     config.stash[_DEBUGGED] = True
 
 
-def _shrunk(trace: Trace, item: pytest.Item, scenario: _Skips) -> Trace:
+def _shrunk(trace: Trace, item: pytest.Item, scenario: MarkedTest) -> Trace:
     """Return a simpler trace that fails alike, or the same if there is none."""
     from simqueue.errors import DivergenceError
     from simqueue.search.shrink import shrink_further
@@ -412,7 +408,7 @@ def _shrunk(trace: Trace, item: pytest.Item, scenario: _Skips) -> Trace:
         return trace
 
 
-def _play_saved(item: pytest.Function, scenario: _Skips, accepted: Collection[str]) -> None:
+def _play_saved(item: pytest.Function, scenario: MarkedTest, accepted: Collection[str]) -> None:
     """Play what was saved of a test again; files are left alone."""
     from simqueue.errors import TraceFormatError
     from simqueue.report.story import render_story
@@ -535,7 +531,7 @@ def _headline(trace: Trace, note: str) -> str:
 # --- replaying ------------------------------------------------------------------------------------
 
 
-def _play_trace(item: pytest.Function, scenario: _Skips, trace: Trace) -> None:
+def _play_trace(item: pytest.Function, scenario: MarkedTest, trace: Trace) -> None:
     from simqueue.errors import DivergenceError
     from simqueue.report.story import render_story
     from simqueue.search.replay import replay
@@ -561,6 +557,9 @@ def _play_trace(item: pytest.Function, scenario: _Skips, trace: Trace) -> None:
     if scenario.said is not None:
         _say(item, "different", "different: the test says now that it is not to be run")
         scenario.speak()
+    if replayed.verdict == "not-reproduced":
+        _say(item, "not-reproduced", str(replayed))
+        pytest.fail(str(replayed), pytrace=False)
     if replayed.run.passed:
         _say(item, "passed", str(replayed))
         return

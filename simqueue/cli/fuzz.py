@@ -163,13 +163,15 @@ def _play_all(
 ) -> int:
     """Play the targets one after another, and write the reports; return the exit status."""
     from simqueue.cli.campaigns import play_target
+    from simqueue.search.clean import clean_for
 
     played = []
-    for number, target in enumerate(targets):
-        summary, cut = play_target(target, settings, targets_left=len(targets) - number)
-        played.append(summary)
-        if summary.interrupted:
-            break
+    with clean_for(*(target.scenario for target in targets)):
+        for number, target in enumerate(targets):
+            summary, cut = play_target(target, settings, targets_left=len(targets) - number)
+            played.append(summary)
+            if summary.interrupted:
+                break
     status = write_reports(played, settings.home, json, junit, termination.status)
     if cut is not None:
         raise cut

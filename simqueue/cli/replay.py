@@ -75,8 +75,9 @@ def replay_command(
     The debugger is pdb, or what PYTHONBREAKPOINT names. What is looked up at it leaves no mark on
     the run; c goes on to the next stop, and q ends the run with exit status 130.
 
-    Exit status: 0 it passes now, 1 it failed the same way, 125 it failed otherwise or its scenario
-    cannot be found, 3 it diverged (with --exact).
+    Exit status: 0 it passes now, 1 it failed the same way, 125 it failed otherwise, its scenario
+    cannot be found, or it fails only after another run in the same process, 3 it diverged (with
+    --exact).
 
     \b
     Examples:
@@ -201,9 +202,9 @@ def version_changes(recorded: Trace) -> list[str]:
 
 
 def _status(verdict: Verdict, *, passed: bool) -> int:
-    if passed:
-        return 0
-    return _SKIP if verdict == "different" else _SAME
+    if verdict in ("different", "not-reproduced"):
+        return _SKIP
+    return 0 if passed else _SAME
 
 
 # --- traces that the pytest plugin made -----------------------------------------------------------
@@ -263,6 +264,7 @@ _TEST_STATUS = {
     "passed": 0,
     "same": _SAME,
     "different": _SKIP,
+    "not-reproduced": _SKIP,
     "diverged": _DIVERGED,
     "quit": _QUIT,
 }

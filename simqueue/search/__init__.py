@@ -15,6 +15,9 @@
 ``helper``    a process that plays runs beside such a worker, from outside
 ``playing``   the same from inside
 ``frames``    how messages travel between the two
+``clean``     a process in which nothing was played before
+``alone``     a failure played again there, before it counts
+``outliving`` what state that user code keeps looks like, and what changed
 ``fresh``     how another interpreter is started
 ``tally``     what came of its runs, counted as they come
 ``journal``   the same in a file that outlives the campaign

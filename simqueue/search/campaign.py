@@ -9,13 +9,17 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from simqueue.choices import Calm, Source
+from simqueue.choices.survey import Survey
 from simqueue.errors import TargetError, UsageError
 from simqueue.model.config import Config
+from simqueue.search.alone import alone_for
 from simqueue.search.assignment import Assignment, source_of
 from simqueue.search.catalogue import fingerprint, moments_in
+from simqueue.search.clean import LostError, clean_for
 from simqueue.search.evidence import Evidence
 from simqueue.search.journal import kept
 from simqueue.search.known import Known, load_known
@@ -56,7 +60,11 @@ def fuzz(
     """Play many runs, numbered from ``seed`` on.
 
     The result is the same whatever ``processes`` and ``dask`` are, and however often it was
-    resumed, unless time runs out.
+    resumed, unless time runs out or something outlives the runs.
+
+    A failure is played again in a process where no run came before. If it is not the same there,
+    ``Campaign.leaks`` says what outlives the runs, and the runs after it are played in such
+    processes.
 
     Args:
         scenario: an async function of one ``Simulation``.
@@ -115,12 +123,20 @@ def fuzz(
             plan = Resumption(search.plan(share, stack.enter_context(surveys(work, seed))), stored)
             results = results_of_dask(work, plan, dask, accepted, runs=left, run_limit=limit_s)
         else:
+            stack.enter_context(clean_for(scenario))
             plan = Resumption(search.plan(share, stage.survey), stored)
+            judging = partial(alone_for, scenario, config, target, limit_s)
             results = (
-                results_here(stage.play, plan, accepted)
+                results_here(stage.play, plan, accepted, judging)
                 if here
                 else results_of_processes(
-                    stage.play, plan, processes, accepted, runs=left, run_limit=limit_s
+                    stage.play,
+                    plan,
+                    processes,
+                    accepted,
+                    runs=left,
+                    run_limit=limit_s,
+                    judging=judging,
                 )
             )
         for result in stack.enter_context(closing(results)):
@@ -165,11 +181,25 @@ class _Stage:
         """Play an assignment."""
         return self._run(assignment.seed, source_of(assignment))
 
-    def survey(self, source: Source) -> Run:
-        """Play the first seed in this process, when it has been seen that it outlives that."""
-        if self.limit_s is not None and not self.rehearsed:
+    def survey(self, source: Survey) -> Run:
+        """Play the first seed in this process, or, if runs have their own, where none came before.
+
+        That the process outlives it has been seen before.
+        """
+        if self.limit_s is None:
+            return self._run(self.seed, source)
+        if not self.rehearsed:
             self._rehearse(self.limit_s)
-        return self._run(self.seed, source)
+        with clean_for(self.scenario) as clean:
+            if clean is None:
+                return self._run(self.seed, source)
+            survey = partial(surveyed, source, self.seed, self.config, self.target)
+            try:
+                filled, played = clean.ask(self.scenario, survey)
+            except LostError:
+                return self._run(self.seed, source)
+        vars(source).update(vars(filled))
+        return played
 
     def _rehearse(self, limit_s: float) -> None:
         lost = rehearse(lambda: self._run(self.seed, Calm()), limit_s)
@@ -182,6 +212,13 @@ class _Stage:
 
     def _run(self, seed: int, source: Source) -> Run:
         return run(self.scenario, seed=seed, config=self.config, choices=source, target=self.target)
+
+
+def surveyed(
+    survey: Survey, seed: int, config: Config, target: str, scenario: Scenario
+) -> tuple[Survey, Run]:
+    """Play a run whose picks are written down; return both."""
+    return survey, run(scenario, seed=seed, config=config, choices=survey, target=target)
 
 
 @dataclass(slots=True)

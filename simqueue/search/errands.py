@@ -86,10 +86,12 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
         answers: Answers,
     ) -> str:
         """Move what a helper plays from ``left`` to ``answers``; say what became of it, if lost."""
-        helper.ask(Ask([packed for _, packed in left], accepted))
+        helper.ask(Ask([packed for _, packed in left], accepted, self._limit))
         while left:
             try:
-                answers[left[0][0]] = helper.hear(self._limit)
+                while not (answer := helper.hear(self._limit)):
+                    pass  # it begins another run to judge the last
+                answers[left[0][0]] = answer
             except EOFError:
                 return "was killed"
             except TimeoutError:

@@ -33,12 +33,16 @@ _START_S = 300.0
 class Ask:
     """A chunk of runs, each packed, to be answered one by one; ``accepted`` is as for ``Player``.
 
+    An answer that is empty says that another run begins, to judge the last. Whoever asks waits
+    ``limit`` real seconds for each.
+
     A chunk is heard of as a whole or not at all, and may be played twice. So what was met in it is
     forgotten before the next.
     """
 
     runs: list[bytes]
     accepted: frozenset[str]
+    limit: float = 300.0
 
 
 class RefusalError(Exception):

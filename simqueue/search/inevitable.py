@@ -112,7 +112,8 @@ def inevitable(
         DivergenceError: the trace does not fail like that when replayed as it stands.
         TraceFormatError: the file is not a whole, undamaged trace.
         TargetError: the trace's scenario cannot be found.
-        UsageError: the trace is of a run that passed, or a number is too small.
+        UsageError: the trace is of a run that passed, a number is too small, or something outlives
+            the runs.
     """
     if continuations < _FEWEST:
         raise UsageError(f"continuations must be {_FEWEST} or more, not {continuations}")
@@ -161,6 +162,7 @@ class _Search:
                 self._even_out()  # One of these runs may get away later than all before.
         except SpentError:
             pass
+        self._points.check_unspoilt()
         return self.told()
 
     # --- the search ---

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby, islice
 
 import msgspec
@@ -19,6 +21,7 @@ from simqueue.choices import DISASTER, Anchored, Source
 from simqueue.choices.anchored import LAG, MOVED_BY_EDITS, ORDER
 from simqueue.model.choice import Choice, by_key, kind_of
 from simqueue.model.trace import Trace
+from simqueue.search.clean import Clean, LostError
 from simqueue.sim.parts import parts_of, value_of
 from simqueue.sim.run import SEED_MAX, Run, Scenario, run
 
@@ -87,14 +90,18 @@ class Nearby:
         return self.variations + self.seeds
 
 
-def look_nearby(scenario: Scenario, trace: Trace, played: Run, budget_runs: int) -> Nearby:
+def look_nearby(
+    scenario: Scenario, trace: Trace, played: Run, budget_runs: int, clean: Clean | None = None
+) -> Nearby:
     """Play variations of a trace, and then seeds, until a run fails alike.
+
+    Each is played where no run came before, if there is a ``clean`` process to do so.
 
     ``played`` is the run by the trace as it stands, which passed. Of ``budget_runs`` those are left
     to seeds that no variation is there for: the trace's own, which knows what was shrunk away, and
     those after it.
     """
-    search = _Search(scenario, trace, Nearby(unmet=unmet_in(trace, played)))
+    search = _Search(scenario, trace, clean, Nearby(unmet=unmet_in(trace, played)))
     for variation in islice(variations(trace.choices), budget_runs):
         if search.varies(variation):
             return search.found
@@ -110,11 +117,12 @@ class _Search:
 
     scenario: Scenario
     trace: Trace
+    clean: Clean | None
     found: Nearby
 
     def varies(self, variation: Variation) -> bool:
         """Return whether a variation fails alike."""
-        again = _play(self.scenario, self.trace, variation)
+        again = self._played(partial(play_variation, self.trace, variation))
         found = replace(self.found, variations=self.found.variations + 1)
         if variation.choices == self.trace.choices:
             found = replace(found, unmet=min(found.unmet, unmet_in(self.trace, again), key=len))
@@ -122,12 +130,18 @@ class _Search:
 
     def draws(self, seed: int) -> bool:
         """Return whether the choices of a seed fail alike."""
-        trace = self.trace
-        again = run(self.scenario, seed=seed, config=trace.config, target=trace.target)
+        again = self._played(partial(play_seed, self.trace, seed))
         found = replace(self.found, seeds=self.found.seeds + 1)
         if self._note(found, again):
             self.found = replace(self.found, seed=seed)
         return self.found.alike is not None
+
+    def _played(self, play: Callable[[Scenario], Run]) -> Run:
+        """Play a run where none came before, or here if that cannot be done."""
+        if self.clean is not None:
+            with suppress(LostError):
+                return self.clean.ask(self.scenario, play)
+        return play(self.scenario)
 
     def _note(self, found: Nearby, again: Run) -> bool:
         recorded, failure = self.trace.outcome.failure, again.failure
@@ -139,7 +153,13 @@ class _Search:
         return bool(alike)
 
 
-def _play(scenario: Scenario, trace: Trace, variation: Variation) -> Run:
+def play_seed(trace: Trace, seed: int, scenario: Scenario) -> Run:
+    """Play another seed of a trace's scenario."""
+    return run(scenario, seed=seed, config=trace.config, target=trace.target)
+
+
+def play_variation(trace: Trace, variation: Variation, scenario: Scenario) -> Run:
+    """Play a trace's seed with choices that were moved."""
     anchored = Anchored(variation.choices, trace.events, variation.anchored)
     source: Source | dict[str, dict[int, int]] = by_key(variation.choices)
     return run(

@@ -107,7 +107,8 @@ def nearest_passing(
         DivergenceError: the trace does not fail like that when replayed as it stands.
         TraceFormatError: the file is not a whole, undamaged trace.
         TargetError: the trace's scenario cannot be found.
-        UsageError: the trace is of a run that passed, or ``budget_runs`` is less than 1.
+        UsageError: the trace is of a run that passed, ``budget_runs`` is less than 1, or something
+            outlives the runs.
     """
     if budget_runs < 1:
         raise UsageError(f"budget_runs must be 1 or more, not {budget_runs}")
@@ -157,6 +158,7 @@ class _Search:
             self.found = replace(self.found, settled=True)
         except SpentError:
             pass
+        self._points.check_unspoilt()
         return self.found
 
     # --- one deviation less ---

@@ -18,6 +18,7 @@ import msgspec
 from simqueue.choices.survey import Survey
 from simqueue.errors import TargetError
 from simqueue.model.config import Config
+from simqueue.search.alone import Alone, alone_for
 from simqueue.search.assignment import Assignment, source_of
 from simqueue.search.catalogue import fingerprint
 from simqueue.search.frames import pack, read_frame, unpack, write_frame
@@ -133,15 +134,18 @@ def play_for_others(settings: str, leash: int) -> None:
     except TargetError as error:
         write_frame(answers, str(error).encode(errors="replace"))
         return
-    write_frame(answers, b"")
-    while True:
-        try:
-            request = unpack(read_frame(requests, _IDLE_S))
-        except TimeoutError:
-            sys.exit(RETIRED)
-        except EOFError:
-            return
-        _serve(request, scenario, work, answers)
+    with alone_for(scenario, work.config, work.target) as alone:
+        if alone is not None:
+            alone.on_step = partial(write_frame, answers, b"")
+        write_frame(answers, b"")
+        while True:
+            try:
+                request = unpack(read_frame(requests, _IDLE_S))
+            except TimeoutError:
+                sys.exit(RETIRED)
+            except EOFError:
+                return
+            _serve(request, scenario, work, answers, alone)
 
 
 def _take_over_pipes() -> tuple[int, int]:
@@ -154,7 +158,9 @@ def _take_over_pipes() -> tuple[int, int]:
     return pipes
 
 
-def _serve(request: Ask | AskSurvey, scenario: Scenario, work: Work, answers: int) -> None:
+def _serve(
+    request: Ask | AskSurvey, scenario: Scenario, work: Work, answers: int, alone: Alone | None
+) -> None:
     play = partial(run, scenario, config=work.config, target=work.target)
     if isinstance(request, AskSurvey):
         write_frame(answers, pack(_surveyed(request, play)))
@@ -163,7 +169,9 @@ def _serve(request: Ask | AskSurvey, scenario: Scenario, work: Work, answers: in
     def job(assignment: Assignment) -> Run:
         return play(seed=assignment.seed, choices=source_of(assignment))
 
-    player = Player(job, request.accepted)
+    if alone is not None:
+        alone.wait(request.limit)
+    player = Player(job, request.accepted, alone)
     for packed in request.runs:
         write_frame(answers, pack(answer(player, unpack(packed))))
 

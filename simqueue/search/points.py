@@ -18,7 +18,9 @@ from simqueue.model.choice import by_key
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.difference import first_difference
-from simqueue.search.replay import scenario_of
+from simqueue.search.alone import OUTLIVES
+from simqueue.search.clean import clean_for
+from simqueue.search.replay import refuse_leaked, scenario_of
 from simqueue.search.target import PYTEST
 from simqueue.sim.run import SEED_MAX, Run, Scenario, run
 
@@ -90,20 +92,23 @@ class Points:
         if trace.outcome.failure is None:
             raise UsageError("the trace is of a run that passed: there is no failure to look into")
         self._scenario, self._seed, self._origin = scenario, trace.seed, trace
+        self.played = 0
         self._survey = Survey(Recording(trace.recorded()))
         self._log = _Log(self._survey)
         self.signature = trace.outcome.failure.signature
-        self.run = run(
-            scenario,
-            seed=trace.seed,
-            config=trace.config,
-            choices=self._survey,
-            target=trace.target,
-            watch=self._log.see,
-        )
-        self.trace = self.run.trace
-        if not self.is_alike(self.run):
-            _diverge(trace, self.trace)
+        with clean_for(scenario) as clean:
+            self.run = run(
+                scenario,
+                seed=trace.seed,
+                config=trace.config,
+                choices=self._survey,
+                target=trace.target,
+                watch=self._log.see,
+            )
+            self.trace = self.run.trace
+            if not self.is_alike(self.run):
+                refuse_leaked(clean, scenario, trace, self.run)
+                _diverge(trace, self.trace)
         *self.points, last = self._all()
         self.end = last.first
 
@@ -122,12 +127,14 @@ class Points:
         played = self.play(self._from(point, self._fresh(number)))
         count = point.first + 1
         if played.events[:count] != self.run.events[:count]:
+            self.check_unspoilt()
             _diverge(self.trace, played.trace)
         return played
 
     def play(self, choices: Source) -> Run:
         """Play a run with the trace's seed and config, and other choices."""
         trace = self._origin
+        self.played += 1
         return run(
             self._scenario,
             seed=self._seed,
@@ -135,6 +142,18 @@ class Points:
             choices=choices,
             target=trace.target,
         )
+
+    def check_unspoilt(self) -> None:
+        """Make sure that the runs played since left nothing behind that decides.
+
+        Raises:
+            UsageError: the trace's own run is not what it was before them.
+        """
+        if self.play(Recording(self._origin.recorded())).digest != self.run.digest:
+            raise UsageError(
+                f"{OUTLIVES}: after {self.played} other runs the trace's own came out otherwise, "
+                "so they prove nothing; `simqueue fuzz` names what is kept: make it in the scenario"
+            )
 
     def shared(self, other: Run) -> int:
         """Return until which point, by its place among ``points``, a run picks as this one does."""

@@ -58,10 +58,18 @@ class Regression:
             case "different":
                 return f"{file} fails in another way: {self.replayed}"
             case "passes":
-                fixed = "is fixed" if self.replayed.verdict == "gone" else "passes now"
-                return f"{file} {fixed}: remove it if you agree ({self.replayed})"
+                return f"{file} {self._passes()}: remove it if you agree ({self.replayed})"
             case _:
                 assert_never(self.fate)
+
+    def _passes(self) -> str:
+        match self.replayed.verdict:
+            case "gone":
+                return "is fixed"
+            case "not-reproduced":
+                return "passes alone"
+            case _:
+                return "passes now"
 
 
 class _Failure(msgspec.Struct):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Literal
 
@@ -17,13 +19,17 @@ from simqueue.report.difference import (
     first_difference,
     unseen_difference,
 )
+from simqueue.search.alone import ADVICE, OUTLIVES, after_itself, of_trace, signature_of
 from simqueue.search.budgets import NEARBY_RUNS
+from simqueue.search.clean import Clean, LostError, clean_for, opened_for
 from simqueue.search.nearby import Move, Nearby, look_nearby, moves, render_moves
 from simqueue.search.stops import Stops
 from simqueue.search.target import PYTEST, load_target
 from simqueue.sim.run import Run, Scenario, run
 
-Verdict = Literal["reproduced", "drifted-alike", "drifted-passed", "gone", "different"]
+Verdict = Literal[
+    "reproduced", "drifted-alike", "drifted-passed", "gone", "not-reproduced", "different"
+]
 """What became of a trace.
 
 ``reproduced``      event for event the same, digest included, and the same outcome
@@ -36,6 +42,8 @@ Verdict = Literal["reproduced", "drifted-alike", "drifted-passed", "gone", "diff
                     that led to the failure was met again: every recorded event happened, or every
                     recorded choice was asked for about the same step at the same time; and no
                     variation of the choices and no seed fails alike, of those that were tried
+``not-reproduced``  the run passed where no other came before, and failed alike when it was played
+                    after another: what decided lies outside of the run
 ``different``       the run failed, and the trace did not fail like that
 """
 
@@ -45,7 +53,8 @@ class Replay:
     """A trace, the run that repeated it, and the first thing in which they differ, if any.
 
     ``moved`` are the choices that had to be moved for the run to fail alike. ``nearby`` tells of
-    the variations that were played after a run that drifted and passed.
+    the variations that were played after a run that drifted and passed. ``outlives`` names what a
+    run leaves to the next, if that decides.
 
     Example:
         >>> replayed = simqueue.replay(simqueue.run(broken, seed=bad_seed).trace, scenario=broken)
@@ -59,6 +68,7 @@ class Replay:
     divergence: Difference | None
     moved: tuple[Move, ...] = ()
     nearby: Nearby | None = None
+    outlives: str = ""
 
     @property
     def reproduced(self) -> bool:
@@ -107,21 +117,50 @@ def replay(
     stops = None if stop_at is None else Stops(trace, stop_at)
     comparison = _Comparison(trace, watch, stops, exact=exact)
     scenario = scenario or scenario_of(trace, "replay")
-    again = run(
-        scenario,
-        seed=trace.seed,
-        config=trace.config,
-        choices=trace.recorded(),
-        target=trace.target,
-        watch=comparison.see,
-        on_start=None if stops is None else stops.begin,
-        on_failure=on_failure,
-    )
-    divergence = comparison.finish(again.trace)
-    verdict = _verdict(trace, again, divergence)
-    if divergence is None or trace.outcome.failure is None or again.failure or exact or not nearby:
-        return Replay(verdict, trace, again, divergence)
-    return _judged(trace, again, divergence, look_nearby(scenario, trace, again, nearby))
+
+    def play(scenario: Scenario) -> Run:
+        return run(
+            scenario,
+            seed=trace.seed,
+            config=trace.config,
+            choices=trace.recorded(),
+            target=trace.target,
+            watch=comparison.see,
+            on_start=None if stops is None else stops.begin,
+            on_failure=on_failure,
+        )
+
+    seen = exact or watch is not None or stops is not None or on_failure is not None
+    before = None if seen else opened_for(scenario)
+    wanted = not exact and trace.outcome.failure is not None
+    with clean_for(scenario) if wanted else nullcontext() as clean:
+        again = _first(before, trace, scenario, comparison) or play(scenario)
+        divergence = comparison.finish(again.trace)
+        verdict = _verdict(trace, again, divergence)
+        if divergence is None or not wanted or again.failure:
+            return Replay(verdict, trace, again, divergence)
+        outlives = what_outlives(clean, scenario, trace)
+        if outlives:
+            return Replay("not-reproduced", trace, again, divergence, outlives=outlives)
+        if not nearby:
+            return Replay(verdict, trace, again, divergence)
+        found = look_nearby(scenario, trace, again, nearby, clean)
+        return _judged(trace, again, divergence, found)
+
+
+def _first(
+    clean: Clean | None, trace: Trace, scenario: Scenario, comparison: _Comparison
+) -> Run | None:
+    """Play a trace where no run came before, if that was provided for; None if it was not."""
+    if clean is None:
+        return None
+    try:
+        again = clean.ask(scenario, of_trace(trace))
+    except LostError:
+        return None
+    for number, entry in enumerate(again.events):
+        comparison.see(number, entry)
+    return again
 
 
 def _judged(trace: Trace, again: Run, divergence: Difference, nearby: Nearby) -> Replay:
@@ -134,6 +173,29 @@ def _judged(trace: Trace, again: Run, divergence: Difference, nearby: Nearby) ->
     met = divergence.number >= len(trace.events) or not nearby.unmet
     verdict: Verdict = "gone" if went_on and met else "drifted-passed"
     return Replay(verdict, trace, again, divergence, (), nearby)
+
+
+def what_outlives(clean: Clean | None, scenario: Scenario, trace: Trace) -> str:
+    """Name what a run leaves to the next, if the trace's run fails alike after another one."""
+    recorded = trace.outcome.failure
+    if clean is None or recorded is None:
+        return ""
+    try:
+        again, changed = clean.ask(scenario, partial(after_itself, of_trace(trace)))
+    except LostError:
+        return ""
+    return changed if signature_of(again) == recorded.signature else ""
+
+
+def refuse_leaked(clean: Clean | None, scenario: Scenario, trace: Trace, again: Run) -> None:
+    """Say so if a trace's run passes, and fails alike after another one.
+
+    Raises:
+        UsageError: that is the case.
+    """
+    outlives = "" if again.failure is not None else what_outlives(clean, scenario, trace)
+    if outlives:
+        raise UsageError(_not_reproduced(outlives))
 
 
 def scenario_of(trace: Trace, command: str) -> Scenario:
@@ -208,6 +270,11 @@ def _verdict(trace: Trace, again: Run, divergence: Difference | None) -> Verdict
 
 def _sentence(replay: Replay) -> str:
     found = replay.divergence
+    if replay.verdict == "not-reproduced":
+        same = replay.divergence is not None and replay.divergence.number >= len(
+            replay.trace.events
+        )
+        return _not_reproduced(replay.outlives, same=same)
     if replay.verdict == "reproduced":
         ended = "passed" if replay.run.passed else "failed the same way"
         return f"reproduced: {len(replay.trace.events)} events, and it {ended}"
@@ -216,6 +283,15 @@ def _sentence(replay: Replay) -> str:
     return (
         f"{said}; from event {found.number} on (by {found.actor}) it differs: the trace has "
         f"{found.one}, this run has {found.other}"
+    )
+
+
+def _not_reproduced(outlives: str, *, same: bool = False) -> str:
+    """Say that the run passes alone, perhaps with the ``same`` events, and what decides."""
+    return (
+        f"not-reproduced: it passes alone{', with the same events' if same else ''}, and fails the "
+        f"same way after another run: what decided lies outside of the run: {OUTLIVES}: "
+        f"{outlives}: {ADVICE}"
     )
 
 

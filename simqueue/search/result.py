@@ -22,6 +22,8 @@ class Result(
     ``strategy`` is how it was made, ``signature`` its failure's, None if it passed. The ``trace``
     comes with a failure if its process met none before with that signature and a lower number,
     unless it is accepted. ``lost`` says how its process was lost, if it was.
+    ``leaked`` names what outlives the runs, if this run failed after others and passes alone or
+    fails in another way; the other fields then tell of the run that was played alone.
     """
 
     number: Position
@@ -30,3 +32,4 @@ class Result(
     trace: Trace | None = None
     lost: str = ""
     evidence: Evidence = NOTHING
+    leaked: str = ""

@@ -11,8 +11,10 @@ from time import perf_counter
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.choice import by_key
 from simqueue.model.trace import Trace
+from simqueue.search.alone import Play, of_run, signature_of
 from simqueue.search.attempts import Attempts, Candidate, SpentError
 from simqueue.search.budgets import SHRINK_RUNS
+from simqueue.search.clean import Clean, LostError, clean_for
 from simqueue.search.dropping import (
     GROUPINGS,
     cut_tail,
@@ -25,7 +27,7 @@ from simqueue.search.dropping import (
 )
 from simqueue.search.lowering import lower, merge, pool, stretch, stretch_one
 from simqueue.search.replay import replay, scenario_of
-from simqueue.sim.run import Run, Scenario, run
+from simqueue.sim.run import Run, Scenario
 
 _KEPT_ALONE = GROUPINGS[:2]
 _LOWERINGS = 2
@@ -78,7 +80,8 @@ def shrink(
         DivergenceError: the trace does not fail like that when replayed as it stands.
         TraceFormatError: the file is not a whole, undamaged trace.
         TargetError: the trace's scenario cannot be found.
-        UsageError: the trace is of a run that passed, or ``budget_runs`` is less than 1.
+        UsageError: the trace is of a run that passed, or of one that passes alone, or
+            ``budget_runs`` is less than 1.
 
     Example:
         >>> trace = simqueue.run(broken, seed=bad_seed).trace
@@ -109,11 +112,8 @@ def shrink_further(
         raise UsageError("the trace is of a run that passed: there is nothing to shrink")
     played = scenario or scenario_of(trace, "shrink")
 
-    def play(candidate: Candidate) -> Run:
-        choices = by_key(candidate.choices)
-        return run(
-            played, seed=trace.seed, config=candidate.config, choices=choices, target=trace.target
-        )
+    def play_of(candidate: Candidate) -> Play:
+        return Play(trace.seed, candidate.config, trace.target, by_key(candidate.choices))
 
     def told(attempts: Attempts, *, minimal: bool = False) -> Shrunk:
         runs, others = budget_runs - attempts.left, tuple(attempts.others)
@@ -124,15 +124,37 @@ def shrink_further(
             on_progress(told(attempts))
 
     ends = None if time_limit is None else perf_counter() + time_limit.total_seconds()
-    attempts = Attempts(play, _verified(trace, played), budget_runs - 1, ends, on_run)
-    on_run(attempts)
-    _simplify(attempts)
+    with clean_for(played) as clean:
+        first = _verified(trace, played)
+
+        def simplified(play: Callable[[Candidate], Run]) -> Attempts:
+            attempts = Attempts(play, first, budget_runs - 1, ends, on_run)
+            on_run(attempts)
+            _simplify(attempts)
+            return attempts
+
+        attempts = simplified(lambda candidate: play_of(candidate)(played))
+        if clean is not None and not _holds(attempts, clean, played):
+            # What earlier runs left behind has decided: each is played where none came before.
+            attempts = simplified(lambda candidate: clean.ask(played, play_of(candidate)))
     return told(attempts, minimal=attempts.is_minimal())
+
+
+def _holds(attempts: Attempts, clean: Clean, scenario: Scenario) -> bool:
+    """Return whether the simplest run fails alike where no run came before."""
+    simplest = attempts.simplest
+    try:
+        alone = clean.ask(scenario, of_run(simplest))
+    except LostError:
+        return True
+    return signature_of(alone) == signature_of(simplest)
 
 
 def _verified(trace: Trace, scenario: Scenario) -> Run:
     """Return the run that the trace is of, if it still fails alike."""
     again = replay(trace, scenario=scenario, nearby=0)
+    if again.verdict == "not-reproduced":
+        raise UsageError(str(again))
     found = again.divergence
     if found is not None and again.verdict != "drifted-alike":
         raise DivergenceError(found.number, found.one, found.other, found.actor)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from simqueue.model.config import Config
 from simqueue.model.trace import Trace
+from simqueue.search.alone import ADVICE, OUTLIVES
 from simqueue.search.evidence import Evidence
 from simqueue.search.known import KnownFailure
 from simqueue.search.result import Result
@@ -42,6 +43,30 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Leak:
+    """A run that failed after others and not so alone, and ``what`` outlives the runs.
+
+    ``passes`` is whether it passes alone, or fails in another way.
+    """
+
+    number: int
+    what: str
+    passes: bool
+
+    @property
+    def verdict(self) -> str:
+        """What the run does alone."""
+        return "passes alone" if self.passes else "fails in another way alone"
+
+    def __str__(self) -> str:
+        """Return all of it in one line, and what to do."""
+        return (
+            f"{self.verdict}: {OUTLIVES}: {self.what} (run {self.number} fails after others): "
+            f"{ADVICE}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """A failure that is known, and in how many runs it occurred."""
 
@@ -62,9 +87,10 @@ class Campaign:
     tell of them. ``said`` is what the strategy and the campaign's state have to say. ``elapsed`` is
     real seconds, in which all but ``resumed`` runs were played: those are from that state.
     ``accepted`` are the known failures that occurred: a run that one of them ended neither passed
-    nor failed. ``stale`` are those that did not, and ``inconclusive`` says what no run came to
-    though one should have; both are empty as long as a campaign runs, and if none of its runs came
-    to its end.
+    nor failed. ``stale`` are those that did not. ``leaks`` say what outlives the runs, as far as a
+    failure showed it. ``inconclusive`` says that, too, and what no run came to though one should
+    have; of the latter nothing is said as long as a campaign runs, nor of ``stale``, nor if none of
+    its runs came to its end.
 
     Example:
         >>> campaign = simqueue.fuzz(broken, runs=20)
@@ -82,6 +108,7 @@ class Campaign:
     stale: tuple[Accepted, ...] = ()
     said: tuple[str, ...] = ()
     resumed: int = 0
+    leaks: tuple[Leak, ...] = ()
 
     @property
     def failed(self) -> int:
@@ -117,6 +144,7 @@ class Tally:
     started: float
     known: dict[str, KnownFailure]
     evidence: Evidence
+    leaks: dict[str, Leak] = field(default_factory=dict)
     passed: int = 0
     excused: int = 0
     resumed: int = 0
@@ -130,6 +158,9 @@ class Tally:
         self.evidence |= result.evidence
         self.occurred.update({result.signature, *result.evidence.broken})
         self.lost_in_a_row = self.lost_in_a_row + 1 if result.lost else 0
+        if result.leaked:
+            leak = Leak(result.number, result.leaked, passes=result.signature is None)
+            self.leaks.setdefault(result.leaked, leak)
         if result.lost:
             self.lost.append(Lost(result.number, result.lost))
         elif result.signature is None:
@@ -168,8 +199,9 @@ class Tally:
             passed=self.passed,
             failures=failures,
             lost=tuple(sorted(self.lost, key=lambda lost: lost.number)),
-            inconclusive=(),
+            inconclusive=tuple(map(str, self.leaks.values())),
             elapsed=self.elapsed(),
+            leaks=tuple(self.leaks.values()),
             accepted=tuple(each for each in self._accepted() if each.count),
             resumed=self.resumed,
         )
@@ -178,9 +210,10 @@ class Tally:
         """Return what came of it, and what did not: of that, runs cut short tell nothing."""
         if not self.passed:
             return self.campaign()
+        campaign = self.campaign()
         return replace(
-            self.campaign(),
-            inconclusive=self.evidence.missing(config),
+            campaign,
+            inconclusive=(*campaign.inconclusive, *self.evidence.missing(config)),
             stale=tuple(each for each in self._accepted() if not each.count),
         )
 

@@ -6,8 +6,9 @@ import ctypes
 import multiprocessing
 import signal
 from collections.abc import Callable, Generator, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkContext, ForkProcess
@@ -15,7 +16,9 @@ from time import perf_counter
 
 from simqueue.errors import UsageError
 from simqueue.model.files import reason
+from simqueue.search.alone import Alone
 from simqueue.search.assignment import Assignment
+from simqueue.search.clean import LostError
 from simqueue.search.evidence import gather
 from simqueue.search.plan import Plan
 from simqueue.search.result import Result
@@ -23,6 +26,9 @@ from simqueue.sim.run import Run
 
 Job = Callable[[Assignment], Run]
 """Plays one run."""
+
+Judging = Callable[[], AbstractContextManager[Alone | None]]
+"""Opens what judges failures, in the process that plays the runs and before the first of them."""
 
 _CHUNK_MAX = 16
 _PR_SET_PDEATHSIG = 1
@@ -32,15 +38,27 @@ RUN_LIMIT_S = 300.0
 
 
 class Player:
-    """Plays runs in this process, and tells what came of each."""
+    """Plays runs in this process, and tells what came of each.
 
-    def __init__(self, job: Job, accepted: frozenset[str] = frozenset()) -> None:
-        self._job = job
+    Args:
+        job: plays one of them.
+        accepted: signatures of failures of which no trace is wanted.
+        alone: judges the first failure of each signature.
+    """
+
+    def __init__(
+        self, job: Job, accepted: frozenset[str] = frozenset(), alone: Alone | None = None
+    ) -> None:
+        self._job, self._alone = job, alone
         self._first = dict.fromkeys(accepted, -1)
+        self._judged: set[str] = set()
 
     def play(self, assignment: Assignment) -> Result:
-        """Play one run. ``accepted`` are signatures of failures of which no trace is wanted."""
-        run = self._job(assignment)
+        """Play one run."""
+        try:
+            run, leaked = self._played(assignment)
+        except LostError as error:
+            return Result(assignment.number, lost=str(error))
         failure = run.failure
         signature = None if failure is None else failure.signature
         trace = None
@@ -53,18 +71,42 @@ class Player:
             signature,
             trace,
             evidence=gather(run),
+            leaked=leaked,
         )
+
+    def _played(self, assignment: Assignment) -> tuple[Run, str]:
+        """Return a run as it is alone, as far as it was judged, and what outlives the runs."""
+        alone = self._alone
+        if alone is not None and alone.leaking:
+            return alone.play(assignment), ""
+        run = self._job(assignment)
+        if alone is None:
+            return run, ""
+        alone.history.append(assignment)
+        if run.failure is None or not self._is_new(run.failure.signature, assignment):
+            return run, ""
+        return alone.judge(assignment, run)
+
+    def _is_new(self, signature: str, assignment: Assignment) -> bool:
+        """Return whether a failure was not judged before, or its trace is going to be kept."""
+        judged = signature in self._judged
+        self._judged.add(signature)
+        return not judged or assignment.number < self._first.get(signature, inf)
 
 
 def results_here(
-    job: Job, plan: Plan, accepted: frozenset[str] = frozenset()
+    job: Job,
+    plan: Plan,
+    accepted: frozenset[str] = frozenset(),
+    judging: Judging = nullcontext,
 ) -> Generator[Result, None, None]:
     """Play a plan's runs in this process, in their order."""
-    player = Player(job, accepted)
-    while assignments := plan.take(1):
-        result = player.play(assignments[0])
-        plan.learn(result)
-        yield result
+    with judging() as alone:
+        player = Player(job, accepted, alone)
+        while assignments := plan.take(1):
+            result = player.play(assignments[0])
+            plan.learn(result)
+            yield result
 
 
 def results_of_processes(
@@ -75,6 +117,7 @@ def results_of_processes(
     *,
     runs: int,
     run_limit: float = RUN_LIMIT_S,
+    judging: Judging = nullcontext,
 ) -> Generator[Result, None, None]:
     """Play a plan's ``runs`` in forked processes; results come as they are ready.
 
@@ -88,7 +131,8 @@ def results_of_processes(
     if "fork" not in multiprocessing.get_all_start_methods():
         raise UsageError("this platform cannot fork: use one process")
     chunk = min(_CHUNK_MAX, max(1, runs // (processes * _CHUNKS_PER_PROCESS)))
-    crew = _Crew(job, plan, max(1, min(processes, runs)), accepted, chunk, run_limit)
+    size = max(1, min(processes, runs))
+    crew = _Crew(job, plan, size, accepted, chunk, run_limit, judging)
     try:
         yield from crew.results()
     finally:
@@ -160,6 +204,7 @@ class _Crew:
     accepted: frozenset[str]
     chunk: int
     run_limit: float
+    judging: Judging = nullcontext
     left_over: list[list[Assignment]] = field(default_factory=list)
     hands: list[_Hand] = field(default_factory=list)
     context: ForkContext = field(default_factory=lambda: multiprocessing.get_context("fork"))
@@ -185,6 +230,9 @@ class _Crew:
             said = hand.connection.recv()
         except (EOFError, OSError):
             yield from self._bury(hand)
+            return
+        if said is None:  # it begins another run to judge the last
+            hand.began = perf_counter()
             return
         if isinstance(said, BaseException):
             raise said
@@ -242,7 +290,9 @@ class _Crew:
         ours, theirs = self.context.Pipe()
         inherited = [hand.connection for hand in self.hands] + [ours]
         process = self.context.Process(
-            target=_work, args=(self.job, self.accepted, theirs, inherited), daemon=True
+            target=_work,
+            args=(self.job, self.accepted, self.judging, theirs, inherited),
+            daemon=True,
         )
         try:
             process.start()
@@ -262,7 +312,11 @@ class _Crew:
 
 
 def _work(
-    job: Job, accepted: frozenset[str], connection: Connection, inherited: list[Connection]
+    job: Job,
+    accepted: frozenset[str],
+    judging: Judging,
+    connection: Connection,
+    inherited: list[Connection],
 ) -> None:
     """Play chunks of runs until the other end closes; this is a forked process's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
@@ -271,17 +325,13 @@ def _work(
     _die_with_parent()
     for other in inherited:
         other.close()
-    player = Player(job, accepted)
-    while True:
-        try:
-            chunk = connection.recv()
-        except EOFError:
-            return
-        for assignment in chunk:
-            try:
+    with judging() as alone, suppress(EOFError, OSError):  # the parent is gone
+        if alone is not None:
+            alone.on_step = partial(connection.send, None)
+        player = Player(job, accepted, alone)
+        while True:
+            for assignment in connection.recv():
                 connection.send(answer(player, assignment))
-            except OSError:  # the parent is gone
-                return
 
 
 def _die_with_parent() -> None:

@@ -13,6 +13,7 @@ from simqueue.sim import (
     garbage,
     hashing,
     identity,
+    primitives,
     randomness,
     refusals,
     tasks,
@@ -28,6 +29,7 @@ CONTROLS: tuple[Control, ...] = (
     *identity.CONTROLS,
     *hashing.CONTROLS,
     *tasks.CONTROLS,
+    *primitives.CONTROLS,
     *anyio_backend.CONTROLS,
     *databases.CONTROLS,
     *refusals.CONTROLS,
@@ -83,7 +85,7 @@ UNCOVERED: tuple[Source, ...] = (
     Source(
         "what modules keep between runs: caches, counters, class attributes",
         "not covered",
-        "make it anew in the scenario; what an import draws leaves no mark on the run",
+        "make it in the scenario; a failure that this alone explains is reported as `passes alone`",
     ),
     Source(
         "files: content, times, order of a directory; environment variables, locale",

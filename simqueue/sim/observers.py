@@ -81,6 +81,12 @@ class ObservedSchedule(AbstractScheduleExecutor):
         return self.inner.next_in()
 
 
+_OF_ANOTHER_LOOP = ("is bound to a different event loop", "attached to a different loop")
+_OUTLIVES = (
+    "something outlives the runs: this was used before this run began, on another loop; make it in "
+    "the scenario, so that each run has its own; it is not a failure of the application"
+)
+
 Picks = dict[JobId, EntryNumber]
 """The entry of each job's latest pick."""
 
@@ -130,6 +136,8 @@ def described(error: BaseException) -> str:
         text = str(error)
     except Exception as second:  # noqa: BLE001  an error's own text may be what is broken
         text = f"(its text cannot be had: {type(second).__name__})"
+    if isinstance(error, RuntimeError) and any(words in text for words in _OF_ANOTHER_LOOP):
+        text = f"{text}: {_OUTLIVES}"
     return Tidier()(f"{type(error).__name__}: {text}" if text else type(error).__name__)
 
 

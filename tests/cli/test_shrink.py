@@ -99,9 +99,9 @@ def test_few_runs_say_that_more_may_do_better(call, trace_file):
 
 
 def test_ctrl_c_keeps_the_simplest_so_far(call, trace_file, monkeypatch):
-    from simqueue.search import shrink
+    from simqueue.search import alone
 
-    played = shrink.run
+    played = alone.run
     left = iter(range(9))
 
     def interrupted(*arguments, **options):
@@ -110,7 +110,7 @@ def test_ctrl_c_keeps_the_simplest_so_far(call, trace_file, monkeypatch):
         return played(*arguments, **options)
 
     before = deviations(trace_file)
-    monkeypatch.setattr(shrink, "run", interrupted)
+    monkeypatch.setattr(alone, "run", interrupted)
     result = call("shrink", trace_file)
     assert result.exit_code == 130
     assert result.stderr == "interrupted\n"

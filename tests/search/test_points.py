@@ -163,7 +163,7 @@ def test_what_decides_on_its_own_is_noticed():
         raise ValueError
 
     points = Points(run(leaky).trace, leaky)
-    with pytest.raises(DivergenceError):
+    with pytest.raises(UsageError, match="something outlives the runs"):
         points.continuation(points.points[-1], 1)
 
 

@@ -609,6 +609,7 @@ SHOWN_ELSEWHERE = {
     "loop.time, call_later": "test_loop.py",
     "which callback, statement": "test_scheduler.py",
     "hash of str": "test_determinism.py",
+    "asyncio.Lock, Semaphore": "test_primitives.py",
 }
 
 

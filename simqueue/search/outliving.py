@@ -1,0 +1,189 @@
+"""What outlives a run: a picture of the state that user code keeps, and how two of them differ.
+
+Looked at are the globals of the user's modules, what a scenario was given (fixtures, attributes of
+a test's instance, variables of the function around it) and environment variables.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType, ModuleType
+from typing import Any
+
+from simqueue.sim.places import is_users
+
+Picture = dict[str, str]
+"""What each thing with a name looked like."""
+
+UNSEEN = (
+    "nothing that can be seen from here: neither a fixture nor a global of your modules; look at "
+    "files, databases and what other packages keep"
+)
+
+_NAMED = 4
+_DEPTH = 5
+_ITEMS = 200
+_PLAIN = (bool, int, float, complex, str, bytes, type(None))
+_REPEATABLE = ("itertools", "datetime", "decimal", "uuid", "fractions", "re", "zoneinfo")
+"""Modules whose objects say all that they hold in their repr."""
+
+
+def picture(scenario: object) -> Picture:
+    """Return what the state that a scenario's code keeps looks like now."""
+    found: Picture = {}
+    for name, value in _belongings(scenario):
+        found[name] = _look(value, _DEPTH, set())
+    for module in list(sys.modules.values()):
+        if isinstance(getattr(module, "__file__", None), str) and is_users(str(module.__file__)):
+            for name, value in _globals(module):
+                found[name] = _look(value, _DEPTH, set())
+    for name, text in os.environ.items():
+        found[f"environment variable {name}"] = text
+    found["the current directory"] = os.getcwd()  # noqa: PTH109  a text
+    return found
+
+
+def difference(before: Picture, after: Picture) -> str:
+    """Name what is not in one picture as in the other, the likeliest first."""
+    names = [
+        name for name in dict.fromkeys([*after, *before]) if before.get(name) != after.get(name)
+    ]
+    if not names:
+        return UNSEEN
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
+
+
+# --- what has a name ------------------------------------------------------------------------------
+
+
+def _belongings(scenario: Any) -> Iterator[tuple[str, object]]:
+    """Yield what a scenario was given, by name."""
+    told = getattr(scenario, "belongings", None)
+    given: Mapping[str, object] = told() if told is not None else {}
+    yield from given.items()
+    function = inspect.unwrap(scenario) if callable(scenario) else scenario
+    function = getattr(function, "func", function)
+    function = getattr(function, "__func__", function)
+    if isinstance(function, FunctionType):
+        for name, cell in zip(
+            function.__code__.co_freevars, function.__closure__ or (), strict=True
+        ):
+            with suppress(ValueError):  # it is empty
+                yield f"variable {name!r} around {function.__name__}", cell.cell_contents
+
+
+def _globals(module: ModuleType) -> Iterator[tuple[str, object]]:
+    """Yield a module's globals that are its own, and the attributes of its classes."""
+    for name, value in list(vars(module).items()):
+        if name.startswith("__") or isinstance(value, ModuleType):
+            continue
+        theirs = getattr(value, "__module__", module.__name__)
+        if isinstance(value, type):
+            if theirs == module.__name__:
+                yield from _attributes(f"{module.__name__}.{name}", value)
+        elif not isinstance(value, FunctionType) or theirs == module.__name__:
+            yield f"{module.__name__}.{name}", value
+
+
+def _attributes(prefix: str, of: type) -> Iterator[tuple[str, object]]:
+    for name, value in list(vars(of).items()):
+        if not name.startswith("__"):
+            yield f"{prefix}.{name}", value
+
+
+# --- what it looks like ---------------------------------------------------------------------------
+
+
+def _look(value: Any, depth: int, seen: set[int]) -> str:
+    """Return a text that changes when an object does, as far as it can be looked into."""
+    if type(value) in _PLAIN:
+        return repr(value)
+    if depth == 0 or id(value) in seen:
+        return type(value).__name__
+    within = seen | {id(value)}
+    with suppress(Exception):  # it is user code that answers
+        return f"{type(value).__name__}({', '.join(_parts(value, depth - 1, within))})"
+    return type(value).__name__
+
+
+def _parts(value: Any, depth: int, seen: set[int]) -> Iterator[str]:
+    if isinstance(value, Path):
+        yield from _files(value)
+    elif isinstance(value, Mapping) and _is_plain(value):
+        yield str(len(value))
+        for key, item in list(value.items())[:_ITEMS]:
+            yield f"{_look(key, depth, seen)}: {_look(item, depth, seen)}"
+    elif isinstance(value, (list, tuple, set, frozenset)) or _is_plain(value):
+        yield str(len(value))
+        looks = [_look(item, depth, seen) for item in list(value)[-_ITEMS:]]
+        yield from sorted(looks) if isinstance(value, (set, frozenset)) else looks
+    elif isinstance(value, FunctionType):
+        yield from _function(value, depth, seen)
+    elif isinstance(value, MethodType):
+        yield _look(value.__self__, depth, seen)
+    elif isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001
+        yield str(value.cache_info())
+    elif isinstance(value, GeneratorType):
+        yield str(value.gi_frame and value.gi_frame.f_lasti)
+    else:
+        yield from _instance(value, depth, seen)
+
+
+def _is_plain(value: object) -> bool:
+    """Return whether something is a collection of the library's, or made of one."""
+    return type(value).__module__ in ("builtins", "collections", "array") and hasattr(
+        value, "__iter__"
+    )
+
+
+def _function(value: FunctionType, depth: int, seen: set[int]) -> Iterator[str]:
+    """Yield what a function keeps: its defaults, the variables around it, its attributes."""
+    yield _look(value.__defaults__, depth, seen)
+    yield _look(value.__kwdefaults__, depth, seen)
+    yield _look(vars(value), depth, seen)
+    for cell in value.__closure__ or ():
+        with suppress(ValueError):  # it is empty
+            yield _look(cell.cell_contents, depth, seen)
+
+
+def _instance(value: Any, depth: int, seen: set[int]) -> Iterator[str]:
+    kind = type(value)
+    if "mock_calls" in dir(kind):
+        yield str(len(value.mock_calls))
+        return
+    if kind.__module__.partition(".")[0] in _REPEATABLE:
+        yield repr(value)
+        return
+    if kind.__module__.startswith("_pytest."):
+        yield str(len(getattr(value, "records", ())))  # of caplog
+        return
+    if isinstance(value, (BuiltinFunctionType, ModuleType, type)):
+        return
+    attributes = dict(getattr(value, "__dict__", {}))
+    for name in _slots(kind):
+        with suppress(AttributeError):
+            attributes[name] = getattr(value, name)
+    for name, item in attributes.items():
+        yield f"{name}={_look(item, depth, seen)}"
+
+
+def _slots(kind: type) -> Iterator[str]:
+    for base in kind.__mro__:
+        names = base.__dict__.get("__slots__", ())
+        yield from (names,) if isinstance(names, str) else names
+
+
+def _files(directory: Path) -> Iterator[str]:
+    """Yield the names and sizes of what a directory holds, as far as it is small."""
+    if directory.is_dir():
+        for file in sorted(directory.rglob("*"))[:_ITEMS]:
+            yield f"{file.name}:{file.stat().st_size if file.is_file() else ''}"
+    elif directory.is_file():
+        yield str(directory.stat().st_size)
