@@ -20,8 +20,8 @@
 ``recorder``    the growing event log, ``causes`` why something happens, ``observers`` what
                 fills it beside the server
 ``entropy``     the table of what decides a run, made of ``clocks``, ``waits``, ``randomness``,
-                ``identity``, ``hashing``, ``tasks``, ``primitives``, ``anyio_backend``, ``garbage``,
-                ``databases``, ``refusals``
+                ``identity``, ``hashing``, ``tasks``, ``primitives``, ``anyio_backend``,
+                ``garbage``, ``databases``, ``refusals``
 ``patches``     puts their replacements in and takes them out; ``patch``: one of them,
                 ``builtin``: one in place, ``sealed``: one of a type that CPython seals,
                 ``source``: its row in the table, ``refusing``: one that refuses, ``origins``: the
