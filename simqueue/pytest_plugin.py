@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from simqueue.pytest_scenario import FIXTURE, STARTED, MarkedTest
+from simqueue.pytest_time import Travels
 from simqueue.search.budgets import NEARBY_RUNS, SHRINK_RUNS
 
 if TYPE_CHECKING:
@@ -322,7 +323,9 @@ def _is_same(node: str, recorded: str) -> bool:
 def _play(item: pytest.Function, test: Callable[..., Any], fixtures: Mapping[str, Any]) -> None:
     given = {name: value for name, value in fixtures.items() if name != FIXTURE}
     owner = getattr(test, "__self__", None)
-    skips = MarkedTest(functools.partial(test, **given), None if inspect.isclass(owner) else owner)
+    instance = None if inspect.isclass(owner) else owner
+    travels = Travels.around(item.funcargs.values())
+    skips = MarkedTest(functools.partial(test, **given), instance, travels)
     trace = item.config.stash[_TRACE]
     from simqueue.errors import UsageError
     from simqueue.pytest_alone import wanted_of
@@ -338,7 +341,9 @@ def _play(item: pytest.Function, test: Callable[..., Any], fixtures: Mapping[str
         else:
             _play_trace(item, skips, trace)
     except UsageError as error:
-        pytest.fail(f"simqueue: {error}", pytrace=False)
+        raise pytest.fail.Exception(f"simqueue: {error}", pytrace=False) from None
+    finally:
+        travels.end()
 
 
 def _play_seeds(item: pytest.Function, scenario: MarkedTest) -> None:
@@ -355,7 +360,7 @@ def _play_seeds(item: pytest.Function, scenario: MarkedTest) -> None:
         scenario,
         runs=runs,
         seed=seed,
-        config=config,
+        config=scenario.travels.starting(config),
         strategy=_strategy(item),
         target=_TARGET + item.nodeid,
         known=known,

@@ -5,9 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from simqueue.pytest_time import Travels
+
+if TYPE_CHECKING:
+    from simqueue.sim.simulation import Simulation
 
 FIXTURE = "sim"
 STARTED = pytest.StashKey[int]()
@@ -19,11 +24,12 @@ class MarkedTest:
     """A test as a scenario. What pytest's own exceptions say is kept until the run is over.
 
     ``owner`` is the instance whose method the test is; each run begins with the attributes that
-    setting up gave it.
+    setting up gave it, and at the time that fixtures travelled to.
     """
 
     test: functools.partial[Any]
     owner: object = None
+    travels: Travels = field(default_factory=Travels)
     said: BaseException | None = None
     _attributes: dict[str, Any] = field(default_factory=dict)
 
@@ -36,11 +42,12 @@ class MarkedTest:
         """The test itself, whose source is read for the moments it marks."""
         return self.test.func
 
-    async def __call__(self, sim: object) -> None:
+    async def __call__(self, sim: Simulation) -> None:
         """Run the test in a simulation."""
         if hasattr(self.owner, "__dict__"):
             vars(self.owner).clear()
             vars(self.owner).update(self._attributes)
+        await self.travels.begin(sim)
         try:
             await self.test(**{FIXTURE: sim})
         except (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception) as error:

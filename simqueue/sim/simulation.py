@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
 
 
 class Simulation:
@@ -328,3 +329,11 @@ def _checked_resources(worker: str, resources: object) -> dict[str, Any]:
             f"worker {worker!r}: resources is a mapping of names to objects, not {resources!r}"
         )
     return dict(resources)
+
+
+async def pass_time(sim: Simulation, duration: timedelta) -> None:
+    """Let exactly so much virtual time pass; no choice is made about it, as timers make one."""
+    scheduler, process = sim._world.scheduler, sim._process  # noqa: SLF001  this module's own
+    passed = asyncio.get_running_loop().create_future()
+    scheduler.post(process, scheduler.now + duration // _US, passed.set_result, None)
+    await passed
