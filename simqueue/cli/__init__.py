@@ -40,7 +40,7 @@ _UNPINNED = ("_record",)
 
 def main() -> None:
     """Run the command line under a pinned PYTHONHASHSEED; never returns."""
-    pin_hash_seed()
+    pin_environment()
     if sys.flags.optimize:
         print(  # noqa: T201
             "simqueue: python -O leaves out every assert, also those that scenarios are made of",
@@ -51,29 +51,50 @@ def main() -> None:
     app(prog_name="simqueue")
 
 
-def pin_hash_seed() -> None:
-    """Start this process again with PYTHONHASHSEED=0, unless that is how it was started.
+def pin_environment() -> None:
+    """Start this process again with PYTHONHASHSEED=0 and fixed addresses, unless it has both.
 
-    The order of a set of strings follows from it, and cannot be changed later.
+    The order of a set of strings follows from the one, that of a set of functions or, before Python
+    3.12, of tuples with None from the other. Neither can be changed later.
     """
-    if not sys.flags.hash_randomization or sys.argv[1:2] in ([name] for name in _UNPINNED):
+    if sys.argv[1:2] in ([name] for name in _UNPINNED):
         return
     me = str(os.getpid())  # kept by execv, and not shared with a process started from here
-    if os.environ.get(_PINNED_BY) == me:
+    restarted = os.environ.get(_PINNED_BY) == me
+    if not sys.flags.hash_randomization:
+        if not restarted and not _debugged() and _fix_addresses():
+            _start_again(me)
+    elif restarted:
         print(  # noqa: T201
             "simqueue: PYTHONHASHSEED=0 has no effect here (python -I or -E?): runs of code that "
             "depends on the order of sets of strings will not repeat",
             file=sys.stderr,
         )
-        return
-    if "pydevd" in sys.modules:  # the debugger of VS Code and PyCharm
+    elif "pydevd" in sys.modules:  # the debugger of VS Code and PyCharm
         print(  # noqa: T201
             "simqueue: the debugger would be lost if PYTHONHASHSEED were pinned now: set it to 0 "
             "in its configuration, lest runs of code that depends on the order of sets of strings "
             "do not repeat",
             file=sys.stderr,
         )
-        return
+    else:
+        _fix_addresses()
+        _start_again(me)
+
+
+def _debugged() -> bool:
+    """Return whether a debugger or a tracer would be lost with this process."""
+    return "pydevd" in sys.modules or sys.gettrace() is not None
+
+
+def _fix_addresses() -> bool:
+    """Let the next start of this process have fixed addresses; return whether that is news."""
+    from simqueue.search.address_space import are_fixed, fix
+
+    return not are_fixed() and fix()
+
+
+def _start_again(me: str) -> None:
     if sys.stdout is not None:  # it is None if it was closed
         sys.stdout.flush()
     environment = {**os.environ, "PYTHONHASHSEED": "0", _PINNED_BY: me}

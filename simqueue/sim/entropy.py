@@ -10,10 +10,12 @@ from simqueue.sim import (
     anyio_backend,
     clocks,
     databases,
+    extensions,
     garbage,
     hashing,
     identity,
     randomness,
+    recursion,
     refusals,
     tasks,
 )
@@ -26,8 +28,10 @@ CONTROLS: tuple[Control, ...] = (
     *identity.CONTROLS,
     *hashing.CONTROLS,
     *tasks.CONTROLS,
+    *extensions.CONTROLS,
     *anyio_backend.CONTROLS,
     *databases.CONTROLS,
+    *recursion.CONTROLS,
     *refusals.CONTROLS,
 )
 """In the order in which patches are installed."""

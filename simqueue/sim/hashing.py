@@ -1,17 +1,20 @@
-"""Tasks and futures that hash by number: sets of them iterate alike in every process.
+"""Tasks, futures and coroutines that hash by number: sets of them iterate alike in every process.
 
-The hash function is put onto asyncio's own C type, whence every subclass inherits it, whoever made
-it and however long ago. CPython lets nobody set attributes of that type; the flag that says so is
-cleared for the moment.
+The hash function is put onto the C types themselves; subclasses of asyncio's inherit it, whoever
+made them and however long ago. CPython lets nobody set attributes of such a type; the flag that
+says so is cleared for the moment.
 """
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import asyncio.futures
 import ctypes
 import functools
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
+from types import CoroutineType
 from typing import Any
 
 from simqueue.sim.builtin import check_interpreter, strange
@@ -21,6 +24,7 @@ from simqueue.sim.source import Control, Scope, Source
 _NUMBER = "_simqueue_number"
 _FLAGS_OFFSET = 21 * ctypes.sizeof(ctypes.c_size_t)  # of tp_flags in PyTypeObject
 _IMMUTABLE_TYPE = 1 << 8
+_get_ident = _thread.get_ident
 _PYTHON_FUTURE = asyncio.futures._PyFuture  # type: ignore[attr-defined]  # noqa: SLF001
 
 
@@ -42,19 +46,43 @@ def _hash(self: Any) -> int:
     return number
 
 
+class _Numbers:
+    """The numbers of coroutines, given when each is first hashed: as it enters its first set."""
+
+    __slots__ = ("_count", "_of", "_thread")
+
+    def __init__(self, thread: int) -> None:
+        self._thread = thread
+        self._count = 0
+        self._of: dict[int, tuple[int, object]] = {}
+
+    def hash(self, coroutine: Any) -> int:
+        """Return a coroutine's number, in other threads what it would hash by otherwise."""
+        if _get_ident() != self._thread:
+            return object.__hash__(coroutine)
+        address = id(coroutine)
+        found = self._of.get(address)
+        if found is None:
+            self._count += 1
+            # A coroutine takes no attributes, and another one may lie at its address later.
+            found = (self._count, weakref.ref(coroutine, lambda _: self._of.pop(address, None)))
+            self._of[address] = found
+        return found[0]
+
+
 class _Hash:
-    """``_hash`` in the place of the hash function that a type inherits from ``object``."""
+    """A hash function in the place of the one that a type inherits from ``object``."""
 
-    __slots__ = ("_installed", "_type")
+    __slots__ = ("_function", "_installed", "_type")
 
-    def __init__(self, of: type) -> None:
-        self._type = of
+    def __init__(self, of: type, function: Callable[[Any], int]) -> None:
+        self._type, self._function = of, function
         self._installed = False
 
     def install(self) -> None:
         """Set it."""
         self._installed = True
-        self._change(lambda of: type.__setattr__(of, "__hash__", _hash))
+        self._change(lambda of: type.__setattr__(of, "__hash__", self._function))
 
     def restore(self) -> None:
         """Delete it again."""
@@ -82,8 +110,17 @@ def _flags(of: type) -> ctypes.c_ulong:
     return flags
 
 
-def _numbers(_: Scope) -> Iterator[Patch]:
-    yield _Hash(asyncio.Future)
+def _coroutines(scope: Scope) -> Iterator[Patch]:
+    numbers = _Numbers(scope.thread)
+
+    def hash_of(coroutine: Any) -> int:
+        return numbers.hash(coroutine)
+
+    yield _Hash(CoroutineType, hash_of)
+
+
+def _futures(_: Scope) -> Iterator[Patch]:
+    yield _Hash(asyncio.Future, _hash)
     if _PYTHON_FUTURE is not asyncio.Future:
         yield Attribute(_PYTHON_FUTURE, "__hash__", _hash)
 
@@ -95,6 +132,15 @@ CONTROLS = (
             "controlled",
             "they hash by numbers that the run gives out",
         ),
-        _numbers,
+        _futures,
+    ),
+    Control(
+        Source(
+            "order of sets of coroutines: asyncio.as_completed, gather(*a_set), create_task in a "
+            "loop over one",
+            "controlled",
+            "they hash by the order in which they were put into a set",
+        ),
+        _coroutines,
     ),
 )

@@ -302,7 +302,7 @@ def _play(
     scheduler.post(process, 0, begin)
     with _endings(world), loop.running(), gate.opened(world.stop):
         world.interruptible = True
-        scheduler.run()
+        world.depth.call(scheduler.run)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from simqueue.sim.patch import Patch
 
 if TYPE_CHECKING:
     from simqueue.sim.randomness import Streams
+    from simqueue.sim.recursion import Depth
 
 Treatment = Literal["controlled", "refused", "pinned", "not covered"]
 """controlled: follows from the seed; refused: raises RefusedError; pinned: the same everywhere."""
@@ -19,6 +20,10 @@ Treatment = Literal["controlled", "refused", "pinned", "not covered"]
 
 class World(Protocol):
     """What the patches ask of the running simulation."""
+
+    @property
+    def depth(self) -> Depth:
+        """How deep the run's code can go."""
 
     @property
     def attended(self) -> bool:
