@@ -1,8 +1,8 @@
 """Where a process finds its memory: at the same addresses each time, or at random ones.
 
-Linux places libraries and the heap at random addresses, unless a process has asked otherwise before
-it starts a program. With fixed addresses ``hash(None)`` before Python 3.12, and the order of sets of
-classes and functions, are the same from process to process.
+Linux places libraries and the heap at random addresses, unless a process has asked otherwise
+before it starts a program. With fixed ones ``hash(None)`` before Python 3.12, and the order of sets
+of built-in functions and classes, are the same from process to process.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from simqueue.sim.source import Control, Scope, Source
 _BELOW = 50
 """Frames that a program of its own would have below its handlers."""
 _PROBED = 60
+_COUNTS_C_CODE = sys.version_info < (3, 12)
 
 _get_ident = _thread.get_ident
 
@@ -64,6 +65,9 @@ class _Limit:
 
     def frames_in_use(self) -> int:
         """Return how many frames count towards the limit here; C code's may be among them."""
+        if not _COUNTS_C_CODE or sys.gettrace() is not None or sys.getprofile() is not None:
+            # A tracer that meets the error is switched off: under one this is but a good guess.
+            return _python_frames()
         before = self._get()
         low = _python_frames() + _PROBED  # with a low limit few frames have to be tried
         while not self._allows(low):
