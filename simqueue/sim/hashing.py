@@ -13,17 +13,22 @@ import asyncio.futures
 import ctypes
 import functools
 import weakref
+import zlib
 from collections.abc import Callable, Iterator
 from types import CoroutineType
 from typing import Any
 
 from simqueue.sim.builtin import check_interpreter, strange
+from simqueue.sim.late import OnImport
 from simqueue.sim.patch import Attribute, Patch
 from simqueue.sim.source import Control, Scope, Source
 
 _NUMBER = "_simqueue_number"
 _FLAGS_OFFSET = 21 * ctypes.sizeof(ctypes.c_size_t)  # of tp_flags in PyTypeObject
 _IMMUTABLE_TYPE = 1 << 8
+_ACTIONS = ("PostSortRec", "_PostSortRec")
+"""The base class of what a flush of SQLAlchemy will do, as its versions call it."""
+
 _get_ident = _thread.get_ident
 _PYTHON_FUTURE = asyncio.futures._PyFuture  # type: ignore[attr-defined]  # noqa: SLF001
 
@@ -47,7 +52,7 @@ def _hash(self: Any) -> int:
 
 
 class _Numbers:
-    """The numbers of coroutines, given when each is first hashed: as it enters its first set."""
+    """Numbers of objects, given when each is first hashed: as it enters its first set."""
 
     __slots__ = ("_count", "_of", "_thread")
 
@@ -56,16 +61,16 @@ class _Numbers:
         self._count = 0
         self._of: dict[int, tuple[int, object]] = {}
 
-    def hash(self, coroutine: Any) -> int:
-        """Return a coroutine's number, in other threads what it would hash by otherwise."""
+    def hash(self, thing: Any) -> int:
+        """Return an object's number, in other threads what it would hash by otherwise."""
         if _get_ident() != self._thread:
-            return object.__hash__(coroutine)
-        address = id(coroutine)
+            return object.__hash__(thing)
+        address = id(thing)
         found = self._of.get(address)
         if found is None:
             self._count += 1
             # A coroutine takes no attributes, and another one may lie at its address later.
-            found = (self._count, weakref.ref(coroutine, lambda _: self._of.pop(address, None)))
+            found = (self._count, weakref.ref(thing, lambda _: self._of.pop(address, None)))
             self._of[address] = found
         return found[0]
 
@@ -119,6 +124,30 @@ def _coroutines(scope: Scope) -> Iterator[Patch]:
     yield _Hash(CoroutineType, hash_of)
 
 
+def _mapped_objects(scope: Scope) -> Iterator[Patch]:
+    numbers = _Numbers(scope.thread)
+
+    def hash_of(state: Any) -> int:
+        return numbers.hash(state)
+
+    def states(module: Any) -> Iterator[Patch]:
+        yield Attribute(module.InstanceState, "__hash__", hash_of)
+
+    def actions(module: Any) -> Iterator[Patch]:
+        for name in _ACTIONS:
+            if hasattr(module, name):
+                yield Attribute(getattr(module, name), "__hash__", _hash_of_action)
+
+    yield OnImport(scope.thread, "sqlalchemy.orm.state", states)
+    yield OnImport(scope.thread, "sqlalchemy.orm.unitofwork", actions)
+
+
+def _hash_of_action(action: Any) -> int:
+    """Hash what a flush will do by what it is about; two that are alike keep the order of a set."""
+    name = zlib.crc32(repr(getattr(action, "sort_key", type(action).__name__)).encode())
+    return hash((name, getattr(action, "state", 0)))
+
+
 def _futures(_: Scope) -> Iterator[Patch]:
     yield _Hash(asyncio.Future, _hash)
     if _PYTHON_FUTURE is not asyncio.Future:
@@ -142,5 +171,13 @@ CONTROLS = (
             "they hash by the order in which they were put into a set",
         ),
         _coroutines,
+    ),
+    Control(
+        Source(
+            "SQLAlchemy: the order in which a flush sends the rows of new and changed objects",
+            "controlled",
+            "its states hash by the order in which the run's sessions came to know them",
+        ),
+        _mapped_objects,
     ),
 )

@@ -6,6 +6,7 @@ def test_a_scenario_that_leaves_nothing_open_is_the_same_everywhere(project):
     project("calm.py", "async def scenario(sim):\n    sim.log.info(sim.choice('abc'))\n")
     audited = audit(load_target("calm.py"), seed=3)
     assert audited.same
+    assert audited.causes == ()
     assert len(audited.circumstances) == 1 + len(HASH_SEEDS)
 
 
@@ -26,6 +27,50 @@ def test_the_order_of_a_set_of_strings_is_found_out(project):
     assert "key-" in found[0].one
 
 
+def test_the_set_whose_order_decides_is_named_and_what_decides_it(project):
+    project(
+        "leaky.py",
+        """
+        import asyncio
+
+        async def scenario(sim):
+            calm = {1, 2, 3}
+            waiting = {f"key-{number}" for number in calm | set(range(30))}
+            for key in waiting:
+                await asyncio.sleep(0.001)
+                sim.log.info(key)
+        """,
+    )
+    audited = audit(load_target("leaky.py"))
+    (cause,) = audited.causes
+    assert "the order of a set of str, waiting at leaky.py:" in cause
+    assert "PYTHONHASHSEED decides" in cause
+    assert "calm" not in cause
+
+
+def test_the_order_of_objects_without_a_hash_is_named_too(project):
+    project(
+        "leaky.py",
+        """
+        import random
+
+        class Thing:
+            def __init__(self, number):
+                self.number = number
+
+        async def scenario(sim):
+            things = [Thing(number) for number in range(40)]
+            random.shuffle(things)
+            held = set(things)
+            junk = [bytearray(8) for _ in range(int.from_bytes(open("/dev/urandom", "rb").read(1)))]
+            sim.log.info(",".join(str(thing.number) for thing in held))
+        """,
+    )
+    (cause,) = audit(load_target("leaky.py")).causes
+    assert "the order of a set of Thing, held at leaky.py:" in cause
+    assert "without a __hash__" in cause
+
+
 def test_what_one_run_leaves_behind_in_the_process_is_found_out(project):
     project(
         "counting.py",
@@ -40,3 +85,5 @@ def test_what_one_run_leaves_behind_in_the_process_is_found_out(project):
     audited = audit(load_target("counting.py"))
     assert audited.circumstances[0].difference is not None
     assert all(one.difference is None for one in audited.circumstances[1:])
+    (cause,) = audited.causes
+    assert cause.startswith("what the first run left")
