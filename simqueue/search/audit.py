@@ -61,9 +61,14 @@ def audit(
         seen.append(Circumstance(name, first_difference(first, trace)))
         if on_progress is not None:
             on_progress(seen[-1])
-    if all(circumstance.difference is None for circumstance in seen):
+    differ = [circumstance.difference is not None for circumstance in seen]
+    if not any(differ):
         return Audit(first, tuple(seen))
-    return Audit(first, tuple(seen), find_causes(Recordings(target.name, seed, config)))
+    _, moved, *_ = differ
+    recordings = Recordings(target.name, seed, config)
+    return Audit(
+        first, tuple(seen), find_causes(recordings, fresh=any(differ[1:]), addresses=moved)
+    )
 
 
 def _run(target: Target, seed: int, config: Config) -> Trace:

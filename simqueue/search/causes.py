@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from simqueue.report.difference import first_difference
 from simqueue.search.recordings import Recording, Recordings
 from simqueue.search.set_orders import parted
@@ -20,29 +22,38 @@ OUTSIDE = (
     "__hash__ of their own, id(), or something outside the run: a clock, thread or generator of a "
     "C extension, a file, the network"
 )
-_TRIES = 2
+_SEEDS = ("1", "2")
 
 
-def find_causes(recordings: Recordings) -> tuple[str, ...]:
-    """Return a sentence for each cause. Plays some more runs in fresh processes.
+def find_causes(recordings: Recordings, *, fresh: bool, addresses: bool) -> tuple[str, ...]:
+    """Return a sentence for each cause of a difference. Plays some more runs in fresh processes.
 
     First nothing is changed, then PYTHONHASHSEED alone, then addresses alone: whatever differs
     then, this has decided.
+
+    Args:
+        recordings: plays the seed.
+        fresh: whether a fresh process has differed.
+        addresses: whether one has under the same PYTHONHASHSEED, at other addresses.
     """
-    base, same = (recordings.record("0", fixed=True, sets=True) for _ in range(_TRIES))
-    if _differ(base, same):
-        return (_with_set(base, same, OUTSIDE),)
+    if not fresh:
+        return (PROCESS,)
+    base = recordings.record("0", fixed=True, sets=True)
+    if addresses:
+        same = recordings.record("0", fixed=True, sets=True)
+        if _differ(base, same):
+            return (_with_set(base, same, OUTSIDE),)
     causes = []
-    others = [recordings.record(str(seed + 1), fixed=True, sets=True) for seed in range(_TRIES)]
+    others = (recordings.record(seed, fixed=True, sets=True) for seed in _SEEDS)
     if (other := _first_other(base, others)) is not None:
         causes.append(_with_set(base, other, HASH_SEED))
-    moved = [recordings.record("0", sets=True) for _ in range(_TRIES)]
+    moved = (recordings.record("0", sets=True) for _ in _SEEDS if addresses)
     if (other := _first_other(base, moved)) is not None:
         causes.append(_with_set(base, other, ADDRESSES))
-    return tuple(causes) or (PROCESS,)
+    return tuple(causes) or (OUTSIDE,)
 
 
-def _first_other(base: Recording, others: list[Recording]) -> Recording | None:
+def _first_other(base: Recording, others: Iterable[Recording]) -> Recording | None:
     return next((other for other in others if _differ(base, other)), None)
 
 
