@@ -15,10 +15,12 @@
 ``process``     a process's loop position, clock and tasks, ``handles`` its waiting callbacks
 ``recorder``    the growing event log, ``observers`` what fills it beside the server
 ``entropy``     the table of what decides a run, made of ``clocks``, ``randomness``, ``identity``,
-                ``hashing``, ``tasks``, ``anyio_backend``, ``garbage``, ``databases``, ``refusals``
+                ``hashing``, ``tasks``, ``anyio_backend``, ``garbage``, ``databases``,
+                ``recursion``, ``extensions``, ``refusals``
 ``patches``     puts their replacements in and takes them out; ``patch``: one of them,
                 ``builtin``: one in place, ``source``: its row in the table, ``refusing``: one that
-                refuses, ``imports``: whether a module is being loaded
-``failing``     how a run failed, ``places`` where; ``tidy`` text without addresses
+                refuses, ``imports``: whether a module is being loaded, ``late``: one of a module
+                that the run imports, ``linkage``: one of what a C extension calls
+``failing``     how a run failed, ``places`` where; ``tidy`` text without ``addresses``
 ``takedown``    the end of a world; ``finalizers``: those that must not run
 """

@@ -1,8 +1,8 @@
 """Tasks, futures and coroutines that hash by number: sets of them iterate alike in every process.
 
 The hash function is put onto the C types themselves; subclasses of asyncio's inherit it, whoever
-made them and however long ago. CPython lets nobody set attributes of such a type; the flag that
-says so is cleared for the moment.
+made them and however long ago. CPython lets nobody set attributes of such a type: the flag that
+says so is cleared for the moment, or the type's slot is written.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from simqueue.sim.source import Control, Scope, Source
 
 _NUMBER = "_simqueue_number"
 _FLAGS_OFFSET = 21 * ctypes.sizeof(ctypes.c_size_t)  # of tp_flags in PyTypeObject
+_HASH_OFFSET = 15 * ctypes.sizeof(ctypes.c_size_t)  # of tp_hash
+_HashFunction = ctypes.PYFUNCTYPE(ctypes.c_ssize_t, ctypes.py_object)
 _IMMUTABLE_TYPE = 1 << 8
 _ACTIONS = ("PostSortRec", "_PostSortRec")
 """The base class of what a flush of SQLAlchemy will do, as its versions call it."""
@@ -76,18 +78,18 @@ class _Numbers:
 
 
 class _Hash:
-    """A hash function in the place of the one that a type inherits from ``object``."""
+    """``_hash`` in the place of the hash function that a type inherits from ``object``."""
 
-    __slots__ = ("_function", "_installed", "_type")
+    __slots__ = ("_installed", "_type")
 
-    def __init__(self, of: type, function: Callable[[Any], int]) -> None:
-        self._type, self._function = of, function
+    def __init__(self, of: type) -> None:
+        self._type = of
         self._installed = False
 
     def install(self) -> None:
         """Set it."""
         self._installed = True
-        self._change(lambda of: type.__setattr__(of, "__hash__", self._function))
+        self._change(lambda of: type.__setattr__(of, "__hash__", _hash))
 
     def restore(self) -> None:
         """Delete it again."""
@@ -106,6 +108,45 @@ class _Hash:
             flags.value |= immutable
 
 
+class _Slot:
+    """A hash function in the slot of a type that has ``object``'s there and no subclasses.
+
+    From Python 3.12 on a type of the interpreter's own takes no attributes, whatever its flags.
+    """
+
+    __slots__ = ("_callback", "_installed", "_word")
+
+    def __init__(self, of: type, function: Callable[[Any], int]) -> None:
+        self._word = _hash_word(of)
+        self._callback = _HashFunction(function)
+        self._installed = False
+
+    def install(self) -> None:
+        """Set it."""
+        self._installed = True
+        self._word.value = ctypes.cast(self._callback, ctypes.c_void_p).value or _hash_of_objects()
+
+    def restore(self) -> None:
+        """Set what was there."""
+        if self._installed:
+            self._word.value = _hash_of_objects()
+            self._installed = False
+
+
+@functools.cache
+def _hash_word(of: type) -> ctypes.c_size_t:
+    """Return the slot of a type, checked while nothing is in it but what ``object`` has."""
+    check_interpreter()
+    word = ctypes.c_size_t.from_address(id(of) + _HASH_OFFSET)
+    if word.value != _hash_of_objects():
+        raise strange(of)
+    return word
+
+
+def _hash_of_objects() -> int:
+    return ctypes.c_size_t.from_address(id(object) + _HASH_OFFSET).value
+
+
 @functools.cache
 def _flags(of: type) -> ctypes.c_ulong:
     check_interpreter()
@@ -121,7 +162,7 @@ def _coroutines(scope: Scope) -> Iterator[Patch]:
     def hash_of(coroutine: Any) -> int:
         return numbers.hash(coroutine)
 
-    yield _Hash(CoroutineType, hash_of)
+    yield _Slot(CoroutineType, hash_of)
 
 
 def _mapped_objects(scope: Scope) -> Iterator[Patch]:
@@ -149,7 +190,7 @@ def _hash_of_action(action: Any) -> int:
 
 
 def _futures(_: Scope) -> Iterator[Patch]:
-    yield _Hash(asyncio.Future, _hash)
+    yield _Hash(asyncio.Future)
     if _PYTHON_FUTURE is not asyncio.Future:
         yield Attribute(_PYTHON_FUTURE, "__hash__", _hash)
 
