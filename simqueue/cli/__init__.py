@@ -53,7 +53,7 @@ def main() -> None:
     """Run the command line under a pinned PYTHONHASHSEED; never returns."""
     from simqueue.cli.encodings import escape_output
 
-    pin_hash_seed()
+    pin_environment()
     escape_output()
     if sys.flags.optimize:
         print(  # noqa: T201
@@ -65,24 +65,38 @@ def main() -> None:
     app(prog_name="simqueue")
 
 
-def pin_hash_seed() -> None:
-    """Start this process again with PYTHONHASHSEED=0, unless that is how it was started.
+def pin_environment() -> None:
+    """Start this process again with PYTHONHASHSEED=0 and fixed addresses, unless it has both.
 
-    The order of a set of strings follows from it, and cannot be changed later. In UTF-8 mode if
-    names of files were read as ASCII, which cannot be changed later either.
+    The order of a set of strings follows from the one, that of a set of functions or, before Python
+    3.12, of tuples with None from the other. Neither can be changed later. In UTF-8 mode if names
+    of files were read as ASCII, which cannot be changed later either.
     """
     from simqueue.cli.encodings import needs_utf8_mode
 
-    random_hashes, ascii_names = sys.flags.hash_randomization, needs_utf8_mode()
-    unpinned = sys.argv[1:2] in ([name] for name in _UNPINNED)
-    if unpinned or not (random_hashes or ascii_names):
+    if sys.argv[1:2] in ([name] for name in _UNPINNED):
         return
+    random_hashes, ascii_names = bool(sys.flags.hash_randomization), needs_utf8_mode()
     me = str(os.getpid())  # kept by execv, and not shared with a process started from here
     restarted = os.environ.get(_PINNED_BY) == me
     if restarted or "pydevd" in sys.modules:  # the debugger of VS Code and PyCharm
         if random_hashes:
             print(_NO_EFFECT if restarted else _DEBUGGED, file=sys.stderr)  # noqa: T201
         return
+    needed = random_hashes or ascii_names
+    # For addresses alone a tracer is not lost with this process.
+    if ((needed or sys.gettrace() is None) and _fix_addresses()) or needed:
+        _start_again(me, random_hashes=random_hashes, ascii_names=ascii_names)
+
+
+def _fix_addresses() -> bool:
+    """Let the next start of this process have fixed addresses; return whether that is news."""
+    from simqueue.search.address_space import are_fixed, fix
+
+    return not are_fixed() and fix()
+
+
+def _start_again(me: str, *, random_hashes: bool, ascii_names: bool) -> None:
     if sys.stdout is not None:  # it is None if it was closed
         sys.stdout.flush()
     environment = {**os.environ, _PINNED_BY: me}

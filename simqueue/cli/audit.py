@@ -30,7 +30,9 @@ def audit_command(
     """Look for whatever decides on its own.
 
     The seed is run twice here, the second time with a disturbed heap, and in fresh processes under
-    other values of PYTHONHASHSEED. Exit status: 0 all runs are the same, 1 two differ.
+    other values of PYTHONHASHSEED and at other addresses. If two differ, more are played to find
+    out what decides, and of which set the order does. Exit status: 0 all runs are the same, 1 two
+    differ.
 
     \b
     Example:
@@ -46,6 +48,8 @@ def audit_command(
     events, python = len(audited.trace.events), platform.python_version()
     if audited.same:
         typer.echo(f"the same in all: {events} events, digest {audited.trace.digest}, {python}")
+    for cause in audited.causes:
+        typer.echo(f"Cause: {cause}")
     raise typer.Exit(0 if audited.same else 1)
 
 
@@ -66,12 +70,16 @@ def record_command(
     seed: Annotated[int, typer.Argument()],
     config: Annotated[str, typer.Argument(help="As JSON.")],
     file: Annotated[str, typer.Argument()],
+    sets: Annotated[str | None, typer.Argument(help="For the orders of sets, as JSON.")] = None,
 ) -> None:
     """Run one seed under the PYTHONHASHSEED of the environment, and write its trace."""
-    from simqueue.search.audit import decode_config
+    from simqueue.search.recordings import decode_config
+    from simqueue.search.set_orders import watched_for_sets
     from simqueue.search.target import load_target
     from simqueue.sim.run import run
 
     found = load_target(target)
     settings = decode_config(config)
-    run(found.scenario, seed=seed, config=settings, target=found.name).trace.save(file)
+    with watched_for_sets(sets) as watch:
+        played = run(found.scenario, seed=seed, config=settings, target=found.name, watch=watch)
+    played.trace.save(file)

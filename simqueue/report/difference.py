@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +17,8 @@ from simqueue.report.words import happened
 THE_END = "the end of the run"
 _AROUND = 60
 CONTEXT = 5
+_REORDERED_MAX = 60
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,32 @@ def unseen_difference(one: Trace, other: Trace) -> Difference | None:
         return Difference(number, f"{steps} steps", f"{steps_other} steps", "the run")
     what = "drawn randomness and clock readings with the digest"
     return Difference(number, f"{what} {one.digest}", f"{what} {other.digest}", "the run")
+
+
+def reordered(one: Trace, other: Trace, number: int) -> bool:
+    """Return whether two runs that part at an event have the same there, in another order.
+
+    That is what the order of a set does: either the words of one event, or the next few events.
+    """
+    mine, theirs = (
+        [(e.worker, repr(e.event)) for e in _next(trace, number)] for trace in (one, other)
+    )
+    if not mine or not theirs:
+        return False
+    words, other_words = (Counter(_WORD.findall(" ".join(events[0]))) for events in (mine, theirs))
+    if words == other_words:
+        return mine[0] != theirs[0]
+    count, other_count = Counter(mine[:1]), Counter(theirs[:1])
+    for event, other_event in zip(mine[1:], theirs[1:], strict=False):
+        count[event] += 1
+        other_count[other_event] += 1
+        if count == other_count:
+            return True
+    return False
+
+
+def _next(trace: Trace, number: int) -> Sequence[Entry]:
+    return trace.events[number : number + _REORDERED_MAX]
 
 
 def _ended(failure: Failure | None) -> str:

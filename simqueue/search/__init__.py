@@ -42,6 +42,10 @@
 ``inevitable`` after which of them it fails whatever comes
 ``nearest``   the passing run that is most like it
 ``audit``     one seed under other circumstances
+``recordings`` its runs in fresh processes
+``causes``    what decides if they differ
+``set_orders`` the sets that a run held, and in which order it iterated each
+``address_space`` whether processes find their memory at fixed addresses
 ``changes``   what each event did to the tables
 ``history``   the tables as they stood after an event
 """

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import gc
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import msgspec
-
-from simqueue.errors import UsageError
 from simqueue.model.config import Config
 from simqueue.model.trace import Trace
 from simqueue.report.difference import Difference, first_difference
-from simqueue.search.fresh import command_line, environment
+from simqueue.search.causes import find_causes
+from simqueue.search.recordings import Recordings
 from simqueue.search.target import Target
 from simqueue.sim.run import run
 
 HASH_SEEDS = ("0", "1", "2", "random")
-RECORD_COMMAND = "_record"
-"""The hidden command that a fresh process is started with: target, seed, config, trace file."""
-
 _JUNK = 20_000
 
 
@@ -36,10 +28,14 @@ class Circumstance:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The first run, and how each of the others compares with it."""
+    """The first run, and how each of the others compares with it.
+
+    ``causes`` say what decided, in a sentence each, if two runs differ.
+    """
 
     trace: Trace
     circumstances: tuple[Circumstance, ...]
+    causes: tuple[str, ...] = ()
 
     @property
     def same(self) -> bool:
@@ -65,7 +61,14 @@ def audit(
         seen.append(Circumstance(name, first_difference(first, trace)))
         if on_progress is not None:
             on_progress(seen[-1])
-    return Audit(first, tuple(seen))
+    differ = [circumstance.difference is not None for circumstance in seen]
+    if not any(differ):
+        return Audit(first, tuple(seen))
+    _, moved, *_ = differ
+    recordings = Recordings(target.name, seed, config)
+    return Audit(
+        first, tuple(seen), find_causes(recordings, fresh=any(differ[1:]), addresses=moved)
+    )
 
 
 def _run(target: Target, seed: int, config: Config) -> Trace:
@@ -76,9 +79,9 @@ def _others(target: Target, seed: int, config: Config) -> Iterator[tuple[str, Tr
     junk = _disturb()
     yield "again, with a disturbed heap", _run(target, seed, config)
     del junk
+    recordings = Recordings(target.name, seed, config)
     for hash_seed in HASH_SEEDS:
-        trace = _in_fresh_process(target, seed, config, hash_seed)
-        yield f"fresh process, PYTHONHASHSEED={hash_seed}", trace
+        yield f"fresh process, PYTHONHASHSEED={hash_seed}", recordings.record(hash_seed).trace
 
 
 def _disturb() -> list[object]:
@@ -87,26 +90,3 @@ def _disturb() -> list[object]:
     del junk[::3]
     gc.collect()
     return junk
-
-
-def _in_fresh_process(target: Target, seed: int, config: Config, hash_seed: str) -> Trace:
-    with tempfile.TemporaryDirectory(prefix="simqueue-") as directory:
-        file = Path(directory, "trace.json")
-        settings = msgspec.json.encode(config).decode()
-        arguments = [RECORD_COMMAND, target.name, str(seed), settings, str(file)]
-        done = subprocess.run(  # noqa: S603  our own interpreter and our own command
-            command_line(*arguments),
-            env=environment(hash_seed),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            said = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
-            raise UsageError(f"{target.name}: a fresh process could not run it: {said}")
-        return Trace.load(file)
-
-
-def decode_config(text: str) -> Config:
-    """Return the configuration that a fresh process was given."""
-    return msgspec.json.decode(text, type=Config)

@@ -17,6 +17,7 @@ from simqueue.report.difference import (
     Difference,
     difference_at,
     first_difference,
+    reordered,
     unseen_difference,
 )
 from simqueue.search.alone import ADVICE, OUTLIVES, after_itself, of_trace, signature_of
@@ -282,7 +283,20 @@ def _sentence(replay: Replay) -> str:
     said = f"{replay.verdict}: {_ended(replay, found)}"
     return (
         f"{said}; from event {found.number} on (by {found.actor}) it differs: the trace has "
-        f"{found.one}, this run has {found.other}"
+        f"{found.one}, this run has {found.other}{_order(replay, found)}"
+    )
+
+
+def _order(replay: Replay, found: Difference) -> str:
+    """Say that the runs have the same in another order, and how to find the set that may be why."""
+    if not reordered(replay.trace, replay.run.trace, found.number):
+        return ""
+    trace = replay.trace
+    if not trace.target or trace.target.startswith(PYTEST):
+        return "; both have the same in another order, as the order of a set decides"
+    return (
+        "; both have the same in another order, as the order of a set decides: `simqueue audit "
+        f"{trace.target} --seed {trace.seed}` finds which"
     )
 
 

@@ -21,13 +21,14 @@
                 fills it beside the server
 ``entropy``     the table of what decides a run, made of ``clocks``, ``waits``, ``randomness``,
                 ``identity``, ``hashing``, ``tasks``, ``primitives``, ``anyio_backend``,
-                ``garbage``, ``databases``, ``refusals``
+                ``garbage``, ``databases``, ``recursion``, ``extensions``, ``refusals``
 ``patches``     puts their replacements in and takes them out; ``patch``: one of them,
                 ``builtin``: one in place, ``sealed``: one of a type that CPython seals,
-                ``source``: its row in the table, ``refusing``: one that refuses, ``origins``: the
-                user's line and the libraries that led to a refusal, ``advice``: what to do about
-                it, ``imports``: whether a module is being loaded
-``failing``     how a run failed, ``places`` where; ``tidy`` text without addresses,
+                ``late``: one of a module that the run imports, ``linkage``: one of what a C
+                extension calls, ``source``: its row in the table, ``refusing``: one that refuses,
+                ``origins``: the user's line and the libraries that led to a refusal, ``advice``:
+                what to do about it, ``imports``: whether a module is being loaded
+``failing``     how a run failed, ``places`` where; ``tidy`` text without ``addresses``,
                 ``escaping`` events as UTF-8 can say them
 ``takedown``    the end of a world; ``finalizers``: those that must not run
 """

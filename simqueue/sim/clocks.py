@@ -19,7 +19,7 @@ from simqueue.sim.time_travel import TimeTravel
 
 Clock = Callable[[], int]
 
-_WALL_CLOCKS = frozenset(
+WALL_CLOCKS = frozenset(
     getattr(time, name)
     for name in ("CLOCK_REALTIME", "CLOCK_REALTIME_COARSE", "CLOCK_TAI")
     if hasattr(time, name)
@@ -42,12 +42,12 @@ def _noted(scope: Scope, clock: Clock) -> Clock:
     return read
 
 
-def _monotonic(scope: Scope) -> Clock:
+def monotonic_clock(scope: Scope) -> Clock:
     """Return virtual microseconds."""
     return _noted(scope, scope.world.now_us)
 
 
-def _wall(scope: Scope) -> Clock:
+def wall_clock(scope: Scope) -> Clock:
     """Return Unix nanoseconds."""
     return _noted(scope, scope.world.wall_ns)
 
@@ -68,7 +68,7 @@ def _showing(scope: Scope, show: Callable[..., Any]) -> Replace:
 
 
 def _monotonic_clocks(scope: Scope) -> Iterator[Patch]:
-    read = _monotonic(scope)
+    read = monotonic_clock(scope)
 
     def seconds() -> float:
         return read() / 1_000_000
@@ -86,10 +86,10 @@ def _monotonic_clocks(scope: Scope) -> Iterator[Patch]:
 
 
 def _numbered_clocks(scope: Scope) -> Iterator[Patch]:
-    read, wall = _monotonic(scope), _wall(scope)
+    read, wall = monotonic_clock(scope), wall_clock(scope)
 
     def nanoseconds(clock: int, /) -> int:
-        return wall() if operator.index(clock) in _WALL_CLOCKS else read() * 1_000
+        return wall() if operator.index(clock) in WALL_CLOCKS else read() * 1_000
 
     def seconds(clock: int, /) -> float:
         return nanoseconds(clock) / 1_000_000_000
@@ -103,7 +103,7 @@ def _numbered_clocks(scope: Scope) -> Iterator[Patch]:
 
 
 def _accounts(scope: Scope) -> Iterator[Patch]:
-    read = _monotonic(scope)
+    read = monotonic_clock(scope)
 
     def times() -> posix.times_result:
         now = read() / 1_000_000
@@ -118,8 +118,8 @@ def _accounts(scope: Scope) -> Iterator[Patch]:
     )
 
 
-def _wall_clock(scope: Scope) -> Iterator[Patch]:
-    yield TimeTravel(scope, _wall(scope))
+def _wall_clocks(scope: Scope) -> Iterator[Patch]:
+    yield TimeTravel(scope, wall_clock(scope))
     # Log records tell their age from this; it is whole nanoseconds from Python 3.13 on.
     began: Any = scope.world.wall_ns()
     if isinstance(logging._startTime, float):  # type: ignore[attr-defined]  # noqa: SLF001
@@ -129,7 +129,7 @@ def _wall_clock(scope: Scope) -> Iterator[Patch]:
 
 def _written_clocks(scope: Scope) -> Iterator[Patch]:
     """Yield patches of what time-machine leaves alone: the clock as text."""
-    read, thread = _wall(scope), scope.thread
+    read, thread = wall_clock(scope), scope.thread
 
     def ctime(original: Callable[..., str]) -> Callable[..., str]:
         def written(seconds: Any = None, /) -> str:
@@ -181,7 +181,7 @@ CONTROLS = (
             "controlled",
             "the simulated process's wall clock, through time-machine; the local zone is UTC",
         ),
-        _wall_clock,
+        _wall_clocks,
     ),
     Control(
         Source("time.ctime, asctime", "controlled", "the simulated process's wall clock"),

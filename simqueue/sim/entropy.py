@@ -10,11 +10,13 @@ from simqueue.sim import (
     anyio_backend,
     clocks,
     databases,
+    extensions,
     garbage,
     hashing,
     identity,
     primitives,
     randomness,
+    recursion,
     refusals,
     tasks,
     waits,
@@ -30,8 +32,10 @@ CONTROLS: tuple[Control, ...] = (
     *hashing.CONTROLS,
     *tasks.CONTROLS,
     *primitives.CONTROLS,
+    *extensions.CONTROLS,
     *anyio_backend.CONTROLS,
     *databases.CONTROLS,
+    *recursion.CONTROLS,
     *refusals.CONTROLS,
 )
 """In the order in which patches are installed."""
@@ -64,21 +68,34 @@ ELSEWHERE: tuple[Source, ...] = (
         "as sockets, processes and signals are",
     ),
     Source(
-        "hash of str, bytes and datetime: order of sets of them",
+        "hash of str, bytes and datetime: order of sets of them, of paths and of enum members",
         "pinned",
         "the command line starts itself again with PYTHONHASHSEED set; for pytest set it yourself",
+    ),
+    Source(
+        "hash of None before Python 3.12 and of built-in functions and classes: order of sets of "
+        "them, of tuples and of frozen dataclasses that hold them",
+        "pinned",
+        "on Linux, where it is permitted, the command line starts itself again with fixed "
+        "addresses; for pytest use setarch -R",
+    ),
+    Source(
+        "id() and threading.get_ident() in log lines and errors",
+        "controlled",
+        "masked as hexadecimal and decimal numbers: a multiple of 16 from 2**40 on at which the "
+        "process has memory",
     ),
 )
 """What is taken care of, but not by a patch."""
 
 UNCOVERED: tuple[Source, ...] = (
     Source(
-        "id(), default repr and hash: order of sets of ordinary objects",
+        "id() and default hash: order of sets of ordinary objects, functions and bound methods",
         "not covered",
-        "addresses in recorded text are masked; sort, or give the class a __hash__",
+        "sort, use a dict, or give the class a __hash__; simqueue audit names the set",
     ),
     Source(
-        "threading.get_ident, sys.getrefcount, memory sizes",
+        "threading.get_ident as a value, sys.getrefcount, memory sizes",
         "not covered",
         "do not let them decide anything",
     ),
@@ -108,9 +125,10 @@ UNCOVERED: tuple[Source, ...] = (
         "real, and ended after Config.step_limit in real time; use what asyncio offers",
     ),
     Source(
-        "C extensions with clocks, randomness, threads or sockets of their own",
+        "C extensions with clocks, randomness, threads or sockets of their own, such as uuid_utils",
         "not covered",
-        "put a fake in their place; simqueue audit shows whether they matter",
+        "put a fake in their place, for uuid_utils the standard uuid; simqueue audit shows whether "
+        "they matter",
     ),
 )
 """What a run leaves to its environment."""

@@ -47,6 +47,20 @@ def _process(scope: Scope) -> Iterator[Patch]:
     )
 
 
+def _groups(scope: Scope) -> Iterator[Patch]:
+    def group(original: Callable[[int], int], pid: int = 0, /) -> int:
+        own = scope.world.pid()
+        return own if pid in (0, own) else original(pid)
+
+    yield from redirects(
+        {
+            "posix.getpgrp": _answering(scope, lambda _: scope.world.pid()),
+            "posix.getpgid": _answering(scope, group),
+            "posix.getsid": _answering(scope, group),
+        }
+    )
+
+
 def _host(scope: Scope) -> Iterator[Patch]:
     def uname(original: Callable[[], posix.uname_result]) -> posix.uname_result:
         real = original()
@@ -98,6 +112,14 @@ CONTROLS = (
             "the simulated process's id; its parent is 1",
         ),
         _process,
+    ),
+    Control(
+        Source(
+            "os.getpgrp, os.getpgid, os.getsid",
+            "controlled",
+            "the simulated process leads a group and a session of its own",
+        ),
+        _groups,
     ),
     Control(
         Source("socket.gethostname, platform.node, os.uname", "pinned", f"the host is {HOST!r}"),

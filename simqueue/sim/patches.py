@@ -48,6 +48,8 @@ class Randomness:
             finally:
                 if numpy_random is not None:
                     numpy_random.set_state(before)
+                elif "numpy.random" in sys.modules:  # loaded, and seeded, meanwhile
+                    sys.modules["numpy.random"].seed(self._streams.numpy_seed())
 
 
 def _summary(state: tuple[Any, ...]) -> bytes:

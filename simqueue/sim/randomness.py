@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import _random
 import _thread
-import importlib
 import random
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +19,7 @@ from typing import Any
 
 from simqueue.sim.builtin import Bound
 from simqueue.sim.imports import LOCKS, importing
+from simqueue.sim.late import OnImport
 from simqueue.sim.patch import Attribute, Patch, Rebind, Replace, redirects
 from simqueue.sim.source import Control, Scope, Source
 
@@ -230,9 +229,8 @@ class NumpyState:
 
 
 def _numpy(scope: Scope) -> Iterator[Patch]:
-    if "numpy" in sys.modules:
-        # numpy loads this when it is first used: in the midst of a run it would not be seeded.
-        yield NumpyState(scope, importlib.import_module("numpy.random"))
+    # numpy loads this when it is first used, which may be in the midst of a run.
+    yield OnImport(scope.thread, "numpy.random", lambda module: (NumpyState(scope, module),))
 
 
 CONTROLS = (
@@ -272,8 +270,8 @@ CONTROLS = (
         Source(
             "numpy.random",
             "controlled",
-            "the global generator is seeded if numpy was imported before the run, and shared by "
-            "its processes; default_rng() is seeded as from os.urandom",
+            "the global generator is seeded before the run or as the run imports numpy, and shared "
+            "by its processes; default_rng() is seeded as from os.urandom",
         ),
         _numpy,
     ),

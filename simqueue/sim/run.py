@@ -313,7 +313,7 @@ def _play(
     with endings(world), loop.running(), gate.opened(world.stop):
         world.interruptible = True
         scheduler.interrupted = lambda: gate.explains() or world.aborted is not None
-        scheduler.run()
+        world.depth.call(scheduler.run)
 
 
 def _inherit(context: Context) -> None:

@@ -13,6 +13,7 @@ from simqueue.sim.patch import Patch
 
 if TYPE_CHECKING:
     from simqueue.sim.randomness import Streams
+    from simqueue.sim.recursion import Depth
 
 Treatment = Literal["controlled", "refused", "pinned", "not covered"]
 """controlled: follows from the seed; refused: raises RefusedError; pinned: the same everywhere."""
@@ -20,6 +21,10 @@ Treatment = Literal["controlled", "refused", "pinned", "not covered"]
 
 class World(Protocol):
     """What the patches ask of the running simulation."""
+
+    @property
+    def depth(self) -> Depth:
+        """How deep the run's code can go."""
 
     @property
     def attended(self) -> bool:

@@ -8,8 +8,9 @@ import re
 import sys
 import sysconfig
 
+from simqueue.sim.addresses import without_addresses
+
 _FRAME = re.compile(r'(File \\?")(\.?/[^"\\]+)')
-_ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b")
 
 
 @functools.lru_cache(maxsize=4)
@@ -40,8 +41,7 @@ class Tidier:
         """
         if not text.isascii():
             text = text.encode("utf-8", "backslashreplace").decode("utf-8")
-        if "0x" in text:
-            text = _ADDRESS.sub("0x…", text)
+        text = without_addresses(text)
         if os.sep in text:
             for root, short in self._roots:
                 text = text.replace(root, short)

@@ -43,6 +43,7 @@ from simqueue.sim.loop import SimulatedLoop
 from simqueue.sim.observers import Picks, described, on_unhandled
 from simqueue.sim.process import Process
 from simqueue.sim.recorder import Recorder
+from simqueue.sim.recursion import Depth
 from simqueue.sim.refusing import refusal
 from simqueue.sim.scheduler import Scheduler
 from simqueue.sim.server import Server
@@ -83,6 +84,7 @@ class World:
     """Whether a person is at a debugger's prompt."""
     interruptible: bool = False
     """Whether the user's code runs, and not what must not be cut short."""
+    depth: Depth = field(default_factory=Depth)
     workers: dict[str, Worker] = field(default_factory=dict)
     picks: Picks = field(default_factory=dict)
 

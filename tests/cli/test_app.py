@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from simqueue.cli.app import app
 from simqueue.model.trace import Trace
 from simqueue.model.tracefile import seal
+from simqueue.search import address_space
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded:DeprecationWarning"  # under pytest -n, on 3.12
@@ -561,6 +562,31 @@ def test_an_interpreter_that_ignores_the_hash_seed_is_told_apart_and_not_started
     )
     assert done.returncode == 0, done.stderr
     assert "PYTHONHASHSEED=0 has no effect here" in done.stderr
+
+
+@pytest.mark.parametrize("hash_seed", ["0", "1"])
+def test_the_order_of_tuples_with_none_is_replayed(project, tmp_path, hash_seed):
+    project(
+        "leaky.py",
+        """
+        async def scenario(sim):
+            sim.log.info(str({(number, None) for number in range(50)}))
+            assert False, "always"
+        """,
+    )
+    made = spawn("run", "leaky.py", "--trace", "t.json", hash_seed="0", cwd=tmp_path)
+    assert made.returncode == 1, made.stderr
+    again = spawn("replay", "t.json", "--exact", hash_seed=hash_seed, cwd=tmp_path)
+    if sys.version_info >= (3, 12) or permits_fixed_addresses():
+        assert "reproduced" in again.stdout, again.stderr
+
+
+def permits_fixed_addresses():
+    before = address_space.are_fixed()
+    try:
+        return address_space.fix()
+    finally:
+        address_space._change(fixed=before)
 
 
 COMMANDS = [each.name for each in app.registered_commands if not each.hidden]

@@ -1,8 +1,8 @@
 import msgspec
 
-from simqueue.model.events import Entry, JobLogged, JobsBeat
+from simqueue.model.events import Entry, JobLogged, JobsBeat, LogLine
 from simqueue.model.trace import Outcome
-from simqueue.report.difference import first_difference, render_difference
+from simqueue.report.difference import first_difference, render_difference, reordered
 
 
 def with_event(trace, number, entry):
@@ -67,3 +67,19 @@ def test_the_events_before_the_difference_are_shown(trace):
     assert "picks job 1" in text
     assert "starts to run" not in text
     assert "They part at event 3 (by b):" in text
+
+
+def with_lines(trace, *lines):
+    entries = tuple(Entry(at, "a", LogLine("shop", "info", line)) for at, line in enumerate(lines))
+    return msgspec.structs.replace(trace, events=entries)
+
+
+def test_the_same_words_or_events_in_another_order_are_told_apart_from_others(trace):
+    abc = with_lines(trace, "keys a, b, c")
+    assert reordered(abc, with_lines(trace, "keys c, a, b"), 0)
+    assert not reordered(abc, with_lines(trace, "keys c, a, d"), 0)
+    assert not reordered(abc, with_lines(trace), 0)
+    one = with_lines(trace, "begin", "a", "b", "c", "end")
+    assert reordered(one, with_lines(trace, "begin", "c", "a", "b", "other end"), 1)
+    assert not reordered(one, with_lines(trace, "begin", "c", "a", "d", "end"), 1)
+    assert not reordered(one, with_lines(trace, "begin", "x", "a", "b", "c", "end"), 1)

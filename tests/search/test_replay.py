@@ -152,3 +152,22 @@ def test_a_trace_of_a_test_or_of_nothing_says_how_it_is_replayed():
         replay(msgspec.structs.replace(trace, target=""))
     with pytest.raises(TraceFormatError):
         replay("no/such/file.json")
+
+
+@pytest.mark.parametrize("target", ["x.py:scenario", "pytest:test_x.py::test_it"])
+def test_a_replay_that_drifts_by_an_order_alone_says_so_and_how_to_find_the_set(target):
+    orders = iter(["abcd", "dabc"])
+
+    async def scenario(sim):
+        for key in next(orders):
+            sim.log.info(key)
+        raise ValueError("no money")
+
+    again = replay(run(scenario, seed=3, target=target).trace, scenario=scenario, nearby=0)
+    assert again.verdict == "drifted-alike"
+    assert "both have the same in another order, as the order of a set decides" in str(again)
+    assert ("`simqueue audit x.py:scenario --seed 3`" in str(again)) == (target == "x.py:scenario")
+
+
+def test_a_replay_that_drifts_otherwise_says_nothing_of_an_order():
+    assert "order" not in str(replay(recorded(failing), scenario=rewritten))

@@ -10,6 +10,7 @@ import datetime as dt
 import functools
 import gc
 import json
+import logging
 import os
 import platform
 import queue
@@ -25,6 +26,7 @@ import time
 import uuid
 import weakref
 from asyncio import Future, Task
+from contextlib import suppress
 from os import getpid, getrandom, urandom
 from pathlib import Path
 from random import Random, randint, shuffle
@@ -39,6 +41,8 @@ import anyio
 import anyio.to_thread
 import numpy as np
 import pytest
+from pydantic import FutureDatetime, PastDatetime, TypeAdapter, ValidationError
+from tables import flushed
 
 from simqueue.sim import entropy, patches
 from simqueue.sim.entropy import CONTROLS, SOURCES
@@ -180,6 +184,28 @@ async def waiting_in_vain():
         with contextlib.suppress(queue.Empty):
             return empty.get(timeout=3)
     return heard, taken, monotonic() - before
+
+
+@probe(READINGS)
+async def times_that_pydantic_compares():
+    await asyncio.sleep(0.25)
+    moment = dt.datetime.now(dt.UTC)
+    return [
+        _valid(kind, moment + shift)
+        for kind in (PAST, FUTURE)
+        for shift in (-dt.timedelta(microseconds=1), dt.timedelta(microseconds=1))
+    ]
+
+
+PAST, FUTURE = TypeAdapter(PastDatetime), TypeAdapter(FutureDatetime)
+
+
+def _valid(adapter, moment):
+    try:
+        adapter.validate_python(moment)
+    except ValidationError:
+        return False
+    return True
 
 
 # --- order ---
@@ -374,6 +400,36 @@ async def cycles_collected_by_hand():
     return await _litter(collect=True)
 
 
+@probe(ORDERS)
+async def sets_of_coroutines():
+    """Coroutines that come out of sets into which they were put in a drawn order."""
+
+    async def work(number):
+        order.append(number)
+        await asyncio.sleep(0)
+        return number
+
+    def drawn():
+        coroutines = [work(number) for number in range(40)]
+        shuffle(coroutines)
+        numbers = [each.cr_frame.f_locals["number"] for each in coroutines]
+        return coroutines, numbers
+
+    order = []
+    coroutines, one = drawn()
+    done = [await each for each in asyncio.as_completed(coroutines)]
+    coroutines, other = drawn()
+    await asyncio.gather(*set(coroutines))
+    coroutines, third = drawn()
+    await asyncio.wait({asyncio.create_task(each) for each in frozenset(coroutines)})
+    return order, one + other + third, done
+
+
+@probe(ORDERS)
+async def rows_of_a_flush():
+    return flushed()
+
+
 # --- what is the same everywhere ---
 
 
@@ -384,6 +440,34 @@ async def process_and_host():
         os.uname().nodename, os.cpu_count(), os.sched_getaffinity(0), os.getloadavg(),
         uuid.getnode(),
     )  # fmt: skip
+
+
+@probe(PINNED)
+async def process_groups():
+    return os.getpgrp(), os.getpgid(0), os.getpgid(getpid()), os.getsid(0)
+
+
+@probe(PINNED)
+async def depth_of_recursion():
+    deepest = []
+
+    def descend(depth):
+        deepest.append(depth)
+        descend(depth + 1)
+
+    for limit in (sys.getrecursionlimit(), 600):
+        sys.setrecursionlimit(limit)
+        with suppress(RecursionError):
+            descend(1)
+    return deepest.count(1), max(deepest), deepest[-1], sys.getrecursionlimit()
+
+
+@probe(PINNED)
+async def addresses_in_log_lines():
+    thing, log = object(), logging.getLogger("shop")
+    ident = threading.get_ident()
+    for line in (f"{id(thing)} {ident}", f"{id(thing):x} {ident:X}", f"{id(thing):#X} {thing}"):
+        log.warning(line)
 
 
 @probe(PINNED)
@@ -525,6 +609,53 @@ def test_sets_of_futures_iterate_in_the_order_of_creation():
     assert answers(set_of_tasks) == list(range(40))
 
 
+def test_sets_of_coroutines_iterate_in_the_order_in_which_they_were_put_in():
+    order, drawn, done = answers(sets_of_coroutines)
+    assert order == drawn
+    assert sorted(done) == list(range(40))
+
+
+def test_pydantic_compares_with_the_virtual_clock_whenever_a_validator_was_made():
+    assert answers(times_that_pydantic_compares) == [True, False, False, True]
+    real = dt.datetime.now(dt.UTC)
+    assert _valid(PAST, real - dt.timedelta(minutes=1))
+    assert _valid(FUTURE, real + dt.timedelta(minutes=1))
+
+
+def test_a_process_leads_a_group_and_a_session_of_its_own():
+    assert set(answers(process_groups)) == {answers(process_and_host)[0]}
+
+
+@pytest.mark.parametrize("above", [0, 7, 90])
+def test_code_can_go_as_deep_wherever_run_is_called(above):
+    def deeper(left):
+        return deeper(left - 1) if left else answers(depth_of_recursion)
+
+    before = sys.getrecursionlimit()
+    assert deeper(above) == deeper(3)
+    assert sys.getrecursionlimit() == before
+
+
+def test_a_recursion_limit_that_the_code_sets_counts_from_the_process():
+    times, deepest, last, limit = answers(depth_of_recursion)
+    assert (times, limit) == (2, 600)
+    assert deepest - last == sys.getrecursionlimit() - 600
+
+
+def test_numpy_imported_in_a_run_draws_what_later_runs_draw():
+    code = (
+        "import simqueue, sys\n"
+        "async def scenario(sim):\n"
+        "    import numpy as np\n"
+        "    sim.log.info(f'{np.random.random()} {np.random.default_rng().random()}')\n"
+        "assert 'numpy' not in sys.modules\n"
+        "print(*[simqueue.run(scenario).digest for _ in range(2)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, second = done.stdout.split()
+    assert first == second
+
+
 def test_process_and_host_are_not_the_machines():
     pid, parent, native, *names, count, processors, load, node = answers(process_and_host)
     assert pid == native != os.getpid()
@@ -588,6 +719,12 @@ SHOWN_BY = {
     "names of temporary files": ["temporary_names"],
     "numpy.random": ["arrays"],
     "uuid.uuid1": ["timed_uuids"],
+    "os.getpgrp": ["process_groups"],
+    "order of sets of coroutines": ["sets_of_coroutines"],
+    "SQLAlchemy": ["rows_of_a_flush"],
+    "pydantic's": ["times_that_pydantic_compares"],
+    "RecursionError": ["depth_of_recursion"],
+    "id() and threading.get_ident()": ["addresses_in_log_lines"],
     "os.getpid": ["process_and_host"],
     "socket.gethostname": ["process_and_host"],
     "os.cpu_count": ["process_and_host"],
@@ -610,6 +747,7 @@ SHOWN_ELSEWHERE = {
     "which callback, statement": "test_scheduler.py",
     "hash of str": "test_determinism.py",
     "asyncio.Lock, Semaphore": "test_primitives.py",
+    "hash of None": "test_address_space.py",
 }
 
 
@@ -630,7 +768,15 @@ def test_the_table_has_a_row_for_every_patch_and_no_row_twice():
 
 def test_the_table_names_what_it_does_not_cover():
     uncovered = " ".join(row.name for row in entropy.UNCOVERED)
-    for word in ("id()", "files", "C extensions", "Lock.acquire", "_socket.socket"):
+    for word in (
+        "id()",
+        "bound methods",
+        "uuid_utils",
+        "files",
+        "C extensions",
+        "Lock.acquire",
+        "_socket.socket",
+    ):
         assert word in uncovered
 
 
@@ -642,7 +788,20 @@ LEAKS_WITHOUT = {
     "random.random, randint": global_generator,
     "random.Random()": unseeded_generator,
     "os.urandom, os.getrandom": operating_system,
+    "SQLAlchemy": rows_of_a_flush,
 }
+
+
+def test_without_its_patches_pydantic_reads_the_real_clock_and_coroutines_lose_their_order(
+    monkeypatch,
+):
+    rows = ("pydantic", "order of sets of coroutines")
+    kept = tuple(each for each in CONTROLS if not each.source.name.startswith(rows))
+    assert len(kept) == len(CONTROLS) - len(rows)
+    monkeypatch.setattr(patches, "CONTROLS", kept)
+    assert answers(times_that_pydantic_compares) != [True, False, False, True]
+    order, drawn, _ = answers(sets_of_coroutines)
+    assert order != drawn
 
 
 @pytest.mark.parametrize("row", LEAKS_WITHOUT)

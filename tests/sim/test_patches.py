@@ -48,6 +48,7 @@ from simqueue.model.config import Config
 from simqueue.sim import patches
 from simqueue.sim.builtin import Builtin
 from simqueue.sim.patches import patched
+from simqueue.sim.recursion import Depth
 from simqueue.sim.run import run
 from simqueue.sim.source import Control
 
@@ -90,6 +91,7 @@ class World:
     """A world without processes, for what no run is needed for."""
 
     attended = False
+    depth = Depth()
 
     def __init__(self):
         self.slept = []
