@@ -22,7 +22,7 @@ from simqueue.sim.patch import Attribute, Patch
 from simqueue.sim.places import name_of
 from simqueue.sim.refusing import refusal
 from simqueue.sim.sealed import SealedAttribute
-from simqueue.sim.source import Control, Scope, Source, World
+from simqueue.sim.source import SIMULATING, Control, Scope, Source, World
 
 _get_ident = _thread.get_ident
 _LOCK: type = _thread.LockType
@@ -53,29 +53,11 @@ _LOCKED = (
     "threads and simulated processes run one after the other: do not hold it while awaiting, or "
     "use an asyncio.Lock. A lock of a module is shared by the simulated processes that import it"
 )
-_WORLDS: dict[int, World] = {}
-"""The worlds that are simulated, by their threads."""
-
-
-class _Known:
-    """A patch: makes a world known to the functions below, which can outlive it."""
-
-    def __init__(self, scope: Scope) -> None:
-        self._scope = scope
-
-    def install(self) -> None:
-        """Make it known."""
-        _WORLDS[self._scope.thread] = self._scope.world
-
-    def restore(self) -> None:
-        """Forget it."""
-        if _WORLDS.get(self._scope.thread) is self._scope.world:
-            del _WORLDS[self._scope.thread]
 
 
 def _world() -> World | None:
     """Return the world whose code waits, None outside of one and for a debugger."""
-    world = _WORLDS.get(_get_ident())
+    world = SIMULATING.get(_get_ident())
     return None if world is None or debugging() else world
 
 
@@ -141,7 +123,6 @@ def _conditions(scope: Scope) -> Iterator[Patch]:
         world.sleep(timeout)
         return False
 
-    yield _Known(scope)
     yield Attribute(threading.Condition, "wait", wait)
 
 
@@ -154,7 +135,7 @@ _acquire: Callable[..., bool] = _LOCK.acquire  # type: ignore[attr-defined]
 def acquire(self: Any, blocking: bool = True, timeout: float = _FOR_EVER) -> bool:  # noqa: FBT001, FBT002
     """Acquire a lock as ``_thread.lock.acquire`` does, but wait in no simulation."""
     waits = blocking and (timeout > 0 or timeout == _FOR_EVER)
-    if not waits or _get_ident() not in _WORLDS:
+    if not waits or _get_ident() not in SIMULATING:
         return _acquire(self, blocking, timeout)  # which also judges the arguments
     return _acquire(self, False) or _acquire_held(self, timeout)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from pgqueuer.domain.errors import FailingListenerError
 
@@ -316,14 +316,9 @@ class World:
         lane, limit = self.scheduler.current, self.config.limit
         lane.sleeps += 1
         if self.scheduler.local_now() > self.scheduler.limit:
-            self._refuse(f"sleeping in a thread beyond the run's limit of {limit}")
+            raise refusal(f"sleeping in a thread beyond the run's limit of {limit}", POLLING)
         if lane.sleeps > _SLEEPS_MAX:
-            self._refuse(f"sleeping {_SLEEPS_MAX:,} times in one function of a thread")
-
-    def _refuse(self, polling: str) -> NoReturn:
-        error = refusal(polling, POLLING)
-        self.refused(error)  # the thread's end would come after that of the run
-        raise error
+            raise refusal(f"sleeping {_SLEEPS_MAX:,} times in one function of a thread", POLLING)
 
     def in_thread(self) -> bool:
         """Return whether a function meant for a thread runs now, and no step of a loop."""

@@ -168,7 +168,8 @@ def test_a_function_in_a_thread_that_waits_for_another_step_is_refused(
                 await loop.run_in_executor(None, attempt, call, loop)
 
     failure = run(scenario, config=Config(limit=timedelta(hours=1))).failure
-    assert failure.message.startswith(f"RefusedError: {what}")
+    assert failure.message.startswith("RefusedError: ")
+    assert what in failure.message
     assert "(at test_waits.py:" in failure.message
 
 
@@ -182,7 +183,7 @@ def test_a_blocking_portal_is_refused_in_a_thread():
             await asyncio.to_thread(lambda: portal.call(answer))
 
     failure = run(scenario).failure
-    assert failure.message.startswith("RefusedError: calling through an anyio.from_thread.Blocking")
+    assert "calling through an anyio.from_thread.BlockingPortal" in failure.message
 
 
 def test_what_is_there_already_can_be_had_in_a_thread():
