@@ -37,6 +37,7 @@ def test_an_address_is_masked(written):
         f"sku A{id(THING):x}",
         "0x12",
     ],
+    ids=["number", "time", "commit", "uuid", "unaligned", "longer", "letter", "short"],
 )
 def test_a_number_that_is_no_address_stays(text):
     assert without_addresses(text) == text
