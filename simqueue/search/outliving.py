@@ -13,12 +13,28 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType, ModuleType
-from typing import Any
+from types import (
+    BuiltinFunctionType,
+    FunctionType,
+    GeneratorType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
+from typing import Any, NamedTuple
 
-from simqueue.sim.places import is_users
+from simqueue.sim.places import is_users, library_of
 
-Picture = dict[str, str]
+
+class Look(NamedTuple):
+    """What a thing with a name looked like; ``unlikely`` that it is the reason, the more so."""
+
+    unlikely: int
+    text: str | None
+    """None if looking changes it, as it does with what is computed when it is asked for."""
+
+
+Picture = dict[str, Look]
 """What each thing with a name looked like."""
 
 UNSEEN = (
@@ -36,24 +52,34 @@ _REPEATABLE = ("itertools", "datetime", "decimal", "uuid", "fractions", "re", "z
 
 def picture(scenario: object) -> Picture:
     """Return what the state that a scenario's code keeps looks like now."""
-    found: Picture = {}
+    first, second = dict(_looks(scenario)), dict(_looks(scenario))
+    return {
+        name: look if first.get(name) == look else look._replace(text=None)
+        for name, look in second.items()
+    }
+
+
+def _looks(scenario: object) -> Iterator[tuple[str, Look]]:
     for name, value in _belongings(scenario):
-        found[name] = _look(value, _DEPTH, set())
+        yield name, Look(0, _look(value, _DEPTH, set()))
     for module in list(sys.modules.values()):
         if isinstance(getattr(module, "__file__", None), str) and is_users(str(module.__file__)):
             for name, value in _globals(module):
-                found[name] = _look(value, _DEPTH, set())
+                yield name, Look(1 + _is_foreign(value), _look(value, _DEPTH, set()))
     for name, text in os.environ.items():
-        found[f"environment variable {name}"] = text
-    found["the current directory"] = os.getcwd()  # noqa: PTH109  a text
-    return found
+        yield f"environment variable {name}", Look(3, text)
+    yield "the current directory", Look(3, os.getcwd())  # noqa: PTH109  a text
 
 
 def difference(before: Picture, after: Picture) -> str:
     """Name what is not in one picture as in the other, the likeliest first."""
+    looks = {name: (before.get(name), after.get(name)) for name in [*after, *before]}
     names = [
-        name for name in dict.fromkeys([*after, *before]) if before.get(name) != after.get(name)
+        name
+        for name, (one, other) in looks.items()
+        if one != other and not any(look and look.text is None for look in (one, other))
     ]
+    names.sort(key=lambda name: (after.get(name) or before[name]).unlikely)
     if not names:
         return UNSEEN
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
@@ -90,6 +116,13 @@ def _globals(module: ModuleType) -> Iterator[tuple[str, object]]:
                 yield from _attributes(f"{module.__name__}.{name}", value)
         elif not isinstance(value, FunctionType) or theirs == module.__name__:
             yield f"{module.__name__}.{name}", value
+
+
+def _is_foreign(value: object) -> bool:
+    """Return whether something is an instance of a library's class, such as a registry of one."""
+    module = sys.modules.get(type(value).__module__)
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and bool(library_of(file))
 
 
 def _attributes(prefix: str, of: type) -> Iterator[tuple[str, object]]:
@@ -129,7 +162,8 @@ def _parts(value: Any, depth: int, seen: set[int]) -> Iterator[str]:
     elif isinstance(value, MethodType):
         yield _look(value.__self__, depth, seen)
     elif isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001
-        yield str(value.cache_info())
+        if is_users(value.__wrapped__.__code__.co_filename):
+            yield str(value.cache_info())
     elif isinstance(value, GeneratorType):
         yield str(value.gi_frame and value.gi_frame.f_lasti)
     else:
@@ -167,17 +201,19 @@ def _instance(value: Any, depth: int, seen: set[int]) -> Iterator[str]:
     if isinstance(value, (BuiltinFunctionType, ModuleType, type)):
         return
     attributes = dict(getattr(value, "__dict__", {}))
-    for name in _slots(kind):
-        with suppress(AttributeError):
-            attributes[name] = getattr(value, name)
+    for name, slot in _slots(kind):
+        with suppress(AttributeError):  # it is empty
+            attributes[name] = slot.__get__(value, kind)
     for name, item in attributes.items():
         yield f"{name}={_look(item, depth, seen)}"
 
 
-def _slots(kind: type) -> Iterator[str]:
+def _slots(kind: type) -> Iterator[tuple[str, MemberDescriptorType]]:
+    """Yield what holds the attributes of an instance; to ask it runs no code of the class."""
     for base in kind.__mro__:
-        names = base.__dict__.get("__slots__", ())
-        yield from (names,) if isinstance(names, str) else names
+        for name, slot in vars(base).items():
+            if isinstance(slot, MemberDescriptorType):
+                yield name, slot
 
 
 def _files(directory: Path) -> Iterator[str]:

@@ -121,3 +121,37 @@ def test_an_object_that_cannot_be_looked_into_is_passed_over():
     loop = []
     loop.append(loop)
     assert changed(Given(broken=Broken(), loop=loop), lambda: None) == UNSEEN
+
+
+class Asked:
+    """An object that changes when it is looked at."""
+
+    def __init__(self):
+        self.times = itertools.count()
+
+    @property
+    def __dict__(self):
+        return {"asked": next(self.times)}
+
+
+def test_what_looking_at_it_changes_is_not_named():
+    box = []
+    assert changed(Given(asked=Asked(), box=box), lambda: box.append(1)) == "box"
+
+
+def test_what_users_keep_is_named_before_what_libraries_do(monkeypatch, tmp_path):
+    library = ModuleType("library")
+    library.__file__ = str(tmp_path / "site-packages" / "library" / "__init__.py")
+    registry = type("Registry", (), {"__module__": "library"})()
+    registry.known = 0
+    shop = ModuleType("shop")
+    shop.__file__ = str(tmp_path / "shop.py")
+    shop.REGISTRY, shop.SEEN = registry, []
+    monkeypatch.setitem(sys.modules, "library", library)
+    monkeypatch.setitem(sys.modules, "shop", shop)
+
+    def use():
+        registry.known = 1
+        shop.SEEN.append(1)
+
+    assert changed(Given(), use) == "shop.SEEN, shop.REGISTRY"
