@@ -68,12 +68,11 @@ def after(plays: Sequence[Play], scenario: Scenario) -> Run:
     return plays[-1](scenario)
 
 
-def after_itself(play: Play, scenario: Scenario) -> tuple[Run, str]:
-    """Play a run twice; return the second one, and what differs between their beginnings."""
+def left_by(play: Play, scenario: Scenario) -> str:
+    """Play a run, and name what it leaves to the next."""
     before = picture(scenario)
     play(scenario)
-    changed = difference(before, picture(scenario))
-    return play(scenario), changed
+    return difference(before, picture(scenario))
 
 
 def signature_of(played: Run) -> str | None:

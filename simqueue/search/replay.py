@@ -20,7 +20,7 @@ from simqueue.report.difference import (
     reordered,
     unseen_difference,
 )
-from simqueue.search.alone import ADVICE, OUTLIVES, after_itself, of_trace, signature_of
+from simqueue.search.alone import ADVICE, OUTLIVES, after, left_by, of_trace, signature_of
 from simqueue.search.budgets import NEARBY_RUNS
 from simqueue.search.clean import Clean, LostError, clean_for, opened_for
 from simqueue.search.nearby import Move, Nearby, look_nearby, moves, render_moves
@@ -181,11 +181,15 @@ def what_outlives(clean: Clean | None, scenario: Scenario, trace: Trace) -> str:
     recorded = trace.outcome.failure
     if clean is None or recorded is None:
         return ""
+    play = of_trace(trace)
     try:
-        again, changed = clean.ask(scenario, partial(after_itself, of_trace(trace)))
+        again = clean.ask(scenario, partial(after, (play, play)))
+        if signature_of(again) != recorded.signature:
+            return ""
+        # To look at all that there is takes longer than a run: only if it is needed.
+        return clean.ask(scenario, partial(left_by, play))
     except LostError:
         return ""
-    return changed if signature_of(again) == recorded.signature else ""
 
 
 def refuse_leaked(clean: Clean | None, scenario: Scenario, trace: Trace, again: Run) -> None:
