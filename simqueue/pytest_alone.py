@@ -5,6 +5,7 @@ What earlier tests left behind, in modules and in fixtures of a wider scope, is 
 
 from __future__ import annotations
 
+import inspect
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _CLEAN = pytest.StashKey["Clean | None"]()
 _WANTED = pytest.StashKey["Wanted"]()
+_HARMLESS = ("_pytest", "simqueue", "pytest_asyncio", "anyio", "xdist", "pytest_mock")
+"""Packages whose fixtures may be set up twice."""
 
 
 @dataclass(slots=True)
@@ -71,7 +74,7 @@ def left_behind(item: pytest.Function, scenario: MarkedTest, trace: Trace, *, fi
     session: Any = item.session
     clean = item.config.stash.get(_CLEAN, None)
     alone_already = first and item.config.stash[STARTED] <= 1
-    if clean is None or not clean.knows(session) or alone_already:
+    if clean is None or not clean.knows(session) or alone_already or not _can_be_set_up(item):
         return ""
     try:
         alone = clean.ask(session, partial(_played_alone, item.nodeid, trace))
@@ -97,14 +100,33 @@ def left_by_runs(verdict: str, what: str) -> str:
 _ADVICE = ADVICE.replace("in the scenario", "in the test")
 
 
-def _played_alone(nodeid: str, trace: Trace, session: pytest.Session) -> Wanted:
-    """Set a test up and play it; this process ends after that."""
-    from _pytest.runner import runtestprotocol
+def _can_be_set_up(item: pytest.Function) -> bool:
+    """Return whether a test can be set up once more beside the one that runs.
 
-    item = next(each for each in session.items if each.nodeid == nodeid)
+    Not if fixtures that other tests share hold something that has to be given back, such as a
+    database: to make it a second time may take it away from them.
+    """
+    fixtures = item._fixtureinfo.name2fixturedefs.values()  # noqa: SLF001  pytest has no other way
+    return not any(
+        each.scope != "function"
+        and not each.func.__module__.startswith(_HARMLESS)
+        and (inspect.isgeneratorfunction(each.func) or "request" in each.argnames)
+        for definitions in fixtures
+        for each in definitions
+    )
+
+
+def _played_alone(nodeid: str, trace: Trace, session: pytest.Session) -> Wanted:
+    """Set a test up and play it; nothing is torn down, since this process ends after that."""
+    from _pytest.runner import call_and_report
+
+    item: Any = next(each for each in session.items if each.nodeid == nodeid)
     _capture_nothing(item.config)
     wanted = item.config.stash[_WANTED] = Wanted(trace)
-    runtestprotocol(item, log=False, nextitem=None)
+    if not item._request:  # noqa: SLF001  as pytest's own loop begins
+        item._initrequest()  # noqa: SLF001
+    if call_and_report(item, "setup", log=False).passed:
+        call_and_report(item, "call", log=False)
     return wanted
 
 

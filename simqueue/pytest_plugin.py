@@ -371,7 +371,7 @@ def _play_seeds(item: pytest.Function, scenario: MarkedTest) -> None:
         item.user_properties.append((_REMARK, remark))
     for found in campaign.failures:
         first = campaign.runs == 1
-        _fail_for_others(item, left_behind(item, scenario, found.trace, first=first))
+        _fail_for_others(left_behind(item, scenario, found.trace, first=first))
         note = f"after {campaign.passed} that passed" if campaign.passed else ""
         trace = _shrunk(found.trace, item, scenario)
         text, frames = _report(trace, item, note), _Frames(item)
@@ -379,10 +379,10 @@ def _play_seeds(item: pytest.Function, scenario: MarkedTest) -> None:
             replay(trace, scenario=scenario, on_failure=frames.keep)
         frames.fail(text)
     for leak in campaign.leaks:
-        _fail_for_others(item, left_by_runs(leak.verdict, leak.what))
+        _fail_for_others(left_by_runs(leak.verdict, leak.what))
 
 
-def _fail_for_others(item: pytest.Function, text: str) -> None:
+def _fail_for_others(text: str) -> None:
     """Fail a test whose failure is the doing of what came before it, if that is so."""
     if text:
         pytest.fail(text, pytrace=False)

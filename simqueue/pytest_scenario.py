@@ -68,9 +68,9 @@ class MarkedTest:
         return fixtures | attributes
 
     def carry(self) -> BaseException | None:
-        """Return what a run played in another process is to tell here."""
+        """Return what a run in another process has to report."""
         return self.said
 
     def take(self, carried: BaseException | None) -> None:
-        """Take in what a run told that was played in another process."""
+        """Accept the report of a run in another process."""
         self.said = carried

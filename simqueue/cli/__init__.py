@@ -45,7 +45,7 @@ _NO_EFFECT = (
 )
 _DEBUGGED = (
     "simqueue: the debugger would be lost if PYTHONHASHSEED were pinned now: set it to 0 in its "
-    "configuration, lest runs of code that depends on the order of sets of strings do not repeat"
+    "configuration, or runs of code that depends on the order of sets of strings will not repeat"
 )
 
 

@@ -18,7 +18,7 @@ from simqueue.errors import UsageError
 if TYPE_CHECKING:
     from simqueue.model.config import Config
 
-_YEARS = range(1970, 9_001)
+_YEARS = range(2, 9_999)
 _START = "Wall clock at which a run begins: 2024-10-27 or 2024-10-27T00:30+02:00; UTC if no zone."
 _HELP = {
     "start": _START,
@@ -45,7 +45,7 @@ def instant(text: str, option: str) -> datetime:
             "2024-10-27T00:30+02:00"
         ) from None
     if read.year not in _YEARS:
-        raise UsageError(f"{option} {text}: the year must be from 1970 to 9000")
+        raise UsageError(f"{option} {text}: the year must be from 2 to 9998")
     return read if read.tzinfo is not None else read.replace(tzinfo=UTC)
 
 

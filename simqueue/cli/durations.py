@@ -57,4 +57,6 @@ def _checked(microseconds: Fraction, text: str, option: str) -> timedelta:
 
 
 def _malformed(text: str, option: str) -> UsageError:
-    return UsageError(f"{option} {text}: write a number of seconds, or 60s, 5m, 1.5h, 250ms, 500us")
+    return UsageError(
+        f"{option} {text}: write a number of seconds, or 60s, 5m, 1.5h, 2d, 250ms, 500us"
+    )

@@ -93,9 +93,9 @@ def fuzz_command(
 ) -> None:
     """Run many seeds; save and shrink the first failure of each kind; print how to replay it.
 
-    Failures that were saved before are played again first. Those that `simqueue accept` made known
-    are counted, and are none. Exit status: 0 no failure, 1 a failure was found, 4 inconclusive:
-    something never came that the runs should have come to.
+    Failures that were saved before are played again first. Failures accepted with `simqueue accept`
+    are counted but do not fail the command. Exit status: 0 no failure, 1 a failure was found, 4
+    inconclusive: the runs did not show everything that they should have shown.
 
     \b
     Examples:

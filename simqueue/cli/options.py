@@ -41,7 +41,9 @@ FaultsOption = Annotated[
 WithoutOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--without", metavar="NAME", help="Do not judge this invariant; may be given repeatedly."
+        "--without",
+        metavar="NAME",
+        help="Do not judge this invariant, or do not expect this of a campaign; repeatable.",
     ),
 ]
 KnownOption = Annotated[

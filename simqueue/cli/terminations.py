@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 import typer
 
 INTERRUPTED, TERMINATED = 130, 143
+_AGAIN_S = 2.0
 
 
 @dataclass(slots=True)
 class Termination:
-    """What was asked of the command from outside; ``came`` says that it was SIGTERM."""
+    """How the command was asked to end; ``came`` is set by SIGTERM."""
 
     came: bool = False
+    first: float = 0.0
 
     @property
     def status(self) -> int:
@@ -31,15 +34,35 @@ class Termination:
         return "terminated" if self.came else "interrupted"
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Do what Ctrl-C does; the second time nothing, since the command is ending."""
+        """Do what Ctrl-C does; if it comes again later, a step swallowed the first: end at once.
+
+        Within a moment it is the same request: some programs send it to a process and its group.
+        """
         if self.came:
+            if _now() - self.first > _AGAIN_S:
+                _original("posix._exit")(TERMINATED)
             return
-        self.came = True
+        self.came, self.first = True, _now()
         on_interrupt = signal.getsignal(signal.SIGINT)
         if callable(on_interrupt):
             on_interrupt(signal.SIGINT, frame)
         else:  # it is ignored, as nohup has it
             raise KeyboardInterrupt
+
+
+def _now() -> float:
+    """Return real seconds, in a run as well."""
+    seconds: float = _original("time.monotonic")()
+    return seconds
+
+
+def _original(name: str) -> Callable[..., Any]:
+    """Return what a built-in function is outside of runs."""
+    from simqueue.sim.builtin import builtin
+
+    found = builtin(name)
+    assert found is not None  # noqa: S101  these exist wherever there are signals
+    return found.original
 
 
 @contextmanager

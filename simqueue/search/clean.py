@@ -6,7 +6,6 @@ it is as clean as before.
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import os
 import signal
@@ -18,8 +17,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
-from simqueue.errors import UsageError
 from simqueue.search.frames import pack, read_frame, unpack, write_frame
+from simqueue.search.parents import die_with_parent
 from simqueue.sim.run import Scenario, run
 from simqueue.sim.simulation import Simulation
 
@@ -28,7 +27,6 @@ Answer = TypeVar("Answer")
 LIMIT_S = 300.0
 """Real seconds that an answer may take."""
 
-_PR_SET_PDEATHSIG = 1
 _FOREVER_S = 1e6
 
 
@@ -173,7 +171,7 @@ def in_a_copy(
 @functools.cache
 def _warm_up() -> None:
     """Load once what every process loads in its first run, so that children need not."""
-    with suppress(UsageError):  # a run is being played
+    with suppress(Exception):  # a run is being played, or none can be: whoever plays one is told
         run(_nothing)
 
 
@@ -192,7 +190,7 @@ def _serve(scenarios: tuple[Scenario, ...], requests: int, answers: int) -> NoRe
     """Answer requests until the other end is closed; this is a forked process's whole life."""
     try:
         os.setsid()  # Ctrl-C is handled where it was forked
-        _die_with_parent()
+        die_with_parent()
         _leave_streams()
         while True:
             request = read_frame(requests, _FOREVER_S)
@@ -210,7 +208,7 @@ def _answer_of_child(scenarios: tuple[Scenario, ...], request: bytes) -> bytes:
     pid = _fork()
     if not pid:
         try:
-            _die_with_parent()
+            die_with_parent()
             os.close(theirs)
             write_frame(ours, _played(scenarios, request))
         finally:
@@ -243,9 +241,3 @@ def _leave_streams() -> None:
         os.dup2(nothing, fd)
     sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123  kept to the end
     sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, whatever it is doing then."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))

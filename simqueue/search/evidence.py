@@ -96,11 +96,14 @@ _NEVER_RETURNED = (
     "{0} {1}: its handler never returned, it always raised {2} (to switch this off: without "
     "handlers-return)"
 )
-_NO_WORKER = "jobs of {0} stay queued: no worker registers {0!r}"
+_NO_WORKER = (
+    "jobs of {0} stay queued: no worker registers {0!r} (to switch this off: without "
+    "jobs-have-workers)"
+)
 _HELD = (
     "jobs of {0} failed and are held, and the scenario does not look at them: check "
     "sim.queries.list_failed_jobs(), or call settled(held=False) to fail then, or "
-    "settled(held=True) to allow it"
+    "settled(held=True) to allow it (to switch this off: without held-jobs-are-seen)"
 )
 
 NOTHING = Evidence()

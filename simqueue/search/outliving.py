@@ -27,7 +27,7 @@ from simqueue.sim.places import is_users, library_of
 
 
 class Look(NamedTuple):
-    """What a thing with a name looked like; ``unlikely`` that it is the reason, the more so."""
+    """How a named object looked; a higher ``unlikely`` is a less likely cause."""
 
     unlikely: int
     text: str | None
@@ -63,7 +63,7 @@ def _looks(scenario: object) -> Iterator[tuple[str, Look]]:
     for name, value in _belongings(scenario):
         yield name, Look(0, _look(value, _DEPTH, set()))
     for module in list(sys.modules.values()):
-        if isinstance(getattr(module, "__file__", None), str) and is_users(str(module.__file__)):
+        if _is_users_module(module):
             for name, value in _globals(module):
                 yield name, Look(1 + _is_foreign(value), _look(value, _DEPTH, set()))
     for name, text in os.environ.items():
@@ -105,16 +105,22 @@ def _belongings(scenario: Any) -> Iterator[tuple[str, object]]:
                 yield f"variable {name!r} around {function.__name__}", cell.cell_contents
 
 
+def _is_users_module(module: object) -> bool:
+    file = vars(module).get("__file__") if issubclass(type(module), ModuleType) else None
+    return type(file) is str and is_users(file)
+
+
 def _globals(module: ModuleType) -> Iterator[tuple[str, object]]:
     """Yield a module's globals that are its own, and the attributes of its classes."""
     for name, value in list(vars(module).items()):
-        if name.startswith("__") or isinstance(value, ModuleType):
+        # Its type is asked for, not its __class__: a lazy object would begin to work for that.
+        kind = type(value)
+        if name.startswith("__") or issubclass(kind, ModuleType):
             continue
-        theirs = getattr(value, "__module__", module.__name__)
-        if isinstance(value, type):
-            if theirs == module.__name__:
+        if issubclass(kind, type):
+            if value.__module__ == module.__name__:
                 yield from _attributes(f"{module.__name__}.{name}", value)
-        elif not isinstance(value, FunctionType) or theirs == module.__name__:
+        elif kind is not FunctionType or value.__module__ == module.__name__:
             yield f"{module.__name__}.{name}", value
 
 
@@ -147,27 +153,32 @@ def _look(value: Any, depth: int, seen: set[int]) -> str:
 
 
 def _parts(value: Any, depth: int, seen: set[int]) -> Iterator[str]:
-    if isinstance(value, Path):
+    if _is(value, Path):
         yield from _files(value)
-    elif isinstance(value, Mapping) and _is_plain(value):
+    elif _is(value, Mapping) and _is_plain(value):
         yield str(len(value))
         for key, item in list(value.items())[:_ITEMS]:
             yield f"{_look(key, depth, seen)}: {_look(item, depth, seen)}"
-    elif isinstance(value, (list, tuple, set, frozenset)) or _is_plain(value):
+    elif _is(value, (list, tuple, set, frozenset)) or _is_plain(value):
         yield str(len(value))
         looks = [_look(item, depth, seen) for item in list(value)[-_ITEMS:]]
-        yield from sorted(looks) if isinstance(value, (set, frozenset)) else looks
-    elif isinstance(value, FunctionType):
+        yield from sorted(looks) if _is(value, (set, frozenset)) else looks
+    elif _is(value, FunctionType):
         yield from _function(value, depth, seen)
-    elif isinstance(value, MethodType):
+    elif _is(value, MethodType):
         yield _look(value.__self__, depth, seen)
-    elif isinstance(value, functools._lru_cache_wrapper):  # noqa: SLF001
+    elif _is(value, functools._lru_cache_wrapper):  # noqa: SLF001
         if is_users(value.__wrapped__.__code__.co_filename):
             yield str(value.cache_info())
-    elif isinstance(value, GeneratorType):
+    elif _is(value, GeneratorType):
         yield str(value.gi_frame and value.gi_frame.f_lasti)
     else:
         yield from _instance(value, depth, seen)
+
+
+def _is(value: object, kind: Any) -> bool:
+    """Return whether something is of a kind by its type, without asking for its ``__class__``."""
+    return issubclass(type(value), kind)
 
 
 def _is_plain(value: object) -> bool:
@@ -198,9 +209,9 @@ def _instance(value: Any, depth: int, seen: set[int]) -> Iterator[str]:
     if kind.__module__.startswith("_pytest."):
         yield str(len(getattr(value, "records", ())))  # of caplog
         return
-    if isinstance(value, (BuiltinFunctionType, ModuleType, type)):
+    if _is(value, (BuiltinFunctionType, ModuleType, type)):
         return
-    attributes = dict(getattr(value, "__dict__", {}))
+    attributes = dict(_attributes_of(value))
     for name, slot in _slots(kind):
         with suppress(AttributeError):  # it is empty
             attributes[name] = slot.__get__(value, kind)
@@ -208,11 +219,18 @@ def _instance(value: Any, depth: int, seen: set[int]) -> Iterator[str]:
         yield f"{name}={_look(item, depth, seen)}"
 
 
+def _attributes_of(value: object) -> Mapping[str, object]:
+    with suppress(AttributeError):
+        held: Mapping[str, object] = object.__getattribute__(value, "__dict__")
+        return held
+    return {}
+
+
 def _slots(kind: type) -> Iterator[tuple[str, MemberDescriptorType]]:
     """Yield what holds the attributes of an instance; to ask it runs no code of the class."""
     for base in kind.__mro__:
         for name, slot in vars(base).items():
-            if isinstance(slot, MemberDescriptorType):
+            if _is(slot, MemberDescriptorType):
                 yield name, slot
 
 

@@ -105,7 +105,7 @@ def _ours(file: str) -> bool:
 
 def _attributes(value: object) -> list[tuple[str, object]]:
     """Return what an object holds, without running code of its class's."""
-    if isinstance(value, type | ModuleType | FunctionType):
+    if issubclass(type(value), (type, ModuleType, FunctionType)):
         return []
     try:
         held: dict[str, object] = object.__getattribute__(value, "__dict__")
@@ -116,12 +116,14 @@ def _attributes(value: object) -> list[tuple[str, object]]:
 
 def _label(member: object) -> str:
     """Return what a member is called in every process, without running code of the user's."""
-    if isinstance(member, _PLAIN):
+    if issubclass(type(member), _PLAIN):
         return repr(member)
-    if isinstance(member, tuple | frozenset):
-        return f"({', '.join(map(_label, member))})"
-    if isinstance(member, type | FunctionType | BuiltinFunctionType | MethodType):
-        return f"{type(member).__name__} {member.__qualname__}"
+    if issubclass(type(member), (tuple, frozenset)):
+        items: Any = member
+        return f"({', '.join(map(_label, items))})"
+    if issubclass(type(member), (type, FunctionType, BuiltinFunctionType, MethodType)):
+        named: Any = member
+        return f"{type(member).__name__} {named.__qualname__}"
     plain = [f"{name}={held!r}" for name, held in _attributes(member) if type(held) in _PLAIN]
     return without_addresses(f"{type(member).__qualname__}({', '.join(plain[:_SHOWN])})")
 

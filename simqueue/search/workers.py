@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import multiprocessing
 import signal
 from collections.abc import Callable, Generator, Iterator
@@ -20,6 +19,7 @@ from simqueue.search.alone import Alone
 from simqueue.search.assignment import Assignment
 from simqueue.search.clean import LostError
 from simqueue.search.evidence import gather
+from simqueue.search.parents import die_with_parent
 from simqueue.search.plan import Plan
 from simqueue.search.result import Result
 from simqueue.sim.run import Run
@@ -31,7 +31,6 @@ Judging = Callable[[], AbstractContextManager[Alone | None]]
 """Opens what judges failures, in the process that plays the runs and before the first of them."""
 
 _CHUNK_MAX = 16
-_PR_SET_PDEATHSIG = 1
 _CHUNKS_PER_PROCESS = 4
 RUN_LIMIT_S = 300.0
 """Real seconds that a process may take for one run."""
@@ -154,7 +153,7 @@ def rehearse(play: Callable[[], object], run_limit: float) -> str:
 
 
 def _perform(play: Callable[[], object]) -> None:
-    _die_with_parent()
+    die_with_parent()
     with suppress(Exception, KeyboardInterrupt):  # whoever plays it in earnest is told
         play()
 
@@ -322,7 +321,7 @@ def _work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     if callable(signal.getsignal(signal.SIGTERM)):  # and so is this, then
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _die_with_parent()
+    die_with_parent()
     for other in inherited:
         other.close()
     with judging() as alone, suppress(EOFError, OSError):  # the parent is gone
@@ -332,12 +331,6 @@ def _work(
         while True:
             for assignment in connection.recv():
                 connection.send(answer(player, assignment))
-
-
-def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, whatever it is doing then."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def answer(player: Player, assignment: Assignment) -> Result | BaseException:

@@ -122,7 +122,8 @@ UNCOVERED: tuple[Source, ...] = (
     Source(
         "os.read and os.write on pipes, file locks, other C code that blocks",
         "not covered",
-        "real, and ended after Config.step_limit in real time; use what asyncio offers",
+        "real; on Linux, in the main thread, ended after Config.step_limit unless it never returns "
+        "to Python; use what asyncio offers",
     ),
     Source(
         "C extensions with clocks, randomness, threads or sockets of their own, such as uuid_utils",

@@ -52,8 +52,9 @@ async def made_by(worker: str, factory: Setup, stack: AsyncExitStack, process: P
     if not is_simulated(queries):
         raise UsageError(
             f"worker {worker!r}: its {type(made).__name__} is no client of the simulated database, "
-            f"but works through {type(queries.driver).__name__}: connect with asyncpg.connect(), "
-            "asyncpg.create_pool() or psycopg.AsyncConnection.connect() inside the factory"
+            f"but works through {type(getattr(queries, 'driver', queries)).__name__}: connect with "
+            "asyncpg.connect(), asyncpg.create_pool() or psycopg.AsyncConnection.connect() inside "
+            "the factory, and give a manager Queries(driver)"
         )
     return made
 

@@ -62,7 +62,7 @@ def gated() -> Iterator[Gate]:
     in_main_thread = threading.current_thread() is threading.main_thread()
     if not ours or not in_main_thread:
         ignored = before in (signal.SIG_IGN, signal.SIG_DFL) and in_main_thread
-        yield Gate(foreign=not ignored)
+        yield Gate(foreign=in_main_thread and not ignored)
         return
     gate = Gate(foreign=False)
     signal.signal(signal.SIGINT, gate.handle)

@@ -18,6 +18,7 @@ from simqueue.model.events import (
     HandlerRaised,
     HandlerStarted,
     LogLine,
+    TaskFailed,
 )
 from simqueue.model.ids import EntryNumber, JobId, ScheduleId
 from simqueue.sim.causes import CAUSE
@@ -216,7 +217,6 @@ def logger_for(recorder: Recorder) -> structlog.typing.FilteringBoundLogger:
 
 def on_unhandled(recorder: Recorder) -> Callable[[dict[str, Any]], None]:
     """Return a loop exception handler that writes down errors nobody awaited."""
-    from simqueue.model.events import TaskFailed
 
     def handle(context: dict[str, Any]) -> None:
         if recorder.sealed:

@@ -1,4 +1,4 @@
-"""What strikes from outside of a run: signal handlers of other people's, such as a time limit's.
+"""Outside interruptions: signal handlers that do not belong to the run, such as a time limit's.
 
 Such a handler runs between any two instructions, also in the middle of simulated code. What it
 raises is no error of that code: it ends the run without a verdict.
@@ -6,6 +6,7 @@ raises is no error of that code: it ends the run without a verdict.
 
 from __future__ import annotations
 
+import _thread
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Any
 
+from simqueue.sim.source import SIMULATING
 from simqueue.sim.world import World
 
 _OURS = frozenset({signal.SIGINT, signal.SIGVTALRM})
@@ -35,11 +37,12 @@ def struck_from_outside(world: World, aside: Aside) -> Iterator[None]:
     before = {number: handler for number, handler in _handlers() if number not in _OURS}
 
     def handle(number: int, frame: FrameType | None) -> None:
+        __tracebackhide__ = True  # of pytest's reports
         if not world.interruptible:
             kept.append(number)
             return
         try:
-            with aside():
+            with aside(), _unrefused():
                 before[number](number, frame)
         except BaseException as error:
             world.abort(error)
@@ -54,6 +57,18 @@ def struck_from_outside(world: World, aside: Aside) -> Iterator[None]:
             signal.signal(number, handler)
     for number in kept:
         before[number](number, None)
+
+
+@contextmanager
+def _unrefused() -> Iterator[None]:
+    """Let code that is no part of the run do what is refused in it, such as set another alarm."""
+    thread = _thread.get_ident()
+    simulated = SIMULATING.pop(thread, None)
+    try:
+        yield
+    finally:
+        if simulated is not None:
+            SIMULATING[thread] = simulated
 
 
 def _handlers() -> Iterator[tuple[int, Callable[[int, FrameType | None], Any]]]:

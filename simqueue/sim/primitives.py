@@ -22,7 +22,7 @@ from simqueue.sim.places import is_users
 from simqueue.sim.source import Control, Scope, Source
 
 _DEPTH = 6
-_VISITS = 20_000
+_VISITS = 200_000
 _COPIED = (deque, list, dict, set)
 _WAITING = ("_waiters", "_getters", "_putters")
 _LEAVES = (BuiltinFunctionType, ModuleType, str, bytes, int, float, type(None))
@@ -53,35 +53,39 @@ _FOUND = _Found()
 
 def made_by_modules() -> list[Any]:
     """Return asyncio's primitives that the user's modules lead to, each once."""
-    names = {name for name, module in list(sys.modules.items()) if _is_users_module(module)}
-    level: list[Any] = [vars(sys.modules[name]) for name in names if name in sys.modules]
+    modules = {name: module for name, module in list(sys.modules.items()) if _is_users(module)}
+    names, level = frozenset(modules), [vars(module) for _, module in sorted(modules.items())]
     seen, found = set[int](), []
     for _ in range(_DEPTH):
         following: list[Any] = []
         for each in level:
             if id(each) not in seen and len(seen) < _VISITS:
                 seen.add(id(each))
-                if isinstance(each, _LoopBound):
+                if issubclass(type(each), _LoopBound):
                     found.append(each)
                 following += _referents(each, names)
         level = following
     return found
 
 
-def _is_users_module(module: object) -> bool:
-    file = getattr(module, "__file__", None)
-    return isinstance(file, str) and is_users(file)
+def _is_users(module: object) -> bool:
+    file = vars(module).get("__file__") if issubclass(type(module), ModuleType) else None
+    return type(file) is str and is_users(file)
 
 
-def _referents(thing: object, names: set[str]) -> list[Any]:
-    """Return what an object of a module leads to, other people's classes and modules left out."""
-    if isinstance(thing, _LEAVES) or (isinstance(thing, type) and thing.__module__ not in names):
+def _referents(thing: Any, names: frozenset[str]) -> list[Any]:
+    """Return what an object of a module leads to, other people's classes and modules left out.
+
+    Only its type is asked for, not its ``__class__``: a lazy object would begin to work for that.
+    """
+    kind = type(thing)
+    if issubclass(kind, type) and thing.__module__ not in names:
         return []
-    if isinstance(thing, FunctionType):
+    if kind is FunctionType:
         if thing.__module__ not in names:
             return []
         return [thing.__closure__, thing.__defaults__, thing.__kwdefaults__, thing.__dict__]
-    return gc.get_referents(thing)
+    return [each for each in gc.get_referents(thing) if not issubclass(type(each), _LEAVES)]
 
 
 # --- a state for each process ---------------------------------------------------------------------
@@ -173,7 +177,7 @@ class _Own:
         own = _class_with_states(before, self._states)
         try:
             object.__setattr__(self._object, "__class__", own)
-        except TypeError:  # a subclass whose layout cannot be had: it is left alone
+        except (TypeError, AttributeError):  # its layout or its class cannot be had: it is left
             return
         self._before = before
 

@@ -175,8 +175,8 @@ class Simulation:
     def crash_server(self, downtime: timedelta = timedelta(0)) -> None:
         """Crash the database server, and let it come up again after ``downtime``.
 
-        Statements that have not committed are rolled back, and the workers' connections break, as
-        asyncpg's do: the statement in flight fails with SQLSTATE 08003, and so do all later ones.
+        Statements that have not committed are rolled back, and the workers' connections break: over
+        simqueue's own driver statements fail with SQLSTATE 08003, over others with their errors.
         Tables that the settings in force make UNLOGGED (``durability``) are empty afterwards. This
         simulation's own clients are spared.
 

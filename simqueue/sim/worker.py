@@ -376,7 +376,7 @@ class Worker:
             self._comes_back()
         self._end(process, "returned" if text is None else text)
         if error is not None and not excused and self.policy == "never":
-            self.world.worker_failed(self, error)
+            self.world.fail_by(error)
 
     def _leaked(self, process: Process) -> tuple[str, ...]:
         """Return the tasks that ``run()`` left: not done, and not told to end either."""

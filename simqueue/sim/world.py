@@ -224,10 +224,6 @@ class World:
         """End the run after the step that runs now, without a verdict."""
         self.scheduler.stopped = True
 
-    def worker_failed(self, worker: Worker, error: BaseException) -> None:
-        """End the run since a worker that nobody restarts ended with an error."""
-        self.fail_by(error)
-
     def _remember(self, number: int, entry: Entry) -> None:
         if isinstance(entry.event, JobPicked):
             self.picks[entry.event.job_id] = EntryNumber(number)
@@ -361,5 +357,7 @@ def silence(task: asyncio.Task[Any]) -> None:
 
 def _ended_with(task: asyncio.Task[Any]) -> str:
     """Return the error of a task, without looking at it in the task's own eyes."""
-    error = getattr(task, "_exception", None)  # to ask with exception() would be to look
+    error = getattr(
+        task, "_exception", None
+    )  # not exception(): that would mark the error as retrieved
     return "" if error is None else described(error)

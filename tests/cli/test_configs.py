@@ -161,7 +161,7 @@ def test_an_audit_is_of_the_seed_under_the_config_that_was_asked_for(call, monke
         ("--start", "2024-13-01", "write a date, or a date and time, such as 2024-10-27"),
         ("--start", "tomorrow", "write a date, or a date and time"),
         ("--start", "2024-10-27T00:00:30", "must be a whole minute"),
-        ("--start", "9999-01-01", "the year must be from 1970 to 9000"),
+        ("--start", "9999-01-01", "the year must be from 2 to 9998"),
         ("--limit", "-4s", "write a number of seconds, or 60s"),
         ("--patience", "5x", "write a number of seconds, or 60s"),
         ("--lag-max", "0.5us", "is no whole number of microseconds"),

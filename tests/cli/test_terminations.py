@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -109,3 +110,32 @@ def test_a_termination_interrupts_where_interrupts_are_ignored():
             Termination().handle(signal.SIGTERM, None)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_termination_that_a_step_swallows_is_followed_by_one_that_ends_the_command(project):
+    project(
+        "stubborn.py",
+        """
+async def scenario(sim):
+    print("begun", flush=True)
+    while True:
+        try:
+            while True:
+                pass
+        except BaseException:
+            print("swallowed", flush=True)
+""",
+    )
+    line = [sys.executable, "-m", "simqueue", "run", "stubborn.py"]
+    environment = {**os.environ, "PYTHONPATH": ROOT, "PYTHONHASHSEED": "0"}
+    with subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "begun\n"
+            process.send_signal(signal.SIGTERM)
+            assert process.stdout.readline() == "swallowed\n"
+            while process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                time.sleep(0.2)
+        finally:
+            process.kill()
+    assert process.returncode == 143

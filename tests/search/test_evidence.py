@@ -143,7 +143,7 @@ def test_jobs_that_no_worker_registers_are_named():
         await asyncio.sleep(5)
 
     (remark,) = fuzz(scenario, runs=2).inconclusive
-    assert remark == "jobs of y stay queued: no worker registers 'y'"
+    assert remark.startswith("jobs of y stay queued: no worker registers 'y'")
 
     async def cleared(sim):
         await scenario(sim)

@@ -113,3 +113,16 @@ def test_a_signal_that_comes_while_a_run_is_taken_down_is_handled_after_it(limit
     with pytest.raises(TimeIsUpError):
         run(scenario)
     assert (signal.SIGALRM, up) in list(_handlers())
+
+
+def test_a_handler_may_do_what_is_refused_in_the_run(limit):
+    def rearm(number, frame):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        raise TimeIsUpError
+
+    async def scenario(sim):
+        strike()
+
+    limit(rearm)
+    with pytest.raises(TimeIsUpError):
+        run(scenario)

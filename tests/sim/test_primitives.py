@@ -3,9 +3,11 @@
 import asyncio
 import sys
 from types import ModuleType, SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 
+from simqueue.search.outliving import picture
 from simqueue.sim.observers import described
 from simqueue.sim.primitives import made_by_modules
 from simqueue.sim.run import run
@@ -211,3 +213,37 @@ def test_an_error_of_another_loop_says_that_something_outlives_the_runs():
     failure = run(scenario).failure
     assert "is bound to a different event loop: something outlives the runs" in failure.message
     assert "outlives" not in described(RuntimeError("bound to nothing"))
+
+
+def test_they_are_found_beside_large_constants(module):
+    module.ZIPS = [str(number) for number in range(300_000)]
+    module.service = SimpleNamespace(lock=asyncio.Lock())
+    assert any(each is module.service.lock for each in made_by_modules())
+
+
+class Lazy:
+    """An object that does something when it is first asked for its class, as Django's settings."""
+
+    asked = 0
+
+    @property
+    def __class__(self):
+        type(self).asked += 1
+        raise RuntimeError("not configured")
+
+
+def test_lazy_objects_of_modules_are_left_asleep(module):
+    module.settings = Lazy()
+    module.lock = asyncio.Lock()
+    assert any(each is module.lock for each in made_by_modules())
+    assert picture(None)
+    assert Lazy.asked == 0
+
+
+def test_a_mock_of_a_primitive_is_left_alone(module):
+    module.lock = MagicMock(spec=asyncio.Lock)
+
+    async def scenario(sim):
+        module.lock.locked()
+
+    run(scenario).check()
