@@ -9,9 +9,15 @@ from __future__ import annotations
 from typing import Literal, get_args
 
 Expectation = Literal[
-    "entrypoints-run", "schedules-run", "handlers-return", "jobs-have-workers", "held-jobs-are-seen"
+    "workers-start",
+    "entrypoints-run",
+    "schedules-run",
+    "handlers-return",
+    "jobs-have-workers",
+    "held-jobs-are-seen",
 ]
 """
+``workers-start``       each worker becomes ready
 ``entrypoints-run``     the handler of each entrypoint that a worker registers starts
 ``schedules-run``       each schedule that a worker registers comes due
 ``handlers-return``     a handler that raises returns at least once, too

@@ -25,11 +25,12 @@ class NoSilentError(Invariant):
     (``unawaited``) or not for a long while (``ignored``), and one that was not done when ``run()``
     returned (``leaked``). Each kind is told apart by the coroutine.
 
-    It is not a violation when the scenario or its clients do so, or a worker that was killed; one
-    that ended with an error may leave tasks behind. Who should look may be held up: by faults, by
-    a stall, by a long ``dequeue_timeout``; and a handler that runs may yet await what it started.
-    Then nobody has ignored anything so far. The question comes again later, after twice the time
-    and so on: a worker that has had longer than all that and is still not done has ignored it.
+    A task of the scenario that fails unseen is a violation, too: it may be what checks the
+    application. It is not one when a worker was killed; one that ended with an error may leave
+    tasks behind. Who should look may be held up: by faults, by a stall, by a long
+    ``dequeue_timeout``; and a handler that runs may yet await what it started. Then nobody has
+    ignored anything so far. The question comes again later, after twice the time and so on: a
+    worker that has had longer than all that and is still not done has ignored it.
     """
 
     name: ClassVar[str] = "no-silent-error"
@@ -51,7 +52,7 @@ class NoSilentError(Invariant):
         """Judge an event of a worker."""
         worker = self.view.workers.get(entry.worker)
         if worker is None:
-            return None
+            return _scenarios_own(entry)
         match entry.event:
             case e.WorkerExited(error):
                 return self._exited(worker, error)
@@ -110,7 +111,15 @@ class NoSilentError(Invariant):
         return None if worker in self._failed else leak
 
 
-def _unawaited(worker: WorkerView, message: str, error: str) -> Broken:
+def _scenarios_own(entry: Entry) -> Broken | None:
+    """Judge a task of the scenario that failed unseen: it may be what checks the application."""
+    match entry:
+        case Entry(worker="scenario", event=e.TaskFailed(message, error)) if error:
+            return _unawaited("the scenario", message, error)
+    return None
+
+
+def _unawaited(worker: WorkerView | str, message: str, error: str) -> Broken:
     found = _TASK.search(message)
     told = message if found is None else message[: found.start()]
     by = _stable(told.partition("\n")[0] if found is None else found["name"])

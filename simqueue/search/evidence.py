@@ -40,6 +40,8 @@ class Evidence(
     ``ran`` those whose handler started, ``returned`` the handlers that returned, ``raised`` those
     that raised, with the error's type. ``waiting`` are entrypoints whose jobs were queued when a
     run with workers ended, ``held`` those whose jobs were held and not looked at by the scenario.
+    ``ready`` are workers that became ready, ``absent`` those that did not in some run, with the
+    error that ended them or none.
     """
 
     wanted: frozenset[str] = frozenset()
@@ -54,6 +56,8 @@ class Evidence(
     raised: frozenset[tuple[Handler, str]] = frozenset()
     waiting: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    ready: frozenset[str] = frozenset()
+    absent: frozenset[tuple[str, str]] = frozenset()
 
     def __or__(self, other: Evidence) -> Evidence:
         """Return what both have come to."""
@@ -77,6 +81,10 @@ class Evidence(
         """Yield the expectations that no run met, and what is missing."""
         for entrypoint, expression in _left(self.scheduled, self.claimed):
             yield "schedules-run", f"schedule {entrypoint} ({expression}) never came due"
+        for worker, error in sorted(self.absent):
+            if worker not in self.ready:
+                why = f"it ended with {error}" if error else "the runs ended before"
+                yield "workers-start", _NEVER_READY.format(worker, why)
         for entrypoint in _left(self.registered, self.ran):
             why = _STILL_WAITING if entrypoint in self.waiting else _NO_JOB
             yield "entrypoints-run", _NEVER_RAN.format(entrypoint, why)
@@ -89,6 +97,7 @@ class Evidence(
             yield "held-jobs-are-seen", _HELD.format(entrypoint)
 
 
+_NEVER_READY = "worker {0} never became ready: {1} (to switch this off: without workers-start)"
 _NEVER_RAN = "entrypoint {0} never ran: {1} (to switch this off: without entrypoints-run)"
 _NO_JOB = "enqueue a job for it"
 _STILL_WAITING = "its jobs were still waiting when the runs ended"
@@ -120,8 +129,8 @@ def gather(run: Run) -> Evidence:
         note = _NOTES.get(type(entry.event))
         if note is not None:
             note(seen, entry.event)
-        elif type(entry.event) is e.StatementSent and entry.worker == _SCENARIO:
-            seen.looked |= entry.event.name in _LOOKS
+        if type(entry.event) in _OF_WORKERS:
+            seen.worker(entry.worker, entry.event)
     return Evidence(
         wanted=run.wanted,
         reached=frozenset(seen.reached),
@@ -135,6 +144,8 @@ def gather(run: Run) -> Evidence:
         raised=frozenset(seen.raised),
         waiting=frozenset(seen.queued.values()) if seen.workers else frozenset(),
         held=frozenset() if seen.looked or run.held_allowed else frozenset(seen.held.values()),
+        ready=frozenset(seen.ready),
+        absent=frozenset(seen.absent.items()),
     )
 
 
@@ -156,6 +167,25 @@ class _Seen:
         self.queued: dict[JobId, str] = {}
         self.held: dict[JobId, str] = {}
         self.looked = False
+        self.cancelling = False
+        self.ready: set[str] = set()
+        self.absent: dict[str, str] = {}
+
+    def worker(self, name: str, event: object) -> None:
+        """Note what an event says of the worker, or of the scenario, that it is of."""
+        match event:
+            case e.WorkerStarted() if name not in self.ready:
+                self.absent.setdefault(name, "")
+            case e.WorkerReady():
+                self.ready.add(name)
+                self.absent.pop(name, None)
+            case e.WorkerExited(str(error)) if name in self.absent:
+                self.absent[name] = error
+            case e.StatementSent(name=statement) if name == _SCENARIO:
+                self.looked |= statement in _LOOKS
+
+
+_OF_WORKERS = frozenset({e.WorkerStarted, e.WorkerReady, e.WorkerExited, e.StatementSent})
 
 
 def _reached(seen: _Seen, event: e.Reached) -> None:
@@ -195,8 +225,17 @@ def _finished(seen: _Seen, event: e.HandlerFinished) -> None:
     seen.returned.add(_handler(event))
 
 
+def _cancelling(seen: _Seen, event: e.WorkerStopping) -> None:
+    seen.cancelling = True
+
+
+def _notified(seen: _Seen, event: e.NotificationSent) -> None:
+    seen.cancelling |= "cancellation_event" in event.payload
+
+
 def _raised(seen: _Seen, event: e.HandlerRaised) -> None:
-    if not event.cancelled:  # nobody can tell what it would have done
+    # Of one that somebody cancelled nobody can tell what it would have done.
+    if not (event.cancelled and seen.cancelling):
         seen.raised.add((_handler(event), event.error.partition(":")[0]))
 
 
@@ -246,6 +285,8 @@ _NOTES: dict[type, Callable[[_Seen, Any], None]] = {
     e.HandlerStarted: _started,
     e.HandlerFinished: _finished,
     e.HandlerRaised: _raised,
+    e.NotificationSent: _notified,
+    e.WorkerStopping: _cancelling,
     e.JobEnqueued: _enqueued,
     e.JobPicked: _left_queue,
     e.JobDeleted: _left_queue,

@@ -21,6 +21,9 @@ from simqueue.sim.lease import Lease
 from simqueue.sim.places import users_place
 from simqueue.sim.refusing import refusal
 
+_SET_LATER = frozenset({"pgconn", "lock", "_con", "_protocol", "_transport"})
+"""Attributes that real connections have only when they are made, and not their classes."""
+
 
 class Client:
     """Stands for an object of ``real``'s type; what it does not do itself is refused.
@@ -37,9 +40,10 @@ class Client:
         return InMemoryDriver(connection=self.session)
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("_real", "session") or not hasattr(self._real, name):
+        known = hasattr(self._real, name) or name in _SET_LATER
+        if name in ("_real", "session") or not known:
             raise AttributeError(f"{self._real.__name__!r} object has no attribute {name!r}")
-        if callable(getattr(self._real, name)):
+        if callable(getattr(self._real, name, None)):
             return lambda *args, **kwargs: self._refuse(name)
         return self._refuse(name)
 

@@ -197,6 +197,9 @@ def _drivers(scope: Scope) -> tuple[Patch, ...]:
     return _driver_patches(scope.thread)
 
 
+_SQL = ("fetch", "execute")
+
+
 @lru_cache(maxsize=1)
 def _driver_patches(thread: int) -> tuple[Patch, ...]:
     from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
@@ -207,11 +210,24 @@ def _driver_patches(thread: int) -> tuple[Patch, ...]:
     return (
         *(Attribute(driver, "__init__", _driver(driver)) for driver in drivers),
         Attribute(Queries, "__init__", _queries(Queries)),
+        *(Attribute(InMemoryDriver, name, _own_sql(thread, name)) for name in _SQL),
     )
 
 
+def _own_sql(thread: int, name: str) -> Callable[..., Any]:
+    """Return what refuses SQL over simqueue's own driver in a run, and raises what it did else."""
+    original = getattr(InMemoryDriver, name)
+
+    @wraps(original)
+    async def refuse(self: Any, query: str, *args: object) -> None:
+        if _acts(thread):
+            raise sql_refused(f"InMemoryDriver.{name}")
+        await original(self, query, *args)
+
+    return refuse
+
+
 _PASSED_ON = ("notify", "add_listener", "remove_listener")
-_SQL = ("fetch", "execute")
 
 
 def _driver(owner: Any) -> Callable[..., None]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from simqueue.sim.failing import ending
-from simqueue.sim.hang import Hang
+from simqueue.sim.failing import Hang, ending
 from simqueue.sim.scheduler import Deadlock, Livelock, TimeLimit
 from simqueue.sim.world import World
 

@@ -11,8 +11,10 @@ from typing import Any
 from simqueue.choices import Choices
 from simqueue.model.choice import THREAD, key_of
 from simqueue.model.delays import ladder
+from simqueue.sim.advice import PROCESSES
 from simqueue.sim.identity import CPUS
 from simqueue.sim.process import Process
+from simqueue.sim.refusing import refusal
 from simqueue.sim.scheduler import Scheduler
 
 _DEFAULT_WORKERS = CPUS + 4  # as asyncio's default executor has
@@ -61,6 +63,8 @@ class Executors:
 
     def submit(self, executor: object, call: Call) -> None:
         """Run a call of the running process in a thread of ``executor``, None is the default."""
+        if type(executor).__name__ == "ProcessPoolExecutor":
+            raise refusal("loop.run_in_executor with a ProcessPoolExecutor", PROCESSES)
         process = self._process()
         self._pending[process] = self._pending.get(process, 0) + 1
         pool = self._pools.get((process, executor))

@@ -22,6 +22,10 @@ from simqueue.sim.tidy import Tidier
 _TASKS_NAMED = 12
 
 
+class Hang(BaseException):
+    """Thrown into a step that would not end of itself; not for the step to catch."""
+
+
 class FailedRun(SimqueueError):  # noqa: N818  what ``Run.check`` raises
     """A run failed; ``failure`` says how.
 

@@ -11,12 +11,9 @@ from types import FrameType
 
 from simqueue.model.failure import Failure
 from simqueue.sim.debuggers import debugged
+from simqueue.sim.failing import Hang
 from simqueue.sim.places import place_of
 from simqueue.sim.world import World
-
-
-class Hang(BaseException):
-    """Thrown into a step that has used up its processor time; not for the step to catch."""
 
 
 @contextmanager

@@ -42,7 +42,10 @@ class Process:
     alive: bool = True
     killed: bool = False
     sleeps: int = 0
-    """How often it has slept, if it is a thread."""
+    """How often it has slept, if it is a thread; ``polls`` of them after it had read a clock."""
+    polls: int = 0
+    readings: int = 0
+    """How many readings of clocks there had been when it last slept."""
     entry: Any = None
     """The user's function that it runs."""
     making: str = ""

@@ -9,7 +9,7 @@ from types import FrameType
 from simqueue.model.failure import Failure
 from simqueue.sim.builtin import builtin
 from simqueue.sim.debuggers import debugged
-from simqueue.sim.hang import Hang
+from simqueue.sim.failing import Hang
 from simqueue.sim.places import is_users, place
 from simqueue.sim.realtime import ticking
 from simqueue.sim.world import World

@@ -34,7 +34,7 @@ from simqueue.model.ids import Duration, EntryNumber
 from simqueue.sim.causes import CAUSE
 from simqueue.sim.connection import SimulatedConnection
 from simqueue.sim.errand import Network
-from simqueue.sim.failing import failure_of
+from simqueue.sim.failing import Hang, failure_of
 from simqueue.sim.faults import Injector
 from simqueue.sim.finalizers import running_locals, withhold_all
 from simqueue.sim.handles import Handle
@@ -55,6 +55,10 @@ if TYPE_CHECKING:
     from simqueue.sim.worker import Worker
 
 _US = timedelta(microseconds=1)
+_POLLS_MAX = 20
+"""So often may a function in a thread sleep and read a clock, as polling with a deadline does."""
+_REFUSALS_MAX = 100
+"""So many calls of one step are refused before it is ended."""
 _RESTART_DELAY_US = 1_000_000
 _READINGS_FREE = 10_000
 _READING_US = 10
@@ -87,6 +91,8 @@ class World:
     depth: Depth = field(default_factory=Depth)
     workers: dict[str, Worker] = field(default_factory=dict)
     picks: Picks = field(default_factory=dict)
+
+    _refusals: int = 0
 
     def __post_init__(self) -> None:
         config = self.config
@@ -237,6 +243,9 @@ class World:
         if self.refusal is None and not self.scheduler.stopped:
             self.refusal = error
             self.scheduler.stopped = True
+        self._refusals += 1
+        if self.refusal is not None and self._refusals > _REFUSALS_MAX:
+            raise Hang  # the step tries again and again, and would do so for ever
 
     def settle_refusal(self) -> None:
         """Make a refusal the run's failure; its traceback is complete when the run has ended."""
@@ -315,6 +324,11 @@ class World:
             raise refusal(f"sleeping in a thread beyond the run's limit of {limit}", POLLING)
         if lane.sleeps > _SLEEPS_MAX:
             raise refusal(f"sleeping {_SLEEPS_MAX:,} times in one function of a thread", POLLING)
+        lane.polls += self._readings > lane.readings
+        lane.readings = self._readings
+        if lane.polls > _POLLS_MAX:
+            what = f"sleeping and reading a clock {_POLLS_MAX} times in one function of a thread"
+            raise refusal(what, POLLING)
 
     def in_thread(self) -> bool:
         """Return whether a function meant for a thread runs now, and no step of a loop."""

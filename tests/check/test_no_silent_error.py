@@ -108,6 +108,9 @@ def test_its_next_incarnation_may_not(told):
     assert len(told.broken) == 1
 
 
-def test_what_the_scenario_and_its_clients_leave_is_theirs(told):
-    told.event("scenario", e.TaskFailed("m", "E"), e.ErrorIgnored("t#1", "E"))
+def test_a_task_of_the_scenario_that_fails_unseen_is_told(told):
+    told.event("scenario", e.ErrorIgnored("t#1", "E"), e.TaskFailed("m", ""))
     assert told.broken == []
+    told.event("scenario", e.TaskFailed("m (task check#1)", "AssertionError"))
+    ((_, broken),) = told.broken
+    assert broken.message == "on the scenario: m (task check): AssertionError"

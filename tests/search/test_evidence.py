@@ -49,6 +49,7 @@ def test_evidence_is_what_the_events_of_a_run_say():
         scheduled=frozenset({("sweep", "* * * * *"), ("rest", "0 * * * *")}),
         claimed=frozenset({("sweep", "* * * * *")}),
         broken=frozenset({"invariant:no-orphan:drained"}),
+        ready=frozenset({"a"}),
     )
 
 
@@ -196,3 +197,33 @@ def test_a_name_that_is_neither_an_invariant_nor_expected_of_campaigns_is_refuse
         UsageError, match=r"no invariant is named 'handlers-retrun'; .*handlers-return"
     ):
         fuzz(scenario, runs=1, config=Config(without=("handlers-retrun",)))
+
+
+def test_a_handler_that_cancels_itself_has_not_been_cancelled():
+    def app(pq):
+        @pq.entrypoint("x")
+        async def x(job):
+            task = asyncio.create_task(asyncio.sleep(10))
+            await asyncio.sleep(0.1)
+            task.cancel()
+            await task
+
+    async def scenario(sim):
+        sim.worker("a", app)
+        await sim.queries.enqueue("x", None)
+        await sim.settled()
+
+    (remark,) = fuzz(scenario, runs=2).inconclusive
+    assert remark.startswith("entrypoint x: its handler never returned, it always raised Cancelled")
+
+
+def test_a_worker_that_never_becomes_ready_is_named():
+    async def broken():
+        raise RuntimeError("no config")
+
+    async def scenario(sim):
+        sim.worker("b", broken, restart="always")
+        await asyncio.sleep(5)
+
+    (remark,) = fuzz(scenario, runs=2).inconclusive
+    assert remark.startswith("worker b never became ready: it ended with RuntimeError: no config")

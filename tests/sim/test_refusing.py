@@ -1,6 +1,7 @@
 """A refusal ends its run, whatever the application makes of the error."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import logging
 import socket
@@ -95,3 +96,39 @@ def test_what_is_refused_while_a_run_is_taken_down_changes_no_verdict():
         sim.log.info("left", task=task.get_name())
 
     run(scenario).check()
+
+
+def test_sql_over_simqueues_own_driver_is_refused_in_a_run():
+    def app(pq):
+        @pq.entrypoint("ship")
+        async def ship(job):
+            with contextlib.suppress(Exception):
+                await pq.connection.execute("UPDATE orders SET shipped = true")
+
+    async def scenario(sim):
+        sim.worker("a", app)
+        await sim.queries.enqueue("ship", None)
+        await sim.settled()
+
+    assert "InMemoryDriver.execute is refused" in run(scenario).failure.message
+
+
+def test_a_step_that_tries_a_refused_call_for_ever_is_ended():
+    tries = []
+
+    async def scenario(sim):
+        while True:
+            with contextlib.suppress(Exception):
+                tries.append(None)
+                attempt(socket.socket)
+
+    assert run(scenario).failure.message.startswith("RefusedError: socket.socket is refused")
+    assert len(tries) < 1000
+
+
+def test_a_pool_of_processes_is_refused():
+    async def scenario(sim):
+        executor = concurrent.futures.ProcessPoolExecutor()
+        await asyncio.get_running_loop().run_in_executor(executor, print)
+
+    assert "ProcessPoolExecutor is refused" in run(scenario).failure.message

@@ -457,3 +457,36 @@ def test_a_wait_that_is_itself_the_function_is_refused_by_its_name():
             await asyncio.to_thread(queue.Queue().get, timeout=1)
 
     run(scenario)
+
+
+def test_polling_with_a_deadline_in_a_thread_is_refused():
+    async def scenario(sim):
+        flag = []
+
+        def poll():
+            end = time.monotonic() + 30
+            while not flag and time.monotonic() < end:
+                time.sleep(0.1)
+            return bool(flag)
+
+        task = asyncio.create_task(asyncio.to_thread(poll))
+        await asyncio.sleep(2)
+        flag.append(1)
+        assert await task
+
+    message = run(scenario).failure.message
+    assert "sleeping and reading a clock 20 times in one function of a thread" in message
+
+
+def test_a_few_tries_with_a_clock_in_a_thread_are_none():
+    async def scenario(sim):
+        def retry():
+            began = time.monotonic()
+            for _ in range(5):
+                time.sleep(1)
+                elapsed = time.monotonic() - began
+            return elapsed
+
+        assert await asyncio.to_thread(retry) == 5
+
+    run(scenario).check()
