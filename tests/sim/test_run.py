@@ -245,7 +245,7 @@ def test_a_callback_that_raises_is_written_down_and_the_run_goes_on():
         await asyncio.sleep(3)
         went_on.append(sim.elapsed())
 
-    result = run(scenario)
+    result = run(scenario, config=Config(without=("no-silent-error",)))
     result.check()
     assert went_on == [timedelta(seconds=3)]
     failed = [entry.event for entry in result.events if isinstance(entry.event, TaskFailed)]
@@ -365,7 +365,7 @@ def test_text_that_utf_8_cannot_say_is_escaped_where_it_is_recorded(tmp_path):
     def fail(error):
         raise error
 
-    result = run(scenario)
+    result = run(scenario, config=Config(without=("no-silent-error",)))
     assert result.failure.message == "ValueError: caf\\udce9"
     assert [line.message.replace("'", "") for line in lines(result)] == ["event=caf\\udce9"]
     result.trace.save(tmp_path / "trace.json")
