@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simqueue.pytest_scenario import STARTED
-from simqueue.search.alone import ADVICE, OUTLIVES, of_trace, signature_of
+from simqueue.search.alone import of_trace, signature_of
 from simqueue.search.clean import Clean, LostError, opened_for
 from simqueue.search.outliving import Picture, difference, picture
+from simqueue.sim.observers import ADVICE, OUTLIVES
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace

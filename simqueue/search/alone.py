@@ -160,9 +160,3 @@ def alone_for(
         if alone is not None:
             alone.wait(limit)
         yield alone
-
-
-OUTLIVES = "something outlives the runs"
-ADVICE = (
-    "make it in the scenario, so that each run has its own; it is not a failure of the application"
-)

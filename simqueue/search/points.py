@@ -18,10 +18,10 @@ from simqueue.model.choice import by_key
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.difference import first_difference
-from simqueue.search.alone import OUTLIVES
 from simqueue.search.clean import clean_for
 from simqueue.search.replay import refuse_leaked, scenario_of
 from simqueue.search.target import PYTEST
+from simqueue.sim.observers import OUTLIVES
 from simqueue.sim.run import SEED_MAX, Run, Scenario, run
 
 START = -1

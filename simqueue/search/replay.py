@@ -20,12 +20,13 @@ from simqueue.report.difference import (
     reordered,
     unseen_difference,
 )
-from simqueue.search.alone import ADVICE, OUTLIVES, after, left_by, of_trace, signature_of
+from simqueue.search.alone import after, left_by, of_trace, signature_of
 from simqueue.search.budgets import NEARBY_RUNS
 from simqueue.search.clean import Clean, LostError, clean_for, opened_for
 from simqueue.search.nearby import Move, Nearby, look_nearby, moves, render_moves
 from simqueue.search.stops import Stops
 from simqueue.search.target import PYTEST, load_target
+from simqueue.sim.observers import ADVICE, OUTLIVES
 from simqueue.sim.run import Run, Scenario, run
 
 Verdict = Literal[

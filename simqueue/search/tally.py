@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from simqueue.model.config import Config
 from simqueue.model.trace import Trace
-from simqueue.search.alone import ADVICE, OUTLIVES
 from simqueue.search.evidence import Evidence
 from simqueue.search.known import KnownFailure
 from simqueue.search.result import Result
+from simqueue.sim.observers import ADVICE, OUTLIVES
 
 
 @dataclass(frozen=True, slots=True)

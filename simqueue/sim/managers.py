@@ -54,6 +54,8 @@ def queries_of(manager: Manager) -> Any:
 
 def check_options(worker: str, manager: Manager, options: Mapping[str, Any]) -> None:
     """Raise ``UsageError`` if a manager's ``run`` does not take an option of the worker's."""
+    if not options:
+        return
     parameters = inspect.signature(manager.run).parameters
     if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
         return

@@ -83,10 +83,11 @@ class ObservedSchedule(AbstractScheduleExecutor):
 
 
 _OF_ANOTHER_LOOP = ("is bound to a different event loop", "attached to a different loop")
-_OUTLIVES = (
-    "something outlives the runs: this was used before this run began, on another loop; make it in "
-    "the scenario, so that each run has its own; it is not a failure of the application"
+OUTLIVES = "something outlives the runs"
+ADVICE = (
+    "make it in the scenario, so that each run has its own; it is not a failure of the application"
 )
+_OUTLIVES = f"{OUTLIVES}: this was used before this run began, on another loop; {ADVICE}"
 
 Picks = dict[JobId, EntryNumber]
 """The entry of each job's latest pick."""

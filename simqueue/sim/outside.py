@@ -6,6 +6,7 @@ raises is no error of that code: it ends the run without a verdict.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import _thread
 import signal
 import threading
@@ -74,6 +75,6 @@ def _unrefused() -> Iterator[None]:
 def _handlers() -> Iterator[tuple[int, Callable[[int, FrameType | None], Any]]]:
     """Yield the signals that a Python function handles."""
     for number in range(1, signal.NSIG):
-        handler = signal.getsignal(number)
-        if callable(handler) and not isinstance(handler, signal.Handlers):
+        handler = _signal.getsignal(number)  # signal.getsignal makes enums, of all in each run
+        if callable(handler):
             yield number, handler

@@ -9,7 +9,7 @@ from __future__ import annotations
 import _thread
 import inspect
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any
 
 from simqueue.sim.advice import running_factory, split
@@ -28,6 +28,7 @@ def patches(thread: int) -> Iterator[Patch]:
             yield Attribute(owner, "run", run)
 
 
+@lru_cache(maxsize=8)  # the same in each run, for what is known of run() is kept by function
 def _refused_in_factory(
     thread: int, owner: str, original: Callable[..., Any]
 ) -> Callable[..., Any]:

@@ -92,3 +92,15 @@ def test_elsewhere_signals_and_runs_are_what_they_were():
     assert "stop a worker with worker.stop()" in message
     assert PgQueuer.run.__module__.startswith("pgqueuer")
     assert not hasattr(PgQueuer.run, "__wrapped__")
+
+
+def test_what_stands_for_run_is_the_same_in_each_run():
+    seen = []
+
+    async def scenario(sim):
+        seen.append(PgQueuer.run)
+
+    for _ in range(2):
+        run(scenario).check()
+    one, other = seen
+    assert one is other is not PgQueuer.run  # what is kept by function does not grow
