@@ -129,5 +129,6 @@ def test_a_time_limit_fails_the_test_in_its_own_words_and_is_no_finding(pytester
     result = inner()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*Failed: Timeout (>0.5s) from pytest-timeout.*"])
-    result.stdout.no_fnmatch_line("*invariant*")
+    # Not a word that our own lines may hold: the limit strikes in any of them, and pytest shows it.
+    result.stdout.no_fnmatch_line("*simqueue replay .simqueue/*")
     assert not list(Path(pytester.path).glob(".simqueue/failures/*"))
