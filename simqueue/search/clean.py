@@ -10,7 +10,6 @@ import functools
 import os
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 from simqueue.search.frames import pack, read_frame, unpack, write_frame
-from simqueue.search.parents import die_with_parent
+from simqueue.search.parents import die_with_parent, fork, signals_arrive, signals_wait
 from simqueue.sim.run import Scenario, run
 from simqueue.sim.simulation import Simulation
 
@@ -49,10 +48,11 @@ class Clean:
         """Fork one that can play these scenarios; None if this process cannot be forked."""
         if not hasattr(os, "fork") or "pydevd" in sys.modules:
             return None
-        _warm_up()
+        with signals_wait():  # what a handler raises is no error of the warm-up
+            _warm_up()
         (theirs, questions), (answers, ours) = os.pipe(), os.pipe()
         try:
-            pid = _fork()
+            pid = fork()
         except OSError:
             for fd in (theirs, questions, answers, ours):
                 os.close(fd)
@@ -132,9 +132,12 @@ def clean_for(*scenarios: Scenario) -> Iterator[Clean | None]:
     if opened is not None and all(map(opened.knows, scenarios)):
         yield opened
         return
-    clean = Clean.fork(*scenarios)
-    token = _OPEN.set(clean)
+    clean = None
+    token = _OPEN.set(None)
     try:
+        with signals_wait():  # until there is something to end
+            clean = Clean.fork(*scenarios)
+        _OPEN.set(clean)
         yield clean
     finally:
         _OPEN.reset(token)
@@ -179,16 +182,10 @@ async def _nothing(sim: Simulation) -> None:
     """Do nothing."""
 
 
-def _fork() -> int:
-    with warnings.catch_warnings():
-        # The child runs one thread alone and needs none of the others.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        return os.fork()
-
-
 def _serve(scenarios: tuple[Scenario, ...], requests: int, answers: int) -> NoReturn:
     """Answer requests until the other end is closed; this is a forked process's whole life."""
     try:
+        signals_arrive()
         os.setsid()  # Ctrl-C is handled where it was forked
         die_with_parent()
         _leave_streams()
@@ -205,7 +202,7 @@ def _serve(scenarios: tuple[Scenario, ...], requests: int, answers: int) -> NoRe
 def _answer_of_child(scenarios: tuple[Scenario, ...], request: bytes) -> bytes:
     """Return a child's answer, nothing if it ended without one."""
     theirs, ours = os.pipe()
-    pid = _fork()
+    pid = fork()
     if not pid:
         try:
             die_with_parent()

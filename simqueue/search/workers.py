@@ -19,7 +19,7 @@ from simqueue.search.alone import Alone
 from simqueue.search.assignment import Assignment
 from simqueue.search.clean import LostError
 from simqueue.search.evidence import gather
-from simqueue.search.parents import die_with_parent
+from simqueue.search.parents import die_with_parent, signals_arrive, signals_wait
 from simqueue.search.plan import Plan
 from simqueue.search.result import Result
 from simqueue.sim.run import Run
@@ -143,7 +143,8 @@ def rehearse(play: Callable[[], object], run_limit: float) -> str:
     process = multiprocessing.get_context("fork").Process(
         target=_perform, args=(play,), daemon=True
     )
-    process.start()
+    with signals_wait():
+        process.start()
     process.join(run_limit)
     if process.is_alive():
         process.kill()
@@ -153,6 +154,7 @@ def rehearse(play: Callable[[], object], run_limit: float) -> str:
 
 
 def _perform(play: Callable[[], object]) -> None:
+    signals_arrive()
     die_with_parent()
     with suppress(Exception, KeyboardInterrupt):  # whoever plays it in earnest is told
         play()
@@ -294,7 +296,8 @@ class _Crew:
             daemon=True,
         )
         try:
-            process.start()
+            with signals_wait():
+                process.start()
         except OSError:
             ours.close()
             raise
@@ -321,6 +324,7 @@ def _work(
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     if callable(signal.getsignal(signal.SIGTERM)):  # and so is this, then
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signals_arrive()
     die_with_parent()
     for other in inherited:
         other.close()
