@@ -99,7 +99,10 @@ def test_quitting_a_debugger_is_no_verdict(call, typed):
         done = call(*command, typed=typed)
         assert done.returncode == 130
         assert "passed" not in done.stdout
-        assert done.stderr == ("interrupted\n" if command[0] == "run" else "")
+        assert (
+            done.stderr
+            == {"run": "interrupted\n", "replay": "Target: one.py:scenario\n"}[command[0]]
+        )
 
 
 def test_at_a_terminal_ctrl_c_takes_back_the_prompt_and_the_replay_goes_on(call):
