@@ -47,8 +47,8 @@ def _is_allowed(problem: str) -> bool:
     """Ask a user at a terminal whether to run a target; nobody else is asked."""
     if not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
         return False
-    typer.echo(f"{problem} Run it? [y/N] ", err=True, nl=False)
     try:
+        typer.echo(f"{problem} Run it? [y/N] ", err=True, nl=False)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
     except KeyboardInterrupt:
         typer.echo("\ninterrupted", err=True)

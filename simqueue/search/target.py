@@ -62,7 +62,7 @@ def load_target(text: str, admit: Admit | None = None) -> Target:
     """
     try:
         return _found(text, admit)
-    except (OSError, RuntimeError, ValueError) as error:  # no file can have the name, or links loop
+    except (OSError, ValueError) as error:  # a name that no file can have
         raise TargetError(excerpt(text), f"cannot be looked for ({reason(error)})") from None
 
 
@@ -179,7 +179,10 @@ def _check_name(name: str, text: str) -> None:
 
 def _load_file(path: Path, text: str, admit: Admit | None = None) -> ModuleType:
     _check_name(relative(path), text)
-    path = path.resolve()
+    try:
+        path = path.resolve()
+    except RuntimeError:  # before Python 3.13; then it is no file
+        raise TargetError(text, "is a symbolic link to itself") from None
     if not path.is_file():
         raise TargetError(
             text, "there is no such file; paths are relative to the current directory"

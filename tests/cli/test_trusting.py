@@ -1,9 +1,9 @@
 """What a trace names is shown before it is run, and run only where it may be."""
 
-import contextlib
-import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import msgspec
 import pytest
@@ -142,17 +142,14 @@ def test_at_a_terminal_somebody_is_asked(call, record, marker, monkeypatch, type
     assert (marker.exists(), result.exit_code) == ((True, 1) if agreed else (False, 2))
 
 
-def test_ctrl_c_at_the_question_ends_the_command(call, record, marker, monkeypatch):
-    class Impatient(io.StringIO):
-        def readline(self, *_):
-            raise KeyboardInterrupt
-
+@pytest.mark.parametrize("words", commands(PLAYING), ids=" ".join)
+def test_ctrl_c_at_the_question_ends_the_command(call, record, marker, monkeypatch, words):
     record("../far.py:scenario")
+    interrupted = SimpleNamespace(readline=Mock(side_effect=KeyboardInterrupt))
     monkeypatch.setattr(trusting, "_is_terminal", lambda stream: True)
-    monkeypatch.setattr(trusting.sys, "stdin", Impatient())
-    with pytest.raises(trusting.typer.Exit) as ended, contextlib.redirect_stderr(io.StringIO()):
-        trusting.door("t.json", trust=False)("../far.py:scenario")
-    assert ended.value.exit_code == 130
+    monkeypatch.setattr(trusting, "sys", SimpleNamespace(stdin=interrupted, stderr=None))
+    result = call(*words)
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "interrupted")
     assert not marker.exists()
 
 
