@@ -24,6 +24,7 @@ import pytest
 from simqueue.pytest_scenario import FIXTURE, STARTED, MarkedTest
 from simqueue.pytest_time import Travels
 from simqueue.search.budgets import NEARBY_RUNS, SHRINK_RUNS
+from simqueue.search.nodes import PYTEST
 
 if TYPE_CHECKING:
     from simqueue.model.config import Config
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 MARKER = "simqueue"
 _RUNS = 100
 _SHRINKING = timedelta(seconds=30)
-_TARGET = "pytest:"
 _BREAKS: Mapping[str, tuple[type, str, str]] = {
     "": (int, "N", "this event"),
     "job": (int, "ID", "each event of this job"),
@@ -179,7 +179,7 @@ def _load(path: str) -> Trace:
         trace = Trace.load(path)
     except TraceFormatError as error:
         raise pytest.UsageError(f"--simqueue-replay: {error}") from None
-    if not trace.target.startswith(_TARGET):
+    if not trace.target.startswith(PYTEST):
         what = f"is of {trace.target or 'a scenario'}, which is no test"
         raise pytest.UsageError(
             f"--simqueue-replay: {path} {what}; run `simqueue replay {shlex.quote(path)}`"
@@ -278,7 +278,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     trace = config.stash[_TRACE]
     if trace is None:
         return
-    node = trace.target.removeprefix(_TARGET)
+    node = trace.target.removeprefix(PYTEST)
     wanted = [item for item in items if _is_same(item.nodeid, node)]
     # In a process of pytest-xdist an error would be an internal one; nothing is run there either.
     if not wanted and not hasattr(config, "workerinput"):
@@ -355,14 +355,14 @@ def _play_seeds(item: pytest.Function, scenario: MarkedTest) -> None:
     runs, seed, config = _settings(item)
     item.config.stash[_DEBUGGED] = False
     known = load_known(item.config.rootpath / DEFAULT_FILE, missing_ok=True)
-    _play_saved(item, scenario, known.of(_TARGET + item.nodeid))
+    _play_saved(item, scenario, known.of(PYTEST + item.nodeid))
     campaign = fuzz(
         scenario,
         runs=runs,
         seed=seed,
         config=scenario.travels.starting(config),
         strategy=_strategy(item),
-        target=_TARGET + item.nodeid,
+        target=PYTEST + item.nodeid,
         known=known,
         until_failure=True,
         on_progress=lambda _: scenario.speak(),
@@ -421,7 +421,7 @@ def _play_saved(item: pytest.Function, scenario: MarkedTest, accepted: Collectio
 
     if item.config.getoption("--simqueue-no-regressions"):
         return
-    for saved in saved_failures(item.config.stash[_TRACES], _TARGET + item.nodeid):
+    for saved in saved_failures(item.config.stash[_TRACES], PYTEST + item.nodeid):
         file = os.path.relpath(saved.path, item.config.invocation_params.dir)
         try:
             regression = play_again(saved, scenario, accepted)

@@ -12,6 +12,7 @@
 ``summaries``  what came of it, printed and written for other programs
 ``progress``   bars on a terminal
 ``replay``     a trace again
+``trusting``   whether to run what a trace names
 ``debugger``   a prompt where it failed
 ``shrink``     a trace made simpler
 ``accept``     a failure made known

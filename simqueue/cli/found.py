@@ -17,6 +17,7 @@ from simqueue.cli.progress import shrink_bar
 from simqueue.cli.saved import STORY_TAIL
 from simqueue.cli.settings import Settings
 from simqueue.cli.shrink import describe
+from simqueue.cli.trusting import replay_line
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.summary import FoundFailure, SavedFailure
 
@@ -127,8 +128,9 @@ class Finds:
 
         if old and path is not None:
             trace = Trace.load(path)
-        file = None if path is None else os.path.relpath(path, self.settings.home)
-        again = self._again(found) if file is None else f"simqueue replay {shlex.quote(file)}"
+        home, name = self.settings.home, self.target.name
+        file = None if path is None else os.path.relpath(path, home)
+        again = self._again(found) if file is None else replay_line(file, name, home)
         story = render_story(trace, tail=STORY_TAIL)
         if old and file not in {each.trace for each in self.saved}:  # nobody has printed it yet
             note = f"saved before: {file}"
@@ -140,11 +142,13 @@ class Finds:
 
     def _again(self, found: Found) -> str:
         """Return the command that plays the first run of a failure, or saves it after all."""
+        from simqueue.search.target import as_word
+
         if found.strategy in _NOT_ALONE:
             state = os.path.relpath(self.settings.state, self.settings.home)
             return f"simqueue merge {shlex.quote(state)} --traces DIR"
         other = "" if found.strategy == "random" else f" --strategy {found.strategy}"
-        name, options = shlex.quote(self.target.name), self.settings.options
+        name, options = as_word(self.target.name), self.settings.options
         return f"simqueue run {name} --seed {found.trace.seed}{other}{options}"
 
 

@@ -14,6 +14,7 @@ from simqueue.search.budgets import CONTINUATIONS, INEVITABLE_RUNS
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
     from simqueue.search.inevitable import Inevitable, Odds
+    from simqueue.search.target import Admit
 
 _BAR = 20
 _INTERRUPTED = 130
@@ -25,6 +26,7 @@ _LEAP = 4
 def show_inevitable(
     trace: Trace,
     name: str,
+    admit: Admit,
     *,
     continuations: int = CONTINUATIONS,
     runs: int = INEVITABLE_RUNS,
@@ -32,6 +34,7 @@ def show_inevitable(
 ) -> None:
     """Find out when a trace's failure became inevitable, and print it; ``name`` is the file's.
 
+    ``admit`` is given its target before it is run, and raises if that must not be.
     Ctrl-C ends the search, and what is known by then is told.
 
     Raises:
@@ -40,7 +43,9 @@ def show_inevitable(
     from simqueue.cli.painting import tell
     from simqueue.errors import DivergenceError, UsageError
     from simqueue.search.inevitable import inevitable
+    from simqueue.search.points import scenario_to_vary
 
+    scenario = scenario_to_vary(trace, "inevitable.inevitable", admit)
     so_far: list[Inevitable] = []
     interrupted = False
     with search_bar(name, runs) as show:
@@ -54,6 +59,7 @@ def show_inevitable(
                 inevitable(
                     trace,
                     continuations,
+                    scenario=scenario,
                     budget_runs=runs,
                     time_limit=limit,
                     on_progress=on_progress,

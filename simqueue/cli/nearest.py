@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from simqueue.model.choice import Choice
     from simqueue.model.trace import Trace
     from simqueue.search.nearest import Change, Nearest
+    from simqueue.search.target import Admit
+    from simqueue.sim.run import Scenario
 
 WIDTH = 100
 """Of what is not printed on a terminal."""
@@ -36,14 +38,23 @@ def width_of_output() -> int:
 
 
 def diff_with_nearest(
-    trace: Trace, name: str, *, runs: int, limit: timedelta | None, output: str | None
+    trace: Trace,
+    name: str,
+    admit: Admit,
+    *,
+    runs: int,
+    limit: timedelta | None,
+    output: str | None,
 ) -> None:
     """Find the passing run that is nearest to a failing one, and tell both; ends the command.
+
+    ``admit`` is given the trace's target before it is run, and raises if that must not be.
 
     Raises:
         UsageError: the trace passed, does not fail like that any more, or cannot be played.
     """
     from simqueue.cli.painting import tell
+    from simqueue.search.points import scenario_to_vary
 
     if trace.outcome.failure is None:
         raise UsageError(
@@ -52,7 +63,9 @@ def diff_with_nearest(
         )
     if output is not None:
         refuse_itself(output, name)
-    found, interrupted = _search(trace, name, runs, limit)
+    with naming(name):
+        scenario = scenario_to_vary(trace, "nearest.nearest_passing", admit)
+    found, interrupted = _search(trace, name, scenario, runs, limit)
     if found is not None:
         tell(render_nearest(found, name, width_of_output()))
         if output is not None and found.passing is not None:
@@ -65,7 +78,7 @@ def diff_with_nearest(
 
 
 def _search(
-    trace: Trace, name: str, runs: int, limit: timedelta | None
+    trace: Trace, name: str, scenario: Scenario, runs: int, limit: timedelta | None
 ) -> tuple[Nearest | None, bool]:
     """Return the nearest run, if the search came that far, and whether Ctrl-C ended it."""
     from simqueue.errors import DivergenceError
@@ -81,7 +94,11 @@ def _search(
         try:
             with naming(name):
                 found = nearest_passing(
-                    trace, budget_runs=runs, time_limit=limit, on_progress=on_progress
+                    trace,
+                    scenario=scenario,
+                    budget_runs=runs,
+                    time_limit=limit,
+                    on_progress=on_progress,
                 )
         except DivergenceError as error:
             raise UsageError(f"{name} does not fail like that any more: {error}") from None

@@ -9,6 +9,7 @@ import typer
 from simqueue.cli.durations import duration
 from simqueue.cli.options import TRACE_HELP
 from simqueue.cli.painting import tell
+from simqueue.cli.trusting import TrustOption, door
 from simqueue.errors import UsageError
 from simqueue.search.budgets import NEAREST_RUNS
 
@@ -33,6 +34,7 @@ def diff_command(
         str | None,
         typer.Option("--time", metavar="SPAN", help="Begin no more runs after so long: 60s, 5m."),
     ] = None,
+    trust: TrustOption = False,
 ) -> None:
     """Find the first event where two runs part, and tell them side by side from there on.
 
@@ -53,7 +55,8 @@ def diff_command(
     first = Trace.load(one)
     limit = None if time is None else duration(time)
     if other is None:
-        diff_with_nearest(first, one, runs=runs, limit=limit, output=output)
+        admit = door(one, trust=trust)
+        diff_with_nearest(first, one, admit, runs=runs, limit=limit, output=output)
         return
     if output is not None:
         raise UsageError("-o saves the passing run that is looked for where one trace is named")

@@ -15,14 +15,17 @@ import typer
 
 from simqueue.cli.options import TraceArgument, VerboseOption, naming
 from simqueue.cli.painting import tell
+from simqueue.cli.trusting import TrustOption, door
 from simqueue.search.breakpoints import Breakpoints
 from simqueue.search.budgets import NEARBY_RUNS
+from simqueue.search.nodes import PYTEST, node_of
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
     from simqueue.model.trace import Trace
     from simqueue.search.replay import Replay, Verdict
+    from simqueue.search.target import Admit
 
 _SAME, _DIVERGED, _SKIP, _QUIT = 1, 3, 125, 130
 """125 is what ``git bisect run`` takes for a commit that cannot be judged."""
@@ -66,6 +69,7 @@ def replay_command(
         bool, typer.Option("--pdb", help="Open the debugger where the run failed.")
     ] = False,
     verbose: VerboseOption = False,
+    trust: TrustOption = False,
 ) -> None:
     """Play a recorded run again.
 
@@ -99,16 +103,22 @@ def replay_command(
     )
     if exact:
         _print_changes(recorded)
-    if recorded.target.startswith("pytest:"):
+    admit = door(trace, trust=trust)
+    if recorded.target.startswith(PYTEST):
         debugger = [*_break_options(wanted), *["--pdb"] * pdb]
-        _replay_test(recorded, trace, debugger, exact=exact, nearby=nearby)
+        with naming(trace):
+            node = _node(recorded, admit)
+        _replay_test(node, trace, debugger, exact=exact, nearby=nearby)
     stops = breakpoints if any(wanted.values()) else None
     with naming(trace):
-        _replay_scenario(recorded, stops, exact=exact, nearby=nearby, pdb=pdb, verbose=verbose)
+        _replay_scenario(
+            recorded, admit, stops, exact=exact, nearby=nearby, pdb=pdb, verbose=verbose
+        )
 
 
 def _replay_scenario(
     trace: Trace,
+    admit: Admit,
     breakpoints: Breakpoints | None,
     *,
     exact: bool,
@@ -122,7 +132,7 @@ def _replay_scenario(
     from simqueue.search.target import load_target
 
     try:
-        scenario = load_target(trace.target).scenario
+        scenario = load_target(trace.target, admit).scenario
     except TargetError as error:
         hint = "run from the directory it was recorded in, or check that commit out"
         typer.echo(f"simqueue: the trace's scenario is gone: {error}; {hint}", err=True)
@@ -216,16 +226,22 @@ def _break_options(wanted: Mapping[str, Sequence[object] | None]) -> Iterator[st
             yield from ("--simqueue-break" + f"-{noun}" * bool(noun), str(value))
 
 
+def _node(trace: Trace, admit: Admit) -> str:
+    """Return the id of the test that a trace is of, if it is one and may be run."""
+    node = node_of(trace.target)
+    admit(trace.target)
+    return node
+
+
 def _replay_test(
-    trace: Trace, path: str, debugger: Sequence[str], *, exact: bool, nearby: int
+    node: str, path: str, debugger: Sequence[str], *, exact: bool, nearby: int
 ) -> NoReturn:
     """Let pytest run the test, and take the verdict from the plugin."""
-    node = trace.target.removeprefix("pytest:")
     with tempfile.TemporaryDirectory(prefix="simqueue-") as directory:
         verdict = Path(directory, "verdict")
-        command = [sys.executable, "-m", "pytest", "-q", node, "--simqueue-replay", path]
+        command = [sys.executable, "-m", "pytest", "-q", f"--simqueue-replay={path}"]
         command += ["--simqueue-verdict", str(verdict)] + ["--simqueue-exact"] * exact
-        command += ["--simqueue-nearby", str(nearby), *debugger]
+        command += ["--simqueue-nearby", str(nearby), *debugger, "--", node]
         status, interrupted = _call(command)
         said = verdict.read_text().strip() if verdict.exists() else ""
     if interrupted and not said:

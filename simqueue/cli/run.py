@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,6 +19,7 @@ from simqueue.cli.options import (
 )
 from simqueue.cli.painting import tell
 from simqueue.cli.terminations import terminable
+from simqueue.cli.trusting import replay_line
 from simqueue.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,11 +47,12 @@ def run_command(
     """  # noqa: D301  the backspace keeps lines apart
     config_for(None, faults, without, overrides)  # before a module is imported
     # Now: what is imported and run may change the current directory.
-    file = None if trace is None else Path.cwd() / trace
+    home = Path.cwd()
+    file = None if trace is None else home / trace
     from simqueue.cli.live import printer
     from simqueue.search.assignment import source_of
     from simqueue.search.strategy import Strategy
-    from simqueue.search.target import load_target
+    from simqueue.search.target import as_word, load_target
     from simqueue.sim.run import run
 
     search = Strategy.named(strategy)
@@ -61,7 +62,7 @@ def run_command(
         play = partial(run, found.scenario, seed=seed, config=config, target=found.name)
         source = source_of(search.assignment(seed, lambda survey: play(choices=survey)))
         played = play(choices=source, watch=printer() if verbose else None)
-        again = f"simqueue run {shlex.quote(found.name)} --seed {seed}"
+        again = f"simqueue run {as_word(found.name)} --seed {seed}"
         again += given(faults, without, overrides, strategy)
         if trace is None or file is None:
             _report(played, again)
@@ -71,7 +72,7 @@ def run_command(
             except UsageError:
                 _report(played, again)  # what was found is not lost with the file
                 raise
-            _report(played, f"simqueue replay {shlex.quote(trace)}")
+            _report(played, replay_line(trace, found.name, home))
     raise typer.Exit(0 if played.passed else 1)
 
 

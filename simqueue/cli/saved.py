@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import typer
 
 from simqueue.cli.painting import tell
 from simqueue.cli.settings import Settings
+from simqueue.cli.trusting import replay_line
 from simqueue.errors import TraceFormatError
 from simqueue.model.summary import SavedFailure
 
@@ -41,16 +41,16 @@ def _play(saved: Saved, target: Target, settings: Settings) -> SavedFailure:
         said = " ".join(f"{file} is not played: {error}".split())
         typer.echo(f"saved failure {said}", err=True)
         return SavedFailure(file, saved.signature, "unreadable", said)
-    return _told(regression, file)
+    return _told(regression, file, replay_line(file, target.name, settings.home))
 
 
-def _told(regression: Regression, file: str) -> SavedFailure:
+def _told(regression: Regression, file: str, again: str) -> SavedFailure:
     from simqueue.report.story import render_story
 
     said = regression.describe(file)
     story = ""
     if regression.failed:
         story = render_story(regression.replayed.run.trace, tail=STORY_TAIL)
-        tell(f"{story}\nAgain: simqueue replay {shlex.quote(file)}\n\n")
+        tell(f"{story}\nAgain: {again}\n\n")
     typer.echo(f"saved failure {said}")
     return SavedFailure(file, regression.saved.signature, regression.fate, said, story)

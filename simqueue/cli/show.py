@@ -10,6 +10,7 @@ import typer
 from simqueue.cli.durations import duration, instant_us
 from simqueue.cli.options import TraceArgument, naming
 from simqueue.cli.painting import tell
+from simqueue.cli.trusting import TrustOption, door
 from simqueue.errors import UsageError
 from simqueue.model.ids import Instant
 from simqueue.search.budgets import CONTINUATIONS, INEVITABLE_RUNS
@@ -77,6 +78,7 @@ def show_command(
         str | None,
         typer.Option("--time", metavar="SPAN", help="Begin no more runs after so long: 60s, 5m."),
     ] = None,
+    trust: TrustOption = False,
 ) -> None:
     """Tell a run's story in words; or those of its events that are asked for.
 
@@ -105,8 +107,11 @@ def show_command(
         from simqueue.cli.inevitable import show_inevitable
 
         limit = None if time is None else duration(time)
+        admit = door(trace, trust=trust)
         with naming(trace):
-            show_inevitable(recorded, trace, continuations=continuations, runs=runs, limit=limit)
+            show_inevitable(
+                recorded, trace, admit, continuations=continuations, runs=runs, limit=limit
+            )
         return
     if time is not None:
         raise UsageError(

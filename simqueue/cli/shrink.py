@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +9,13 @@ import typer
 
 from simqueue.cli.options import TraceArgument, naming
 from simqueue.cli.progress import shrink_bar
+from simqueue.cli.trusting import TrustOption, door, replay_line
 from simqueue.search.budgets import SHRINK_RUNS
 
 if TYPE_CHECKING:
+    from simqueue.model.trace import Trace
     from simqueue.search.shrink import Shrunk
+    from simqueue.sim.run import Scenario
 
 _BAD_INPUT, _INTERRUPTED = 2, 130
 
@@ -29,6 +31,7 @@ def shrink_command(
     runs: Annotated[
         int, typer.Option("--runs", min=1, help="How often the scenario may be run.")
     ] = SHRINK_RUNS,
+    trust: TrustOption = False,
 ) -> None:
     """Find the fewest deviations from calm that still fail the same way.
 
@@ -39,39 +42,47 @@ def shrink_command(
       simqueue shrink .simqueue/failures/lost_update-1f0c2d3e.json -o small.json
     """  # noqa: D301  the backspace keeps lines apart
     from simqueue.errors import DivergenceError
+    from simqueue.model.trace import Trace
     from simqueue.search.failures import check_directory
+    from simqueue.search.shrink import scenario_to_shrink
 
     # Now: what is imported and run may change the current directory.
     home = Path.cwd()
     check_directory(home / Path(output or trace).parent)
+    recorded = Trace.load(trace)
+    with naming(trace):
+        scenario = scenario_to_shrink(recorded, door(trace, trust=trust))
     try:
-        shrunk, interrupted = _shrink(trace, runs)
+        shrunk, interrupted = _shrink(recorded, trace, scenario, runs)
     except DivergenceError as error:
         typer.echo(f"simqueue: {trace} does not fail like that any more: {error}", err=True)
         raise typer.Exit(_BAD_INPUT) from None
     if shrunk is not None:
         typer.echo(f"{trace}: {describe(shrunk)}")
         path = _written(shrunk, trace, output, home)
-        typer.echo(f"Again: simqueue replay {shlex.quote(path)}")
+        typer.echo(f"Again: {replay_line(path, recorded.target, home)}")
     if interrupted:
         typer.echo("interrupted", err=True)
         raise typer.Exit(_INTERRUPTED)
 
 
-def _shrink(trace: str, runs: int) -> tuple[Shrunk | None, bool]:
+def _shrink(trace: Trace, name: str, scenario: Scenario, runs: int) -> tuple[Shrunk | None, bool]:
     """Return the simplest run, if the first came to its end, and whether Ctrl-C ended it."""
     from simqueue.search.shrink import shrink_further
 
     so_far: list[Shrunk | None] = [None]
-    with shrink_bar(trace, runs) as show:
+    with shrink_bar(name, runs) as show:
 
         def on_progress(shrunk: Shrunk) -> None:
             so_far[0] = shrunk
             show(shrunk)
 
         try:
-            with naming(trace):
-                return shrink_further(trace, budget_runs=runs, on_progress=on_progress), False
+            with naming(name):
+                shrunk = shrink_further(
+                    trace, scenario=scenario, budget_runs=runs, on_progress=on_progress
+                )
+                return shrunk, False
         except KeyboardInterrupt:
             return so_far[0], True
 

@@ -1,6 +1,8 @@
 """Many runs: campaigns over seeds, replays, shrinking, audits.
 
 ``target``    a scenario by its name on the command line
+``nodes``     a test by its name
+``trust``     whether what a trace names may be run without asking
 ``application`` the user's factory by its name, and what it registers
 ``campaign``  many runs of one scenario, in one process or several
 ``strategy``  how it searches, by name

@@ -103,7 +103,8 @@ def inevitable(
         trace_or_path: must end in a failure, whose ``signature`` is what has to come again.
         continuations: how many runs to play from a point before it is believed, 2 or more; the
             first goes on calmly, the others draw their choices, faults included, from seeds.
-        scenario: stands in for the trace's target, which is found from the current directory.
+        scenario: stands in for the trace's target, which is found from the current directory, and
+            run only if it is a ``*.py`` file below it or a module that can be imported.
         budget_runs: how often the scenario may be run.
         time_limit: begin no more runs after so long.
         on_progress: called after each run with what is known so far.
@@ -111,7 +112,7 @@ def inevitable(
     Raises:
         DivergenceError: the trace does not fail like that when replayed as it stands.
         TraceFormatError: the file is not a whole, undamaged trace.
-        TargetError: the trace's scenario cannot be found.
+        TargetError: the trace's scenario cannot be found, or lies elsewhere.
         UsageError: the trace is of a run that passed, a number is too small, or something outlives
             the runs.
     """

@@ -98,7 +98,8 @@ def nearest_passing(
 
     Args:
         trace_or_path: of the failing run, best a shrunk one: of many deviations seldom one decides.
-        scenario: stands in for the trace's target, which is found from the current directory.
+        scenario: stands in for the trace's target, which is found from the current directory, and
+            run only if it is a ``*.py`` file below it or a module that can be imported.
         budget_runs: how often the scenario may be run.
         time_limit: begin no more runs after so long.
         on_progress: called after each run with the nearest so far.
@@ -106,7 +107,7 @@ def nearest_passing(
     Raises:
         DivergenceError: the trace does not fail like that when replayed as it stands.
         TraceFormatError: the file is not a whole, undamaged trace.
-        TargetError: the trace's scenario cannot be found.
+        TargetError: the trace's scenario cannot be found, or lies elsewhere.
         UsageError: the trace is of a run that passed, ``budget_runs`` is less than 1, or something
             outlives the runs.
     """

@@ -19,32 +19,40 @@ from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.difference import first_difference
 from simqueue.search.clean import clean_for
+from simqueue.search.nodes import PYTEST, node_of
 from simqueue.search.replay import refuse_leaked, scenario_of
-from simqueue.search.target import PYTEST
+from simqueue.search.target import Admit
+from simqueue.search.trust import refuse_untrusted
 from simqueue.sim.observers import OUTLIVES
 from simqueue.sim.run import SEED_MAX, Run, Scenario, run
 
 START = -1
 """Instead of the number of an event: before the first one."""
 
+_PASSED = "the trace is of a run that passed: there is no failure to look into"
 _SECOND_US = 1_000_000
 _Picked = tuple[int, int]
 """How many picks there were, and how many seconds had passed if things are picked each second."""
 
 
-def scenario_to_vary(trace: Trace, function: str) -> Scenario:
+def scenario_to_vary(trace: Trace, function: str, admit: Admit = refuse_untrusted) -> Scenario:
     """Find the scenario that a trace is of; ``function`` is what wants to play it otherwise.
 
+    ``admit`` is as for ``scenario_of``.
+
     Raises:
-        TargetError: it is gone.
-        UsageError: the trace names none, or a test.
+        TargetError: it is gone, or must not be run without asking.
+        UsageError: the trace is of a run that passed, or it names no target, or a test.
     """
+    if trace.outcome.failure is None:
+        raise UsageError(_PASSED)
     if trace.target.startswith(PYTEST):
+        node_of(trace.target)
         raise UsageError(
             "the trace is of a test, which pytest alone can set up: call "
             f"simqueue.search.{function}(trace, scenario=...) with what the test does with sim"
         )
-    return scenario_of(trace, f"search.{function}")
+    return scenario_of(trace, f"search.{function}", admit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,7 @@ class Points:
 
     def __init__(self, trace: Trace, scenario: Scenario) -> None:
         if trace.outcome.failure is None:
-            raise UsageError("the trace is of a run that passed: there is no failure to look into")
+            raise UsageError(_PASSED)
         self._scenario, self._seed, self._origin = scenario, trace.seed, trace
         self.played = 0
         self._survey = Survey(Recording(trace.recorded()))

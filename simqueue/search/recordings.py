@@ -53,7 +53,7 @@ class Recordings:
         with tempfile.TemporaryDirectory(prefix="simqueue-") as directory:
             file, orders = Path(directory, "trace.json"), Path(directory, "sets.json")
             settings = msgspec.json.encode(self.config).decode()
-            arguments = [RECORD_COMMAND, self.target, str(self.seed), settings, str(file)]
+            arguments = [RECORD_COMMAND, "--", self.target, str(self.seed), settings, str(file)]
             arguments += [str(orders)] * sets
             with nullcontext() if fixed else randomized():
                 self._play(arguments, hash_seed)

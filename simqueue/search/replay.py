@@ -24,8 +24,10 @@ from simqueue.search.alone import after, left_by, of_trace, signature_of
 from simqueue.search.budgets import NEARBY_RUNS
 from simqueue.search.clean import Clean, LostError, clean_for, opened_for
 from simqueue.search.nearby import Move, Nearby, look_nearby, moves, render_moves
+from simqueue.search.nodes import PYTEST, node_of
 from simqueue.search.stops import Stops
-from simqueue.search.target import PYTEST, load_target
+from simqueue.search.target import Admit, as_word, load_target
+from simqueue.search.trust import refuse_untrusted
 from simqueue.sim.observers import ADVICE, OUTLIVES
 from simqueue.sim.run import Run, Scenario, run
 
@@ -96,7 +98,8 @@ def replay(
 
     Args:
         trace_or_path: of the run to repeat.
-        scenario: stands in for the trace's target, which is found from the current directory.
+        scenario: stands in for the trace's target, which is found from the current directory, and
+            run only if it is a ``*.py`` file below it or a module that can be imported.
         exact: stop at the first event that is not the recorded one.
         nearby: when a failed run drifts and passes, how many variations of its choices, and seeds,
             to play in search of one that fails alike; with ``exact`` none is.
@@ -107,7 +110,7 @@ def replay(
 
     Raises:
         TraceFormatError: the file is not a whole, undamaged trace.
-        TargetError: the trace's scenario cannot be found.
+        TargetError: the trace's scenario cannot be found, or lies elsewhere.
         DivergenceError: with ``exact``: the run did something else; it says what, and who did it.
 
     Example:
@@ -204,19 +207,21 @@ def refuse_leaked(clean: Clean | None, scenario: Scenario, trace: Trace, again: 
         raise UsageError(_not_reproduced(outlives))
 
 
-def scenario_of(trace: Trace, command: str) -> Scenario:
+def scenario_of(trace: Trace, command: str, admit: Admit = refuse_untrusted) -> Scenario:
     """Find the scenario that a trace is of; ``command`` is what wants to run it.
 
+    ``admit`` decides whether it may be run: by default where ``refuse_untrusted`` lets it.
+
     Raises:
-        TargetError: it is gone.
+        TargetError: it is gone, or must not be run without asking.
         UsageError: the trace names none, or a test, which pytest alone can run.
     """
     if trace.target.startswith(PYTEST):
-        node = trace.target.removeprefix(PYTEST)
-        raise UsageError(f"the trace is of a test: run `pytest '{node}' --simqueue-replay FILE`")
+        node = as_word(node_of(trace.target))
+        raise UsageError(f"the trace is of a test: run `pytest {node} --simqueue-replay FILE`")
     if not trace.target:
         raise UsageError(f"the trace names no target: call simqueue.{command}(..., scenario=...)")
-    return load_target(trace.target).scenario
+    return load_target(trace.target, admit).scenario
 
 
 class _Comparison:
@@ -301,7 +306,7 @@ def _order(replay: Replay, found: Difference) -> str:
         return "; both have the same in another order, as the order of a set decides"
     return (
         "; both have the same in another order, as the order of a set decides: `simqueue audit "
-        f"{trace.target} --seed {trace.seed}` finds which"
+        f"{as_word(trace.target)} --seed {trace.seed}` finds which"
     )
 
 

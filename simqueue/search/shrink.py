@@ -27,6 +27,8 @@ from simqueue.search.dropping import (
 )
 from simqueue.search.lowering import lower, merge, pool, stretch, stretch_one
 from simqueue.search.replay import replay, scenario_of
+from simqueue.search.target import Admit
+from simqueue.search.trust import refuse_untrusted
 from simqueue.sim.run import Run, Scenario
 
 _KEPT_ALONE = GROUPINGS[:2]
@@ -73,13 +75,14 @@ def shrink(
 
     Args:
         trace_or_path: must end in a failure, whose ``signature`` is what has to survive.
-        scenario: stands in for the trace's target, which is found from the current directory.
+        scenario: stands in for the trace's target, which is found from the current directory, and
+            run only if it is a ``*.py`` file below it or a module that can be imported.
         budget_runs: how often the scenario may be run.
 
     Raises:
         DivergenceError: the trace does not fail like that when replayed as it stands.
         TraceFormatError: the file is not a whole, undamaged trace.
-        TargetError: the trace's scenario cannot be found.
+        TargetError: the trace's scenario cannot be found, or lies elsewhere.
         UsageError: the trace is of a run that passed, or of one that passes alone, or
             ``budget_runs`` is less than 1.
 
@@ -90,6 +93,22 @@ def shrink(
         (True, 1)
     """
     return shrink_further(trace_or_path, scenario=scenario, budget_runs=budget_runs).trace
+
+
+def scenario_to_shrink(trace: Trace, admit: Admit = refuse_untrusted) -> Scenario:
+    """Find the scenario that a trace is of, as ``scenario_of`` does.
+
+    Raises:
+        TargetError: it is gone, or must not be run without asking.
+        UsageError: the trace is of a run that passed, or it names no target, or a test.
+    """
+    _refuse_passed(trace)
+    return scenario_of(trace, "shrink", admit)
+
+
+def _refuse_passed(trace: Trace) -> None:
+    if trace.outcome.failure is None:
+        raise UsageError("the trace is of a run that passed: there is nothing to shrink")
 
 
 def shrink_further(
@@ -108,8 +127,7 @@ def shrink_further(
     trace = trace_or_path if isinstance(trace_or_path, Trace) else Trace.load(trace_or_path)
     if budget_runs < 1:
         raise UsageError(f"budget_runs must be 1 or more, not {budget_runs}")
-    if trace.outcome.failure is None:
-        raise UsageError("the trace is of a run that passed: there is nothing to shrink")
+    _refuse_passed(trace)
     played = scenario or scenario_of(trace, "shrink")
 
     def play_of(candidate: Candidate) -> Play:

@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import linecache
 import os
+import shlex
 import sys
 import sysconfig
 import traceback
@@ -18,13 +19,12 @@ from types import ModuleType
 from simqueue.errors import TargetError, excerpt
 from simqueue.model.config import Config
 from simqueue.model.files import reason
+from simqueue.search.nodes import PYTEST, node_of
 from simqueue.sim.run import Scenario, is_scenario
 
 FUNCTION = "scenario"
 CONFIG = "CONFIG"
 """What a module calls the config of its scenarios."""
-PYTEST = "pytest:"
-"""What the target of a trace made by the pytest plugin begins with; its node id follows."""
 
 _PACKAGES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
@@ -50,28 +50,49 @@ class Target:
         raise TargetError(where, f"{problem}; give what is something else another name")
 
 
-def load_target(text: str) -> Target:
+Admit = Callable[[str], object]
+"""Is given a target that exists, before anything of it is run; raises if that must not be."""
+
+
+def load_target(text: str, admit: Admit | None = None) -> Target:
     """Find the scenario that ``path/file.py[:function]`` or ``package.module[:function]`` names.
 
     Raises:
         TargetError: there is none, or it is not a scenario, or its module cannot be imported.
     """
     try:
-        return _found(text)
+        return _found(text, admit)
     except (OSError, ValueError) as error:  # a name that no file can have
         raise TargetError(excerpt(text), f"cannot be looked for ({reason(error)})") from None
 
 
-def _found(text: str) -> Target:
+def _found(text: str, admit: Admit | None) -> Target:
     if Path(text).is_dir():
         raise TargetError(text, "is a directory; name one file in it")
     where, _, function = text.partition(":")
     if text.startswith(PYTEST):
         raise TargetError(text, "is a test; run it with pytest")
-    if where.endswith(".py") or os.sep in where:
-        path = Path(where)
-        return _named(_load_file(path, text), function or FUNCTION, relative(path))
-    return _named(load_module(where, text), function or FUNCTION, where)
+    path = file_of(text)
+    if path is not None:
+        return _named(_load_file(path, text, admit), function or FUNCTION, relative(path))
+    return _named(load_module(where, text, admit), function or FUNCTION, where)
+
+
+def file_of(text: str) -> Path | None:
+    """Return the file that a target names; None if it names a module.
+
+    Raises:
+        TargetError: it begins as that of a test, and no test can be called so.
+    """
+    if text.startswith(PYTEST):
+        return Path(node_of(text).partition("::")[0])
+    where = text.partition(":")[0]
+    return Path(where) if where.endswith(".py") or os.sep in where else None
+
+
+def as_word(text: str) -> str:
+    """Return a target, or a test's id, as a word for a shell, which no command takes as option."""
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def load_targets(text: str) -> list[Target]:
@@ -124,7 +145,7 @@ def _check(scenario: object, name: str) -> None:
 # --- modules ----------------------------------------------------------------------------------
 
 
-def load_module(name: str, text: str) -> ModuleType:
+def load_module(name: str, text: str, admit: Admit | None = None) -> ModuleType:
     """Import a module of the current directory or of an installed package.
 
     Raises:
@@ -134,6 +155,8 @@ def load_module(name: str, text: str) -> ModuleType:
         sys.path.insert(0, str(Path.cwd()))
     if not _exists(name.partition(".")[0]):
         raise TargetError(text, f"there is no module or file {name!r}; name a file as path/file.py")
+    if admit is not None:
+        admit(text)
     return _imported(lambda: importlib.import_module(name), text)
 
 
@@ -154,13 +177,18 @@ def _check_name(name: str, text: str) -> None:
         raise TargetError(shown, problem) from None
 
 
-def _load_file(path: Path, text: str) -> ModuleType:
+def _load_file(path: Path, text: str, admit: Admit | None = None) -> ModuleType:
     _check_name(relative(path), text)
-    path = path.resolve()
+    try:
+        path = path.resolve()
+    except RuntimeError:  # before Python 3.13; then it is no file
+        raise TargetError(text, "is a symbolic link to itself") from None
     if not path.is_file():
         raise TargetError(
             text, "there is no such file; paths are relative to the current directory"
         )
+    if admit is not None:
+        admit(text)
     _make_importable(path.parent)
     linecache.checkcache(str(path))
     module = ModuleType(_module_name(path))

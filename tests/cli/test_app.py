@@ -323,7 +323,8 @@ def test_a_replay_that_passes_now_exits_with_0_and_says_why(call, project, trace
     project("one.py", SCENARIO.replace("number != 2", "number != 7"))
     result = call("replay", trace_file)
     assert result.exit_code == 0
-    assert result.output.startswith("gone: ")
+    assert result.stdout.startswith("gone: ")
+    assert result.stderr == "Target: one.py:scenario\n"
 
 
 def test_a_replay_that_fails_otherwise_exits_with_125(call, project, trace_file):

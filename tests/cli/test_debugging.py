@@ -59,6 +59,7 @@ ENVIRONMENT = {
     "PYTHONPATH": str(Path(__file__).parents[2]),
 }
 PATIENCE_S = 120
+TARGET = "Target: one.py:scenario\n"
 STOPPED = re.compile(r"Stopped at event (\d+) of")
 UP = re.compile(r"^up (\d+) is (.*), whose step made it$", re.MULTILINE)
 
@@ -99,7 +100,8 @@ def test_quitting_a_debugger_is_no_verdict(call, typed):
         done = call(*command, typed=typed)
         assert done.returncode == 130
         assert "passed" not in done.stdout
-        assert done.stderr == ("interrupted\n" if command[0] == "run" else "")
+        said = "interrupted\n" if command[0] == "run" else TARGET
+        assert done.stderr == said
 
 
 def test_at_a_terminal_ctrl_c_takes_back_the_prompt_and_the_replay_goes_on(call):
@@ -177,7 +179,7 @@ def test_a_replay_stops_at_an_event_with_its_world_at_hand(failed, call):
     assert story.splitlines()[-1].endswith("a picks jobs 1, 2")
     assert done.stdout.splitlines()[-1].startswith("reproduced: ")
     assert done.returncode == 1
-    assert not done.stderr
+    assert done.stderr == TARGET
 
 
 def test_who_goes_up_as_far_as_is_said_is_in_the_frame_whose_step_made_the_event(failed, call):
@@ -336,7 +338,7 @@ def test_quitting_at_an_event_ends_the_replay_without_a_verdict(failed, call, ty
     done = call("replay", "t.json", "--break", "5", typed=typed)
     assert done.returncode == 130
     assert "reproduced" not in done.stdout
-    assert not done.stderr
+    assert done.stderr == TARGET
 
 
 @pytest.mark.parametrize("leave", ["c", "q"])

@@ -101,7 +101,7 @@ def contents():
 
 def refusal(words, complained):
     """Return what is wrong with what a command says when it refuses a file."""
-    lines = complained.splitlines()
+    lines = [line for line in complained.splitlines() if not line.startswith("Target: ")]
     if len(lines) != 1 or len(lines[0]) > LINE_MAX:
         return "not one short line"
     return "" if lines[0].startswith("simqueue: ") and "t.json" in lines[0] else "names no file"

@@ -44,3 +44,20 @@ def test_a_directory_that_cannot_be_is_refused_before_it_is_needed(tmp_path):
         check_directory(tmp_path / "file" / "inner")
     check_directory(tmp_path / "not" / "yet")
     assert not (tmp_path / "not").exists()
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "../../etc/passwd",
+        "/etc/passwd.py:x",
+        "pytest:--junitxml=x",
+        "-p.py",
+        "pytest:a.py::../../b",
+    ],
+)
+def test_no_target_leads_out_of_the_directory(trace, tmp_path, target):
+    directory = tmp_path / "deep" / "failures"
+    path = keep(msgspec.structs.replace(trace, target=target), directory)
+    assert path.resolve().parent == directory
+    assert path.name[0].isalnum()

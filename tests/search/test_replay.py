@@ -146,7 +146,7 @@ def test_a_file_is_replayed_by_its_path(project):
 
 def test_a_trace_of_a_test_or_of_nothing_says_how_it_is_replayed():
     trace = recorded(fixed)
-    with pytest.raises(UsageError, match=r"run `pytest 'a\.py::t' --simqueue-replay"):
+    with pytest.raises(UsageError, match=r"run `pytest a\.py::t --simqueue-replay"):
         replay(msgspec.structs.replace(trace, target="pytest:a.py::t"))
     with pytest.raises(UsageError, match="names no target"):
         replay(msgspec.structs.replace(trace, target=""))

@@ -1,9 +1,10 @@
 import sys
+from pathlib import Path
 
 import pytest
 
 from simqueue.errors import TargetError
-from simqueue.search.target import load_target, load_targets
+from simqueue.search.target import as_word, load_target, load_targets
 
 SCENARIO = "async def scenario(sim): ...\n"
 
@@ -134,3 +135,21 @@ def test_a_name_that_no_file_can_have_is_refused_in_a_short_line(name, project):
     with pytest.raises(TargetError) as caught:
         load_target(name)
     assert len(str(caught.value)) < 600
+
+
+def test_a_link_to_itself_is_refused(project):
+    Path("loop.py").symlink_to("loop.py")
+    assert problem_of("loop.py").startswith("loop.py: ")
+
+
+@pytest.mark.parametrize(
+    ("target", "word"),
+    [
+        ("one.py:scenario", "one.py:scenario"),
+        ("--seed=7.py:scenario", "./--seed=7.py:scenario"),
+        ("a b.py:$(reboot)", "'a b.py:$(reboot)'"),
+        ("-x.py; reboot", "'./-x.py; reboot'"),
+    ],
+)
+def test_in_a_command_line_a_target_is_one_word_and_no_option(target, word):
+    assert as_word(target) == word

@@ -1,0 +1,68 @@
+"""Before a trace's scenario is run: its target is shown, and the user asked if need be."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simqueue.errors import UsageError, excerpt
+
+if TYPE_CHECKING:
+    from simqueue.search.target import Admit
+
+_INTERRUPTED = 130
+
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Run the code that the trace names, also if it is not below the current directory.",
+    ),
+]
+
+
+def door(trace: str, *, trust: bool) -> Admit:
+    """Return what a target has to pass before it is run; ``trace`` is the file that names it."""
+    return partial(_admit, trace, trust)
+
+
+def _admit(trace: str, trust: bool, target: str) -> None:  # noqa: FBT001  it is bound by name above
+    """Show a target, and raise ``UsageError`` unless it may be run."""
+    from simqueue.search.trust import TARGET_SHOWN, objection
+
+    shown = excerpt(target, TARGET_SHOWN)
+    problem = "" if trust else objection(target)
+    if problem and not _is_allowed(f"{trace}: its target, {shown}, {problem}."):
+        hint = "read that code, and add --trust to run it"
+        raise UsageError(f"{trace}: its target, {shown}, {problem}: {hint}")
+    typer.echo(f"Target: {shown}", err=True)
+
+
+def _is_allowed(problem: str) -> bool:
+    """Ask a user at a terminal whether to run a target; nobody else is asked."""
+    if not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
+        return False
+    try:
+        typer.echo(f"{problem} Run it? [y/N] ", err=True, nl=False)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    except KeyboardInterrupt:
+        typer.echo("\ninterrupted", err=True)
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def _is_terminal(stream: object) -> bool:
+    isatty = getattr(stream, "isatty", None)  # a stream that was closed is None
+    return isatty is not None and bool(isatty())
+
+
+def replay_line(file: str, target: str, home: Path | None = None) -> str:
+    """Return the command that replays a run of the user's own target, saved in a file."""
+    from simqueue.search.trust import objection
+
+    trust = " --trust" * bool(objection(target, home))
+    return f"simqueue replay {shlex.quote(file)}{trust}"
