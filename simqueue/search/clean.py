@@ -51,6 +51,7 @@ class Clean:
             return None
         _warm_up()
         (theirs, questions), (answers, ours) = os.pipe(), os.pipe()
+        parent = os.getpid()
         try:
             pid = _fork()
         except OSError:
@@ -60,7 +61,7 @@ class Clean:
         if not pid:
             os.close(questions)
             os.close(answers)
-            _serve(scenarios, theirs, ours)
+            _serve(scenarios, theirs, ours, parent)
         os.close(theirs)
         os.close(ours)
         return cls(scenarios, pid, questions, answers, os.getpid())
@@ -186,11 +187,11 @@ def _fork() -> int:
         return os.fork()
 
 
-def _serve(scenarios: tuple[Scenario, ...], requests: int, answers: int) -> NoReturn:
+def _serve(scenarios: tuple[Scenario, ...], requests: int, answers: int, parent: int) -> NoReturn:
     """Answer requests until the other end is closed; this is a forked process's whole life."""
     try:
         os.setsid()  # Ctrl-C is handled where it was forked
-        die_with_parent()
+        die_with_parent(parent)
         _leave_streams()
         while True:
             request = read_frame(requests, _FOREVER_S)
@@ -205,10 +206,11 @@ def _serve(scenarios: tuple[Scenario, ...], requests: int, answers: int) -> NoRe
 def _answer_of_child(scenarios: tuple[Scenario, ...], request: bytes) -> bytes:
     """Return a child's answer, nothing if it ended without one."""
     theirs, ours = os.pipe()
+    parent = os.getpid()
     pid = _fork()
     if not pid:
         try:
-            die_with_parent()
+            die_with_parent(parent)
             os.close(theirs)
             write_frame(ours, _played(scenarios, request))
         finally:
