@@ -38,7 +38,7 @@ main()
 """
 
 SCENARIO = """
-import asyncio, ctypes, os
+import asyncio, ctypes, os, sys
 from pathlib import Path
 
 LIBRARY = ctypes.CDLL(None)  # whose calls no simulation refuses
@@ -70,6 +70,22 @@ def hang(text):
     os.write(pipe, str(text).encode())
     while True:  # whoever reads from the pipe comes to its end when this process does
         LIBRARY.pause()
+
+def killed_once(file):
+    try:
+        Path(file).touch(exist_ok=False)
+    except FileExistsError:
+        return
+    LIBRARY.kill(LIBRARY.getpid(), 9)
+
+if "_play" in sys.argv and os.path.exists("kill-at-start"):
+    killed_once("start")
+
+async def harmed(sim):
+    number = sim.choice(range(6))
+    if number == 5 and os.path.exists("kill-player"):
+        killed_once("player")
+    assert number != 3, "three"
 
 async def hanging(sim):
     hang(LIBRARY.getpid())
@@ -265,6 +281,48 @@ def test_a_run_that_kills_workers_again_and_again_is_lost_alone(bare, target, tm
     assert "killed again and again with its Dask worker, last tcp://" in lost.why
 
 
+def test_a_run_whose_process_was_killed_once_is_played_again(cluster, target):
+    Path("kill-player").touch()
+    campaign = fuzzed(target("harmed"), runs=30, strategy="random", dask=cluster.address)
+    assert Path("player").exists()
+    (again,) = campaign.again
+    assert "was killed on tcp://127.0.0.1:" in str(again)
+    wanted = fuzzed(target("harmed"), runs=30, strategy="random")
+    assert replace(campaign, again=()) == wanted
+
+
+def test_a_process_that_is_killed_while_it_starts_does_not_end_a_campaign(cluster, target):
+    harmed = target("harmed")
+    Path("kill-at-start").touch()
+    campaign = fuzzed(harmed, runs=30, strategy="random", dask=cluster.address)
+    assert Path("start").exists()
+    (again,) = campaign.again
+    assert "was killed by SIGKILL while it started on tcp://127.0.0.1:" in str(again)
+    assert replace(campaign, again=()) == fuzzed(harmed, runs=30, strategy="random")
+
+
+DYING = """
+import os
+from simqueue.search.errands import Helpers
+Helpers.setup = lambda self, worker: os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_worker_that_is_killed_while_it_starts_does_not_end_a_campaign(bare, target, tmp_path):
+    bare.hire(1, tmp_path)
+    (tmp_path / "dying.py").write_text(DYING)
+    dying = spawn(
+        "worker", bare.address, "--no-nanny", "--preload", str(tmp_path / "dying.py"),
+        "--local-directory", str(tmp_path / "dying"),
+    )  # fmt: skip
+    bare.workers.append(dying)
+    with Client(bare.address, set_as_default=False) as client:
+        client.wait_for_workers(2)
+    campaign = fuzzed(target(), runs=30, strategy="random", dask=bare.address)
+    assert dying.wait() == -signal.SIGKILL
+    assert campaign == fuzzed(target(), runs=30, strategy="random")
+
+
 # --- what cannot be done --------------------------------------------------------------------------
 
 
@@ -362,6 +420,20 @@ def test_what_was_found_is_kept_when_the_cluster_goes(bare, target, tmp_path, mo
     assert " x exception:" in result.stdout
     assert list(Path(".simqueue/failures").iterdir())
     assert f"simqueue: {bare.address}: the scheduler is gone" in result.stderr
+
+
+def test_a_scheduler_that_is_lost_is_told_in_one_line(bare, target, tmp_path):
+    bare.hire(1, tmp_path)
+    target()
+    os.mkfifo("pipe")
+    done = spawn_fuzz("one.py:hanging", "--strategy", "random", "--dask", bare.address)
+    with Path("pipe").open("rb", buffering=0) as pipe:
+        assert int(pipe.read(99))
+        bare.scheduler.kill()
+        output, complained = done.communicate()
+    assert done.returncode == 2, output
+    (line,) = complained.splitlines()
+    assert line.startswith(f"simqueue: {bare.address}: the scheduler is gone")
 
 
 def test_ctrl_c_ends_a_campaign_and_its_helpers(cluster, target, tmp_path):
