@@ -34,6 +34,10 @@ class LostError(Exception):
     """The clean process did not live to answer, or could not play what it was asked for."""
 
 
+class GoneError(LostError):
+    """The clean process itself was killed, and not by the one that it was forked from."""
+
+
 @dataclass(eq=False, slots=True)
 class Clean:
     """A clean process, seen from the one that it was forked from."""
@@ -80,20 +84,12 @@ class Clean:
 
         Raises:
             LostError: there was no answer, or ``call`` raised.
+            GoneError: somebody has killed the clean process.
         """
         number = next(n for n, each in enumerate(self.scenarios) if each is scenario)
-        try:
-            write_frame(self.questions, pack((number, call)))
-            document = read_frame(self.answers, limit)
-        except TimeoutError:
-            self.end()
-            raise LostError(f"took longer than {limit:g} s") from None
-        except (OSError, EOFError):
-            self.end()
-            raise LostError("has ended") from None
-        except BaseException:  # its answer must not be taken for the next one
-            self.end()
-            raise
+        request = pack((number, call))
+        # The second time is for a child that was killed from outside.
+        document = self._answer(request, limit) or self._answer(request, limit)
         if not document:
             raise LostError("has ended")
         answer, carried, problem = unpack(document)
@@ -104,6 +100,23 @@ class Clean:
             take(carried)
         found: Answer = answer
         return found
+
+    def _answer(self, request: bytes, limit: float) -> bytes:
+        """Return what a child answers, nothing if it ended without an answer."""
+        if not self.pid:
+            raise LostError("has ended")
+        try:
+            write_frame(self.questions, request)
+            return read_frame(self.answers, limit)
+        except TimeoutError:
+            self.end()
+            raise LostError(f"took longer than {limit:g} s") from None
+        except (OSError, EOFError):
+            self.end()
+            raise GoneError("has ended") from None
+        except BaseException:  # its answer must not be taken for the next one
+            self.end()
+            raise
 
     def end(self) -> None:
         """Kill it and what it plays."""

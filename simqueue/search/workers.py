@@ -20,7 +20,7 @@ from simqueue.errors import UsageError
 from simqueue.model.files import reason
 from simqueue.search.alone import Alone
 from simqueue.search.assignment import Assignment
-from simqueue.search.clean import LostError
+from simqueue.search.clean import GoneError, LostError
 from simqueue.search.evidence import gather
 from simqueue.search.losses import ending, is_from_outside, lost_again
 from simqueue.search.parents import die_with_parent
@@ -36,6 +36,10 @@ Judging = Callable[[], AbstractContextManager[Alone | None]]
 
 _CHUNK_MAX = 16
 _CHUNKS_PER_PROCESS = 4
+_NO_JUDGE = (
+    "the process that plays failures again before they count was killed: start the command again "
+    "with --resume"
+)
 RUN_LIMIT_S = 300.0
 """Real seconds that a process may take for one run."""
 
@@ -57,9 +61,15 @@ class Player:
         self._judged: set[str] = set()
 
     def play(self, assignment: Assignment) -> Result:
-        """Play one run."""
+        """Play one run.
+
+        Raises:
+            GoneError: it failed, and the process that would judge it was killed.
+        """
         try:
             run, leaked = self._played(assignment)
+        except GoneError:
+            raise
         except LostError as error:
             return Result(assignment.number, lost=str(error))
         failure = run.failure
@@ -107,7 +117,10 @@ def results_here(
     with judging() as alone:
         player = Player(job, accepted, alone)
         while assignments := plan.take(1):
-            result = player.play(assignments[0])
+            try:
+                result = player.play(assignments[0])
+            except GoneError:
+                raise UsageError(_NO_JUDGE) from None
             plan.learn(result)
             yield result
 
@@ -349,5 +362,8 @@ def answer(player: Player, assignment: Assignment) -> Result | BaseException:
     """Return what came of a run, or an error that is to be raised where the campaign is."""
     try:
         return player.play(assignment)
+    except GoneError:  # it must not count: end likewise, so that another process plays it
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
         return error
