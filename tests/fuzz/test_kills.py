@@ -20,6 +20,9 @@ from simqueue.model.summary import MEASURES_TIME
 KILLS = int(os.environ.get("SIMQUEUE_FUZZED_KILLS", "3"))
 SEED = int(os.environ.get("SIMQUEUE_KILLS_SEED", "0"))
 ROOT = str(Path(__file__).parents[2])
+RESULT, KEPT = b'"line":"run"', b'"line":"kept"'
+"""Kinds of lines of a campaign's state: the result of a run, and a failure that is saved."""
+
 VICTIMS = ("player", "parent")
 """Who is killed when runs were played so often: what plays the run, or the parent of that."""
 
@@ -63,8 +66,9 @@ async def scenario(sim):
     if number == 5:
         raise KeyError("five")
 """
-COMMAND = ("fuzz", "shop.py", "--runs", "40", "--processes", "2", "--shrink-runs", "12", "--resume",
-           "--json", "summary.json")  # fmt: skip
+RUNS = 24
+COMMAND = ("fuzz", "shop.py", "--runs", str(RUNS), "--processes", "2", "--shrink-runs", "6",
+           "--resume", "--json", "summary.json")  # fmt: skip
 
 
 @dataclass
@@ -77,10 +81,10 @@ class Shop:
         self.home.mkdir()
         (self.home / "shop.py").write_text(SHOP)
 
-    def play(self, kills=(), line=None):
+    def play(self, kills=(), lines=None, kind=RESULT):
         """Play the campaign until it ends or is killed, and all of its processes have ended.
 
-        The command is killed when its state has so many lines, if ``line`` is given.
+        The command is killed when its state has so many ``lines`` of a kind, if they are given.
         """
         for file in [*self.home.glob("killed-*"), *self.home.glob("plays")]:
             file.unlink()
@@ -96,8 +100,8 @@ class Shop:
             pass_fds=(theirs,),
         )
         os.close(theirs)
-        while line is not None and process.poll() is None:
-            if self.lines() >= line:
+        while lines is not None and process.poll() is None:
+            if self.lines(kind) >= lines:
                 process.kill()
                 break
             time.sleep(0.001)
@@ -106,10 +110,10 @@ class Shop:
         os.close(ours)
         return process.returncode, output
 
-    def lines(self):
-        """Return how many lines the state has, those that say what is saved included."""
+    def lines(self, kind):
+        """Return how many lines of a kind the state has."""
         states = self.home.glob(".simqueue/campaigns/*.jsonl")
-        return sum(state.read_bytes().count(b"\n") for state in states)
+        return sum(state.read_bytes().count(kind) for state in states)
 
     def plays(self):
         """Return how often the last command played a run, to judge and to shrink included."""
@@ -127,24 +131,34 @@ class Shop:
 
 @dataclass
 class Killer:
-    """Draws who is killed and when; ``plays`` and ``lines`` are those of a whole campaign."""
+    """Draws who is killed and when; ``whole`` is a campaign that nobody disturbed."""
 
     draw: random.Random
-    plays: int
-    lines: int
+    whole: Shop
+    turns: int = 0
     killed: int = 0
 
     def disturb(self, shop):
         """Play a campaign until it ends or its command is killed; return status and output."""
-        left = max(1, self.lines - shop.lines())
-        if self.draw.random() < 1 / 3:
-            line = shop.lines() + self.draw.randint(1, left)
-            status, output = shop.play(line=line)
-            self.killed += status == -signal.SIGKILL
-            return status, output
-        moments = [self.draw.randint(1, 1 + self.plays * left // self.lines) for _ in range(2)]
-        kills = [f"{moment}:{self.draw.choice(VICTIMS)}" for moment in moments]
-        status, output = shop.play(kills[: KILLS - self.killed])
+        kind = (None, RESULT, KEPT)[self.turns % 3]
+        self.turns += 1
+        if kind is None:
+            return self.disturb_players(shop)
+        done, end = shop.lines(kind), self.whole.lines(kind)
+        lines = self.draw.randint(done + 1, max(done + 1, end - 1))
+        status, output = shop.play(lines=lines, kind=kind)
+        self.killed += status == -signal.SIGKILL
+        return status, output
+
+    def disturb_players(self, shop):
+        """Kill processes, one or two, while they play; the first time a process of the command."""
+        if self.turns == 1:
+            plans = [f"{self.draw.randint(1, RUNS // 2)}:player"]
+        else:
+            left = self.whole.lines(RESULT) - shop.lines(RESULT)
+            last = max(1, self.whole.plays() * left // RUNS)
+            plans = [f"{self.draw.randint(1, last)}:{self.draw.choice(VICTIMS)}" for _ in range(2)]
+        status, output = shop.play(plans)
         self.killed += len(list(shop.home.glob("killed-*")))
         return status, output
 
@@ -157,7 +171,8 @@ def test_a_campaign_whose_processes_are_killed_comes_to_what_it_would_have_come_
     wanted = whole.result()
     assert len(wanted[1]) == 3
     assert wanted[0]["targets"][0]["inconclusive"]
-    killer = Killer(random.Random(SEED), whole.plays(), whole.lines())
+    assert whole.lines(KEPT) == 6  # as found, and shrunk
+    killer = Killer(random.Random(SEED), whole)
     for number in itertools.count():
         shop = Shop(tmp_path / str(number))
         status = -signal.SIGKILL
