@@ -29,7 +29,7 @@ from simqueue.search.workers import RUN_LIMIT_S
 from simqueue.sim.run import Run
 
 try:
-    from distributed import Client, Future, KilledWorker
+    from distributed import Client, Future, KilledWorker, Security
 except ImportError:
     raise UsageError("Dask is not installed here: pip install 'simqueue[dask]'") from None
 
@@ -76,6 +76,7 @@ def results_of_dask(
 
 @contextmanager
 def _connected(address: str) -> Iterator[Client]:
+    _check_certificates(address)
     with _silenced():
         try:
             client = Client(address, name="simqueue", set_as_default=False)
@@ -87,6 +88,16 @@ def _connected(address: str) -> Iterator[Client]:
             yield client
         finally:
             client.close(timeout=_GOODBYE_S)
+
+
+def _check_certificates(address: str) -> None:
+    """Raise if an address needs certificates and Dask's configuration names none."""
+    if address.startswith("tls://") and not Security().get_connection_args("client")["ssl_context"]:
+        raise ClusterError(
+            address,
+            "TLS needs certificates: name them in Dask's configuration, such as "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE and __TLS__CLIENT__CERT",
+        )
 
 
 @contextmanager

@@ -382,6 +382,11 @@ def test_an_address_where_nobody_listens_is_named(target, address):
         fuzzed(target("calm"), dask=address)
 
 
+def test_an_address_with_tls_needs_certificates(target):
+    with pytest.raises(ClusterError, match=r"^tls://127.0.0.1:1: TLS needs certificates: name"):
+        fuzzed(target("calm"), dask="tls://127.0.0.1:1")
+
+
 def test_without_workers_a_campaign_gives_up(bare, target):
     found = target("calm")
     work = Work.of(found.scenario, found.name, Config())
