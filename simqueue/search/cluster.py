@@ -20,7 +20,7 @@ from simqueue.choices.survey import Survey
 from simqueue.errors import ClusterError, UsageError
 from simqueue.search.assignment import Assignment
 from simqueue.search.frames import pack, unpack
-from simqueue.search.helper import Helper, RefusalError
+from simqueue.search.helper import Helper, KilledHelperError, RefusalError
 from simqueue.search.losses import lost_again
 from simqueue.search.plan import Plan
 from simqueue.search.playing import NONE, PACKAGES, AskSurvey, Work, difference
@@ -43,6 +43,7 @@ _TASKS_PER_SLOT = 2
 _CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError, OSError)
 _LIBRARIES = ("distributed", "tornado")
 _REGISTRATIONS = 5
+_SURVEYS = 2
 _LOOK_S = 1.0
 _PATIENCE_S = 60.0
 _GOODBYE_S = 10.0
@@ -87,7 +88,8 @@ def _connected(address: str) -> Iterator[Client]:
         try:
             yield client
         finally:
-            client.close(timeout=_GOODBYE_S)
+            with suppress(OSError):  # the scheduler does not answer
+                client.close(timeout=_GOODBYE_S)
 
 
 def _check_certificates(address: str) -> None:
@@ -209,7 +211,8 @@ class _Dispatch:
                 self._send()
         finally:
             if self.tasks and self.client.status == "running":
-                self.client.cancel([task.future for task in self.tasks.values()])
+                with suppress(Exception):  # the scheduler is gone, and what it was asked for
+                    self.client.cancel([task.future for task in self.tasks.values()])
 
     def _next(self) -> _Task:
         """Wait for a task to be done, and look after the cluster meanwhile."""
@@ -327,9 +330,17 @@ def surveys(work: Work, seed: int) -> Iterator[Callable[[Survey], Run]]:
     helpers: list[Helper] = []
 
     def play(survey: Survey) -> Run:
-        if not helpers:
-            helpers.append(_local_helper(work))
-        return _surveyed(helpers[0], AskSurvey(seed, survey))
+        killed = ""
+        for _ in range(_SURVEYS):
+            try:
+                if not helpers:
+                    helpers.append(_local_helper(work))
+                return _surveyed(helpers[0], AskSurvey(seed, survey))
+            except KilledHelperError as error:
+                killed = str(error)
+                while helpers:
+                    helpers.pop().end()
+        raise UsageError(f"the process that counts the choices of a run {killed}")
 
     try:
         yield play
@@ -346,12 +357,20 @@ def _local_helper(work: Work) -> Helper:
 
 
 def _surveyed(helper: Helper, request: AskSurvey) -> Run:
-    """Have a survey filled in, and return the run."""
+    """Have a survey filled in, and return the run.
+
+    Raises:
+        KilledHelperError: the helper was killed, or had nothing to do for long: start another.
+    """
     helper.ask(request)
     try:
         told: tuple[Survey, Run] | BaseException = unpack(helper.hear(RUN_LIMIT_S))
-    except (EOFError, TimeoutError):
-        raise UsageError("the process that counts the choices of a run was lost") from None
+    except EOFError:
+        if helper.was_killed or helper.retired:
+            raise KilledHelperError("was killed") from None
+        raise UsageError("the process that counts the choices of a run has ended") from None
+    except TimeoutError:
+        raise UsageError("the process that counts the choices of a run took too long") from None
     if isinstance(told, BaseException):
         raise told
     filled, played = told

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -409,6 +410,47 @@ def test_shrinking_that_is_interrupted_keeps_the_failure(call, project, failures
     assert document["status"] == 130
     assert document["targets"][0]["interrupted"]
     assert document["targets"][0]["failures"][0]["trace"] == os.path.relpath(saved)
+
+
+def test_shrinking_that_was_interrupted_goes_on_when_the_campaign_is_resumed(call, project):
+    project(
+        "stopped.py",
+        """
+        import ctypes, os
+
+        CALLS = []
+
+        async def scenario(sim):
+            CALLS.append(1)
+            if len(CALLS) > 25 and os.path.exists("interrupt"):
+                ctypes.pythonapi.PyErr_SetInterrupt()
+            picked = [sim.chance(0.9) for _ in range(30)]
+            assert not (picked[3] and picked[17]), "found"
+        """,
+    )
+    command = ["fuzz", "stopped.py", "--runs", "9", "--json", "r.json", "--strategy", "random"]
+
+    def result(*options):
+        done = call(*command, *options)
+        summary = json.loads(Path("r.json").read_text())
+        for target in summary["targets"]:
+            del target["elapsed_s"]
+        (file,) = Path(".simqueue/failures").iterdir()
+        return done, (done.exit_code, summary, file.name, file.read_bytes())
+
+    done, whole = result()
+    note = next(line for line in done.output.splitlines() if " became 2 in " in line)
+    shutil.rmtree(".simqueue")
+    Path("interrupt").touch()
+    _, interrupted = result()
+    assert interrupted[0] == 130
+    assert interrupted[-1] != whole[-1]
+    Path("interrupt").unlink()
+    for _ in range(2):  # the second finds all of it done
+        done, resumed = result("--resume")
+        assert resumed == whole
+        assert note in done.output
+        assert "saved failure" not in done.output
 
 
 def test_a_campaign_that_is_interrupted_keeps_what_it_found_as_it_is(call, project, failures):

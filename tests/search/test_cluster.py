@@ -14,12 +14,14 @@ import pytest
 from distributed import Client
 from typer.testing import CliRunner
 
+from simqueue.choices import Calm
+from simqueue.choices.survey import Survey
 from simqueue.cli.app import app
 from simqueue.errors import ClusterError, TargetError, UsageError
 from simqueue.model.config import Config, Faults
 from simqueue.model.trace import Trace
 from simqueue.search.campaign import fuzz
-from simqueue.search.cluster import results_of_dask
+from simqueue.search.cluster import results_of_dask, surveys
 from simqueue.search.known import Known, KnownFailure
 from simqueue.search.playing import Work
 from simqueue.search.share import Share
@@ -78,14 +80,17 @@ def killed_once(file):
         return
     LIBRARY.kill(LIBRARY.getpid(), 9)
 
-if "_play" in sys.argv and os.path.exists("kill-at-start"):
+if "_play" in sys.argv and os.path.exists("kill-start"):
     killed_once("start")
 
 async def harmed(sim):
     number = sim.choice(range(6))
-    if number == 5 and os.path.exists("kill-player"):
+    if number in (0, 5) and os.path.exists("kill-player"):
         killed_once("player")
     assert number != 3, "three"
+
+async def deadly_always(sim):
+    LIBRARY.kill(LIBRARY.getpid(), 9)
 
 async def hanging(sim):
     hang(LIBRARY.getpid())
@@ -293,12 +298,28 @@ def test_a_run_whose_process_was_killed_once_is_played_again(cluster, target):
 
 def test_a_process_that_is_killed_while_it_starts_does_not_end_a_campaign(cluster, target):
     harmed = target("harmed")
-    Path("kill-at-start").touch()
+    Path("kill-start").touch()
     campaign = fuzzed(harmed, runs=30, strategy="random", dask=cluster.address)
     assert Path("start").exists()
     (again,) = campaign.again
     assert "was killed by SIGKILL while it started on tcp://127.0.0.1:" in str(again)
     assert replace(campaign, again=()) == fuzzed(harmed, runs=30, strategy="random")
+
+
+def test_a_process_that_counts_choices_is_replaced_once_when_it_is_killed(target):
+    found, always = target("harmed"), target("deadly_always")
+    for file in ("start", "player"):
+        Path(f"kill-{file}").touch()
+        with surveys(Work.of(found.scenario, found.name, Config()), 3) as play:
+            survey = Survey(Calm())
+            assert play(survey).passed
+            assert survey.options
+        assert Path(file).exists()
+    with (
+        surveys(Work.of(always.scenario, always.name, Config()), 0) as play,
+        pytest.raises(UsageError, match="counts the choices of a run was killed"),
+    ):
+        play(Survey(Calm()))
 
 
 DYING = """
