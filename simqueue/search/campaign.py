@@ -83,7 +83,8 @@ def fuzz(
         known: failures that are accepted, or the file that ``simqueue accept`` wrote. Those of
             ``target`` are counted and not kept; broken invariants among them end no run.
         state: a directory that holds what is known of campaigns, in a file for each.
-        resume: go on from what is known there of this one, with no fewer runs than there are.
+        resume: go on from what is known there of this one, with no fewer runs than there are. Runs
+            that were lost because their process was killed from outside are played again.
         until_failure: begin no more runs after one that fails in a way that is not known.
         on_progress: called after each run with the campaign so far.
 

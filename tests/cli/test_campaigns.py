@@ -529,6 +529,33 @@ def test_a_process_that_hangs_outside_python_loses_its_run_alone(call, project):
         assert f"hanging.py:scenario: {12 - len(lost)} runs, 0 failed" in result.output
 
 
+def test_processes_that_never_return_end_with_a_command_that_is_killed(project):
+    project(
+        "hanging.py",
+        """
+        import ctypes, os
+
+        LIBRARY = ctypes.CDLL(None)
+
+        async def scenario(sim):
+            pipe = os.open("pipe", os.O_WRONLY)
+            os.write(pipe, f"{LIBRARY.getppid()} ".encode())
+            while True:  # whoever reads from the pipe comes to its end when this process does
+                LIBRARY.pause()
+        """,
+    )
+    os.mkfifo("pipe")
+    command = [sys.executable, "-m", "simqueue", "fuzz", "hanging.py", "--processes", "2"]
+    done = subprocess.Popen(
+        [*command, "--strategy", "random"], env={**os.environ, "PYTHONPATH": ROOT}
+    )
+    with Path("pipe").open("rb", buffering=0) as pipe:
+        assert int(pipe.read(99).split()[0]) == done.pid
+        done.kill()
+        pipe.read()  # ends with the last of them
+    assert done.wait() == -signal.SIGKILL
+
+
 def test_a_campaign_that_loses_every_run_is_given_up(call, project):
     project(
         "deadly.py",
@@ -543,7 +570,11 @@ def test_a_campaign_that_loses_every_run_is_given_up(call, project):
     result = call("fuzz", "deadly.py", *how)
     assert result.exit_code == 4
     assert "given up: 16 runs in a row were lost with their processes" in result.output
-    assert result.stderr.count("was killed by SIGKILL") == 16
+    assert result.stderr.count("the process that played it was killed by SIGKILL, twice\n") == 16
+    for options in ([], ["--resume"]):
+        few = call("fuzz", "deadly.py", "--runs", "3", *how[2:], "--state", "few", *options)
+        assert few.exit_code == 4
+        assert few.stderr.count("killed by SIGKILL, twice\n") == 3
 
 
 # --- reports ------------------------------------------------------------------------------------

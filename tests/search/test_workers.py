@@ -1,4 +1,5 @@
 import errno
+import multiprocessing
 import os
 import signal
 from multiprocessing import Pipe
@@ -9,6 +10,7 @@ import pytest
 from simqueue.errors import UsageError
 from simqueue.search import workers
 from simqueue.search.assignment import Assignment, FromSeed
+from simqueue.search.parents import die_with_parent
 from simqueue.search.plan import Independent
 from simqueue.search.workers import results_of_processes
 from simqueue.sim.run import run
@@ -117,6 +119,17 @@ def test_a_process_that_takes_too_long_loses_its_run_and_the_rest_is_played():
     results = played(job, Independent(range(8), from_seed), run_limit=0.3)
     assert [result.number for result in results] == list(range(8))
     assert [result.number for result in results if result.lost] == [1]
+
+
+def test_a_process_whose_parent_is_dead_already_ends_at_once():
+    def live():
+        die_with_parent(-1)
+        os._exit(0)
+
+    process = multiprocessing.get_context("fork").Process(target=live)
+    process.start()
+    process.join()
+    assert process.exitcode == 1
 
 
 def test_fewer_processes_than_wanted_play_all_runs(monkeypatch):
