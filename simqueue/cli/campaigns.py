@@ -13,6 +13,7 @@ from simqueue.errors import ClusterError
 from simqueue.model.summary import SavedFailure, TargetSummary
 
 if TYPE_CHECKING:
+    from simqueue.search.keeping import Keeping
     from simqueue.search.tally import Campaign
     from simqueue.search.target import Target
 
@@ -21,9 +22,10 @@ def play_target(
     target: Target, settings: Settings, targets_left: int
 ) -> tuple[TargetSummary, ClusterError | None]:
     """Play what was saved of a target, then its campaign, and tell of both; return what cut it."""
-    saved, over = _play_saved(target, settings)
+    keeping = _keeping(target, settings)
+    saved, over = _play_saved(target, settings, keeping)
     campaign, cut = _play_campaign(target, settings, targets_left, over=over)
-    finds = Finds(target, settings, saved, interrupted=cut is not None)
+    finds = Finds(target, settings, keeping, saved, interrupted=cut is not None)
     failures = tuple(finds.keep_all(campaign.failures))
     speed = f", {campaign.seeds_per_second:.0f} seeds/s"
     print_campaign(target.name, campaign, settings.known.file, speed=speed)
@@ -41,11 +43,33 @@ def play_target(
     return summary, cut if isinstance(cut, ClusterError) else None
 
 
-def _play_saved(target: Target, settings: Settings) -> tuple[tuple[SavedFailure, ...], bool]:
+def _keeping(target: Target, settings: Settings) -> Keeping:
+    """Return which failures the campaign that is to go on has saved itself."""
+    from simqueue.search.campaign import identity_of, session_of
+    from simqueue.search.keeping import Keeping
+    from simqueue.search.share import Share
+
+    name, known = target.name, settings.known
+    Share.of(settings.seed, settings.runs, settings.shard)  # or there is no such shard
+    identity = identity_of(
+        name,
+        settings.configs[name],
+        known,
+        strategy=settings.strategy,
+        seed=settings.seed,
+        shard=settings.shard,
+    )
+    session = session_of(target.scenario, known, name, settings.runs)
+    return Keeping.of(settings.state, identity, session, resume=settings.resume)
+
+
+def _play_saved(
+    target: Target, settings: Settings, keeping: Keeping
+) -> tuple[tuple[SavedFailure, ...], bool]:
     """Return what came of saved failures, and whether Ctrl-C cut it short."""
     told: list[SavedFailure] = []
     try:
-        told.extend(play_saved(target, settings))
+        told.extend(play_saved(target, settings, keeping))
     except KeyboardInterrupt:
         return tuple(told), True
     return tuple(told), False

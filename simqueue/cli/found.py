@@ -23,6 +23,7 @@ from simqueue.model.summary import FoundFailure, SavedFailure
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
+    from simqueue.search.keeping import Keeping, Own
     from simqueue.search.shrink import Shrunk
     from simqueue.search.tally import Found
     from simqueue.search.target import Target
@@ -31,38 +32,71 @@ _NOT_ALONE = ("exhaustive",)
 """Strategies whose runs are made from what others came to."""
 
 
+@dataclass(frozen=True, slots=True)
+class _File:
+    """Where a failure is saved.
+
+    ``old`` is a file that was there before the campaign. ``small`` is the run in one that the
+    campaign has shrunk before it was resumed, ``note`` what there is to say of that.
+    """
+
+    path: Path | None
+    old: bool = False
+    small: Trace | None = None
+    note: str = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is still to be shrunk."""
+        return self.path is not None and not self.old and self.small is None
+
+
 @dataclass(slots=True)
 class Finds:
     """What came of all failures of a target; ``interrupted`` is for who no longer wants to wait."""
 
     target: Target
     settings: Settings
+    keeping: Keeping
     saved: tuple[SavedFailure, ...]
     interrupted: bool
 
     def keep_all(self, failures: Iterable[Found]) -> Iterator[FoundFailure]:
         """Save all failures at once, then shrink one after another, and tell of each."""
-        files = [(found, *self._keep(found)) for found in failures]
-        waiting = sum(path is not None and not old for _, path, old in files)
-        for found, path, old in files:
-            trace, note = found.trace, ""
-            if path is not None and not old:
-                trace, note = self._shrunk(found, path, waiting)
+        files = [(found, self._keep(found)) for found in failures]
+        waiting = sum(file.waits for _, file in files)
+        for found, file in files:
+            trace, note = file.small or found.trace, file.note
+            if file.waits and file.path is not None:
+                trace, note = self._shrunk(found, file.path, waiting)
                 waiting -= 1
-            yield self._told(found, trace, path, note, old=old)
+            yield self._told(found, trace, file.path, note, old=file.old)
 
-    def _keep(self, found: Found) -> tuple[Path | None, bool]:
-        """Return the file of a failure, and whether it is one that was there before."""
+    def _keep(self, found: Found) -> _File:
+        """Save a failure, if it is not saved already; return its file."""
         from simqueue.search.failures import keep
 
         try:
+            own = self.keeping.own(found.trace, found.signature, self.settings.traces)
+            if own is not None:
+                return self._gone_on_with(own, found)
             known = self._known_file(found.signature)
             if known is not None:
-                return known, True
-            return keep(found.trace, self.settings.traces), False
+                return _File(known, old=True)
+            self.keeping.note(found.trace, found.signature, found.trace)
+            return _File(keep(found.trace, self.settings.traces))
         except UsageError as error:  # what was found is not lost with the file
             typer.echo(f"simqueue: {error}", err=True)
-            return None, False
+            return _File(None)
+
+    def _gone_on_with(self, own: Own, found: Found) -> _File:
+        """Return the file of a failure that this campaign saved before it was resumed."""
+        if own.done:
+            return _File(own.path, small=own.trace, note=own.note)
+        if not own.as_found:  # it is half shrunk, or of a later run
+            self.keeping.note(found.trace, found.signature, found.trace)
+            found.trace.save(own.path)
+        return _File(own.path)
 
     def _known_file(self, signature: str) -> Path | None:
         """Return a file that was there before and still fails like that."""
@@ -86,16 +120,24 @@ class Finds:
         if self.interrupted or not self.settings.shrink_runs:
             return found.trace, ""
         limit = self.settings.allowance.to_shrink(waiting)
+        small, note = found.trace, ""
         try:
             shrunk = self._shrink(found.trace, os.path.relpath(path, self.settings.home), limit)
             if shrunk is None:
                 return found.trace, ""
-            shrunk.trace.save(path)
+            small, note = shrunk.trace, describe(shrunk)
+            self._note(found, small, note)
+            small.save(path)
         except DivergenceError as error:
-            return found.trace, f"not shrunk, as it does not fail like that again: {error}"
+            note = f"not shrunk, as it does not fail like that again: {error}"
+            self._note(found, small, note)
         except UsageError as error:
             return found.trace, f"not shrunk: {error}"
-        return shrunk.trace, describe(shrunk)
+        return small, note
+
+    def _note(self, found: Found, saved: Trace, note: str) -> None:
+        done = not self.interrupted
+        self.keeping.note(found.trace, found.signature, saved, done=done, note=note)
 
     def _shrink(self, trace: Trace, name: str, limit: timedelta | None) -> Shrunk | None:
         """Return the simplest run, or the simplest so far if patience is over."""

@@ -116,7 +116,7 @@ def fuzz_command(
     from simqueue.search.strategy import Strategy
     from simqueue.search.target import load_targets
 
-    Strategy.named(strategy)
+    strategy = str(Strategy.named(strategy))
     check_directory(traces)
     home = Path.cwd()
     for report in (json, junit):

@@ -15,19 +15,24 @@ from simqueue.errors import TraceFormatError
 from simqueue.model.summary import SavedFailure
 
 if TYPE_CHECKING:
+    from simqueue.search.keeping import Keeping
     from simqueue.search.regressions import Regression, Saved
     from simqueue.search.target import Target
 
 STORY_TAIL = 12
 
 
-def play_saved(target: Target, settings: Settings) -> Iterator[SavedFailure]:
-    """Play a target's saved failures again, and tell of each; files are left alone."""
+def play_saved(target: Target, settings: Settings, keeping: Keeping) -> Iterator[SavedFailure]:
+    """Play a target's saved failures again, and tell of each; files are left alone.
+
+    Those that the campaign which is resumed saved itself are not among them.
+    """
     from simqueue.search.regressions import saved_failures
 
     if settings.regressions:
         for saved in saved_failures(settings.traces, target.name):
-            yield _play(saved, target, settings)
+            if not keeping.owns(saved):
+                yield _play(saved, target, settings)
 
 
 def _play(saved: Saved, target: Target, settings: Settings) -> SavedFailure:

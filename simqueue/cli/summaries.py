@@ -90,6 +90,8 @@ def print_campaign(
         typer.echo(f"  {remark}")
     for gap in gaps:
         typer.echo(f"  inconclusive: {gap}")
+    for again in campaign.again:
+        typer.echo(f"  {again}", err=True)
     for lost in campaign.lost:
         typer.echo(f"  {lost}", err=True)
 

@@ -11,6 +11,11 @@ import msgspec
 
 SUMMARY_VERSION = 1
 FORMAT: Final = "simqueue-summary"
+MEASURES_TIME: Final = ("elapsed_s",)
+"""Fields of a target that differ each time.
+
+In all others a campaign that was killed and resumed equals one that was not.
+"""
 
 
 class FoundFailure(msgspec.Struct, frozen=True):

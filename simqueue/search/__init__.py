@@ -18,6 +18,8 @@
 ``playing``   the same from inside
 ``frames``    how messages travel between the two
 ``clean``     a process in which nothing was played before
+``losses``    how a process that played a run ended, and whether something outside ended it
+``parents``   processes that end with the one that they work for
 ``alone``     a failure played again there, before it counts
 ``outliving`` what state that user code keeps looks like, and what changed
 ``fresh``     how another interpreter is started
@@ -30,6 +32,7 @@
 ``catalogue`` what a scenario's source says that one should come to
 ``known``     failures that are accepted, so that the next one can be seen
 ``failures``  where found failures are kept
+``keeping``   which of them a campaign saved itself, and which of those are shrunk
 ``regressions`` those that were kept, played again
 ``replay``    a trace played again, and the verdict
 ``breakpoints`` at which events a replay is to stop

@@ -17,7 +17,7 @@ from simqueue.model.choice import Recorded, by_key
 from simqueue.model.config import Config
 from simqueue.model.trace import Trace
 from simqueue.search.assignment import Assignment, source_of
-from simqueue.search.clean import LIMIT_S, Clean, LostError, clean_for, in_a_copy
+from simqueue.search.clean import LIMIT_S, Clean, GoneError, LostError, clean_for, in_a_copy
 from simqueue.search.outliving import difference, picture
 from simqueue.sim.run import Run, Scenario, run
 
@@ -125,6 +125,8 @@ class Alone:
             if signature_of(self._ask(play)) != signature_of(alone):
                 return failed, ""  # it does not repeat itself
             before = self._ask(picture)
+        except GoneError:
+            raise
         except LostError:
             return failed, ""
         self.leaking = True

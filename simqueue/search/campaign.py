@@ -83,7 +83,8 @@ def fuzz(
         known: failures that are accepted, or the file that ``simqueue accept`` wrote. Those of
             ``target`` are counted and not kept; broken invariants among them end no run.
         state: a directory that holds what is known of campaigns, in a file for each.
-        resume: go on from what is known there of this one, with no fewer runs than there are.
+        resume: go on from what is known there of this one, with no fewer runs than there are. Runs
+            that were lost because their process was killed from outside are played again.
         until_failure: begin no more runs after one that fails in a way that is not known.
         on_progress: called after each run with the campaign so far.
 
@@ -100,22 +101,22 @@ def fuzz(
     share = Share.of(seed, runs, shard)
     search = Strategy.named(strategy)
     known = known if isinstance(known, Known) else load_known(known)
-    config = known.survived_by(config, target)
-    accepted = frozenset(known.of(target))
+    identity = identity_of(target, config, known, strategy=str(search), seed=seed, shard=shard)
+    config, accepted = identity.config, frozenset(identity.accepted)
     tally = Tally(time.perf_counter(), known.of(target), Evidence(wanted=moments_in(scenario)))
-    identity = Identity(target, config, str(search), seed, shard, tuple(sorted(accepted)))
 
     here = processes == 1 and run_limit is None
     limit_s = RUN_LIMIT_S if run_limit is None else run_limit.total_seconds()
     stage = _Stage(scenario, seed, config, target, search, None if here else limit_s)
     over = _Ending(time_limit, until_failure)
-    session = _session(scenario, known, target, runs)
+    session = session_of(scenario, known, target, runs)
     work = None if dask is None else _work(scenario, target, config, processes)
     with ExitStack() as stack:
         journal = stack.enter_context(kept(state, identity, session, resume=resume))
         share = replace(share, runs=max(runs, journal.stored.extent()))
-        stored = journal.stored.results
+        stored = journal.stored.known()
         tally.resume(stored.values())
+        unheard = journal.stored.open_runs()
         left = len(share.numbers()) - len(stored)
         if work is not None and dask is not None:
             from simqueue.search.cluster import results_of_dask, surveys  # only who asks needs Dask
@@ -141,6 +142,7 @@ def fuzz(
             )
         for result in stack.enter_context(closing(results)):
             journal.append(result)
+            unheard.pop(result.number, None)
             tally.add(result)
             if on_progress is not None:
                 on_progress(tally.campaign())
@@ -148,7 +150,9 @@ def fuzz(
                 break
         said = (*plan.remarks(), *over.remarks())
         journal.append(Ended(tally.elapsed(), said))
-        return replace(tally.whole_campaign(config), said=(*journal.notes, *said))
+        tally.resume(unheard.values())  # there was no time for them: they are still lost
+        campaign = tally.whole_campaign(config)
+        return replace(campaign, said=(*journal.notes, *said), opening=tuple(journal.opening))
 
 
 def _work(scenario: Scenario, target: str, config: Config, processes: int) -> Work:
@@ -202,7 +206,11 @@ class _Stage:
         return played
 
     def _rehearse(self, limit_s: float) -> None:
-        lost = rehearse(lambda: self._run(self.seed, Calm()), limit_s)
+        def play() -> Run:
+            return self._run(self.seed, Calm())
+
+        # The second is for one that was killed from outside.
+        lost = rehearse(play, limit_s) and rehearse(play, limit_s)
         if lost:
             raise UsageError(
                 f"the calm run, which tells strategy {self.strategy} what there is to choose, is "
@@ -242,7 +250,16 @@ class _Ending:
         return [f"given up: {_HOPELESS} runs in a row were lost with their processes"]
 
 
-def _session(scenario: Scenario, known: Known, target: str, runs: int) -> Session:
+def identity_of(
+    target: str, config: Config, known: Known, *, strategy: str, seed: int, shard: tuple[int, int]
+) -> Identity:
+    """Return what makes a campaign the one it is."""
+    accepted = tuple(sorted(known.of(target)))
+    return Identity(target, known.survived_by(config, target), strategy, seed, shard, accepted)
+
+
+def session_of(scenario: Scenario, known: Known, target: str, runs: int) -> Session:
+    """Return what a campaign is played with now."""
     return Session(
         simqueue=version_of("simqueue"),
         pgqueuer=version_of("pgqueuer"),

@@ -33,6 +33,10 @@ class LostError(Exception):
     """The clean process did not live to answer, or could not play what it was asked for."""
 
 
+class GoneError(LostError):
+    """The clean process itself was killed, and not by the one that it was forked from."""
+
+
 @dataclass(eq=False, slots=True)
 class Clean:
     """A clean process, seen from the one that it was forked from."""
@@ -51,6 +55,7 @@ class Clean:
         with signals_wait():  # what a handler raises is no error of the warm-up
             _warm_up()
         (theirs, questions), (answers, ours) = os.pipe(), os.pipe()
+        parent = os.getpid()
         try:
             pid = fork()
         except OSError:
@@ -60,7 +65,7 @@ class Clean:
         if not pid:
             os.close(questions)
             os.close(answers)
-            _serve(scenarios, theirs, ours)
+            _serve(scenarios, theirs, ours, parent)
         os.close(theirs)
         os.close(ours)
         return cls(scenarios, pid, questions, answers, os.getpid())
@@ -79,20 +84,12 @@ class Clean:
 
         Raises:
             LostError: there was no answer, or ``call`` raised.
+            GoneError: somebody has killed the clean process.
         """
         number = next(n for n, each in enumerate(self.scenarios) if each is scenario)
-        try:
-            write_frame(self.questions, pack((number, call)))
-            document = read_frame(self.answers, limit)
-        except TimeoutError:
-            self.end()
-            raise LostError(f"took longer than {limit:g} s") from None
-        except (OSError, EOFError):
-            self.end()
-            raise LostError("has ended") from None
-        except BaseException:  # its answer must not be taken for the next one
-            self.end()
-            raise
+        request = pack((number, call))
+        # The second time is for a child that was killed from outside.
+        document = self._answer(request, limit) or self._answer(request, limit)
         if not document:
             raise LostError("has ended")
         answer, carried, problem = unpack(document)
@@ -103,6 +100,23 @@ class Clean:
             take(carried)
         found: Answer = answer
         return found
+
+    def _answer(self, request: bytes, limit: float) -> bytes:
+        """Return what a child answers, nothing if it ended without an answer."""
+        if not self.pid:
+            raise LostError("has ended")
+        try:
+            write_frame(self.questions, request)
+            return read_frame(self.answers, limit)
+        except TimeoutError:
+            self.end()
+            raise LostError(f"took longer than {limit:g} s") from None
+        except (OSError, EOFError):
+            self.end()
+            raise GoneError("has ended") from None
+        except BaseException:  # its answer must not be taken for the next one
+            self.end()
+            raise
 
     def end(self) -> None:
         """Kill it and what it plays."""
@@ -182,12 +196,12 @@ async def _nothing(sim: Simulation) -> None:
     """Do nothing."""
 
 
-def _serve(scenarios: tuple[Scenario, ...], requests: int, answers: int) -> NoReturn:
+def _serve(scenarios: tuple[Scenario, ...], requests: int, answers: int, parent: int) -> NoReturn:
     """Answer requests until the other end is closed; this is a forked process's whole life."""
     try:
         signals_arrive()
         os.setsid()  # Ctrl-C is handled where it was forked
-        die_with_parent()
+        die_with_parent(parent)
         _leave_streams()
         while True:
             request = read_frame(requests, _FOREVER_S)
@@ -202,10 +216,11 @@ def _serve(scenarios: tuple[Scenario, ...], requests: int, answers: int) -> NoRe
 def _answer_of_child(scenarios: tuple[Scenario, ...], request: bytes) -> bytes:
     """Return a child's answer, nothing if it ended without one."""
     theirs, ours = os.pipe()
+    parent = os.getpid()
     pid = fork()
     if not pid:
         try:
-            die_with_parent()
+            die_with_parent(parent)
             os.close(theirs)
             write_frame(ours, _played(scenarios, request))
         finally:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import itertools
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -12,11 +14,14 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from time import perf_counter
 
+from msgspec.structs import replace
+
 from simqueue.choices.survey import Survey
 from simqueue.errors import ClusterError, UsageError
 from simqueue.search.assignment import Assignment
 from simqueue.search.frames import pack, unpack
-from simqueue.search.helper import Helper, RefusalError
+from simqueue.search.helper import Helper, KilledHelperError, RefusalError
+from simqueue.search.losses import lost_again
 from simqueue.search.plan import Plan
 from simqueue.search.playing import NONE, PACKAGES, AskSurvey, Work, difference
 from simqueue.search.result import Result
@@ -24,7 +29,7 @@ from simqueue.search.workers import RUN_LIMIT_S
 from simqueue.sim.run import Run
 
 try:
-    from distributed import Client, Future, KilledWorker
+    from distributed import Client, Future, KilledWorker, Security
 except ImportError:
     raise UsageError("Dask is not installed here: pip install 'simqueue[dask]'") from None
 
@@ -35,6 +40,10 @@ _CHUNKS_PER_SLOT = 4
 _TASKS_PER_SLOT = 2
 """One is played while the next is on its way."""
 
+_CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError, OSError)
+_LIBRARIES = ("distributed", "tornado")
+_REGISTRATIONS = 5
+_SURVEYS = 2
 _LOOK_S = 1.0
 _PATIENCE_S = 60.0
 _GOODBYE_S = 10.0
@@ -52,9 +61,10 @@ def results_of_dask(
 ) -> Generator[Result, None, None]:
     """Play a plan's ``runs`` on the workers of a Dask scheduler; results come as they are ready.
 
-    Runs of a worker that is lost are played elsewhere. A run that ends the process it is played in,
-    or takes longer than ``run_limit`` real seconds, is lost, and so is one that takes Dask's
-    workers with it, again and again.
+    Runs of a worker that is lost are played elsewhere, and so is, once, one whose process was
+    killed from outside. A run that ends the process it is played in, or takes longer than
+    ``run_limit`` real seconds, is lost, and so is one that takes Dask's workers with it, again and
+    again.
 
     Raises:
         ClusterError: the scheduler cannot be reached or is gone, there has been no worker for
@@ -67,42 +77,87 @@ def results_of_dask(
 
 @contextmanager
 def _connected(address: str) -> Iterator[Client]:
+    _check_certificates(address)
+    with _silenced():
+        try:
+            client = Client(address, name="simqueue", set_as_default=False)
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            problem = f"there is no Dask scheduler to be reached: {reason}"
+            raise ClusterError(address, problem) from None
+        try:
+            yield client
+        finally:
+            with suppress(OSError):  # the scheduler does not answer
+                client.close(timeout=_GOODBYE_S)
+
+
+def _check_certificates(address: str) -> None:
+    """Raise if an address needs certificates and Dask's configuration names none."""
+    if address.startswith("tls://") and not Security().get_connection_args("client")["ssl_context"]:
+        raise ClusterError(
+            address,
+            "TLS needs certificates: name them in Dask's configuration, such as "
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE and __TLS__CLIENT__CERT",
+        )
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Keep Dask's own log lines from the terminal: what matters of them is an error of ours."""
+    names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in _LIBRARIES]
+    loggers = [logging.getLogger(name) for name in names]
+    for logger in loggers:
+        logger.addFilter(_nothing)
     try:
-        client = Client(address, name="simqueue", set_as_default=False)
-    except (OSError, ValueError, RuntimeError) as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise ClusterError(address, f"there is no Dask scheduler to be reached: {said}") from None
-    try:
-        yield client
+        yield
     finally:
-        client.close(timeout=_GOODBYE_S)
+        for logger in loggers:
+            logger.removeFilter(_nothing)
+
+
+def _nothing(record: logging.LogRecord) -> bool:
+    """Let no record pass."""
+    return False
 
 
 @contextmanager
 def _served(client: Client, address: str, work: Work, run_limit: float) -> Iterator[str]:
     """Let every worker, also one that comes later, have helpers; yield the name of that."""
-    _check_versions(client, work)
     name = f"simqueue-{os.urandom(8).hex()}"
     try:
+        _check_versions(client, address, work)
         _register(client, address, Helpers(work.home, work.encoded(), run_limit), name)
         yield name
     finally:
         if client.status == "running":
-            with suppress(OSError, KeyError):  # it is gone, or its workers have none
+            with suppress(OSError, KeyError, ValueError):  # it is gone, or its workers have none
                 client.unregister_worker_plugin(name)
 
 
 def _register(client: Client, address: str, helpers: Helpers, name: str) -> None:
-    try:
-        client.register_plugin(helpers, name=name)
-    except Exception as error:  # noqa: BLE001  Dask passes an error on as text
-        said = " ".join(str(error).split())
-        raise ClusterError(address, f"its workers cannot do what is asked: {said}") from None
+    """Tell the workers of helpers; again if one of them dies meanwhile."""
+    for left in reversed(range(_REGISTRATIONS)):
+        try:
+            client.register_plugin(helpers, name=name)
+        except OSError as error:
+            if client.status != "running" or not left:
+                raise ClusterError(address, f"its workers cannot be reached: {error}") from None
+        except Exception as error:  # noqa: BLE001  Dask passes an error on as text
+            reason = " ".join(str(error).split())
+            problem = f"its workers cannot do what is asked: {reason}"
+            raise ClusterError(address, problem) from None
+        else:
+            return
 
 
-def _check_versions(client: Client, work: Work) -> None:
+def _check_versions(client: Client, scheduler: str, work: Work) -> None:
     """Look at what workers say of themselves; helpers will look closer, and at who comes later."""
-    for address, found in client.get_versions(packages=list(PACKAGES))["workers"].items():
+    try:
+        workers = client.get_versions(packages=list(PACKAGES))["workers"]
+    except _CANCELLED:
+        raise ClusterError(scheduler, "the scheduler is gone") from None
+    for address, found in workers.items():
         told = {"simqueue": NONE, **{name: v for name, v in found["packages"].items() if v}}
         told["Python"] = ".".join(found["host"]["python"].split(".")[:3])
         differing = difference(work.versions, told)
@@ -138,6 +193,8 @@ class _Dispatch:
     suspects: deque[Assignment] = field(default_factory=deque)
     done: SimpleQueue[Future] = field(default_factory=SimpleQueue)
     first: dict[str, int] = field(default_factory=dict)
+    killed: dict[int, str] = field(default_factory=dict)
+    sent: Iterator[int] = field(default_factory=itertools.count)
     slots: int = 1
     looked: float = 0.0
     seen: float = field(default_factory=perf_counter)
@@ -154,7 +211,8 @@ class _Dispatch:
                 self._send()
         finally:
             if self.tasks and self.client.status == "running":
-                self.client.cancel([task.future for task in self.tasks.values()])
+                with suppress(Exception):  # the scheduler is gone, and what it was asked for
+                    self.client.cancel([task.future for task in self.tasks.values()])
 
     def _next(self) -> _Task:
         """Wait for a task to be done, and look after the cluster meanwhile."""
@@ -207,8 +265,13 @@ class _Dispatch:
         first = chunk[0].number
         told = {signature for signature, number in self.first.items() if number < first}
         errand = Errand({each.number: pack(each) for each in chunk}, self.accepted | told)
-        key = f"{self.helpers}-{first}{'-alone' if suspect else ''}"
-        future = self.client.submit(self.run, self.helpers, pack(errand), key=key, pure=False)
+        key = f"{self.helpers}-{next(self.sent)}"
+        try:
+            future = self.client.submit(self.run, self.helpers, pack(errand), key=key, pure=False)
+        except Exception:
+            if self.client.status == "running":
+                raise
+            raise self._gone() from None
         self.tasks[key] = _Task(future, chunk, suspect)
         future.add_done_callback(self.done.put)
 
@@ -221,7 +284,25 @@ class _Dispatch:
             return self._suspected(task, error)
         except _CANCELLED:
             raise self._gone() from None
-        return [_result(number, answer) for number, answer in answers.items()]
+        chunk = {each.number: each for each in task.chunk}
+        results = [self._result(chunk[number], answer) for number, answer in answers.items()]
+        return [result for result in results if result is not None]
+
+    def _result(self, assignment: Assignment, answer: bytes | Loss) -> Result | None:
+        """Return what came of a run, None if it is to be played once more."""
+        number = assignment.number
+        killed = self.killed.get(number, "")
+        if isinstance(answer, Loss):
+            if answer.killed and not killed:
+                self.killed[number] = answer.why
+                self.suspects.append(assignment)
+                return None
+            why = lost_again(killed, answer.why) if killed else answer.why
+            return Result(number, lost=why, killed=killed)
+        result: Result | BaseException = unpack(answer)
+        if isinstance(result, BaseException):
+            raise result
+        return replace(result, killed=killed) if killed else result
 
     def _suspected(self, task: _Task, error: KilledWorker) -> list[Result]:
         """Play runs whose workers died one by one; who is alone then is to blame."""
@@ -229,24 +310,12 @@ class _Dispatch:
             self.suspects.extend(task.chunk)
             return []
         why = f"was killed again and again with its Dask worker, last {error.last_worker.address}"
-        return [Result(task.chunk[0].number, lost=why)]
+        return [Result(task.chunk[0].number, lost=why, killed=why)]
 
     def _remember(self, result: Result) -> None:
         if result.trace is not None and result.signature is not None:
             known = self.first.get(result.signature, result.number)
             self.first[result.signature] = min(known, result.number)
-
-
-_CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError, OSError)
-
-
-def _result(number: int, answer: bytes | Loss) -> Result:
-    if isinstance(answer, Loss):
-        return Result(number, lost=answer.why)
-    result: Result | BaseException = unpack(answer)
-    if isinstance(result, BaseException):
-        raise result
-    return result
 
 
 # --- surveys --------------------------------------------------------------------------------------
@@ -261,9 +330,17 @@ def surveys(work: Work, seed: int) -> Iterator[Callable[[Survey], Run]]:
     helpers: list[Helper] = []
 
     def play(survey: Survey) -> Run:
-        if not helpers:
-            helpers.append(_local_helper(work))
-        return _surveyed(helpers[0], AskSurvey(seed, survey))
+        killed = ""
+        for _ in range(_SURVEYS):
+            try:
+                if not helpers:
+                    helpers.append(_local_helper(work))
+                return _surveyed(helpers[0], AskSurvey(seed, survey))
+            except KilledHelperError as error:
+                killed = str(error)
+                while helpers:
+                    helpers.pop().end()
+        raise UsageError(f"the process that counts the choices of a run {killed}")
 
     try:
         yield play
@@ -280,12 +357,20 @@ def _local_helper(work: Work) -> Helper:
 
 
 def _surveyed(helper: Helper, request: AskSurvey) -> Run:
-    """Have a survey filled in, and return the run."""
+    """Have a survey filled in, and return the run.
+
+    Raises:
+        KilledHelperError: the helper was killed, or had nothing to do for long: start another.
+    """
     helper.ask(request)
     try:
         told: tuple[Survey, Run] | BaseException = unpack(helper.hear(RUN_LIMIT_S))
-    except (EOFError, TimeoutError):
-        raise UsageError("the process that counts the choices of a run was lost") from None
+    except EOFError:
+        if helper.was_killed or helper.retired:
+            raise KilledHelperError("was killed") from None
+        raise UsageError("the process that counts the choices of a run has ended") from None
+    except TimeoutError:
+        raise UsageError("the process that counts the choices of a run took too long") from None
     if isinstance(told, BaseException):
         raise told
     filled, played = told

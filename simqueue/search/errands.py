@@ -12,14 +12,20 @@ from distributed.diagnostics.plugin import WorkerPlugin
 
 from simqueue.errors import ClusterError
 from simqueue.search.frames import unpack
-from simqueue.search.helper import Ask, Helper, RefusalError
+from simqueue.search.helper import Ask, Helper, KilledHelperError, RefusalError
+
+_KILLED = "was killed"
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A run whose helper did not live to tell of it, and what became of the helper."""
+    """A run whose helper did not live to tell of it, and what became of the helper.
+
+    ``killed`` is whether the helper was killed from outside: then another may play the run.
+    """
 
     why: str
+    killed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +73,28 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
         left = deque(errand.runs.items())
         answers: Answers = {}
         while left:
-            helper = self._take()
-            why = self._play(helper, left, errand.accepted, answers)
-            if not why:
-                self._put_back(helper)
-                continue
-            self._end(helper)
-            if not helper.retired:
+            loss = self._play_some(left, errand.accepted, answers)
+            if loss is not None:
                 number, _ = left.popleft()
-                answers[number] = Loss(f"{why} on {self._where}")
+                answers[number] = loss
         return answers
+
+    def _play_some(
+        self, left: deque[tuple[int, bytes]], accepted: frozenset[str], answers: Answers
+    ) -> Loss | None:
+        """Have a helper play what is left; return the loss of the next run, if it is lost."""
+        try:
+            helper = self._take()
+        except KilledHelperError as error:
+            self._check_open()
+            return Loss(f"{error} on {self._where}", killed=True)
+        why = self._play(helper, left, accepted, answers)
+        if not why:
+            self._put_back(helper)
+            return None
+        killed = why == _KILLED and helper.was_killed
+        self._end(helper)
+        return None if helper.retired else Loss(f"{why} on {self._where}", killed=killed)
 
     def _play(
         self,
@@ -93,7 +111,7 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
                     pass  # it begins another run to judge the last
                 answers[left[0][0]] = answer
             except EOFError:
-                return "was killed"
+                return _KILLED
             except TimeoutError:
                 return f"took longer than {self._limit:g} s"
             left.popleft()

@@ -16,6 +16,7 @@ from typing import IO, cast
 
 from simqueue.search.frames import pack, read_frame, write_frame
 from simqueue.search.fresh import command_line, environment
+from simqueue.search.losses import ending, is_from_outside
 
 PLAY_COMMAND = "_play"
 """The hidden command that a helper is started with: what to play as JSON, and its leash."""
@@ -27,6 +28,7 @@ RETIRED = 75
 """The exit status of a helper that nobody has asked anything for long."""
 
 _START_S = 300.0
+_EXIT_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ class RefusalError(Exception):
     """A helper cannot play what it was started for; says why."""
 
 
+class KilledHelperError(Exception):
+    """A helper was killed from outside while it started; says how."""
+
+
 @dataclass(eq=False, slots=True)
 class Helper:
     """One helper. It ends with whoever started it: that holds the other end of its leash.
@@ -69,6 +75,7 @@ class Helper:
 
         Raises:
             RefusalError: it cannot.
+            KilledHelperError: it was killed from outside before it could.
         """
         theirs, ours = os.pipe()
         try:
@@ -104,6 +111,8 @@ class Helper:
             ) from None
         except EOFError:
             status = self.process.wait()
+            if is_from_outside(status):
+                raise KilledHelperError(f"{ending(status)} while it started") from None
             raise RefusalError(
                 f"a process to play runs ended at once, with status {status}; the worker's own "
                 "output says more"
@@ -135,6 +144,13 @@ class Helper:
     def retired(self) -> bool:
         """Whether it had ended by itself when it was asked last."""
         return self.asked > 1 and self.process.poll() == RETIRED
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether it was killed from outside, if it has closed its end."""
+        with suppress(subprocess.TimeoutExpired):
+            return is_from_outside(self.process.wait(_EXIT_S))
+        return False
 
     def end(self) -> None:
         """Kill it, if it still runs."""

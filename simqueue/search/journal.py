@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO, FileIO
 from pathlib import Path
 from typing import NoReturn
@@ -30,6 +30,7 @@ from simqueue.search.statelines import (
     Ended,
     Header,
     Identity,
+    Kept,
     Line,
     Session,
 )
@@ -54,10 +55,19 @@ class State:
         self.sessions: list[Session] = []
         self.results: dict[int, Result] = {}
         self.ends: list[Ended] = []
+        self.kept: list[Kept] = []
         self.finished = False
         self.size = 0
         self._with_trace = set(identity.accepted)
         self._evidence: dict[Evidence, Evidence] = {}
+
+    def known(self) -> dict[int, Result]:
+        """Return the results without those of runs that are to be played again."""
+        return {number: each for number, each in self.results.items() if not each.is_open}
+
+    def open_runs(self) -> dict[int, Result]:
+        """Return those: they were lost to somebody who killed processes."""
+        return {number: each for number, each in self.results.items() if each.is_open}
 
     def extent(self) -> int:
         """Return how many runs a campaign must have to include all that are here."""
@@ -65,7 +75,7 @@ class State:
 
     def add(self, line: Line) -> None:
         """Take in a line; raise ``ValueError`` if it does not belong there."""
-        self.finished = isinstance(line, Ended)
+        self.finished = isinstance(line, Ended) or (self.finished and isinstance(line, Kept))
         match line:
             case Header():
                 raise ValueError("it begins another campaign")
@@ -73,13 +83,16 @@ class State:
                 self.sessions.append(line)
             case Ended():
                 self.ends.append(line)
+            case Kept():
+                self.kept.append(line)
             case Result():
                 self._add_result(line)
 
     def _add_result(self, result: Result) -> None:
         if not self.sessions:
             raise ValueError("nobody began to play yet")
-        if result.number in self.results:
+        before = self.results.get(result.number)
+        if before is not None and not before.is_open:
             raise ValueError(f"run {result.number} was there before")
         if not self.identity.includes(result.number, max(each.runs for each in self.sessions)):
             raise ValueError(f"run {result.number} is none of this campaign's")
@@ -91,6 +104,7 @@ class State:
             raise ValueError(f"the trace of {excerpt(result.signature)} is missing")
         # Most runs come to the same: a million of them need not be a million sets.
         evidence = self._evidence.setdefault(result.evidence, result.evidence)
+        self.results.pop(result.number, None)  # so that it is in its place by time
         self.results[result.number] = msgspec.structs.replace(result, evidence=evidence)
 
 
@@ -194,6 +208,7 @@ class Nowhere:
 
     def __init__(self, identity: Identity) -> None:
         self.stored = State("", identity)
+        self.opening: list[str] = []
         self.notes: list[str] = []
 
     def append(self, line: Line) -> None:
@@ -203,7 +218,8 @@ class Nowhere:
 class Journal:
     """Keeps the state of a campaign that is being played.
 
-    ``stored`` is what was known before, ``notes`` say in a line each what became of the file.
+    ``stored`` is what was known before. ``opening`` says in a line each what was found in the file,
+    ``notes`` what a reader of the results must know.
     """
 
     def __init__(self, path: Path, identity: Identity, session: Session, *, resume: bool) -> None:
@@ -213,6 +229,7 @@ class Journal:
             UsageError: it cannot be written, is in use, or is not this campaign's.
         """
         self._path, self._name = path, _relative(path)
+        self.opening: list[str] = []
         self.notes: list[str] = []
         self._failed = False
         self._file = _open(path, self._name)
@@ -245,7 +262,7 @@ class Journal:
         return State(self._name, identity)
 
     def _note_resumed(self, state: State, now: Session) -> None:
-        self.notes.append(f"resumed: {len(state.results)} runs are from {self._name}")
+        self.opening.append(f"resumed: {len(state.known())} runs are from {self._name}")
         changes = {change for session in state.sessions for change in session.changes(now)}
         self.notes += [f"some of them were played with {change}" for change in sorted(changes)]
 
@@ -262,7 +279,7 @@ class Journal:
                 return
             what = "what was here cannot be read"
         write_whole(f"{self._path}{_PREVIOUS}", document)
-        self.notes.append(f"begun anew: {what}; it is kept as {self._name}{_PREVIOUS}")
+        self.opening.append(f"begun anew: {what}; it is kept as {self._name}{_PREVIOUS}")
 
     def append(self, line: Line) -> None:
         """Write down one line; a campaign outlives a disk that is full."""
@@ -279,6 +296,20 @@ class Journal:
     def close(self) -> None:
         """Let go of the file."""
         self._file.close()
+
+
+def append_to(path: Path, line: Line) -> None:
+    """Add a line to the journal of a campaign whose runs are over, if that can be written.
+
+    A file that another session uses, or that does not end with a whole line, is left alone.
+    """
+    if not path.exists():
+        return
+    with suppress(OSError, UsageError), _open(path, _relative(path)) as file:
+        _lock(file, _relative(path))
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) == b"\n":
+            _write(file, sealed(_ENCODER.encode(line)))
 
 
 def _open(path: Path, name: str) -> FileIO:

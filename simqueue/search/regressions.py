@@ -29,10 +29,11 @@ Fate = Literal["fails", "accepted", "different", "passes"]
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A saved failure: its file, and the signature that it had."""
+    """A saved failure: its file, and the signature and the checksum that this states."""
 
     path: Path
     signature: str
+    checksum: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class _Head(msgspec.Struct):
 
     target: str
     outcome: _Outcome
+    checksum: str = ""
 
 
 def saved_failures(directory: str | os.PathLike[str], target: str) -> list[Saved]:
@@ -102,7 +104,7 @@ def _found(directory: Path, target: str) -> Iterator[Saved]:
                 yield Saved(path, "")
             continue
         if head.target == target and head.outcome.failure is not None:
-            yield Saved(path, head.outcome.failure.signature)
+            yield Saved(path, head.outcome.failure.signature, head.checksum)
 
 
 def play_again(saved: Saved, scenario: Scenario, accepted: Collection[str] = ()) -> Regression:

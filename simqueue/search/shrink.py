@@ -84,7 +84,7 @@ def shrink(
         TraceFormatError: the file is not a whole, undamaged trace.
         TargetError: the trace's scenario cannot be found, or lies elsewhere.
         UsageError: the trace is of a run that passed, or of one that passes alone, or
-            ``budget_runs`` is less than 1.
+            ``budget_runs`` is less than 1, or a process that played a run was lost.
 
     Example:
         >>> trace = simqueue.run(broken, seed=bad_seed).trace
@@ -154,7 +154,7 @@ def shrink_further(
         attempts = simplified(lambda candidate: play_of(candidate)(played))
         if clean is not None and not _holds(attempts, clean, played):
             # What earlier runs left behind has decided: each is played where none came before.
-            attempts = simplified(lambda candidate: clean.ask(played, play_of(candidate)))
+            attempts = simplified(lambda candidate: _alone(clean, played, play_of(candidate)))
     return told(attempts, minimal=attempts.is_minimal())
 
 
@@ -166,6 +166,13 @@ def _holds(attempts: Attempts, clean: Clean, scenario: Scenario) -> bool:
     except LostError:
         return True
     return signature_of(alone) == signature_of(simplest)
+
+
+def _alone(clean: Clean, scenario: Scenario, play: Play) -> Run:
+    try:
+        return clean.ask(scenario, play)
+    except LostError as error:
+        raise UsageError(f"the process that played one of its runs {error}") from None
 
 
 def _verified(trace: Trace, scenario: Scenario) -> Run:

@@ -108,4 +108,25 @@ class Ended(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     said: tuple[str, ...] = ()
 
 
-Line = Header | Session | Result | Ended
+class Kept(
+    msgspec.Struct,
+    frozen=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag_field="line",
+    tag="kept",
+):
+    """A failure is about to be saved, or saved again after it was shrunk.
+
+    ``found`` is the checksum of the trace that the campaign found, ``saved`` that of the file.
+    ``done`` is whether shrinking came to its end; ``note`` is what it had to say.
+    """
+
+    signature: str
+    found: str
+    saved: str
+    done: bool = False
+    note: str = ""
+
+
+Line = Header | Session | Result | Ended | Kept

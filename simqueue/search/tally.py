@@ -43,6 +43,18 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
+class Again:
+    """A run that was played twice, since the first process was killed from outside."""
+
+    number: int
+    why: str
+
+    def __str__(self) -> str:
+        """Return both in one line."""
+        return f"run {self.number} was played again: the first process {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
 class Leak:
     """A run that failed after others and not so alone, and ``what`` outlives the runs.
 
@@ -84,8 +96,10 @@ class Campaign:
     """What came of playing many runs.
 
     ``failures`` are ordered by their first run. ``lost`` are runs whose process did not live to
-    tell of them. ``said`` is what the strategy and the campaign's state have to say. ``elapsed`` is
-    real seconds, in which all but ``resumed`` runs were played: those are from that state.
+    tell of them. ``said`` is what the strategy and the campaign's state have to say. ``opening``
+    says how this session began. ``elapsed`` is real seconds, in which all but ``resumed`` runs were
+    played: those are from that state. ``again`` are runs that were played once more, since a
+    process was killed from outside.
     ``accepted`` are the known failures that occurred: a run that one of them ended neither passed
     nor failed. ``stale`` are those that did not. ``leaks`` say what outlives the runs, as far as a
     failure showed it. ``inconclusive`` says that, too, and what no run came to though one should
@@ -109,6 +123,8 @@ class Campaign:
     said: tuple[str, ...] = ()
     resumed: int = 0
     leaks: tuple[Leak, ...] = ()
+    opening: tuple[str, ...] = ()
+    again: tuple[Again, ...] = ()
 
     @property
     def failed(self) -> int:
@@ -118,6 +134,7 @@ class Campaign:
     def remarks(self, file: str) -> list[str]:
         """Say in a line each what is known, what ``file`` need not know, and what never came."""
         return [
+            *self.opening,
             *self.said,
             *(f"{each.count} x accepted: {each}" for each in self.accepted),
             *(
@@ -150,6 +167,7 @@ class Tally:
     resumed: int = 0
     lost_in_a_row: int = 0
     lost: list[Lost] = field(default_factory=list)
+    again: list[Again] = field(default_factory=list)
     found: dict[str, Found] = field(default_factory=dict)
     occurred: Counter[str | None] = field(default_factory=Counter)
 
@@ -161,6 +179,8 @@ class Tally:
         if result.leaked:
             leak = Leak(result.number, result.leaked, passes=result.signature is None)
             self.leaks.setdefault(result.leaked, leak)
+        if result.killed and not result.lost:
+            self.again.append(Again(result.number, result.killed))
         if result.lost:
             self.lost.append(Lost(result.number, result.lost))
         elif result.signature is None:
@@ -202,6 +222,7 @@ class Tally:
             inconclusive=tuple(map(str, self.leaks.values())),
             elapsed=self.elapsed(),
             leaks=tuple(self.leaks.values()),
+            again=tuple(sorted(self.again, key=lambda again: again.number)),
             accepted=tuple(each for each in self._accepted() if each.count),
             resumed=self.resumed,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -13,12 +14,15 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkContext, ForkProcess
 from time import perf_counter
 
+from msgspec.structs import replace
+
 from simqueue.errors import UsageError
 from simqueue.model.files import reason
 from simqueue.search.alone import Alone
 from simqueue.search.assignment import Assignment
-from simqueue.search.clean import LostError
+from simqueue.search.clean import GoneError, LostError
 from simqueue.search.evidence import gather
+from simqueue.search.losses import ending, is_from_outside, lost_again
 from simqueue.search.parents import die_with_parent, signals_arrive, signals_wait
 from simqueue.search.plan import Plan
 from simqueue.search.result import Result
@@ -32,6 +36,10 @@ Judging = Callable[[], AbstractContextManager[Alone | None]]
 
 _CHUNK_MAX = 16
 _CHUNKS_PER_PROCESS = 4
+_NO_JUDGE = (
+    "the process that plays failures again before they count was killed: start the command again "
+    "with --resume"
+)
 RUN_LIMIT_S = 300.0
 """Real seconds that a process may take for one run."""
 
@@ -53,9 +61,15 @@ class Player:
         self._judged: set[str] = set()
 
     def play(self, assignment: Assignment) -> Result:
-        """Play one run."""
+        """Play one run.
+
+        Raises:
+            GoneError: it failed, and the process that would judge it was killed.
+        """
         try:
             run, leaked = self._played(assignment)
+        except GoneError:
+            raise
         except LostError as error:
             return Result(assignment.number, lost=str(error))
         failure = run.failure
@@ -103,7 +117,10 @@ def results_here(
     with judging() as alone:
         player = Player(job, accepted, alone)
         while assignments := plan.take(1):
-            result = player.play(assignments[0])
+            try:
+                result = player.play(assignments[0])
+            except GoneError:
+                raise UsageError(_NO_JUDGE) from None
             plan.learn(result)
             yield result
 
@@ -120,8 +137,9 @@ def results_of_processes(
 ) -> Generator[Result, None, None]:
     """Play a plan's ``runs`` in forked processes; results come as they are ready.
 
-    A process that is killed, or takes longer than ``run_limit`` real seconds for one run, loses
-    that run; another takes up the rest of its chunk.
+    A process that ends, or takes longer than ``run_limit`` real seconds for one run, loses that
+    run; another takes up the rest of its chunk. A run whose process was killed from outside is
+    played once more.
 
     Raises:
         UsageError: this platform cannot fork, or has no room for a single process.
@@ -141,7 +159,7 @@ def results_of_processes(
 def rehearse(play: Callable[[], object], run_limit: float) -> str:
     """Play a run in a process of its own; return how that was lost, or nothing if it was not."""
     process = multiprocessing.get_context("fork").Process(
-        target=_perform, args=(play,), daemon=True
+        target=_perform, args=(play, os.getpid()), daemon=True
     )
     with signals_wait():
         process.start()
@@ -150,24 +168,14 @@ def rehearse(play: Callable[[], object], run_limit: float) -> str:
         process.kill()
         process.join()
         return f"took longer than {run_limit:g} s"
-    return _ending(process) if process.exitcode else ""
+    return ending(process.exitcode) if process.exitcode else ""
 
 
-def _perform(play: Callable[[], object]) -> None:
+def _perform(play: Callable[[], object], parent: int) -> None:
     signals_arrive()
-    die_with_parent()
+    die_with_parent(parent)
     with suppress(Exception, KeyboardInterrupt):  # whoever plays it in earnest is told
         play()
-
-
-def _ending(process: ForkProcess) -> str:
-    """Say how a process that is over came to its end."""
-    status = process.exitcode or 0
-    if status >= 0:
-        return f"ended with status {status}"
-    with suppress(ValueError):
-        return f"was killed by {signal.Signals(-status).name}"
-    return f"was killed by signal {-status}"
 
 
 @dataclass(eq=False, slots=True)
@@ -188,11 +196,11 @@ class _Hand:
             return False
         return True
 
-    def end(self) -> str:
-        """Make sure that it is over; return how it came to that."""
+    def end(self) -> int:
+        """Wait until it is over; return its exit status."""
         self.connection.close()
         self.process.join()
-        return _ending(self.process)
+        return self.process.exitcode or 0
 
 
 @dataclass(eq=False, slots=True)
@@ -207,6 +215,7 @@ class _Crew:
     run_limit: float
     judging: Judging = nullcontext
     left_over: list[list[Assignment]] = field(default_factory=list)
+    killed: dict[int, str] = field(default_factory=dict)
     hands: list[_Hand] = field(default_factory=list)
     context: ForkContext = field(default_factory=lambda: multiprocessing.get_context("fork"))
 
@@ -239,7 +248,8 @@ class _Crew:
             raise said
         hand.chunk.pop(0)
         hand.began = perf_counter()
-        yield from self._learned(said)
+        killed = self.killed.get(said.number, "")
+        yield from self._learned(replace(said, killed=killed) if killed else said)
 
     def _learned(self, result: Result) -> Iterator[Result]:
         """Let the plan know a result, and give work to whoever has none."""
@@ -248,12 +258,24 @@ class _Crew:
         self._give_work()
 
     def _bury(self, hand: _Hand, lost: str = "") -> Iterator[Result]:
-        """Give up the run that a process was lost with, and let another one go on after it."""
+        """Give up the run that a process was lost with, and let another one go on after it.
+
+        A run whose process was killed from outside is played once more before it is given up.
+        """
         self.hands.remove(hand)
-        ended = hand.end()
-        if hand.chunk[1:]:
-            self.left_over.append(hand.chunk[1:])
-        yield from self._learned(Result(hand.chunk[0].number, lost=lost or ended))
+        status = hand.end()
+        run, *rest = hand.chunk
+        if rest:
+            self.left_over.append(rest)
+        killed = self.killed.get(run.number, "")
+        ended = lost or ending(status)
+        if not lost and not killed and is_from_outside(status):
+            self.killed[run.number] = ended
+            self.left_over.append([run])
+            self._give_work()
+            return
+        lost = lost_again(killed, ended) if killed else ended
+        yield from self._learned(Result(run.number, lost=lost, killed=killed))
 
     def _give_work(self) -> None:
         """Hand out what there is to those who have nothing, and to new ones if there is room."""
@@ -293,6 +315,7 @@ class _Crew:
         process = self.context.Process(
             target=_work,
             args=(self.job, self.accepted, self.judging, theirs, inherited),
+            kwargs={"parent": os.getpid()},
             daemon=True,
         )
         try:
@@ -319,13 +342,15 @@ def _work(
     judging: Judging,
     connection: Connection,
     inherited: list[Connection],
+    *,
+    parent: int,
 ) -> None:
     """Play chunks of runs until the other end closes; this is a forked process's whole life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     if callable(signal.getsignal(signal.SIGTERM)):  # and so is this, then
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signals_arrive()
-    die_with_parent()
+    die_with_parent(parent)
     for other in inherited:
         other.close()
     with judging() as alone, suppress(EOFError, OSError):  # the parent is gone
@@ -341,5 +366,8 @@ def answer(player: Player, assignment: Assignment) -> Result | BaseException:
     """Return what came of a run, or an error that is to be raised where the campaign is."""
     try:
         return player.play(assignment)
+    except GoneError:  # it must not count: end likewise, so that another process plays it
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
         return error

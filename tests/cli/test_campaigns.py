@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -411,6 +412,47 @@ def test_shrinking_that_is_interrupted_keeps_the_failure(call, project, failures
     assert document["targets"][0]["failures"][0]["trace"] == os.path.relpath(saved)
 
 
+def test_shrinking_that_was_interrupted_goes_on_when_the_campaign_is_resumed(call, project):
+    project(
+        "stopped.py",
+        """
+        import ctypes, os
+
+        CALLS = []
+
+        async def scenario(sim):
+            CALLS.append(1)
+            if len(CALLS) > 25 and os.path.exists("interrupt"):
+                ctypes.pythonapi.PyErr_SetInterrupt()
+            picked = [sim.chance(0.9) for _ in range(30)]
+            assert not (picked[3] and picked[17]), "found"
+        """,
+    )
+    command = ["fuzz", "stopped.py", "--runs", "9", "--json", "r.json", "--strategy", "random"]
+
+    def result(*options):
+        done = call(*command, *options)
+        summary = json.loads(Path("r.json").read_text())
+        for target in summary["targets"]:
+            del target["elapsed_s"]
+        (file,) = Path(".simqueue/failures").iterdir()
+        return done, (done.exit_code, summary, file.name, file.read_bytes())
+
+    done, whole = result()
+    note = next(line for line in done.output.splitlines() if " became 2 in " in line)
+    shutil.rmtree(".simqueue")
+    Path("interrupt").touch()
+    _, interrupted = result()
+    assert interrupted[0] == 130
+    assert interrupted[-1] != whole[-1]
+    Path("interrupt").unlink()
+    for _ in range(2):  # the second finds all of it done
+        done, resumed = result("--resume")
+        assert resumed == whole
+        assert note in done.output
+        assert "saved failure" not in done.output
+
+
 def test_a_campaign_that_is_interrupted_keeps_what_it_found_as_it_is(call, project, failures):
     project(
         "stopped.py",
@@ -487,6 +529,33 @@ def test_a_process_that_hangs_outside_python_loses_its_run_alone(call, project):
         assert f"hanging.py:scenario: {12 - len(lost)} runs, 0 failed" in result.output
 
 
+def test_processes_that_never_return_end_with_a_command_that_is_killed(project):
+    project(
+        "hanging.py",
+        """
+        import ctypes, os
+
+        LIBRARY = ctypes.CDLL(None)
+
+        async def scenario(sim):
+            pipe = os.open("pipe", os.O_WRONLY)
+            os.write(pipe, f"{LIBRARY.getppid()} ".encode())
+            while True:  # whoever reads from the pipe comes to its end when this process does
+                LIBRARY.pause()
+        """,
+    )
+    os.mkfifo("pipe")
+    command = [sys.executable, "-m", "simqueue", "fuzz", "hanging.py", "--processes", "2"]
+    done = subprocess.Popen(
+        [*command, "--strategy", "random"], env={**os.environ, "PYTHONPATH": ROOT}
+    )
+    with Path("pipe").open("rb", buffering=0) as pipe:
+        assert int(pipe.read(99).split()[0]) == done.pid
+        done.kill()
+        pipe.read()  # ends with the last of them
+    assert done.wait() == -signal.SIGKILL
+
+
 def test_a_campaign_that_loses_every_run_is_given_up(call, project):
     project(
         "deadly.py",
@@ -501,7 +570,11 @@ def test_a_campaign_that_loses_every_run_is_given_up(call, project):
     result = call("fuzz", "deadly.py", *how)
     assert result.exit_code == 4
     assert "given up: 16 runs in a row were lost with their processes" in result.output
-    assert result.stderr.count("was killed by SIGKILL") == 16
+    assert result.stderr.count("the process that played it was killed by SIGKILL, twice\n") == 16
+    for options in ([], ["--resume"]):
+        few = call("fuzz", "deadly.py", "--runs", "3", *how[2:], "--state", "few", *options)
+        assert few.exit_code == 4
+        assert few.stderr.count("killed by SIGKILL, twice\n") == 3
 
 
 # --- reports ------------------------------------------------------------------------------------

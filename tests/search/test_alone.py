@@ -1,6 +1,9 @@
 """Failures that another run explains: they pass alone, and are not the application's."""
 
 import asyncio
+import ctypes
+import os
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +69,50 @@ def test_real_failures_are_found_beside_it_whatever_the_number_of_processes():
     ((signature, number, _),) = found[0]
     assert "unlucky" in signature
     assert run(remembering(unlucky)[0], seed=number).failure.signature == signature
+
+
+LIBRARY = ctypes.CDLL(None)  # whose calls no simulation refuses
+
+
+def kill_the_judge(file):
+    """Kill the only child of a process that plays runs, the first time that one has a child."""
+    pid = LIBRARY.getpid()
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    try:
+        if children:
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL))
+            LIBRARY.kill(int(children[0]), 9)
+    except FileExistsError:
+        pass
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.skipif(
+    not Path(f"/proc/self/task/{os.getpid()}/children").exists(),
+    reason="it looks for a child in /proc",
+)
+def test_a_run_whose_judge_was_killed_does_not_count(tmp_path):
+    scenario, seen = remembering()
+
+    async def killing(sim):
+        if seen:
+            kill_the_judge(tmp_path / "killed")
+        await scenario(sim)
+
+    how = {"runs": 4, "strategy": "random", "target": "x"}
+    campaign = fuzz(killing, processes=2, **how)
+    assert (tmp_path / "killed").exists()
+    assert [again.why for again in campaign.again] == ["was killed by SIGKILL"]
+    assert campaign.failures == campaign.lost == ()
+    assert campaign.leaks
+
+    (tmp_path / "killed").unlink()
+    with pytest.raises(UsageError, match="start the command again with --resume"):
+        fuzz(killing, state=tmp_path, **how)
+    seen.clear()
+    resumed = fuzz(killing, state=tmp_path, resume=True, **how)
+    assert resumed.failures == resumed.lost == ()
+    assert resumed.passed == 4
 
 
 def test_a_failure_that_comes_every_other_time_is_explained_as_well():

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import signal
 from functools import partial
 
 import pytest
 
-from simqueue.search.clean import Clean, LostError, clean_for, in_a_copy, opened_for
+from simqueue.search.clean import Clean, GoneError, LostError, clean_for, in_a_copy, opened_for
 
 SEEN = []
 
@@ -27,6 +28,15 @@ def die(subject):
 
 def fail(subject):
     raise ValueError("no")
+
+
+def die_once(file, subject):
+    """End the process that plays this, if it is the first."""
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL))
+    except FileExistsError:
+        return "alive"
+    return os.kill(os.getpid(), signal.SIGKILL)
 
 
 def hang(subject):
@@ -70,6 +80,17 @@ def test_a_request_that_fails_costs_no_other(call):
         with pytest.raises(LostError):
             clean.ask(scenario, call)
         assert clean.ask(scenario, seen) == 1
+
+
+def test_a_child_that_is_killed_is_replaced_once_and_the_clean_process_is_not(tmp_path):
+    with clean_for(scenario) as clean:
+        assert clean.ask(scenario, partial(die_once, tmp_path / "once")) == "alive"
+        os.kill(clean.pid, signal.SIGKILL)
+        with pytest.raises(GoneError):
+            clean.ask(scenario, seen)
+        with pytest.raises(LostError, match="has ended") as lost:
+            clean.ask(scenario, seen)
+        assert not isinstance(lost.value, GoneError)
 
 
 def test_a_request_that_hangs_ends_with_its_process():

@@ -14,12 +14,14 @@ import pytest
 from distributed import Client
 from typer.testing import CliRunner
 
+from simqueue.choices import Calm
+from simqueue.choices.survey import Survey
 from simqueue.cli.app import app
 from simqueue.errors import ClusterError, TargetError, UsageError
 from simqueue.model.config import Config, Faults
 from simqueue.model.trace import Trace
 from simqueue.search.campaign import fuzz
-from simqueue.search.cluster import results_of_dask
+from simqueue.search.cluster import results_of_dask, surveys
 from simqueue.search.known import Known, KnownFailure
 from simqueue.search.playing import Work
 from simqueue.search.share import Share
@@ -38,7 +40,7 @@ main()
 """
 
 SCENARIO = """
-import asyncio, ctypes, os
+import asyncio, ctypes, os, sys
 from pathlib import Path
 
 LIBRARY = ctypes.CDLL(None)  # whose calls no simulation refuses
@@ -70,6 +72,25 @@ def hang(text):
     os.write(pipe, str(text).encode())
     while True:  # whoever reads from the pipe comes to its end when this process does
         LIBRARY.pause()
+
+def killed_once(file):
+    try:
+        Path(file).touch(exist_ok=False)
+    except FileExistsError:
+        return
+    LIBRARY.kill(LIBRARY.getpid(), 9)
+
+if "_play" in sys.argv and os.path.exists("kill-start"):
+    killed_once("start")
+
+async def harmed(sim):
+    number = sim.choice(range(6))
+    if number in (0, 5) and os.path.exists("kill-player"):
+        killed_once("player")
+    assert number != 3, "three"
+
+async def deadly_always(sim):
+    LIBRARY.kill(LIBRARY.getpid(), 9)
 
 async def hanging(sim):
     hang(LIBRARY.getpid())
@@ -265,6 +286,64 @@ def test_a_run_that_kills_workers_again_and_again_is_lost_alone(bare, target, tm
     assert "killed again and again with its Dask worker, last tcp://" in lost.why
 
 
+def test_a_run_whose_process_was_killed_once_is_played_again(cluster, target):
+    Path("kill-player").touch()
+    campaign = fuzzed(target("harmed"), runs=30, strategy="random", dask=cluster.address)
+    assert Path("player").exists()
+    (again,) = campaign.again
+    assert "was killed on tcp://127.0.0.1:" in str(again)
+    wanted = fuzzed(target("harmed"), runs=30, strategy="random")
+    assert replace(campaign, again=()) == wanted
+
+
+def test_a_process_that_is_killed_while_it_starts_does_not_end_a_campaign(cluster, target):
+    harmed = target("harmed")
+    Path("kill-start").touch()
+    campaign = fuzzed(harmed, runs=30, strategy="random", dask=cluster.address)
+    assert Path("start").exists()
+    (again,) = campaign.again
+    assert "was killed by SIGKILL while it started on tcp://127.0.0.1:" in str(again)
+    assert replace(campaign, again=()) == fuzzed(harmed, runs=30, strategy="random")
+
+
+def test_a_process_that_counts_choices_is_replaced_once_when_it_is_killed(target):
+    found, always = target("harmed"), target("deadly_always")
+    for file in ("start", "player"):
+        Path(f"kill-{file}").touch()
+        with surveys(Work.of(found.scenario, found.name, Config()), 3) as play:
+            survey = Survey(Calm())
+            assert play(survey).passed
+            assert survey.options
+        assert Path(file).exists()
+    with (
+        surveys(Work.of(always.scenario, always.name, Config()), 0) as play,
+        pytest.raises(UsageError, match="counts the choices of a run was killed"),
+    ):
+        play(Survey(Calm()))
+
+
+DYING = """
+import os
+from simqueue.search.errands import Helpers
+Helpers.setup = lambda self, worker: os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_worker_that_is_killed_while_it_starts_does_not_end_a_campaign(bare, target, tmp_path):
+    bare.hire(1, tmp_path)
+    (tmp_path / "dying.py").write_text(DYING)
+    dying = spawn(
+        "worker", bare.address, "--no-nanny", "--preload", str(tmp_path / "dying.py"),
+        "--local-directory", str(tmp_path / "dying"),
+    )  # fmt: skip
+    bare.workers.append(dying)
+    with Client(bare.address, set_as_default=False) as client:
+        client.wait_for_workers(2)
+    campaign = fuzzed(target(), runs=30, strategy="random", dask=bare.address)
+    assert dying.wait() == -signal.SIGKILL
+    assert campaign == fuzzed(target(), runs=30, strategy="random")
+
+
 # --- what cannot be done --------------------------------------------------------------------------
 
 
@@ -324,6 +403,11 @@ def test_an_address_where_nobody_listens_is_named(target, address):
         fuzzed(target("calm"), dask=address)
 
 
+def test_an_address_with_tls_needs_certificates(target):
+    with pytest.raises(ClusterError, match=r"^tls://127.0.0.1:1: TLS needs certificates: name"):
+        fuzzed(target("calm"), dask="tls://127.0.0.1:1")
+
+
 def test_without_workers_a_campaign_gives_up(bare, target):
     found = target("calm")
     work = Work.of(found.scenario, found.name, Config())
@@ -362,6 +446,20 @@ def test_what_was_found_is_kept_when_the_cluster_goes(bare, target, tmp_path, mo
     assert " x exception:" in result.stdout
     assert list(Path(".simqueue/failures").iterdir())
     assert f"simqueue: {bare.address}: the scheduler is gone" in result.stderr
+
+
+def test_a_scheduler_that_is_lost_is_told_in_one_line(bare, target, tmp_path):
+    bare.hire(1, tmp_path)
+    target()
+    os.mkfifo("pipe")
+    done = spawn_fuzz("one.py:hanging", "--strategy", "random", "--dask", bare.address)
+    with Path("pipe").open("rb", buffering=0) as pipe:
+        assert int(pipe.read(99))
+        bare.scheduler.kill()
+        output, complained = done.communicate()
+    assert done.returncode == 2, output
+    (line,) = complained.splitlines()
+    assert line.startswith(f"simqueue: {bare.address}: the scheduler is gone")
 
 
 def test_ctrl_c_ends_a_campaign_and_its_helpers(cluster, target, tmp_path):

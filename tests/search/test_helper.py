@@ -29,6 +29,11 @@ async def leaving_once(sim):
         os.unlink("leave")
         ctypes.CDLL(None)._exit(75)
 
+async def killed(sim):
+    number = sim.choice(range(3))
+    if number == 1:
+        ctypes.CDLL(None).kill(ctypes.CDLL(None).getpid(), 9)
+
 async def leaving(sim):
     ctypes.CDLL(None)._exit(75)
 """
@@ -68,6 +73,11 @@ def errand(*numbers, accepted=()):
     return Errand(runs, frozenset(accepted))
 
 
+def fingerprint_of(path):
+    """Return what tells a file from another state of it."""
+    return Work.of(load_target(f"{path}:scenario").scenario, "", Config()).source
+
+
 def signatures(answers):
     return [unpack(answer).signature for answer in answers.values()]
 
@@ -99,6 +109,27 @@ def test_a_helper_that_had_retired_when_it_was_asked_loses_nothing(helpers):
 def test_a_run_that_ends_as_a_helper_that_retires_is_lost_all_the_same(helpers):
     answers = helpers("leaving").run(errand(1, 2))
     assert answers == dict.fromkeys((1, 2), Loss("was killed on tcp://here"))
+
+
+KILLED = Loss("was killed on tcp://here", killed=True)
+
+
+def test_a_run_whose_helper_was_killed_from_outside_is_told_from_others(helpers):
+    answers = helpers("killed").run(errand(*range(9)))
+    assert KILLED in answers.values()
+    assert {type(answer) for answer in answers.values() if answer != KILLED} == {bytes}
+
+
+def test_a_helper_that_is_killed_while_it_starts_loses_a_run_and_no_more(work, helpers):
+    one = helpers()
+    path = Path("one.py")
+    kill = "if not Path('started').exists(): open('started', 'w'), os.kill(os.getpid(), 9)"
+    code = path.read_text().replace("async def scenario", f"{kill}\n\nasync def scenario", 1)
+    one._settings = one._settings.replace(fingerprint_of(path), "")
+    path.write_text(code)
+    first, *others = one.run(errand(0, 1, 2)).values()
+    assert first == Loss("was killed by SIGKILL while it started on tcp://here", killed=True)
+    assert [type(answer) for answer in others] == [bytes, bytes]
 
 
 def test_a_helper_that_nobody_asks_retires(work):

@@ -1,7 +1,9 @@
+from datetime import timedelta
 from io import FileIO
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from simqueue.errors import UsageError
 from simqueue.model.config import Config, Faults
@@ -49,7 +51,7 @@ def write(tmp_path, results):
 def notes_of(path, *, resume, session=SESSION, identity=IDENTITY):
     """Open a journal once more; return what it says of the file, and what it holds."""
     with kept(path.parent, identity, session, resume=resume) as journal:
-        return journal.notes, journal.stored
+        return [*journal.opening, *journal.notes], journal.stored
 
 
 def encoded(*lines):
@@ -279,15 +281,50 @@ def test_a_campaign_forgets_no_run_when_fewer_are_wanted(tmp_path):
     assert again.resumed == 30
 
 
-def test_a_lost_run_is_not_played_again(tmp_path):
+def test_a_run_that_was_lost_by_its_own_doing_is_not_played_again(tmp_path):
     how = {"state": tmp_path, "target": "x"}
     fuzz(sometimes, runs=3, **how)
     (path,) = tmp_path.glob("*.jsonl")
     lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[:2]) + encoded(Result(1, lost="was killed")))
+    path.write_bytes(b"".join(lines[:2]) + encoded(Result(1, lost="took longer than 1 s")))
     again = fuzz(sometimes, runs=3, resume=True, **how)
     assert [lost.number for lost in again.lost] == [1]
     assert again.runs == 2
+
+
+KILLED = Result(1, lost="was killed by SIGKILL, twice", killed="was killed by SIGKILL")
+
+
+@pytest.fixture
+def with_a_killed_run(tmp_path):
+    """A campaign of three runs, of which run 1 was lost to somebody who killed processes."""
+    fuzz(sometimes, runs=3, state=tmp_path, target="x")
+    (path,) = tmp_path.glob("*.jsonl")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:3], encoded(KILLED), *lines[4:]]))
+    return path
+
+
+def test_a_run_whose_process_was_killed_from_outside_is_played_again(tmp_path, with_a_killed_run):
+    again = fuzz(sometimes, runs=3, resume=True, state=tmp_path, target="x")
+    assert again.opening == (f"resumed: 2 runs are from {with_a_killed_run}",)
+    assert summary(again) == summary(fuzz(sometimes, runs=3, target="x"))
+    state = read_state(with_a_killed_run)
+    assert [*state.results] == [0, 2, 1]
+    assert not state.results[1].lost
+    with pytest.raises(UsageError, match="run 1 was there before"):
+        decode_state(with_a_killed_run.read_bytes() + encoded(KILLED), "x")
+
+
+def test_a_killed_run_stays_lost_if_there_is_no_time_for_it(tmp_path, with_a_killed_run):
+    lines = with_a_killed_run.read_bytes().splitlines(keepends=True)
+    killed = [KILLED, replace(KILLED, number=2)]
+    with_a_killed_run.write_bytes(b"".join([*lines[:3], encoded(*killed)]))
+    how = {"state": tmp_path, "target": "x", "time_limit": timedelta(0)}
+    again = fuzz(sometimes, runs=3, resume=True, **how)
+    assert [lost.number for lost in again.lost] == [2]
+    assert again.runs == 2
+    assert not fuzz(sometimes, runs=3, resume=True, **how).lost
 
 
 def test_two_campaigns_do_not_write_one_file(tmp_path):

@@ -1,4 +1,5 @@
 import errno
+import multiprocessing
 import os
 import signal
 from multiprocessing import Pipe
@@ -9,6 +10,7 @@ import pytest
 from simqueue.errors import UsageError
 from simqueue.search import workers
 from simqueue.search.assignment import Assignment, FromSeed
+from simqueue.search.parents import die_with_parent
 from simqueue.search.plan import Independent
 from simqueue.search.workers import results_of_processes
 from simqueue.sim.run import run
@@ -75,16 +77,33 @@ def test_a_process_that_dies_with_nothing_to_do_costs_no_run(tmp_path):
     assert [(result.number, result.lost) for result in results] == [(0, ""), (1, ""), (2, "")]
 
 
-def test_a_process_is_named_by_what_ended_it():
+def test_a_process_is_named_by_what_ended_it_and_only_one_that_was_killed_is_replaced(tmp_path):
     def job(assignment):
+        with (tmp_path / str(assignment.number)).open("a") as plays:
+            plays.write("x")
         if assignment.number == 1:
             os.kill(os.getpid(), signal.SIGTERM)
         if assignment.number == 2:
             os._exit(3)
+        if assignment.number == 3:
+            os.kill(os.getpid(), signal.SIGSYS)
+        if assignment.number == 4 and (tmp_path / "4").read_text() == "x":
+            os.kill(os.getpid(), signal.SIGKILL)
         return play(assignment)
 
-    lost = {result.number: result.lost for result in played(job, Independent(range(4), from_seed))}
-    assert lost == {0: "", 1: "was killed by SIGTERM", 2: "ended with status 3", 3: ""}
+    results = {result.number: result for result in played(job, Independent(range(6), from_seed))}
+    assert {number: result.lost for number, result in results.items()} == {
+        0: "",
+        1: "was killed by SIGTERM, twice",
+        2: "ended with status 3",
+        3: "was killed by SIGSYS",
+        4: "",
+        5: "",
+    }
+    plays = {number: (tmp_path / str(number)).read_text() for number in results}
+    assert plays == {0: "x", 1: "xx", 2: "x", 3: "x", 4: "xx", 5: "x"}
+    assert results[4].killed == "was killed by SIGKILL"
+    assert [number for number, result in results.items() if result.is_open] == [1]
 
 
 def from_seed(number):
@@ -100,6 +119,17 @@ def test_a_process_that_takes_too_long_loses_its_run_and_the_rest_is_played():
     results = played(job, Independent(range(8), from_seed), run_limit=0.3)
     assert [result.number for result in results] == list(range(8))
     assert [result.number for result in results if result.lost] == [1]
+
+
+def test_a_process_whose_parent_is_dead_already_ends_at_once():
+    def live():
+        die_with_parent(-1)
+        os._exit(0)
+
+    process = multiprocessing.get_context("fork").Process(target=live)
+    process.start()
+    process.join()
+    assert process.exitcode == 1
 
 
 def test_fewer_processes_than_wanted_play_all_runs(monkeypatch):
