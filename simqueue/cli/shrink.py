@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simqueue.cli.options import TraceArgument, naming
+from simqueue.cli.outputs import check_outputs
 from simqueue.cli.progress import shrink_bar
 from simqueue.search.budgets import SHRINK_RUNS
 
@@ -43,7 +44,8 @@ def shrink_command(
 
     # Now: what is imported and run may change the current directory.
     home = Path.cwd()
-    check_directory(home / Path(output or trace).parent)
+    check_directory(Path(output or trace).parent)
+    check_outputs({"-o": output}, traces=[trace])
     try:
         shrunk, interrupted = _shrink(trace, runs)
     except DivergenceError as error:

@@ -81,19 +81,20 @@ def write_whole(path: str | os.PathLike[str], document: bytes) -> None:
     """
     target = Path(path)
     with _named_errors(target):
-        refuse_unwritable(target)
+        _refuse_unwritable(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         clear_parts(target.parent)
         _replace(target, document)
 
 
-def refuse_unwritable(path: Path) -> None:
-    """Raise for what a file must not be written over: links, directories, devices, pipes.
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise ``UsageError`` if a file cannot be written over what is at a path."""
+    with _named_errors(Path(path)):
+        _refuse_unwritable(Path(path))
 
-    Raises:
-        UsageError: it is a symbolic link.
-        OSError: it is something else that is not a regular file.
-    """
+
+def _refuse_unwritable(path: Path) -> None:
+    """Raise for symbolic links, directories, devices and pipes."""
     refuse_link(path)
     if not path.exists() or path.is_file():
         return
