@@ -51,9 +51,9 @@ def check_outputs(
     files = {option: Path(file) for option, file in outputs.items() if file is not None}
     for option, path in files.items():
         _refuse_inputs(path, option, inputs)
-        _refuse_places(path, option, saved, kept)
         check_writable(path)
         check_directory(path.parent)
+        _refuse_places(path, option, saved, kept)
     for (option, path), (other, taken) in combinations(files.items(), 2):
         _refuse_twice(taken, other, path, option)
 

@@ -169,7 +169,7 @@ def test_a_scenario_that_a_trace_names_is_refused(place):
 @pytest.mark.parametrize("words", REPORTED, ids=" ".join)
 def test_saved_failures_and_states_are_not_overwritten_by_reports(words, state):
     assert "is a saved failure" in refused(*words, ".simqueue/failures/app-1.json")
-    said = refused(*words, "other", "--traces", "other/inner")
+    said = refused(*words, "new", "--traces", "new/inner")
     assert "is the directory of --traces, or above it" in said
     shutil.copy(state, "copy")
     assert "is the state of a campaign" in refused(*words, "copy")
