@@ -95,7 +95,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
 
 def _refuse_unwritable(path: Path) -> None:
     """Raise for symbolic links, directories, devices and pipes."""
-    refuse_link(path)
+    refuse_link(path, "name the file itself, or another")
     if not path.exists() or path.is_file():
         return
     if path.is_dir():

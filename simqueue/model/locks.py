@@ -33,7 +33,7 @@ def held(path: Path) -> Iterator[None]:
 
 def _acquired(path: Path) -> int:
     while True:
-        refuse_link(path)
+        refuse_link(path, "remove it")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -31,7 +31,7 @@ def create_part(target: Path) -> tuple[Path, int]:
     for number in range(_NUMBERS):
         mark = f"{os.getpid()}-{number}" if number else f"{os.getpid()}"
         part = target.with_name(f".{target.name}.simqueue-{mark}.part")
-        refuse_link(part)
+        refuse_link(part, "remove it")
         with suppress(FileExistsError):  # another thread, or a process of that id elsewhere
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
             descriptor = os.open(part, flags, 0o666)

@@ -290,7 +290,7 @@ def _open(path: Path, name: str) -> FileIO:
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW
         return _checked(FileIO(os.open(path, flags, 0o666), "r+"))
     except OSError as error:
-        refuse_link(path, name)
+        refuse_link(path, "remove it, or name another directory", name)
         problem = f"the campaign's state cannot be written ({reason(error)})"
         raise UsageError(f"{name}: {problem}; name another directory") from None
 
