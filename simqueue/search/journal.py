@@ -20,6 +20,7 @@ from simqueue.errors import UsageError, excerpt
 from simqueue.model.bounds import Int64
 from simqueue.model.files import UnfitError, check_readable, read_whole, reason, write_whole
 from simqueue.model.links import refuse_link
+from simqueue.model.parts import clear_parts
 from simqueue.model.soundness import check_soundness
 from simqueue.model.trace import TRACE_VERSION
 from simqueue.search.evidence import Evidence
@@ -285,6 +286,7 @@ class Journal:
 def _open(path: Path, name: str) -> FileIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        clear_parts(path.parent)
         _keep_out_of_git(path.parent)
         # Unbuffered: a forked process would write what is left in a buffer once more.
         flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW

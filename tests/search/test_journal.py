@@ -244,6 +244,14 @@ def test_only_the_default_directory_is_kept_out_of_git(tmp_path):
         (ours / ".gitignore").write_text("!*.jsonl\n")
 
 
+def test_what_a_killed_command_has_left_beside_a_state_is_removed(write, tmp_path):
+    write()
+    part = tmp_path / f".{IDENTITY.file_name()}.previous.simqueue-1.part"
+    part.write_bytes(b"half")
+    notes_of(tmp_path / IDENTITY.file_name(), resume=True)
+    assert not part.exists()
+
+
 def test_a_state_in_a_directory_that_is_a_link_is_kept(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / ".simqueue").symlink_to("elsewhere")
