@@ -580,19 +580,23 @@ def _tell_missed(item: pytest.Function, breakpoints: Breakpoints | None) -> None
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Leave word for `simqueue replay` that somebody quit while the test ran."""
+    from simqueue.model.files import write_whole
+
     config = session.config
     path = config.getoption("--simqueue-verdict")
     quit_by_somebody = exitstatus == pytest.ExitCode.INTERRUPTED and config.stash[_PLAYING]
     if path is not None and quit_by_somebody and not config.stash[_VERDICTS]:
-        Path(path).write_text("quit:\n", encoding="utf-8")
+        write_whole(path, b"quit:\n")
 
 
 def _say(item: pytest.Function, verdict: str, sentence: str) -> None:
     """Tell the verdict at the end, and leave it where `simqueue replay` looks for it."""
+    from simqueue.model.files import write_whole
+
     item.config.stash[_VERDICTS].append(f"{item.nodeid}: {sentence}")
     path = item.config.getoption("--simqueue-verdict")
     if path is not None:
-        Path(path).write_text(f"{verdict}: {sentence}\n", encoding="utf-8")
+        write_whole(path, f"{verdict}: {sentence}\n".encode())
 
 
 def pytest_terminal_summary(

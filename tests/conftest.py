@@ -1,3 +1,4 @@
+import subprocess
 import sys
 import textwrap
 from importlib.metadata import entry_points
@@ -29,6 +30,36 @@ TRACEBACK = """Traceback (most recent call last):
     raise ValueError("no money")
 ValueError: no money
 """
+
+
+AT_ONCE = """
+import sys
+{imports}
+number = int(sys.argv[1])
+print("ready", flush=True)
+sys.stdin.readline()
+{code}
+"""
+
+
+@pytest.fixture(scope="session")
+def at_once():
+    """Runs code in several processes at the same moment; ``number`` tells them apart."""
+
+    def run(count, imports, code):
+        command = [sys.executable, "-c", AT_ONCE.format(imports=imports, code=code)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        processes = [subprocess.Popen([*command, str(number)], **pipes) for number in range(count)]
+        for process in processes:
+            assert process.stdout.readline() == "ready\n"
+        for process in processes:
+            process.stdin.write("\n")
+            process.stdin.flush()
+        for process in processes:
+            process.communicate()
+        assert [process.returncode for process in processes] == [0] * count
+
+    return run
 
 
 @pytest.fixture(scope="session")

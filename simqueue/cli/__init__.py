@@ -28,6 +28,7 @@
 ``painting``   colours for a person at a terminal
 ``options``    what several commands take; ``durations``: lengths of time
 ``configs``    options that set fields of a run's config
+``outputs``    files that commands write, checked before anything runs
 ``terminations`` SIGTERM, which ends a command as Ctrl-C does
 ``encodings``  names of files and output where the locale is not UTF-8
 """

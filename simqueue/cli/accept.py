@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from simqueue.cli.options import KnownOption, TraceArgument
+from simqueue.cli.outputs import check_outputs
 
 
 def accept_command(
@@ -31,6 +32,7 @@ def accept_command(
     from simqueue.search.known import DEFAULT_FILE, accept
 
     file = known or DEFAULT_FILE
+    check_outputs({"--known": file}, traces=[trace], known=())
     today = date.fromisoformat(time.strftime("%Y-%m-%d"))
     accepted = accept(Trace.load(trace), reason, today=today, path=file)
     typer.echo(

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from simqueue.cli.options import TraceArgument, refuse_itself
+from simqueue.cli.options import TraceArgument
+from simqueue.cli.outputs import check_outputs
 
 
 def export_command(
@@ -34,9 +35,9 @@ def export_command(
     from simqueue.report.export import check_format, render_export
 
     check_format(format)
-    if output is not None:
-        refuse_itself(output, trace)
-    document = render_export(Trace.load(trace), format)
+    recorded = Trace.load(trace)
+    check_outputs({"-o": output}, traces=[trace], targets=[recorded.target])
+    document = render_export(recorded, format)
     if output is None:
         typer.echo(document, nl=False)
     else:

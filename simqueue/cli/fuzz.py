@@ -20,9 +20,9 @@ from simqueue.cli.options import (
     WithoutOption,
     shard,
 )
+from simqueue.cli.outputs import check_outputs
 from simqueue.cli.summaries import JsonOption, JunitOption, write_reports
 from simqueue.cli.terminations import Termination, terminable
-from simqueue.errors import UsageError
 from simqueue.search.budgets import SHRINK_RUNS
 
 if TYPE_CHECKING:
@@ -119,8 +119,13 @@ def fuzz_command(
     strategy = str(Strategy.named(strategy))
     check_directory(traces)
     home = Path.cwd()
-    for report in (json, junit):
-        _check_report(report)
+    check_outputs(
+        {"--json": json, "--junit": junit},
+        targets=targets,
+        known=[known or DEFAULT_FILE, DEFAULT_FILE],
+        saved=traces,
+        kept=state,
+    )
     accepted = load_known(known or DEFAULT_FILE, missing_ok=known is None)
     found = {target.name: target for text in targets for target in load_targets(text)}
     configs = {
@@ -188,13 +193,3 @@ def play_command(
     from simqueue.search.playing import play_for_others
 
     play_for_others(work, leash)
-
-
-def _check_report(file: str | None) -> None:
-    """Make sure that a report can be written, before time is spent on what it is to tell."""
-    from simqueue.search.failures import check_directory
-
-    if file is not None:
-        check_directory(Path(file).parent)
-        if Path(file).is_dir():
-            raise UsageError(f"{file}: is a directory; name a file")

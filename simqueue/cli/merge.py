@@ -11,6 +11,7 @@ import typer
 
 from simqueue.cli.found import described
 from simqueue.cli.options import TracesOption
+from simqueue.cli.outputs import check_outputs
 from simqueue.cli.painting import tell
 from simqueue.cli.saved import STORY_TAIL
 from simqueue.cli.summaries import (
@@ -47,10 +48,11 @@ def merge_command(
       simqueue merge shard-1/ shard-2/ --junit junit.xml
     """  # noqa: D301  the backspace keeps lines apart
     from simqueue.search.failures import check_directory
-    from simqueue.search.merging import merge
+    from simqueue.search.merging import find_states, merge
 
     home = Path.cwd()
     check_directory(traces)
+    check_outputs({"--json": json, "--junit": junit}, states=find_states(states), saved=traces)
     told = [_told(merged, home, home / traces) for merged in merge(states)]
     raise typer.Exit(write_reports(told, home, json, junit))
 

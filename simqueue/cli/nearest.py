@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from simqueue.cli.options import naming, refuse_itself
+from simqueue.cli.options import naming
+from simqueue.cli.outputs import check_outputs
 from simqueue.cli.progress import search_bar
 from simqueue.errors import UsageError
 
@@ -61,8 +62,7 @@ def diff_with_nearest(
             f"{name} is of a run that passed, so there is no failure to tell it from; name a "
             "failing one, or two traces"
         )
-    if output is not None:
-        refuse_itself(output, name)
+    check_outputs({"-o": output}, traces=[name], targets=[trace.target])
     with naming(name):
         scenario = scenario_to_vary(trace, "nearest.nearest_passing", admit)
     found, interrupted = _search(trace, name, scenario, runs, limit)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from simqueue.cli.outputs import check_outputs
 from simqueue.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def new_command(
     name = output or f"tests/scenario_{application.module.rpartition('.')[2]}.py"
     file = here / name
     _check_free(file, name)
+    check_outputs({"-o": str(file)})
     contents = contents_of(application)
     write_whole(file, render_scenario(application, contents, file, name).encode())
     typer.echo(f"{name} plays {application.name}: {_told(contents)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,12 +66,6 @@ def naming(trace: str) -> Iterator[None]:
         if trace in str(error):
             raise
         raise UsageError(f"{trace}: {error}") from error
-
-
-def refuse_itself(output: str, trace: str) -> None:
-    """Refuse to write over the trace that is read; raise ``UsageError``."""
-    if os.path.realpath(output) == os.path.realpath(trace):
-        raise UsageError(f"{output}: is the trace itself; name another file after -o")
 
 
 def shard(text: str) -> tuple[int, int]:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from simqueue.cli.options import TraceArgument, refuse_itself
+from simqueue.cli.options import TraceArgument
+from simqueue.cli.outputs import check_outputs
 from simqueue.errors import UsageError
 
 
@@ -36,7 +37,7 @@ def report_command(
 
     recorded = Trace.load(trace)
     path = output if output is not None else str(Path(trace).with_suffix(".html"))
-    refuse_itself(path, trace)
+    check_outputs({"-o": path}, traces=[trace], targets=[recorded.target])
     again = f"simqueue replay {shlex.quote(trace)}"
     page = render_page(recorded, table_changes(recorded), again=again)
     if output is None:

@@ -17,6 +17,7 @@ from simqueue.cli.options import (
     VerboseOption,
     WithoutOption,
 )
+from simqueue.cli.outputs import check_outputs
 from simqueue.cli.painting import tell
 from simqueue.cli.terminations import terminable
 from simqueue.cli.trusting import replay_line
@@ -46,6 +47,7 @@ def run_command(
       simqueue run scenarios/lost_update.py --seed 7 --trace run.json
     """  # noqa: D301  the backspace keeps lines apart
     config_for(None, faults, without, overrides)  # before a module is imported
+    check_outputs({"--trace": trace}, targets=[target])
     # Now: what is imported and run may change the current directory.
     home = Path.cwd()
     file = None if trace is None else home / trace

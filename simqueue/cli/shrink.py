@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simqueue.cli.options import TraceArgument, naming
+from simqueue.cli.outputs import check_outputs
 from simqueue.cli.progress import shrink_bar
 from simqueue.cli.trusting import TrustOption, door, replay_line
 from simqueue.search.budgets import SHRINK_RUNS
@@ -49,6 +50,7 @@ def shrink_command(
     # Now: what is imported and run may change the current directory.
     home = Path.cwd()
     check_directory(home / Path(output or trace).parent)
+    check_outputs({"-o": output}, traces=[trace])
     recorded = Trace.load(trace)
     with naming(trace):
         scenario = scenario_to_shrink(recorded, door(trace, trust=trust))

@@ -1,7 +1,8 @@
 """Files that are written whole or not at all, and read whole if they are files of a size.
 
 A trace or a state may come from somebody else. What never ends (a device), waits for somebody (a
-pipe) or is larger than ``MAX_SIZE`` allows is refused before it is read.
+pipe) or is larger than ``MAX_SIZE`` allows is refused before it is read. A file is written as a
+part beside it, which then takes its place; nothing is written through a symbolic link.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ import errno
 import os
 import re
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from simqueue.errors import UsageError
+from simqueue.model.links import refuse_link
+from simqueue.model.locks import held
+from simqueue.model.parts import clear_parts, create_part
 
 MAX_SIZE = "SIMQUEUE_MAX_SIZE"
 """The variable of the environment that says how large a file may be that is read."""
@@ -72,37 +77,71 @@ def write_whole(path: str | os.PathLike[str], document: bytes) -> None:
     """Write a file, or leave what is there as it was; make the directories it lies in.
 
     Raises:
-        UsageError: the file cannot be written there.
+        UsageError: the file cannot be written there, or is a symbolic link.
     """
-    target = Path(os.path.realpath(path))
-    try:
-        _refuse_device(target)
+    target = Path(path)
+    with _named_errors(target):
+        _refuse_unwritable(target)
         target.parent.mkdir(parents=True, exist_ok=True)
+        clear_parts(target.parent)
         _replace(target, document)
-    except (OSError, ValueError) as error:
-        where = os.fspath(path)
-        raise UsageError(f"{where}: cannot be written ({reason(error)}); name another") from None
 
 
-def _refuse_device(target: Path) -> None:
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise ``UsageError`` if a file cannot be written over what is at a path."""
+    with _named_errors(Path(path)):
+        _refuse_unwritable(Path(path))
+
+
+def _refuse_unwritable(path: Path) -> None:
+    """Raise for symbolic links, directories, devices and pipes."""
+    refuse_link(path, "name the file itself, or another")
+    if not path.exists() or path.is_file():
+        return
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     # Replacing /dev/null by a file would succeed for root, and hurt everybody.
-    if target.exists() and not stat.S_ISREG(target.stat().st_mode):
-        raise ValueError("it exists and is not a regular file")
+    raise UnfitError("it exists and is not a regular file")
+
+
+@contextmanager
+def changing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Keep other processes of simqueue from changing a file between reading and writing it.
+
+    Raises:
+        UsageError: nothing can be written in its directory.
+    """
+    target = Path(path)
+    with ExitStack() as stack:
+        with _named_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(target.with_name(f".{target.name}.lock")))
+        yield
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        problem = f"cannot be written ({reason(error)}); name another"
+        raise UsageError(f"{path}: {problem}") from None
 
 
 def _replace(target: Path, document: bytes) -> None:
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    part, descriptor = create_part(target)
     try:
-        with part.open("wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(document)
             file.flush()
+            if target.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
             os.fsync(file.fileno())
-        if target.exists():
-            part.chmod(stat.S_IMODE(target.stat().st_mode))
-        part.replace(target)
-    finally:
+            part.replace(target)  # while it is locked, or another process would remove it
+    except BaseException:
         with suppress(OSError):
             part.unlink()
+        raise
 
 
 def reason(error: Exception) -> str:

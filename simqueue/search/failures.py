@@ -10,6 +10,7 @@ from pathlib import Path
 
 from simqueue.errors import UsageError
 from simqueue.model import tracefile
+from simqueue.model.files import changing, read_whole, write_whole
 from simqueue.model.trace import Trace
 
 DEFAULT_DIRECTORY = ".simqueue/failures"
@@ -34,14 +35,24 @@ def keep_as(trace: Trace, stem: Path) -> Path:
     """
     document = tracefile.encode(tracefile.seal(trace))
     numbered = (f"-{number}" for number in itertools.count(2))
-    paths = (stem.with_name(f"{stem.name}{each}.json") for each in itertools.chain([""], numbered))
-    for path in paths:
+    names = (f"{stem.name}{each}.json" for each in itertools.chain([""], numbered))
+    with changing(stem):
+        path = next(path for path in map(stem.with_name, names) if _may_hold(path, document))
         if not path.exists():
-            tracefile.save(trace, path)
-            return path
-        if path.is_file() and path.read_bytes() == document:
-            return path
-    raise AssertionError  # there is always another number
+            write_whole(path, document)
+    return path
+
+
+def _may_hold(path: Path, document: bytes) -> bool:
+    """Return whether there is nothing at a path, or a file of just this content."""
+    if path.is_symlink():
+        return False
+    try:
+        return read_whole(path) == document
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def slug(target: str) -> str:

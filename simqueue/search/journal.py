@@ -18,7 +18,9 @@ import msgspec
 
 from simqueue.errors import UsageError, excerpt
 from simqueue.model.bounds import Int64
-from simqueue.model.files import check_readable, read_whole, reason, write_whole
+from simqueue.model.files import UnfitError, check_readable, read_whole, reason, write_whole
+from simqueue.model.links import refuse_link
+from simqueue.model.parts import clear_parts
 from simqueue.model.soundness import check_soundness
 from simqueue.model.trace import TRACE_VERSION
 from simqueue.search.evidence import Evidence
@@ -315,19 +317,24 @@ def append_to(path: Path, line: Line) -> None:
 def _open(path: Path, name: str) -> FileIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        clear_parts(path.parent)
         _keep_out_of_git(path.parent)
         # Unbuffered: a forked process would write what is left in a buffer once more.
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOFOLLOW
         return _checked(FileIO(os.open(path, flags, 0o666), "r+"))
     except OSError as error:
+        refuse_link(path, "remove it, or name another directory", name)
         problem = f"the campaign's state cannot be written ({reason(error)})"
         raise UsageError(f"{name}: {problem}; name another directory") from None
 
 
 def _checked(file: FileIO) -> FileIO:
-    """Return a file that may be read; close one that must not."""
+    """Return a file that may be read and written; close one that must not."""
     try:
         check_readable(file.fileno())
+        names = os.fstat(file.fileno()).st_nlink
+        if names > 1:  # it is written in place
+            raise UnfitError(f"it has {names} names (hard links), and all would change")
     except OSError:
         file.close()
         raise
@@ -341,9 +348,11 @@ def _relative(path: Path) -> str:
 
 
 def _keep_out_of_git(directory: Path) -> None:
+    """Let git ignore the default directory; any other is the user's own."""
+    ours = directory.parts[-2:] == Path(DEFAULT_DIRECTORY).parts and not directory.is_symlink()
     ignored = directory / ".gitignore"
-    if directory.name == Path(DEFAULT_DIRECTORY).name and not ignored.exists():
-        ignored.write_text("*\n", encoding="utf-8")
+    if ours and not os.path.lexists(ignored):
+        write_whole(ignored, b"*\n")
 
 
 def _lock(file: FileIO, name: str) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from simqueue.errors import UsageError, excerpt
 from simqueue.model.config import Config
-from simqueue.model.files import read_whole, write_whole
+from simqueue.model.files import changing, read_whole, write_whole
 from simqueue.model.files import reason as reason_of
 from simqueue.model.trace import Trace
 
@@ -121,8 +121,9 @@ def accept(
         raise UsageError("say why the failure is accepted: --reason TEXT")
     message = failure.message.partition("\n")[0]
     known = KnownFailure(trace.target, failure.signature, reason.strip(), message, today)
-    all_of_them = load_known(path, missing_ok=True).with_failure(known)
-    write_whole(path, render(all_of_them.failures).encode(errors="replace"))
+    with changing(path):
+        all_of_them = load_known(path, missing_ok=True).with_failure(known)
+        write_whole(path, render(all_of_them.failures).encode(errors="replace"))
     return known
 
 

@@ -12,13 +12,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import BuiltinFunctionType, FrameType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import msgspec
 
 from simqueue.model.events import Entry
+from simqueue.model.files import write_whole
 from simqueue.search.target import is_installed
 from simqueue.sim.addresses import without_addresses
 
@@ -96,7 +96,7 @@ def watched_for_sets(file: str | None) -> Iterator[Callable[[int, Entry], None] 
 
     with orders.traced():
         yield watch
-    Path(file).write_bytes(msgspec.json.encode(list(orders.found.values())))
+    write_whole(file, msgspec.json.encode(list(orders.found.values())))
 
 
 def _ours(file: str) -> bool:

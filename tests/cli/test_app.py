@@ -428,10 +428,20 @@ def test_a_scenario_that_changes_directory_moves_no_file(call, project, tmp_path
     assert (tmp_path / "moved.json").is_file()
 
 
-def test_a_failure_whose_trace_cannot_be_saved_is_told_all_the_same(call, failing_seed, tmp_path):
-    (tmp_path / "file").touch()
-    result = call("run", "one.py", "--seed", str(failing_seed), "--trace", "file/t.json")
+def test_a_failure_whose_trace_cannot_be_saved_is_told_all_the_same(call, project):
+    project(
+        "late.py",
+        """
+        from pathlib import Path
+
+        async def scenario(sim):
+            Path("file").touch()
+            assert False, "it is two"
+        """,
+    )
+    result = call("run", "late.py", "--trace", "file/t.json")
     assert result.exit_code == 2
+    assert "file/t.json: cannot be written" in result.stderr
     assert "it is two" in result.output
 
 

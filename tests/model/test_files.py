@@ -1,9 +1,12 @@
+import ast
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import simqueue
 from simqueue.errors import UsageError
 from simqueue.model.files import MAX_SIZE, parse_size, read_whole, reason
 from simqueue.model.trace import Trace
@@ -77,3 +80,35 @@ def test_a_file_is_read_whole(tmp_path):
     with pytest.raises(IsADirectoryError) as caught:
         read_whole(tmp_path)
     assert reason(caught.value) == "is a directory"
+
+
+WRITERS = {"write_text", "write_bytes", "touch", "rename", "mkstemp", "NamedTemporaryFile"}
+OPENERS = {"open", "fdopen", "FileIO"}
+MODES = {"w", "wb", "a", "ab", "x", "xb", "r+", "r+b"}
+FLAGS = {"O_WRONLY", "O_RDWR", "O_CREAT"}
+DOORS = {
+    "model/files.py": "write_whole",
+    "model/parts.py": "parts of files",
+    "model/locks.py": "locks",
+    "search/journal.py": "states, which are appended to",
+    "search/clean.py": "the null device",
+}
+
+
+def writes(node):
+    """Return whether a node of the source may be about a file that is written."""
+    if isinstance(node, ast.Attribute):
+        return node.attr in FLAGS
+    if not isinstance(node, ast.Call):
+        return False
+    name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+    values = {each.value for each in ast.walk(node) if isinstance(each, ast.Constant)}
+    return name in WRITERS or (name in OPENERS and bool(values & MODES))
+
+
+def test_files_are_written_by_the_modules_that_refuse_links_alone():
+    root, found = Path(simqueue.__file__).parent, set()
+    for path in root.rglob("*.py"):
+        if any(map(writes, ast.walk(ast.parse(path.read_text(encoding="utf-8"))))):
+            found.add(path.relative_to(root).as_posix())
+    assert found == set(DOORS)

@@ -184,12 +184,19 @@ def test_a_device_is_not_replaced_by_a_file(trace):
     assert not Path(os.devnull).is_file()
 
 
-def test_a_symbolic_link_stays_one(trace, path):
-    link = path.parent / "link.json"
-    link.symlink_to(path)
-    msgspec.structs.replace(trace, seed=3).save(link)
-    assert link.is_symlink()
-    assert Trace.load(path).seed == 3
+def test_a_symbolic_link_is_refused_and_what_it_leads_to_is_left_alone(trace, path):
+    before = path.read_bytes()
+    for there in (path, path.parent / "nothing.json"):
+        link = path.parent / "link.json"
+        link.symlink_to(there)
+        with pytest.raises(
+            UsageError, match=r"link\.json: is a symbolic link, .*: name the file itself"
+        ):
+            msgspec.structs.replace(trace, seed=3).save(link)
+        assert link.is_symlink()
+        link.unlink()
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_the_published_schema_is_in_step():

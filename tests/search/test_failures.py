@@ -24,6 +24,25 @@ def test_another_run_with_the_same_signature_does_not_replace_the_first(trace, t
     assert Trace.load(second).seed == 18
 
 
+def test_runs_that_are_kept_at_once_do_not_replace_each_other(
+    trace, tmp_path, monkeypatch, at_once
+):
+    monkeypatch.chdir(tmp_path)
+    trace.save("t.json")
+    imports = "import msgspec; from simqueue.model.trace import Trace\n"
+    imports += "from simqueue.search.failures import keep\ntrace = Trace.load('t.json')"
+    at_once(4, imports, 'keep(msgspec.structs.replace(trace, seed=number), "kept")')
+    assert {Trace.load(path).seed for path in (tmp_path / "kept").iterdir()} == {0, 1, 2, 3}
+
+
+def test_a_link_in_place_of_a_failure_is_left_alone(trace, tmp_path):
+    taken = keep(trace, tmp_path / "first").name
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / taken).symlink_to(tmp_path / "victim.json")
+    assert keep(trace, tmp_path / "kept").name == taken.replace(".json", "-2.json")
+    assert not (tmp_path / "victim.json").exists()
+
+
 def test_another_signature_or_another_test_has_another_name(trace, tmp_path):
     failure = msgspec.structs.replace(trace.outcome.failure, signature="other")
     outcome = msgspec.structs.replace(trace.outcome, failure=failure)

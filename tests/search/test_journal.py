@@ -210,6 +210,58 @@ def test_a_state_that_cannot_be_written_is_refused(tmp_path):
         raise AssertionError
 
 
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("make", ["symlink_to", "hardlink_to"])
+def test_a_state_that_is_another_file_is_refused_and_that_is_left_alone(tmp_path, make, resume):
+    victim, path = tmp_path / "victim", tmp_path / IDENTITY.file_name()
+    victim.write_bytes(b"precious\n")
+    getattr(path, make)(victim)
+    with (
+        pytest.raises(UsageError) as caught,
+        kept(tmp_path, IDENTITY, SESSION, resume=resume),
+    ):
+        raise AssertionError
+    problem = {
+        "symlink_to": "is a symbolic link, and simqueue writes through none: remove it",
+        "hardlink_to": "cannot be written (it has 2 names (hard links), and all would",
+    }
+    assert path.name in str(caught.value)
+    assert problem[make] in str(caught.value)
+    assert victim.read_bytes() == b"precious\n"
+    assert sorted(tmp_path.iterdir()) == sorted([victim, path])
+
+
+def test_only_the_default_directory_is_kept_out_of_git(tmp_path):
+    (tmp_path / "package").mkdir()
+    (tmp_path / "linked" / ".simqueue").mkdir(parents=True)
+    (tmp_path / "linked/.simqueue/campaigns").symlink_to(tmp_path / "package")
+    places = ["campaigns", "state", ".simqueue/state", "linked/.simqueue/campaigns"]
+    for place in places:
+        with kept(tmp_path / place, IDENTITY, SESSION, resume=False):
+            assert not (tmp_path / place / ".gitignore").exists(), place
+    ours = tmp_path / ".simqueue/campaigns"
+    for text in ("*\n", "!*.jsonl\n"):
+        with kept(ours, IDENTITY, SESSION, resume=False):
+            assert (ours / ".gitignore").read_text() == text
+        (ours / ".gitignore").write_text("!*.jsonl\n")
+
+
+def test_what_a_killed_command_has_left_beside_a_state_is_removed(write, tmp_path):
+    write()
+    part = tmp_path / f".{IDENTITY.file_name()}.previous.simqueue-1.part"
+    part.write_bytes(b"half")
+    notes_of(tmp_path / IDENTITY.file_name(), resume=True)
+    assert not part.exists()
+
+
+def test_a_state_in_a_directory_that_is_a_link_is_kept(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".simqueue").symlink_to("elsewhere")
+    with kept(tmp_path / ".simqueue/campaigns", IDENTITY, SESSION, resume=False):
+        pass
+    assert read_state(tmp_path / "elsewhere/campaigns" / IDENTITY.file_name()).sessions == [SESSION]
+
+
 def test_a_campaign_outlives_a_disk_that_is_full(write, results, monkeypatch):
     path = write()
     with (

@@ -36,6 +36,11 @@ def refused(path, **options):
     return str(caught.value)
 
 
+ACCEPT = """
+app(["accept", f"{number}.json", "--reason", f"issue {number}"])
+"""
+
+
 # --- the file ---------------------------------------------------------------------------------
 
 
@@ -57,6 +62,33 @@ def test_a_file_is_made_with_its_directory(trace, tmp_path, monkeypatch):
     accept(trace, "because", today=TODAY)
     assert (tmp_path / DEFAULT_FILE).is_file()
     assert len(load_known().failures) == 1
+
+
+def test_what_is_accepted_by_several_commands_at_once_is_all_there(
+    trace, tmp_path, monkeypatch, at_once
+):
+    monkeypatch.chdir(tmp_path)
+    for number in range(6):
+        failure = msgspec.structs.replace(trace.outcome.failure, signature=f"exception:{number}")
+        outcome = msgspec.structs.replace(trace.outcome, failure=failure)
+        msgspec.structs.replace(trace, outcome=outcome).save(f"{number}.json")
+    # Loaded before: the commands are to meet in the file.
+    imports = "import simqueue.search.known, simqueue.model.tracefile; from simqueue.cli.app"
+    at_once(6, f"{imports} import app", ACCEPT)
+    reasons = [failure.reason for failure in load_known().failures]
+    assert reasons == [f"issue {number}" for number in range(6)]
+    assert [path.name for path in (tmp_path / ".simqueue").iterdir()] == ["known.toml"]
+
+
+def test_a_file_that_is_a_link_is_read_and_not_written(trace, tmp_path):
+    file, link = tmp_path / "shared.toml", tmp_path / "known.toml"
+    file.write_text(render([known_failure()]))
+    link.symlink_to(file)
+    assert load_known(link).failures == (known_failure(),)
+    with pytest.raises(UsageError, match=r"known\.toml: is a symbolic link"):
+        accept(trace, "because", today=TODAY, path=link)
+    assert link.is_symlink()
+    assert load_known(file).failures == (known_failure(),)
 
 
 def test_any_text_survives_the_file():
