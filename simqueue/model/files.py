@@ -10,6 +10,7 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -68,8 +69,10 @@ def parse_size(text: str, option: str) -> int:
     return int(float(read[1]) * _UNITS[unit])
 
 
-def write_whole(path: str | os.PathLike[str], document: bytes) -> None:
+def write_whole(path: str | os.PathLike[str], document: bytes | Iterable[bytes]) -> None:
     """Write a file, or leave what is there as it was; make the directories it lies in.
+
+    The document may come in pieces.
 
     Raises:
         UsageError: the file cannot be written there.
@@ -90,11 +93,11 @@ def _refuse_device(target: Path) -> None:
         raise ValueError("it exists and is not a regular file")
 
 
-def _replace(target: Path, document: bytes) -> None:
+def _replace(target: Path, document: bytes | Iterable[bytes]) -> None:
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
-            file.write(document)
+            file.writelines([document] if isinstance(document, bytes) else document)
             file.flush()
             os.fsync(file.fileno())
         if target.exists():

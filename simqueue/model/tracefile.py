@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, NoReturn
 
 import msgspec
@@ -16,6 +18,7 @@ from simqueue.model.trace import TRACE_VERSION, Trace
 FORMAT = "simqueue-trace"
 _AGAIN = "take another copy, or record the run again"
 _MANY_EVENTS_TO_A_DOCUMENT = b'"events":['
+_EVENTS_TO_A_PIECE = 4_096
 
 
 class _Header(msgspec.Struct):
@@ -31,12 +34,22 @@ def encode(trace: Trace) -> bytes:
 
     Equal traces give equal bytes.
     """
+    return b"".join(pieces(trace))
+
+
+def pieces(trace: Trace) -> Iterator[bytes]:
+    """Yield the document piece by piece, so that a long one need not be in memory."""
     plain = msgspec.structs.replace(trace, events=())
     frame = msgspec.json.encode(plain)
     # The choices before it are quoted JSON, which cannot hold the bare bytes of this key.
     head, key, tail = frame.partition(_MANY_EVENTS_TO_A_DOCUMENT)
-    events = b",\n".join(map(msgspec.json.Encoder().encode, trace.events))
-    return b"".join((head, key, b"\n" if events else b"", events, tail, b"\n"))
+    yield head + key
+    entries, start = iter(trace.events), b"\n"
+    encoder = msgspec.json.Encoder()
+    while events := b",\n".join(map(encoder.encode, islice(entries, _EVENTS_TO_A_PIECE))):
+        yield start + events
+        start = b",\n"
+    yield tail + b"\n"
 
 
 def decode(document: bytes, origin: str = "<bytes>") -> Trace:
@@ -115,8 +128,10 @@ def _refuse_unreadable(document: bytes, origin: str, error: Exception) -> NoRetu
 
 def checksum(trace: Trace) -> str:
     """Return 32 hexadecimal digits that cover every field but ``checksum`` itself."""
-    unsealed = msgspec.structs.replace(trace, checksum="")
-    return blake2b(encode(unsealed), digest_size=16).hexdigest()
+    state = blake2b(digest_size=16)
+    for piece in pieces(msgspec.structs.replace(trace, checksum="")):
+        state.update(piece)
+    return state.hexdigest()
 
 
 def seal(trace: Trace) -> Trace:
@@ -148,7 +163,7 @@ def save(trace: Trace, path: str | os.PathLike[str]) -> None:
     Raises:
         UsageError: the file cannot be written there.
     """
-    write_whole(path, encode(seal(trace)))
+    write_whole(path, pieces(seal(trace)))
 
 
 def schema() -> bytes:

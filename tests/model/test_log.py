@@ -1,0 +1,84 @@
+"""The event log of a run: whatever is packed comes back as it was."""
+
+import copy
+import pickle
+
+import msgspec
+import pytest
+
+from simqueue.model import events as e
+from simqueue.model.events import Entry
+from simqueue.model.log import BLOCK, RECENT_MAX, RECENT_MIN, Log
+
+SIZE = RECENT_MAX + 3 * BLOCK + 17
+
+
+def entry(number):
+    kinds = (
+        e.StatementSent(number, "a", "dequeue"),
+        e.JobEnqueued(number, "charge", 0, 100, b"\x00\xff"),
+        e.JobsBeat((number, number + 1)),
+        e.LogLine("app", "INFO", "é"),
+    )
+    cause = number // 2 if number % 3 else None
+    return Entry(100 * number, "ab"[number % 2], kinds[number % 4], cause, cause and 5)
+
+
+@pytest.fixture(scope="module")
+def entries():
+    return [entry(number) for number in range(SIZE)]
+
+
+@pytest.fixture(scope="module")
+def log(entries):
+    return filled(entries)
+
+
+def filled(entries):
+    log = Log()
+    for each in entries:
+        log.append(each)
+    return log
+
+
+def test_a_long_log_is_the_entries_it_was_given(log, entries):
+    assert len(log) == SIZE
+    assert list(log) == entries
+    assert list(reversed(log)) == entries[::-1]
+    assert log == tuple(entries)
+    assert tuple(entries) == log
+    assert log != tuple(entries[:-1])
+    assert log != (*entries[:-1], entries[0])
+
+
+def test_entries_are_found_by_their_numbers_and_in_slices(log, entries):
+    for number in (0, 1, BLOCK - 1, BLOCK, SIZE - RECENT_MIN - BLOCK, SIZE - 1, -1, -SIZE):
+        assert log[number] == entries[number]
+    for part in (slice(0, 3), slice(BLOCK - 2, BLOCK + 2), slice(-2, None), slice(9, 3, -2)):
+        assert log[part] == tuple(entries[part])
+    for number in (SIZE, -SIZE - 1):
+        with pytest.raises(IndexError):
+            log[number]
+
+
+def test_most_of_a_long_log_is_bytes_and_of_a_short_one_nothing(log, entries):
+    packed = len(pickle.dumps(log))
+    assert packed < len(msgspec.msgpack.encode(entries)) * 0.75
+    short = filled(entries[: RECENT_MAX - 1])
+    assert short.whole() == tuple(entries[: RECENT_MAX - 1])
+    assert type(short.whole()) is tuple
+    assert log.whole() is log
+
+
+def test_an_entry_that_bytes_would_not_give_back_is_kept_as_it_is(entries):
+    huge = Entry(10**30, "a", e.LoopBlocked(10**40))
+    again = [*entries[:5], huge, *entries[6:]]
+    log = filled(again)
+    assert log[5] == huge
+    assert list(log) == again
+
+
+def test_a_copy_of_a_log_is_equal_to_it(log):
+    assert pickle.loads(pickle.dumps(log)) == log
+    assert copy.copy(log) == log
+    assert hash(pickle.loads(pickle.dumps(log))) == hash(log)
