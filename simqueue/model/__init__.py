@@ -11,5 +11,5 @@
 ``tracefile``  that document as a file: written, read, checked
 ``soundness``  whether a run can have written it; ``rowbook``: which rows are there meanwhile
 ``bounds``   the identifiers and units as fields of a file, with their bounds
-``files``    files that are written whole or not at all
+``files``    files that are written whole or not at all; ``gzipped``: compressed documents
 """

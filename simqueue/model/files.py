@@ -46,7 +46,7 @@ def check_readable(descriptor: int) -> int:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(found.st_mode):
         raise UnfitError("it is not a regular file; save what it gives to one first")
-    limit, text = _max_size()
+    limit, text = size_limit()
     if found.st_size > limit:
         raise UnfitError(
             f"it has {found.st_size:,} bytes, and {text} is the most that is read; allow more "
@@ -55,7 +55,8 @@ def check_readable(descriptor: int) -> int:
     return found.st_size
 
 
-def _max_size() -> tuple[int, str]:
+def size_limit() -> tuple[int, str]:
+    """Return how many bytes a file may have that is read, and the same as the user wrote it."""
     text = os.environ.get(MAX_SIZE) or MAX_SIZE_DEFAULT
     return parse_size(text, MAX_SIZE), text
 

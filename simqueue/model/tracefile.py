@@ -12,6 +12,7 @@ import msgspec
 
 from simqueue.errors import TraceFormatError, UsageError, excerpt
 from simqueue.model.files import read_whole, reason, write_whole
+from simqueue.model.gzipped import SUFFIX, gzipped, unpacked
 from simqueue.model.soundness import UnsoundError, check_soundness
 from simqueue.model.trace import TRACE_VERSION, Trace
 
@@ -147,7 +148,7 @@ def load(path: str | os.PathLike[str]) -> Trace:
     """
     origin = os.fspath(path)
     try:
-        document = read_whole(path)
+        document = unpacked(read_whole(path))
     except FileNotFoundError:
         raise TraceFormatError(origin, "there is no such file; name a trace file") from None
     except IsADirectoryError:
@@ -160,10 +161,14 @@ def load(path: str | os.PathLike[str]) -> Trace:
 def save(trace: Trace, path: str | os.PathLike[str]) -> None:
     """Write a trace file, sealed, whole or not at all, with the directories it lies in.
 
+    It is compressed if its name ends in ``.gz``.
+
     Raises:
         UsageError: the file cannot be written there.
     """
-    write_whole(path, pieces(seal(trace)))
+    document = pieces(seal(trace))
+    packed = os.fspath(path).endswith(SUFFIX)
+    write_whole(path, gzipped(document) if packed else document)
 
 
 def schema() -> bytes:

@@ -7,10 +7,12 @@ import msgspec
 import pytest
 
 from simqueue.model import events as e
+from simqueue.model import log as module
 from simqueue.model.events import Entry
-from simqueue.model.log import BLOCK, RECENT_MAX, RECENT_MIN, Log
+from simqueue.model.log import Log
 
-SIZE = RECENT_MAX + 3 * BLOCK + 17
+BLOCK, RECENT_MIN, RECENT_MAX = 64, 512, 1_024
+SIZE = RECENT_MAX + 100 * BLOCK + 17
 
 
 def entry(number):
@@ -22,6 +24,17 @@ def entry(number):
     )
     cause = number // 2 if number % 3 else None
     return Entry(100 * number, "ab"[number % 2], kinds[number % 4], cause, cause and 5)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def short_memory():
+    """Let a log keep few entries as objects, and few blocks unpacked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "BLOCK", BLOCK)
+        patch.setattr(module, "RECENT_MIN", RECENT_MIN)
+        patch.setattr(module, "RECENT_MAX", RECENT_MAX)
+        patch.setattr(module, "_OPEN_MAX", 3)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +65,8 @@ def test_a_long_log_is_the_entries_it_was_given(log, entries):
 
 
 def test_entries_are_found_by_their_numbers_and_in_slices(log, entries):
-    for number in (0, 1, BLOCK - 1, BLOCK, SIZE - RECENT_MIN - BLOCK, SIZE - 1, -1, -SIZE):
+    ends = (0, 1, BLOCK - 1, BLOCK, SIZE - RECENT_MIN - BLOCK, SIZE - 1, -1, -SIZE)
+    for number in (*ends, *range(0, SIZE, 37)):
         assert log[number] == entries[number]
     for part in (slice(0, 3), slice(BLOCK - 2, BLOCK + 2), slice(-2, None), slice(9, 3, -2)):
         assert log[part] == tuple(entries[part])
