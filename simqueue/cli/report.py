@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,9 @@ from simqueue.cli.options import TraceArgument
 from simqueue.cli.outputs import check_outputs
 from simqueue.errors import UsageError
 
+EVENTS_MAX = 20_000
+"""More events than these are shown in part unless all are asked for: browsers get slow."""
+
 
 def report_command(
     trace: TraceArgument,
@@ -21,6 +25,15 @@ def report_command(
             "--output", "-o", metavar="FILE", help="Where to write; else beside TRACE, as *.html."
         ),
     ] = None,
+    events: Annotated[
+        str,
+        typer.Option(
+            "--events",
+            metavar="N",
+            help="How many events the page has at most, or all: those of the story, faults, and "
+            "the last ones.",
+        ),
+    ] = str(EVENTS_MAX),
 ) -> None:
     """Write a run as one HTML page: its story, its timeline, every event with its tables.
 
@@ -35,15 +48,25 @@ def report_command(
     from simqueue.report.page import render_page
     from simqueue.search.changes import table_changes
 
+    limit = _limit(events)
     recorded = Trace.load(trace)
     path = output if output is not None else str(Path(trace).with_suffix(".html"))
     check_outputs({"-o": path}, traces=[trace], targets=[recorded.target])
     again = f"simqueue replay {shlex.quote(trace)}"
-    page = render_page(recorded, table_changes(recorded), again=again)
+    page = render_page(recorded, table_changes(recorded), again=again, limit=limit)
     if output is None:
         _spare(Path(path), page)
     write_whole(path, page)
     typer.echo(path)
+
+
+def _limit(events: str) -> int | None:
+    """Read ``20000`` or ``all``."""
+    if events == "all":
+        return None
+    if not re.fullmatch(r"[1-9][0-9]{0,11}", events):
+        raise UsageError(f"--events {events}: write a number of events, or all")
+    return int(events)
 
 
 def _spare(path: Path, page: bytes) -> None:

@@ -32,7 +32,12 @@ def run_command(
     target: TargetArgument,
     seed: SeedOption = 0,
     trace: Annotated[
-        str | None, typer.Option("--trace", metavar="FILE", help="Where to write the run's trace.")
+        str | None,
+        typer.Option(
+            "--trace",
+            metavar="FILE",
+            help="Where to write the run's trace; compressed if the name ends in .gz.",
+        ),
     ] = None,
     strategy: StrategyOption = "random",
     faults: FaultsOption = None,

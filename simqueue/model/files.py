@@ -11,7 +11,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def check_readable(descriptor: int) -> int:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(found.st_mode):
         raise UnfitError("it is not a regular file; save what it gives to one first")
-    limit, text = _max_size()
+    limit, text = size_limit()
     if found.st_size > limit:
         raise UnfitError(
             f"it has {found.st_size:,} bytes, and {text} is the most that is read; allow more "
@@ -59,7 +59,8 @@ def check_readable(descriptor: int) -> int:
     return found.st_size
 
 
-def _max_size() -> tuple[int, str]:
+def size_limit() -> tuple[int, str]:
+    """Return how many bytes a file may have that is read, and the same as the user wrote it."""
     text = os.environ.get(MAX_SIZE) or MAX_SIZE_DEFAULT
     return parse_size(text, MAX_SIZE), text
 
@@ -73,8 +74,10 @@ def parse_size(text: str, option: str) -> int:
     return int(float(read[1]) * _UNITS[unit])
 
 
-def write_whole(path: str | os.PathLike[str], document: bytes) -> None:
+def write_whole(path: str | os.PathLike[str], document: bytes | Iterable[bytes]) -> None:
     """Write a file, or leave what is there as it was; make the directories it lies in.
+
+    The document may come in pieces.
 
     Raises:
         UsageError: the file cannot be written there, or is a symbolic link.
@@ -128,11 +131,11 @@ def _named_errors(path: Path) -> Iterator[None]:
         raise UsageError(f"{path}: {problem}") from None
 
 
-def _replace(target: Path, document: bytes) -> None:
+def _replace(target: Path, document: bytes | Iterable[bytes]) -> None:
     part, descriptor = create_part(target)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(document)
+            file.writelines([document] if isinstance(document, bytes) else document)
             file.flush()
             if target.exists():
                 os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))

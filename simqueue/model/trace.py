@@ -10,8 +10,8 @@ import msgspec
 from simqueue.model.bounds import Duration, Position
 from simqueue.model.choice import Choice, Recorded, by_key
 from simqueue.model.config import Config
-from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
+from simqueue.model.log import Entries
 
 TRACE_VERSION = 3
 
@@ -48,7 +48,7 @@ class Trace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seed: Position
     config: Config
     choices: tuple[Choice, ...]
-    events: tuple[Entry, ...]
+    events: Entries
     outcome: Outcome
     digest: str
     checksum: str

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from hashlib import blake2b
+from itertools import islice
 from typing import Any, NoReturn
 
 import msgspec
 
 from simqueue.errors import TraceFormatError, UsageError, excerpt
 from simqueue.model.files import read_whole, reason, write_whole
+from simqueue.model.gzipped import SUFFIX, gzipped, unpacked
 from simqueue.model.soundness import UnsoundError, check_soundness
 from simqueue.model.trace import TRACE_VERSION, Trace
 
 FORMAT = "simqueue-trace"
 _AGAIN = "take another copy, or record the run again"
 _MANY_EVENTS_TO_A_DOCUMENT = b'"events":['
+_EVENTS_TO_A_PIECE = 4_096
 
 
 class _Header(msgspec.Struct):
@@ -31,12 +35,22 @@ def encode(trace: Trace) -> bytes:
 
     Equal traces give equal bytes.
     """
+    return b"".join(pieces(trace))
+
+
+def pieces(trace: Trace) -> Iterator[bytes]:
+    """Yield the document piece by piece, so that a long one need not be in memory."""
     plain = msgspec.structs.replace(trace, events=())
     frame = msgspec.json.encode(plain)
     # The choices before it are quoted JSON, which cannot hold the bare bytes of this key.
     head, key, tail = frame.partition(_MANY_EVENTS_TO_A_DOCUMENT)
-    events = b",\n".join(map(msgspec.json.Encoder().encode, trace.events))
-    return b"".join((head, key, b"\n" if events else b"", events, tail, b"\n"))
+    yield head + key
+    entries, start = iter(trace.events), b"\n"
+    encoder = msgspec.json.Encoder()
+    while events := b",\n".join(map(encoder.encode, islice(entries, _EVENTS_TO_A_PIECE))):
+        yield start + events
+        start = b",\n"
+    yield tail + b"\n"
 
 
 def decode(document: bytes, origin: str = "<bytes>") -> Trace:
@@ -115,8 +129,10 @@ def _refuse_unreadable(document: bytes, origin: str, error: Exception) -> NoRetu
 
 def checksum(trace: Trace) -> str:
     """Return 32 hexadecimal digits that cover every field but ``checksum`` itself."""
-    unsealed = msgspec.structs.replace(trace, checksum="")
-    return blake2b(encode(unsealed), digest_size=16).hexdigest()
+    state = blake2b(digest_size=16)
+    for piece in pieces(msgspec.structs.replace(trace, checksum="")):
+        state.update(piece)
+    return state.hexdigest()
 
 
 def seal(trace: Trace) -> Trace:
@@ -132,7 +148,7 @@ def load(path: str | os.PathLike[str]) -> Trace:
     """
     origin = os.fspath(path)
     try:
-        document = read_whole(path)
+        document = unpacked(read_whole(path))
     except FileNotFoundError:
         raise TraceFormatError(origin, "there is no such file; name a trace file") from None
     except IsADirectoryError:
@@ -145,10 +161,14 @@ def load(path: str | os.PathLike[str]) -> Trace:
 def save(trace: Trace, path: str | os.PathLike[str]) -> None:
     """Write a trace file, sealed, whole or not at all, with the directories it lies in.
 
+    It is compressed if its name ends in ``.gz``.
+
     Raises:
         UsageError: the file cannot be written there.
     """
-    write_whole(path, encode(seal(trace)))
+    document = pieces(seal(trace))
+    packed = os.fspath(path).endswith(SUFFIX)
+    write_whole(path, gzipped(document) if packed else document)
 
 
 def schema() -> bytes:

@@ -33,7 +33,9 @@ class Involved:
 
     def concerns(self, entry: Entry) -> bool:
         """Return whether an entry is about one of the jobs and schedules."""
-        return not set(self.subjects).isdisjoint(subjects_of(entry.event))
+        if not self.subjects:
+            return False
+        return any(subject in self.subjects for subject in subjects_of(entry.event))
 
 
 def involved_in(trace: Trace) -> Involved:

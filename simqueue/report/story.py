@@ -27,7 +27,9 @@ _FRAME = re.compile(r'  File "')
 _NOT_THE_USERS = re.compile(r'  File "(?:<|(?:\./)?simqueue/|python/|site-packages/|prefix/)')
 
 
-def render_story(trace: Trace, *, again: str | None = None, tail: int = TAIL) -> str:
+def render_story(
+    trace: Trace, *, again: str | None = None, tail: int = TAIL, course: Course | None = None
+) -> str:
     """Tell what happened in a run.
 
     Args:
@@ -35,8 +37,9 @@ def render_story(trace: Trace, *, again: str | None = None, tail: int = TAIL) ->
         again: the command that makes the run happen once more; the story's last line.
         tail: how many lines of the end of the log are told, where the failure does not say whom it
             is about.
+        course: the trace's, if somebody has it already.
     """
-    course, involved = Course(trace.events), involved_in(trace)
+    course, involved = course or Course(trace.events), involved_in(trace)
     account = render_account(course, trace, involved)
     parts = [_header(trace), _outcome(trace), _deviations(trace, involved), account]
     parts.append(render_doings(course, involved))

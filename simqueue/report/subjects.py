@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from simqueue.model import events as e
 from simqueue.report.course import Subject
@@ -18,8 +19,21 @@ def subjects_in(text: str) -> list[Subject]:
 def subjects_of(event: e.AnyEvent) -> list[Subject]:
     """Return the jobs and schedules that an event is about."""
     found: list[Subject] = []
-    for noun in ("job", "schedule"):
-        one: int | None = getattr(event, f"{noun}_id", None)
-        many: tuple[int, ...] = getattr(event, f"{noun}_ids", ())
-        found += [(noun, number) for number in ((one,) if one is not None else many)]
+    for noun, field, many in _fields(type(event)):
+        value = getattr(event, field)
+        if many:
+            found += [(noun, number) for number in value]
+        elif value is not None:
+            found.append((noun, value))
     return found
+
+
+@cache
+def _fields(event: type[e.AnyEvent]) -> tuple[tuple[str, str, bool], ...]:
+    """Return the fields that name subjects: the noun, the field, whether it holds several."""
+    known = [
+        (noun, f"{noun}_id{'s' if many else ''}", many)
+        for noun in ("job", "schedule")
+        for many in (False, True)
+    ]
+    return tuple(each for each in known if each[1] in event.__struct_fields__)

@@ -10,6 +10,7 @@ import msgspec
 
 from simqueue.model.events import AnyEvent, Entry
 from simqueue.model.ids import EntryNumber, Instant
+from simqueue.model.log import Entries, Log
 from simqueue.sim.escaping import writable
 from simqueue.sim.process import Process
 from simqueue.sim.scheduler import Scheduler
@@ -29,7 +30,7 @@ class Recorder:
         self._sealed = self._aside = False
         self._watchers: list[Watch] = []
         self._by_type: dict[type, list[Watch]] = {}
-        self.entries: list[Entry] = []
+        self.entries = Log()
         self.readings = 0
         """A running mix of every clock reading the simulated code took."""
 
@@ -111,7 +112,7 @@ class Recorder:
         self.append(process.worker, event, cause)
 
 
-def digest(entries: tuple[Entry, ...], *rest: object) -> str:
+def digest(entries: Entries, *rest: object) -> str:
     """Return 32 hexadecimal digits that cover every event and whatever else decided the run."""
     state = blake2b(digest_size=16)
     encoder = msgspec.msgpack.Encoder()

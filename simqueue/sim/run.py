@@ -23,6 +23,7 @@ from simqueue.model.config import Config
 from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.ids import Duration
+from simqueue.model.log import Entries
 from simqueue.model.trace import TRACE_VERSION, Outcome, Trace
 from simqueue.model.tracefile import seal
 from simqueue.sim.debuggers import prompting, quitting
@@ -68,7 +69,7 @@ class Run:
     seed: int
     config: Config
     outcome: Outcome
-    events: tuple[Entry, ...]
+    events: Entries
     elapsed: float
     picks: tuple[Pick, ...]
     entropy: tuple[object, ...]
@@ -244,7 +245,7 @@ def _run(
         seed=seed,
         config=config,
         outcome=_outcome(world),
-        events=tuple(world.recorder.entries),
+        events=world.recorder.entries.whole(),
         elapsed=perf_counter() - started,
         picks=tuple(door.picks),
         made=door.made(),

@@ -208,9 +208,9 @@ class Page:
 def show(browser, tmp_path):
     """Open the report of a trace from its file; returns the page."""
 
-    def opened(trace):
-        path = tmp_path / "report.html"
-        path.write_bytes(render_page(trace, table_changes(trace), again="simqueue replay t.json"))
+    def opened(trace, limit=None):
+        path, again = tmp_path / "report.html", "simqueue replay t.json"
+        path.write_bytes(render_page(trace, table_changes(trace), again=again, limit=limit))
         browser.get(path.as_uri())
         return Page(browser)
 
@@ -501,3 +501,31 @@ def test_twenty_thousand_events_cost_what_the_screen_can_show(show, trace, brows
     page.press("/", "job 1000")
     assert "job 1000" in page.one("#list .row .said").text
     assert browser.execute_script(nodes) < 1_500
+
+
+def test_a_page_of_a_part_tells_what_is_left_out_and_has_right_tables(show, trace, browser):
+    log = synthetic(trace, 3_000)
+    page = show(log, limit=300)
+    assert page.event() == 2_999
+    assert "of 3,000 events are not on this page" in page.one("#left-out").text
+    assert " not on this page" in page.one("#count").text
+    folded = fold(names_in_force(log.config.epoch_us), log.events)
+    sizes = [said for said in page.texts("#tables .name") if said.startswith("log")]
+    assert f"{len(folded.log.rows)} rows" in sizes[0]
+    assert "not on this page" in sizes[0]
+    page.press("/", "left out")
+    gaps = page.texts("#list .row .said")
+    assert gaps
+    assert all("simqueue show TRACE --from '#" in said for said in gaps)
+    page.press(Keys.ENTER, Keys.HOME)
+    assert page.one("#details h2").text == "…"
+    assert "these events change" in page.one("#tables .facts").text
+    page.press("/", Keys.CONTROL + "a")
+    page.press("#2990", Keys.ENTER, Keys.HOME)
+    assert page.event() == 2_990
+    page.press("n")
+    assert "deviation 1" in page.one("#details dl").text
+    assert page.event() == 10
+    page.press("f")
+    assert page.event() == 2_999
+    assert page.redrawn("0")["first"] == "0"

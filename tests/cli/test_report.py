@@ -1,7 +1,12 @@
+import re
+
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from simqueue.cli.app import app
+from simqueue.model.events import Entry, LogLine
+from simqueue.model.tracefile import seal
 
 
 @pytest.fixture
@@ -39,6 +44,20 @@ def test_only_what_is_named_is_overwritten(call, tmp_path):
     assert call("report", "t.json", "-o", "t.html").exit_code == 0
     assert (tmp_path / "t.html").read_text() != "mine"
     assert call("report", "t.json").exit_code == 0  # the same page again
+
+
+def test_a_page_has_as_many_events_as_are_asked_for(call, tmp_path, trace):
+    ticks = tuple(Entry(at, "a", LogLine("app", "INFO", "tick")) for at in range(500))
+    seal(msgspec.structs.replace(trace, events=ticks, choices=())).save(tmp_path / "long.json")
+    assert call("report", "long.json", "--events", "100").exit_code == 0
+    part = (tmp_path / "long.html").read_text()
+    assert re.search(r"(39\d|400) of 500 events are not on this page", part)
+    assert call("report", "long.json", "--events", "all", "-o", "all.html").exit_code == 0
+    assert "are not on this page" not in (tmp_path / "all.html").read_text()
+    for wrong in ("0", "-3", "many", "1e3"):
+        assert f"--events {wrong}: write a number of events, or all" in refused(
+            call("report", "long.json", "--events", wrong)
+        )
 
 
 def test_the_trace_itself_is_not_overwritten(call, tmp_path):

@@ -1,19 +1,21 @@
 """Traces whose structure was edited and whose checksum was set right again, over every command.
 
 A trace is somebody else's file: it is refused in one line that names it, or shown; no command ends
-in a traceback, and none touches a file but the one that is named after -o. A command that never
-ends is named by pytest's faulthandler. ``SIMQUEUE_FUZZED_TRACES=10000`` asks for more files.
+in a traceback, uses 500 MB more than before it or 5 seconds of processor time, or touches a file
+but the one that is named after -o. ``SIMQUEUE_FUZZED_TRACES=10000`` asks for more files.
 """
 
 import asyncio
 import contextlib
 import json
 import os
+import tempfile
 import textwrap
 from pathlib import Path
 
 import pytest
 from commands import called
+from limits import bounded, tree
 from structure import edited
 
 import simqueue
@@ -63,6 +65,7 @@ READING = [
     ("show", "t.json", "--json"),
     ("show", "t.json", "--at", "9"),
     ("report", "t.json", "-o", "out"),
+    ("report", "t.json", "--events", "20", "-o", "out"),
     ("export", "t.json", "--format", "perfetto"),
     ("export", "t.json", "--format", "otlp", "-o", "out"),
     ("export", "t.json", "--format", "jsonl"),
@@ -80,7 +83,10 @@ PLAYING = [
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """A directory with a scenario and one of its traces, and two documents to edit."""
-    home = tmp_path_factory.mktemp("shop")
+    home = tmp_path_factory.mktemp("shop") / "deep" / "home"
+    home.mkdir(parents=True)
+    (home.parent / "tmp").mkdir()
+    (home.parent.parent / "mine.txt").write_text("mine")
     (home / "shop.py").write_text(textwrap.dedent(SHOP))
     with contextlib.chdir(home):
         target = load_target("shop.py")
@@ -95,8 +101,19 @@ def shop(tmp_path_factory):
     return home, documents
 
 
-def contents():
-    return {path.name: path.read_bytes() for path in Path().iterdir() if path.name != "out"}
+@pytest.fixture
+def inside(shop, monkeypatch):
+    """Be in that directory, with temporary files beside it."""
+    home, _ = shop
+    monkeypatch.chdir(home)
+    monkeypatch.setattr(tempfile, "tempdir", str(home.parent / "tmp"))
+    monkeypatch.setenv("TMPDIR", tempfile.tempdir)
+
+
+def others():
+    """Return the files around, besides the one that commands are told to write."""
+    here = Path.cwd()
+    return tree(here.parent.parent, [here / "out"])
 
 
 def refusal(words, complained):
@@ -108,14 +125,18 @@ def refusal(words, complained):
 
 
 def check(words, *, refused, before):
-    status, said, complained = called(*words)
+    Path("out").unlink(missing_ok=True)
+    with bounded():
+        status, said, complained = called(*words)
     where = f"{words} ended with {status}: {complained[:500]}"
     assert status in STATUSES, where
     assert "Traceback" not in complained, where
+    assert "MemoryError" not in said + complained, where
     assert not refused or (status == 2 and not said), where
     if status == 2 and "there is no event" not in complained:
         assert not refusal(words, complained), f"{refusal(words, complained)}: {where}"
-    assert contents() == before, words
+    assert others() == before, words
+    assert {"-o", "--known"}.intersection(words) or not Path("out").exists(), words
 
 
 def loaded():
@@ -126,9 +147,9 @@ def loaded():
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_every_command_refuses_an_edited_trace_in_one_line_or_shows_it(part, shop, monkeypatch):
-    home, documents = shop
-    monkeypatch.chdir(home)
+@pytest.mark.usefixtures("inside")
+def test_every_command_refuses_an_edited_trace_in_one_line_or_shows_it(part, shop):
+    _, documents = shop
     outcomes = set()
     for seed in range(part, FILES, PARTS):
         Path("t.json").write_bytes(edited(documents[seed % 2], seed))
@@ -140,9 +161,8 @@ def test_every_command_refuses_an_edited_trace_in_one_line_or_shows_it(part, sho
             fold(names_in_force(trace.config.epoch_us), trace.events)
             commands += [READING[(turn + more) % len(READING)] for more in (3, 6)]
             commands[1:2] = commands[1:2] if turn % 3 == 0 else []
+        before = others()
         for words in commands:
-            before = contents()
-            Path("out").unlink(missing_ok=True)
             check(words, refused=trace is None, before=before)
     assert outcomes == {True, False}  # the edits are neither all harmless nor all fatal
 
@@ -171,13 +191,13 @@ async def page(site, path):
     return sent[0]["status"], body.decode()
 
 
-def test_each_page_of_a_trace_that_is_not_refused_can_be_shown(shop, monkeypatch):
+@pytest.mark.usefixtures("inside")
+def test_each_page_of_a_trace_that_is_not_refused_can_be_shown(shop):
     pytest.importorskip("fastapi", reason="the dashboard needs simqueue[web]")
     pytest.importorskip("pgqueuer.adapters.web.routes", reason="this PgQueuer has no dashboard")
     from simqueue.web.serving import site_of
 
-    home, documents = shop
-    monkeypatch.chdir(home)
+    _, documents = shop
     shown = 0
     for seed in range(FILES // 10):
         Path("t.json").write_bytes(edited(documents[seed % 2], seed))

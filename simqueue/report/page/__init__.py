@@ -6,6 +6,11 @@
 ``lanes``      what is drawn over time: statements, messages, handlers, lives, statuses
 ``history``    what each event changed in the tables, to step through them in both directions
 
+Of a long log a page has a part:
+``choosing``   which events
+``shown``      those, and the gaps between them, as lines with places of their own
+``part``       the data of such a page
+
 The script ``page.js`` is made of sections in this order: data, time, tables, search, timeline,
 list, details, keys.
 """

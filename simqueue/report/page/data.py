@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -73,7 +73,11 @@ class Texts(msgspec.Struct, frozen=True):
 
 
 class Events(msgspec.Struct, frozen=True):
-    """The events, a list for each of their properties."""
+    """The events, a list for each of their properties.
+
+    On a page that leaves events out, a gap between others counts as one, of the kind ``left_out``,
+    and ``numbers`` has the number that each has in the log, or the first one of a gap.
+    """
 
     at: list[int]
     who: Texts
@@ -85,10 +89,15 @@ class Events(msgspec.Struct, frozen=True):
     routine: list[int]
     statement: list[int]
     about: list[list[str]]
+    numbers: list[int] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Data(msgspec.Struct, frozen=True):
-    """What the script reads; names of processes and subjects stand for themselves."""
+    """What the script reads; names of processes and subjects stand for themselves.
+
+    A deviation is its instant and its event. Where events are left out, ``size`` is how many there
+    are in the log, ``deviated`` how many deviations, and each has its number among them as well.
+    """
 
     events: Events
     processes: list[str]
@@ -97,32 +106,34 @@ class Data(msgspec.Struct, frozen=True):
     managers: dict[str, str]
     lanes: Lanes
     history: History
-    deviations: list[tuple[int, int]]
+    deviations: list[tuple[int, ...]]
     named: list[int]
     failure: int
     said: bool
     hop: int
     end: int
+    size: int | msgspec.UnsetType = msgspec.UNSET
+    deviated: int | msgspec.UnsetType = msgspec.UNSET
 
 
 def tell_data(trace: Trace, changes: Sequence[Change], told: Told) -> Data:
     """Return everything that the page shows of a run, besides its story."""
-    course = Course(trace.events)
-    managers = _managers(trace.events)
+    return tell_whole(trace, changes, told, Course(trace.events))
 
-    def manager(number: str) -> str:
-        return f"{managers[number]} ({number[:8]})" if number in managers else number
 
-    events = _events(course)
+def tell_whole(trace: Trace, changes: Sequence[Change], told: Told, course: Course) -> Data:
+    """Return the same; ``course`` is the trace's."""
+    managers = managers_in(trace.events)
+    events = tell_events(course, course.entries)
     failing = [] if told.failure is None else events.about[told.failure]
     return Data(
         events=events,
-        processes=_processes(course),
-        labels=_labels(course),
+        processes=processes_of(course, course.entries),
+        labels=labels_of(course, course.entries),
         involved=[subject_key(subject) for subject in told.involved] or failing,
         managers=managers,
         lanes=lay_lanes(course, changes),
-        history=tell_history(changes, manager),
+        history=tell_history(changes, naming(managers)),
         deviations=[(each.at, each.event) for each in told.deviations],
         named=told.named,
         failure=NOT_YET if told.failure is None else told.failure,
@@ -132,13 +143,24 @@ def tell_data(trace: Trace, changes: Sequence[Change], told: Told) -> Data:
     )
 
 
-def _events(course: Course) -> Events:
+def naming(managers: dict[str, str]) -> Callable[[str], str]:
+    """Return what calls a manager by its worker's name, if that is known."""
+
+    def name(manager: str) -> str:
+        return f"{managers[manager]} ({manager[:8]})" if manager in managers else manager
+
+    return name
+
+
+def tell_events(course: Course, entries: Sequence[Entry]) -> Events:
+    """Return the columns of some of a course's entries."""
+
     def column(of: Callable[[Entry], int]) -> list[int]:
-        return [of(entry) for entry in course.entries]
+        return [of(entry) for entry in entries]
 
     def texts(of: Callable[[Entry], str]) -> Texts:
         places: dict[str, int] = {}
-        column = [places.setdefault(of(entry), len(places)) for entry in course.entries]
+        column = [places.setdefault(of(entry), len(places)) for entry in entries]
         return Texts(list(places), column)
 
     return Events(
@@ -151,7 +173,7 @@ def _events(course: Course) -> Events:
         cause=column(lambda entry: NOT_YET if entry.cause is None else entry.cause),
         routine=column(lambda entry: int(is_routine(entry.event))),
         statement=column(lambda entry: _statement(course, entry)),
-        about=[_about(course, entry) for entry in course.entries],
+        about=[_about(course, entry) for entry in entries],
     )
 
 
@@ -181,16 +203,18 @@ def _statement(course: Course, entry: Entry) -> int:
     return NOT_YET if passage is None else passage.number
 
 
-def _processes(course: Course) -> list[str]:
+def processes_of(course: Course, entries: Iterable[Entry]) -> list[str]:
     """Return the lanes of processes: the server, workers as they came, then everybody else."""
-    seen = dict.fromkeys(["server"])
-    started = [each.worker for each in course.entries if isinstance(each.event, e.WorkerStarted)]
-    others = [name for each in course.entries for name in (each.worker, course.process_of(each))]
-    seen.update(dict.fromkeys([*started, *others]))
-    return list(seen)
+    seen, others = dict.fromkeys(["server"]), dict[str, None]()
+    for each in entries:
+        if isinstance(each.event, e.WorkerStarted):
+            seen[each.worker] = None
+        others.update(dict.fromkeys((each.worker, course.process_of(each))))
+    return list(seen | others)
 
 
-def _managers(entries: Sequence[Entry]) -> dict[str, str]:
+def managers_in(entries: Iterable[Entry]) -> dict[str, str]:
+    """Return the workers of managers, by the managers' UUIDs."""
     return {
         entry.event.manager: entry.worker
         for entry in entries
@@ -198,9 +222,9 @@ def _managers(entries: Sequence[Entry]) -> dict[str, str]:
     }
 
 
-def _labels(course: Course) -> dict[str, str]:
+def labels_of(course: Course, entries: Iterable[Entry]) -> dict[str, str]:
     """Return jobs and schedules by their keys, with their entrypoints, in order."""
     found: set[Subject] = set()
-    for entry in course.entries:
+    for entry in entries:
         found.update(subjects_of(entry.event))
     return {subject_key(each): course.label(*each) for each in sorted(found)}

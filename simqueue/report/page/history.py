@@ -62,12 +62,15 @@ class History(msgspec.Struct, frozen=True):
     """Tables through time: ``rows`` are lists of places in ``texts``, ``changes`` places in it.
 
     A change is the event, the table, the row's id, and its version before and after, -1 for none.
+    On a page that leaves events out, ``hidden`` has for each table how many rows it leaves out as
+    well, after which events, wherever that number changes.
     """
 
     tables: list[tuple[str, tuple[str, ...]]]
     texts: list[str]
     rows: list[tuple[int, ...]]
     changes: list[tuple[int, int, int, int, int]]
+    hidden: list[list[tuple[int, int]]] | msgspec.UnsetType = msgspec.UNSET
 
 
 def tell_history(changes: Sequence[Change], manager: Callable[[str], str]) -> History:

@@ -20,11 +20,14 @@ function el(tag, attributes, ...children) {
 
 const text = (column) => (i) => column.texts[column.of[i]];
 const who = text(E.who), where = text(E.where), kind = text(E.kind), mark = text(E.mark), words = text(E.words);
-const FEW = 15, few = data.deviations.length <= FEW;     // as many deviations as are told in words
+const LEFT_OUT = "left_out";        // the kind of what stands for the events of a gap
+const number = E.numbers ? (i) => E.numbers[i] : (i) => i;   // of an event in the log
+const id = (i) => kind(i) === LEFT_OUT ? "…" : `#${number(i)}`;
+const FEW = 15, few = (data.deviated ?? data.deviations.length) <= FEW;     // as many deviations as are told in words
 const deviationsOf = new Map(), named = new Set(data.named);
-data.deviations.forEach(([, event], k) => {
+data.deviations.forEach(([, event, nth], k) => {
   if (!deviationsOf.has(event)) deviationsOf.set(event, []);
-  deviationsOf.get(event).push(k + 1);
+  deviationsOf.get(event).push(nth ?? k + 1);
 });
 const effects = new Map();          // event -> the events that it caused
 const bySubject = new Map();        // "job 3" -> the events about it
@@ -39,6 +42,7 @@ for (let i = 0; i < N; i++) {
     if (mark(i) === "change") telling.add(E.statement[i]);
   }
 }
+const OWN = E.numbers ? N - E.kind.of.filter((kind) => E.kind.texts[kind] === LEFT_OUT).length : N;  // without gaps
 const hopsOf = new Map(data.lanes.statements.map((hops) => [hops[0], hops]));
 
 function moment(at) {
@@ -129,6 +133,11 @@ function before(i) {
   for (; applied < changesFrom[i]; applied++) { const [, table, id, , after] = H.changes[applied]; put(table, id, after); }
   for (; applied > changesFrom[i]; applied--) { const [, table, id, old] = H.changes[applied - 1]; put(table, id, old); }
 }
+/** Return how many rows of a table the page leaves out, after an event. */
+function hidden(table, i) {
+  const counts = H.hidden ? H.hidden[table] : [], k = lower(counts.map(([event]) => event), i + 1);
+  return k ? counts[k - 1][1] : 0;
+}
 /** Return a table around an event: for each id its version before and after. */
 function around(table, i) {
   before(i);
@@ -151,7 +160,7 @@ function matches(wanted) {
   return (i) => {
     if (!subjects.every((subject) => E.about[i].includes(subject))) return false;
     if (!parts.length) return true;
-    const said = `#${i} ${who(i)} ${kind(i)} ${words(i)}`.toLowerCase();
+    const said = `${id(i)} ${who(i)} ${kind(i)} ${words(i)}`.toLowerCase();
     return parts.every((part) => said.includes(part));
   };
 }
@@ -163,7 +172,8 @@ function filter() {
     if (shown && fits(i)) state.shown.push(i);
   }
   state.found = wanted ? new Set(state.shown) : null;
-  $("count").textContent = state.shown.length === N ? `${N}` : `${state.shown.length} of ${N}`;
+  const left = data.size === undefined ? "" : `; ${data.size - OWN} not on this page`;
+  $("count").textContent = (state.shown.length === N ? `${N}` : `${state.shown.length} of ${N}`) + left;
   list.tell(state.selected);
   draw();
 }
@@ -517,15 +527,15 @@ function drawStory(from, to, height) {
     if (px >= GUTTER) { line(px, 0, px, height, ink.accent, 1.5); shape([[px - 5, 0], [px + 5, 0], [px, 7]], ink.accent); }
   }
   let lastX = -99;
-  data.deviations.forEach(([, event], k) => {
-    const px = x(event);
+  data.deviations.forEach(([, event, nth], k) => {
+    const px = x(event), said = nth ?? k + 1;
     if (event < from || event > to || px < GUTTER || px - lastX < 3) return;
-    if (!few) { lastX = px; line(px, y - 5, px, y + 5, ink.deviation, 1.5); hit(px - 2, AXIS, px + 2, tops, event, `deviation ${k + 1}`); return; }
+    if (!few) { lastX = px; line(px, y - 5, px, y + 5, ink.deviation, 1.5); hit(px - 2, AXIS, px + 2, tops, event, `deviation ${said}`); return; }
     line(px, AXIS + STORY, px, height, ink.deviation, 1, [4, 4]);
     shape([[px, y - 8], [px + 8, y], [px, y + 8], [px - 8, y]], ink.deviation);
-    if (px - lastX > 14) { pen.font = "700 9px system-ui, sans-serif"; pen.textAlign = "center"; pen.fillStyle = ink.panel; pen.fillText(String(k + 1), px, y + 0.5); pen.textAlign = "left"; }
+    if (px - lastX > 14) { pen.font = "700 9px system-ui, sans-serif"; pen.textAlign = "center"; pen.fillStyle = ink.panel; pen.fillText(String(said), px, y + 0.5); pen.textAlign = "left"; }
     lastX = px;
-    hit(px - 8, AXIS, px + 8, tops, event, `deviation ${k + 1}`);
+    hit(px - 8, AXIS, px + 8, tops, event, `deviation ${said}`);
   });
   const [early, late] = [data.deviations.filter(([, event]) => event < from || x(event) < GUTTER).length, data.deviations.filter(([, event]) => event > to).length];
   if (early) beyond(`◀ ◆ ${early} earlier`, GUTTER + 4, "left", ink.deviation, () => deviate(-1));
@@ -574,7 +584,7 @@ function showTip(at, event) {
   tip.hidden = !at;
   if (!at) return;
   const [, , , , i, said] = at;
-  const own = i >= 0 ? `#${i} ${moment(E.at[i])} ${sentence(i)}` : "";
+  const own = i >= 0 ? `${id(i)} ${moment(E.at[i])} ${sentence(i)}` : "";
   tip.textContent = [said, own.length > 400 ? `${own.slice(0, 400)}…` : own].filter(Boolean).join("\n");
   tip.style.left = `${Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)}px`;
   tip.style.top = `${event.clientY + 18 + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 12 : event.clientY + 18}px`;
@@ -628,7 +638,7 @@ const list = (() => {
     const i = state.shown[k], [sign, style, said] = signOf(i);
     const made = el("div", { id: `event-${i}`, role: "option", className: `row${E.routine[i] ? " faint" : ""}${data.said && i === data.failure ? " broken" : ""}`,
       "aria-selected": String(i === state.selected), "aria-posinset": k + 1, "aria-setsize": state.shown.length },
-      el("span", { className: "id" }, `#${i}`), el("time", {}, moment(E.at[i])),
+      el("span", { className: "id" }, id(i)), el("time", {}, moment(E.at[i])),
       el("span", { className: `sign ${style}`, title: said }, sign), el("span", { className: "who" }, who(i)),
       el("span", { className: "said" }, words(i).slice(0, 300).replace(/\s*\n\s*/g, " ⏎ ")));
     made.dataset.event = i;
@@ -666,11 +676,11 @@ function select(i) {
   list.tell(i);
   reveal(i);
   showEvent(i);
-  $("selection").textContent = `Event ${i} of ${N}, ${moment(E.at[i])}: ${sentence(i).slice(0, 400)}`;
+  $("selection").textContent = `Event ${number(i)} of ${data.size ?? N}, ${moment(E.at[i])}: ${sentence(i).slice(0, 400)}`;
   draw();
 }
-const link = (i, said) => el("button", { type: "button", className: "link", on: () => select(i) }, said || `#${i}`);
-const told = (i) => { const said = `#${i} ${sentence(i)}`; return link(i, said.length > 160 ? `${said.slice(0, 160)}…` : said); };
+const link = (i, said) => el("button", { type: "button", className: "link", on: () => select(i) }, said || id(i));
+const told = (i) => { const said = `${id(i)} ${sentence(i)}`; return link(i, said.length > 160 ? `${said.slice(0, 160)}…` : said); };
 function showEvent(i) {
   const facts = el("dl");
   const fact = (name, style, ...said) => facts.append(el("dt", {}, name), el("dd", { className: style }, ...said));
@@ -690,26 +700,28 @@ function showEvent(i) {
     fact("about", "", ...buttons, ...(about.length > 8 ? [`and ${about.length - 8} more`] : []));
   }
   $("details").replaceChildren(
-    el("div", { className: "title" }, el("h2", {}, `#${i}`), el("time", {}, moment(E.at[i])), el("b", {}, who(i)), el("span", {}, kind(i).replaceAll("_", " ")),
+    el("div", { className: "title" }, el("h2", {}, id(i)), el("time", {}, moment(E.at[i])), el("b", {}, who(i)), el("span", {}, kind(i).replaceAll("_", " ")),
       i === data.failure ? el("span", { className: "badge bad" }, data.said ? "✖ failure" : "✖ the last event before the failure") : ""),
     el("p", { className: "words" }, sentence(i)), facts, tablesAround(i));
   $("details").scrollTop = 0;
 }
 function tablesAround(i) {
-  const many = changesFrom[i + 1] - changesFrom[i];
+  const many = changesFrom[i + 1] - changesFrom[i], these = kind(i) === LEFT_OUT ? "these events change" : "this event changes";
   const modes = [["both", "Before and after"], ["before", "Before"], ["after", "After"]].map(([mode, said]) =>
     el("button", { type: "button", "aria-pressed": String(state.tables === mode), on: () => { state.tables = mode; again(`[data-mode="${mode}"]`); }, "data-mode": mode }, said));
   const box = el("div", { id: "tables" }, el("div", { className: "tableshead" }, el("h3", {}, "Tables"),
-    el("span", { className: "facts" }, many ? `this event changes ${many} row${many > 1 ? "s" : ""}` : "this event changes nothing"),
+    el("span", { className: "facts" }, many ? `${these} ${many} row${many > 1 ? "s" : ""}` : `${these} nothing`),
     el("span", { className: "tools", role: "group", "aria-label": "Tables as they stood" }, ...modes)));
   const again = (focus) => { box.replaceWith(tablesAround(i)); document.querySelector(`#tables ${focus}`)?.focus(); };
   H.tables.forEach(([name], table) => box.append(...tableAround(table, name, i, again)));
   return box;
 }
 function tableAround(table, name, i, again) {
-  const rows = around(table, i), counts = [0, 1].map((k) => rows.filter(([, versions]) => versions[k] >= 0).length);
+  const rows = around(table, i), absent = [hidden(table, i - 1), hidden(table, i)];
+  const counts = [0, 1].map((k) => absent[k] + rows.filter(([, versions]) => versions[k] >= 0).length);
   const size = counts[0] === counts[1] ? `${counts[0]} row${counts[0] === 1 ? "" : "s"}` : `${counts[0]} → ${counts[1]} rows`;
-  const title = el("p", { className: "name" }, el("b", {}, name), " ", el("span", {}, rows.length ? size : "no rows"));
+  const without = absent[1] ? `, ${absent[1]} of them not on this page: none of its events is about them` : "";
+  const title = el("p", { className: "name" }, el("b", {}, name), " ", el("span", {}, counts[0] + counts[1] ? size + without : "no rows"));
   if (!rows.length) return [title];
   const late = name === "log" || name === "statistics";
   // What the event changes or is about comes first; of the others, the newest where rows pile up.
@@ -734,7 +746,7 @@ function tableAround(table, name, i, again) {
   });
   const left = rows.length - shown.length;
   const more = left > 0 ? [el("button", { type: "button", className: "link", "data-more": name, on: () => { state.limit += 170; again(`[data-more="${name}"], #tables button`); } }, `${left} more row${left > 1 ? "s" : ""}`)] : [];
-  const grid = el("table", { "aria-label": `${name}, ${state.tables === "both" ? "before and after" : state.tables} event ${i}` }, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, el("span", { className: "unseen" }, "change")), ...columns.map(([column]) => el("th", { scope: "col" }, column === "queue_manager_id" ? "manager" : column.replaceAll("_", " "))))), body);
+  const grid = el("table", { "aria-label": `${name}, ${state.tables === "both" ? "before and after" : state.tables} event ${number(i)}` }, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, el("span", { className: "unseen" }, "change")), ...columns.map(([column]) => el("th", { scope: "col" }, column === "queue_manager_id" ? "manager" : column.replaceAll("_", " "))))), body);
   return [title, el("div", { className: "hold", tabIndex: 0, role: "region", "aria-label": `${name} table` }, grid), ...more];
 }
 function showSubject(subject) {
@@ -746,7 +758,7 @@ function showSubject(subject) {
     if (items.childElementCount >= MOST) break;
     if (E.routine[i]) { folded++; continue; }
     fold();
-    items.append(el("li", {}, el("button", { type: "button", on: () => { select(i); $("details").focus(); } }, el("span", { className: "id" }, `#${i}`), el("time", {}, moment(E.at[i])), el("span", {}, `${who(i)} ${words(i).slice(0, 500)}`))));
+    items.append(el("li", {}, el("button", { type: "button", on: () => { select(i); $("details").focus(); } }, el("span", { className: "id" }, id(i)), el("time", {}, moment(E.at[i])), el("span", {}, `${who(i)} ${words(i).slice(0, 500)}`))));
   }
   fold();
   const only = el("button", { type: "button", on: () => { $("search").value = subject; filter(); $("list").focus(); } }, `Show only ${subject} in the list`);

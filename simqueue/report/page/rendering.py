@@ -10,29 +10,42 @@ from importlib.resources import files
 import msgspec
 
 from simqueue.model.trace import Trace
-from simqueue.report.page.data import tell_data
+from simqueue.report.course import Course
+from simqueue.report.page.choosing import choose
+from simqueue.report.page.data import Data, tell_whole
 from simqueue.report.page.history import Change
-from simqueue.report.page.story import tell_story
+from simqueue.report.page.lanes import lay_lanes
+from simqueue.report.page.part import tell_part
+from simqueue.report.page.shown import Shown
+from simqueue.report.page.story import Told, tell_story
 from simqueue.report.words import ESCAPED, moment, printable
 
 _ESCAPED_IN_JSON = {code: said.replace("\\", "\\\\") for code, said in ESCAPED.items()}
 """Escapes that are still escapes when the JSON around them is read; line ends are none of them."""
 
 
-def render_page(trace: Trace, changes: Sequence[Change], *, again: str | None = None) -> bytes:
+def render_page(
+    trace: Trace,
+    changes: Sequence[Change],
+    *,
+    again: str | None = None,
+    limit: int | None = None,
+) -> bytes:
     """Return the report of a run; equal traces give equal bytes.
 
     Args:
         trace: of the run.
         changes: what each of its events changed in the tables, in order.
         again: the command that makes the run happen once more.
+        limit: how many events the page has at most, or all of them.
     """
     from jinja2 import Environment, StrictUndefined  # slow to import, and no run needs it
     from markupsafe import Markup
 
-    told = tell_story(trace, again)
+    course = Course(trace.events)
+    told = tell_story(trace, again, course)
     style, script = _file("page.css"), _file("page.js")
-    data = msgspec.json.encode(tell_data(trace, changes, told)).decode()
+    data, shown = _data(trace, changes, told, course, limit)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -41,14 +54,31 @@ def render_page(trace: Trace, changes: Sequence[Change], *, again: str | None = 
         failure=trace.outcome.failure,
         simulated=moment(trace.outcome.simulated),
         told=told,
+        left_out=shown.left_out if shown else 0,
+        place=shown.place if shown else _itself,
         again=again,
         style=Markup(style),  # noqa: S704  ours
         style_hash=_hash(style),
         script=Markup(script),  # noqa: S704  ours
         script_hash=_hash(script),
-        data=Markup(_in_script(data)),  # noqa: S704  JSON in which nothing ends the element
+        data=Markup(_in_script(msgspec.json.encode(data).decode())),  # noqa: S704  JSON in which nothing ends the element
     )
     return printable(page).encode("utf-8", "replace")
+
+
+def _data(
+    trace: Trace, changes: Sequence[Change], told: Told, course: Course, limit: int | None
+) -> tuple[Data, Shown | None]:
+    """Return the page's data, and which events those are, if they are not all of them."""
+    if limit is None or len(trace.events) <= limit:
+        return tell_whole(trace, changes, told, course), None
+    lanes = lay_lanes(course, changes)
+    shown = choose(course, told, lanes, limit)
+    return tell_part(trace, changes, told, course=course, lanes=lanes, shown=shown), shown
+
+
+def _itself(number: int) -> int:
+    return number
 
 
 def _file(name: str) -> str:

@@ -13,7 +13,7 @@ from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.ids import EntryNumber
 from simqueue.model.trace import Trace
-from simqueue.report.course import Subject
+from simqueue.report.course import Course, Subject
 from simqueue.report.deviations import Deviation, explain_deviations
 from simqueue.report.involved import involved_in
 from simqueue.report.story import DEVIATIONS_TOLD, render_story
@@ -54,13 +54,14 @@ class Told:
         return len(self.deviations) <= DEVIATIONS_TOLD
 
 
-def tell_story(trace: Trace, again: str | None) -> Told:
-    """Return a run's story and what of the log it is about."""
+def tell_story(trace: Trace, again: str | None, course: Course | None = None) -> Told:
+    """Return a run's story and what of the log it is about; ``course`` is the trace's."""
+    course = course or Course(trace.events)
     failure = trace.outcome.failure
     involved = list(involved_in(trace).subjects)
-    text, size = render_story(trace, again=again), len(trace.events)
+    text, size = render_story(trace, again=again, course=course), len(trace.events)
     # The story's tail is the end of any log; who is named before it matters.
-    names = _LINE_OF_EVENT.findall(render_story(trace, again=again, tail=1))
+    names = _LINE_OF_EVENT.findall(render_story(trace, again=again, tail=1, course=course))
     failing = None if failure is None else _failing(trace.events, failure)
     return Told(
         text=list(_pieces(text, size)),
