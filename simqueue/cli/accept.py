@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from simqueue.cli.options import KnownOption, TraceArgument
+from simqueue.terminal import say
 
 
 def accept_command(
@@ -33,7 +34,5 @@ def accept_command(
     file = known or DEFAULT_FILE
     today = date.fromisoformat(time.strftime("%Y-%m-%d"))
     accepted = accept(Trace.load(trace), reason, today=today, path=file)
-    typer.echo(
-        f"accepted for {accepted.target or 'a scenario without a name'}: {accepted.signature}"
-    )
-    typer.echo(f"it is in {file}: keep that under version control")
+    say(f"accepted for {accepted.target or 'a scenario without a name'}: {accepted.signature}")
+    say(f"it is in {file}: keep that under version control")

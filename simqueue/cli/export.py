@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from simqueue.cli.options import TraceArgument, refuse_itself
+from simqueue.terminal import say_json
 
 
 def export_command(
@@ -38,6 +39,6 @@ def export_command(
         refuse_itself(output, trace)
     document = render_export(Trace.load(trace), format)
     if output is None:
-        typer.echo(document, nl=False)
+        say_json(document)
     else:
         write_whole(output, document)

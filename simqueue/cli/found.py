@@ -10,8 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from simqueue.cli.painting import tell
 from simqueue.cli.progress import shrink_bar
 from simqueue.cli.saved import STORY_TAIL
@@ -19,6 +17,7 @@ from simqueue.cli.settings import Settings
 from simqueue.cli.shrink import describe
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.summary import FoundFailure, SavedFailure
+from simqueue.terminal import complain
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
@@ -60,7 +59,7 @@ class Finds:
                 return known, True
             return keep(found.trace, self.settings.traces), False
         except UsageError as error:  # what was found is not lost with the file
-            typer.echo(f"simqueue: {error}", err=True)
+            complain(f"simqueue: {error}")
             return None, False
 
     def _known_file(self, signature: str) -> Path | None:

@@ -17,6 +17,7 @@ from simqueue.cli.options import TraceArgument, VerboseOption, naming
 from simqueue.cli.painting import tell
 from simqueue.search.breakpoints import Breakpoints
 from simqueue.search.budgets import NEARBY_RUNS
+from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
@@ -125,7 +126,7 @@ def _replay_scenario(
         scenario = load_target(trace.target).scenario
     except TargetError as error:
         hint = "run from the directory it was recorded in, or check that commit out"
-        typer.echo(f"simqueue: the trace's scenario is gone: {error}; {hint}", err=True)
+        complain(f"simqueue: the trace's scenario is gone: {error}; {hint}")
         raise typer.Exit(_SKIP) from None
     frames: list[TracebackType | None] = []
     try:
@@ -140,7 +141,7 @@ def _replay_scenario(
         )
     except DivergenceError as error:
         _tell_missed(breakpoints)
-        typer.echo(f"simqueue: {error}", err=True)
+        complain(f"simqueue: {error}")
         raise typer.Exit(_DIVERGED) from None
     _report(replayed, versions=not exact)
     _tell_missed(breakpoints)
@@ -155,24 +156,24 @@ def _report(replayed: Replay, *, versions: bool) -> None:
     if not replayed.run.passed:
         tell(f"{render_story(replayed.run.trace)}\n")
     for change in version_changes(replayed.trace) if versions else ():
-        typer.echo(change)
-    typer.echo(str(replayed))
+        say(change)
+    say(str(replayed))
 
 
 def _print_changes(trace: Trace) -> None:
     """Say first under which other versions a trace was recorded that is to repeat exactly."""
     changes = version_changes(trace)
     for change in changes:
-        typer.echo(f"simqueue: {change}", err=True)
+        complain(f"simqueue: {change}")
     if changes:
         hint = "an exact replay takes the versions of the recording; without --exact it may drift"
-        typer.echo(f"simqueue: {hint}", err=True)
+        complain(f"simqueue: {hint}")
 
 
 def _tell_missed(breakpoints: Breakpoints | None) -> None:
     missed = "" if breakpoints is None else breakpoints.missed()
     if missed:
-        typer.echo(f"simqueue: the replay {missed}", err=True)
+        complain(f"simqueue: the replay {missed}")
 
 
 def _look(frames: list[TracebackType | None]) -> None:
@@ -181,7 +182,7 @@ def _look(frames: list[TracebackType | None]) -> None:
 
     found = next(filter(None, frames), None)
     if found is None:
-        typer.echo("simqueue: no code of yours was running or waiting when it failed", err=True)
+        complain("simqueue: no code of yours was running or waiting when it failed")
         return
     post_mortem(found)
 
@@ -233,11 +234,11 @@ def _replay_test(
     if not said:
         problem = f"pytest could not run {node} (its exit status was {status})"
         hint = "run from the directory it was recorded in"
-        typer.echo(f"simqueue: {problem}; {hint}", err=True)
+        complain(f"simqueue: {problem}; {hint}")
         raise typer.Exit(_SKIP)
     word, _, sentence = said.partition(":")
     if sentence:
-        typer.echo(sentence.strip())
+        say(sentence.strip())
     raise typer.Exit(_TEST_STATUS[word])
 
 

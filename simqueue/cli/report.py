@@ -10,6 +10,7 @@ import typer
 
 from simqueue.cli.options import TraceArgument, refuse_itself
 from simqueue.errors import UsageError
+from simqueue.terminal import say
 
 
 def report_command(
@@ -42,7 +43,7 @@ def report_command(
     if output is None:
         _spare(Path(path), page)
     write_whole(path, page)
-    typer.echo(path)
+    say(path)
 
 
 def _spare(path: Path, page: bytes) -> None:

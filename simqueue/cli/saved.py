@@ -7,12 +7,11 @@ import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import typer
-
 from simqueue.cli.painting import tell
 from simqueue.cli.settings import Settings
 from simqueue.errors import TraceFormatError
 from simqueue.model.summary import SavedFailure
+from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
     from simqueue.search.regressions import Regression, Saved
@@ -39,7 +38,7 @@ def _play(saved: Saved, target: Target, settings: Settings) -> SavedFailure:
         regression = play_again(saved, target.scenario, accepted)
     except TraceFormatError as error:
         said = " ".join(f"{file} is not played: {error}".split())
-        typer.echo(f"saved failure {said}", err=True)
+        complain(f"saved failure {said}")
         return SavedFailure(file, saved.signature, "unreadable", said)
     return _told(regression, file)
 
@@ -52,5 +51,5 @@ def _told(regression: Regression, file: str) -> SavedFailure:
     if regression.failed:
         story = render_story(regression.replayed.run.trace, tail=STORY_TAIL)
         tell(f"{story}\nAgain: simqueue replay {shlex.quote(file)}\n\n")
-    typer.echo(f"saved failure {said}")
+    say(f"saved failure {said}")
     return SavedFailure(file, regression.saved.signature, regression.fate, said, story)

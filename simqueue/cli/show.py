@@ -13,6 +13,7 @@ from simqueue.cli.painting import tell
 from simqueue.errors import UsageError
 from simqueue.model.ids import Instant
 from simqueue.search.budgets import CONTINUATIONS, INEVITABLE_RUNS
+from simqueue.terminal import say_json
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
@@ -140,7 +141,7 @@ def show_command(
 def _print_json(trace: Trace, selection: Selection) -> None:
     from simqueue.report.export.jsonl import render_jsonl
 
-    typer.echo(render_jsonl(trace, selection.of(trace)), nl=False)
+    say_json(render_jsonl(trace, selection.of(trace)))
 
 
 def _bound(text: str | None, option: str) -> tuple[Instant | None, int | None]:

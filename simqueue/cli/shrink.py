@@ -11,6 +11,7 @@ import typer
 from simqueue.cli.options import TraceArgument, naming
 from simqueue.cli.progress import shrink_bar
 from simqueue.search.budgets import SHRINK_RUNS
+from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
     from simqueue.search.shrink import Shrunk
@@ -47,14 +48,14 @@ def shrink_command(
     try:
         shrunk, interrupted = _shrink(trace, runs)
     except DivergenceError as error:
-        typer.echo(f"simqueue: {trace} does not fail like that any more: {error}", err=True)
+        complain(f"simqueue: {trace} does not fail like that any more: {error}")
         raise typer.Exit(_BAD_INPUT) from None
     if shrunk is not None:
-        typer.echo(f"{trace}: {describe(shrunk)}")
+        say(f"{trace}: {describe(shrunk)}")
         path = _written(shrunk, trace, output, home)
-        typer.echo(f"Again: simqueue replay {shlex.quote(path)}")
+        say(f"Again: simqueue replay {shlex.quote(path)}")
     if interrupted:
-        typer.echo("interrupted", err=True)
+        complain("interrupted")
         raise typer.Exit(_INTERRUPTED)
 
 
