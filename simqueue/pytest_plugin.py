@@ -179,7 +179,7 @@ _OURS = pytest.StashKey[bool]()
 
 
 def _load(path: str) -> Trace:
-    from simqueue.errors import TraceFormatError
+    from simqueue.errors import NAME_SHOWN, TraceFormatError, excerpt
     from simqueue.model.trace import Trace
 
     try:
@@ -187,7 +187,7 @@ def _load(path: str) -> Trace:
     except TraceFormatError as error:
         raise usage_error(f"--simqueue-replay: {error}") from None
     if not trace.target.startswith(_TARGET):
-        what = f"is of {trace.target or 'a scenario'}, which is no test"
+        what = f"is of {excerpt(trace.target, NAME_SHOWN) or 'a scenario'}, which is no test"
         raise usage_error(
             f"--simqueue-replay: {path} {what}; run `simqueue replay {shlex.quote(path)}`"
         )
@@ -287,7 +287,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = [item for item in items if _is_same(item.nodeid, node)]
     # In a process of pytest-xdist an error would be an internal one; nothing is run there either.
     if not wanted and not hasattr(config, "workerinput"):
-        raise usage_error(f"--simqueue-replay: the trace is of {node}, which was not collected")
+        from simqueue.errors import NAME_SHOWN, excerpt
+
+        what = f"the trace is of {excerpt(node, NAME_SHOWN)}, which was not collected"
+        raise usage_error(f"--simqueue-replay: {what}")
     config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
     items[:] = wanted
 

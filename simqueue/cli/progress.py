@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from simqueue.report.words import printable
 from simqueue.terminal import console, is_terminal
 
 if TYPE_CHECKING:
@@ -67,5 +68,5 @@ def _bar(name: str, total: int | None, text: str) -> Iterator[Update]:
     # Without the refreshing thread: threads do not survive a fork, and a simulation is alone.
     shown = console(err=True)
     with Progress(*columns, console=shown, transient=True, auto_refresh=False) as progress:
-        task = progress.add_task(name, total=total, found=0, speed=0.0, left="all")
+        task = progress.add_task(printable(name), total=total, found=0, speed=0.0, left="all")
         yield lambda done, **fields: progress.update(task, completed=done, refresh=True, **fields)

@@ -15,6 +15,8 @@ import typer
 
 from simqueue.cli.options import TraceArgument, VerboseOption, naming
 from simqueue.cli.painting import tell
+from simqueue.errors import NAME_SHOWN, excerpt
+from simqueue.report.words import printable
 from simqueue.search.breakpoints import Breakpoints
 from simqueue.search.budgets import NEARBY_RUNS
 from simqueue.terminal import complain, say
@@ -192,7 +194,7 @@ def version_changes(recorded: Trace) -> list[str]:
     from simqueue.sim.run import version_of
 
     return [
-        f"recorded with {name} {then}, this is {now}"
+        f"recorded with {name} {excerpt(then)}, this is {now}"
         for name, then, now in (
             ("simqueue", recorded.simqueue, version_of("simqueue")),
             ("PgQueuer", recorded.pgqueuer, version_of("pgqueuer")),
@@ -222,6 +224,9 @@ def _replay_test(
 ) -> NoReturn:
     """Let pytest run the test, and take the verdict from the plugin."""
     node = trace.target.removeprefix("pytest:")
+    if printable(node) != node:  # pytest prints it as it is
+        complain(f"simqueue: {excerpt(node, NAME_SHOWN)}: no test has control characters in its id")
+        raise typer.Exit(_SKIP)
     with tempfile.TemporaryDirectory(prefix="simqueue-") as directory:
         verdict = Path(directory, "verdict")
         command = [sys.executable, "-m", "pytest", "-q", node, "--simqueue-replay", path]
@@ -232,7 +237,7 @@ def _replay_test(
     if interrupted and not said:
         raise KeyboardInterrupt
     if not said:
-        problem = f"pytest could not run {node} (its exit status was {status})"
+        problem = f"pytest could not run {excerpt(node, NAME_SHOWN)} (its exit status was {status})"
         hint = "run from the directory it was recorded in"
         complain(f"simqueue: {problem}; {hint}")
         raise typer.Exit(_SKIP)

@@ -10,7 +10,7 @@ import typer
 from simqueue.cli.durations import duration, instant_us
 from simqueue.cli.options import TraceArgument, naming
 from simqueue.cli.painting import tell
-from simqueue.errors import UsageError
+from simqueue.errors import NAME_SHOWN, UsageError, excerpt
 from simqueue.model.ids import Instant
 from simqueue.search.budgets import CONTINUATIONS, INEVITABLE_RUNS
 from simqueue.terminal import say_json
@@ -187,4 +187,5 @@ def _check_named(trace: Trace, path: str, wanted: Selection) -> None:
         raise UsageError(f"{path}: no event names schedule {schedule}; {hint}")
     names = sorted({entry.worker for entry in entries})
     if wanted.worker is not None and wanted.worker not in names:
-        raise UsageError(f"{path}: nobody is called {wanted.worker}; there are {', '.join(names)}")
+        there = excerpt(", ".join(names), NAME_SHOWN)
+        raise UsageError(f"{path}: nobody is called {wanted.worker}; there are {there}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from functools import partial
 from types import TracebackType
 from typing import Literal
 
-from simqueue.errors import DivergenceError, UsageError
+from simqueue.errors import NAME_SHOWN, DivergenceError, UsageError, excerpt
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.difference import (
@@ -212,8 +213,8 @@ def scenario_of(trace: Trace, command: str) -> Scenario:
         UsageError: the trace names none, or a test, which pytest alone can run.
     """
     if trace.target.startswith(PYTEST):
-        node = trace.target.removeprefix(PYTEST)
-        raise UsageError(f"the trace is of a test: run `pytest '{node}' --simqueue-replay FILE`")
+        node = shlex.quote(excerpt(trace.target.removeprefix(PYTEST), NAME_SHOWN))
+        raise UsageError(f"the trace is of a test: run `pytest {node} --simqueue-replay FILE`")
     if not trace.target:
         raise UsageError(f"the trace names no target: call simqueue.{command}(..., scenario=...)")
     return load_target(trace.target).scenario
