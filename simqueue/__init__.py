@@ -1,9 +1,11 @@
 """simqueue: finds, replays and explains the timing bugs of PgQueuer applications.
 
     cli | pytest_plugin        commands: read options, call one function, print one report
+    pytest_output              what pytest prints for the plugin, escaped
     pytest_scenario            a marked test as a scenario; ``pytest_alone``: without earlier tests
     hypothesis                 strategies that draw seeds and configs, beside those two
     search                     many runs: campaigns, replays, shrinking, audits
+    terminal                   the only way to a terminal: what is printed is escaped
     sim                        one run: clock, loop, patches, workers, ``Simulation``
     adapter | check            PgQueuer's ports over the store | invariants over the store
     store | choices | report   tables from events | decisions | text from traces

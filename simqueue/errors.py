@@ -52,7 +52,7 @@ class TargetError(UsageError):
         self.target, self.problem = target, problem
 
     def __str__(self) -> str:
-        return f"{self.target}: {self.problem}"
+        return f"{excerpt(self.target, NAME_SHOWN)}: {self.problem}"
 
 
 class ClusterError(UsageError):
@@ -202,6 +202,8 @@ def is_by_fault(error: BaseException) -> bool:
 
 
 EXCERPT_SHOWN = 200
+NAME_SHOWN = 500
+"""Characters of a target, which is a path and has to be recognized."""
 
 
 def excerpt(text: str, shown: int = EXCERPT_SHOWN) -> str:

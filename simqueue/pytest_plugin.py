@@ -21,6 +21,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from simqueue.pytest_output import (
+    collect_error,
+    fail,
+    failure,
+    remark,
+    usage_error,
+    write_line,
+    write_remarks,
+)
 from simqueue.pytest_scenario import FIXTURE, STARTED, MarkedTest
 from simqueue.pytest_time import Travels
 from simqueue.search.budgets import NEARBY_RUNS, SHRINK_RUNS
@@ -44,8 +53,6 @@ _BREAKS: Mapping[str, tuple[type, str, str]] = {
 _OPTIONS = ("runs", "seed", "strategy", "config", "faults", "without")
 _NOT_ASYNC = "ignore:The test .* is marked with '@pytest.mark.asyncio':pytest.PytestWarning"
 """A module may mark all its tests for pytest-asyncio, also those that are not for it."""
-_REMARK = "simqueue"
-"""The property of a test's report, also in JUnit's XML, that says what its runs came to."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -129,7 +136,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _check_number(config: pytest.Config, option: str, least: int) -> None:
     number = config.getoption(option)
     if number is not None and number < least:
-        raise pytest.UsageError(f"{option} must be {least} or more, not {number}")
+        raise usage_error(f"{option} must be {least} or more, not {number}")
 
 
 def _wanted(config: pytest.Config) -> dict[str, list[Any]]:
@@ -153,11 +160,11 @@ def _check_breaks(config: pytest.Config) -> None:
     from simqueue.errors import UsageError
 
     if config.stash[_TRACE] is None and any(_wanted(config).values()):
-        raise pytest.UsageError("--simqueue-break needs a trace: give --simqueue-replay FILE, too")
+        raise usage_error("--simqueue-break needs a trace: give --simqueue-replay FILE, too")
     try:
         _breakpoints(config)
     except UsageError as error:
-        raise pytest.UsageError(f"--simqueue-break: {error}") from None
+        raise usage_error(f"--simqueue-break: {error}") from None
 
 
 _TRACE = pytest.StashKey["Trace | None"]()
@@ -172,16 +179,16 @@ _OURS = pytest.StashKey[bool]()
 
 
 def _load(path: str) -> Trace:
-    from simqueue.errors import TraceFormatError
+    from simqueue.errors import NAME_SHOWN, TraceFormatError, excerpt
     from simqueue.model.trace import Trace
 
     try:
         trace = Trace.load(path)
     except TraceFormatError as error:
-        raise pytest.UsageError(f"--simqueue-replay: {error}") from None
+        raise usage_error(f"--simqueue-replay: {error}") from None
     if not trace.target.startswith(PYTEST):
-        what = f"is of {trace.target or 'a scenario'}, which is no test"
-        raise pytest.UsageError(
+        what = f"is of {excerpt(trace.target, NAME_SHOWN) or 'a scenario'}, which is no test"
+        raise usage_error(
             f"--simqueue-replay: {path} {what}; run `simqueue replay {shlex.quote(path)}`"
         )
     return trace
@@ -191,10 +198,9 @@ class _NotYet:
     """What a fixture gets that asks for ``sim``: there is none before the test runs."""
 
     def __getattr__(self, name: str) -> NoReturn:
-        pytest.fail(
+        fail(
             f"a fixture cannot use `{FIXTURE}.{name}`: each seed's simulation is made when the "
-            "test runs; let the fixture return a function that the test calls with it",
-            pytrace=False,
+            "test runs; let the fixture return a function that the test calls with it"
         )
 
 
@@ -202,7 +208,7 @@ class _NotYet:
 def sim(request: pytest.FixtureRequest) -> object:
     """The simulation that a marked test runs in; each seed has its own, made when the test runs."""
     if request.node.get_closest_marker(MARKER) is None:
-        pytest.fail(f"`{FIXTURE}` is for tests marked @pytest.mark.{MARKER}", pytrace=False)
+        fail(f"`{FIXTURE}` is for tests marked @pytest.mark.{MARKER}")
     return _NotYet()
 
 
@@ -247,7 +253,7 @@ def _check(item: pytest.Function, marker: pytest.Mark) -> None:
         problem = f"its marker's seed must be a whole number of 0 or more, not {seed!r}"
     else:
         return
-    raise pytest.Collector.CollectError(f"{item.nodeid}: {problem}")
+    raise collect_error(f"{item.nodeid}: {problem}")
 
 
 def _player(item: pytest.Function, test: Callable[..., Any]) -> Callable[..., None]:
@@ -264,11 +270,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     item.config.stash[STARTED] += 1
     marked = isinstance(item, pytest.Function) and item.get_closest_marker(MARKER)
     if marked and _OURS not in item.stash:
-        pytest.fail(
+        fail(
             f"{item.nodeid} is marked {MARKER}, but it is none of pytest's own functions (a method "
             "of a unittest.TestCase takes no fixtures): make it a function or a method of a plain "
-            "class",
-            pytrace=False,
+            "class"
         )
 
 
@@ -282,9 +287,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = [item for item in items if _is_same(item.nodeid, node)]
     # In a process of pytest-xdist an error would be an internal one; nothing is run there either.
     if not wanted and not hasattr(config, "workerinput"):
-        raise pytest.UsageError(
-            f"--simqueue-replay: the trace is of {node}, which was not collected"
-        )
+        from simqueue.errors import NAME_SHOWN, excerpt
+
+        what = f"the trace is of {excerpt(node, NAME_SHOWN)}, which was not collected"
+        raise usage_error(f"--simqueue-replay: {what}")
     config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
     items[:] = wanted
 
@@ -341,7 +347,7 @@ def _play(item: pytest.Function, test: Callable[..., Any], fixtures: Mapping[str
         else:
             _play_trace(item, skips, trace)
     except UsageError as error:
-        raise pytest.fail.Exception(f"simqueue: {error}", pytrace=False) from None
+        raise failure(f"simqueue: {error}") from None
     finally:
         travels.end()
 
@@ -367,8 +373,8 @@ def _play_seeds(item: pytest.Function, scenario: MarkedTest) -> None:
         until_failure=True,
         on_progress=lambda _: scenario.speak(),
     )
-    for remark in campaign.remarks(DEFAULT_FILE):
-        item.user_properties.append((_REMARK, remark))
+    for each in campaign.remarks(DEFAULT_FILE):
+        remark(item, each)
     for found in campaign.failures:
         first = campaign.runs == 1
         _fail_for_others(left_behind(item, scenario, found.trace, first=first))
@@ -385,7 +391,7 @@ def _play_seeds(item: pytest.Function, scenario: MarkedTest) -> None:
 def _fail_for_others(text: str) -> None:
     """Fail a test whose failure is the doing of what came before it, if that is so."""
     if text:
-        pytest.fail(text, pytrace=False)
+        fail(text)
 
 
 def pytest_enter_pdb(config: pytest.Config) -> None:
@@ -406,10 +412,10 @@ def _shrunk(trace: Trace, item: pytest.Item, scenario: MarkedTest) -> Trace:
             trace, scenario=scenario, budget_runs=budget, time_limit=_SHRINKING
         ).trace
     except DivergenceError as error:
-        item.user_properties.append((_REMARK, f"not shrunk, as it does not repeat itself: {error}"))
+        remark(item, f"not shrunk, as it does not repeat itself: {error}")
         return trace
     except pytest.fail.Exception as error:  # a time limit's: the failure is not lost with it
-        item.user_properties.append((_REMARK, f"not shrunk: {error}"))
+        remark(item, f"not shrunk: {error}")
         return trace
 
 
@@ -426,14 +432,14 @@ def _play_saved(item: pytest.Function, scenario: MarkedTest, accepted: Collectio
         try:
             regression = play_again(saved, scenario, accepted)
         except TraceFormatError as error:
-            item.user_properties.append((_REMARK, f"saved failure {file} is not played: {error}"))
+            remark(item, f"saved failure {file} is not played: {error}")
             continue
         scenario.speak()
         said = f"saved failure {regression.describe(file)}"
         if regression.failed:
             story = render_story(regression.replayed.run.trace, again=_again(item, saved.path))
-            pytest.fail(f"{said}\n\n{story}", pytrace=False)
-        item.user_properties.append((_REMARK, said))
+            fail(f"{said}\n\n{story}")
+        remark(item, said)
 
 
 def _settings(item: pytest.Function) -> tuple[int, int, Config]:
@@ -499,7 +505,7 @@ class _Frames:
     def fail(self, text: str) -> NoReturn:
         """Fail the test with a text, and for a debugger where the user's code did."""
         found, self.found = self.found, None
-        raise pytest.fail.Exception(text, pytrace=False).with_traceback(found)
+        raise failure(text).with_traceback(found)
 
 
 def _report(trace: Trace, item: pytest.Function, note: str) -> str:
@@ -557,14 +563,14 @@ def _play_trace(item: pytest.Function, scenario: MarkedTest, trace: Trace) -> No
     except DivergenceError as error:
         _tell_missed(item, breakpoints)
         _say(item, "diverged", str(error))
-        pytest.fail(str(error), pytrace=False)
+        fail(str(error))
     _tell_missed(item, breakpoints)
     if scenario.said is not None:
         _say(item, "different", "different: the test says now that it is not to be run")
         scenario.speak()
     if replayed.verdict == "not-reproduced":
         _say(item, "not-reproduced", str(replayed))
-        pytest.fail(str(replayed), pytrace=False)
+        fail(str(replayed))
     if replayed.run.passed:
         _say(item, "passed", str(replayed))
         return
@@ -604,9 +610,7 @@ def pytest_terminal_summary(
 ) -> None:
     """Say what became of a trace and what runs came to, also of tests that pass."""
     for sentence in config.stash[_VERDICTS]:
-        terminalreporter.write_line(sentence)
+        write_line(terminalreporter, sentence)
     for report in itertools.chain(*terminalreporter.stats.values()):
         if isinstance(report, pytest.TestReport) and report.when == "call":
-            for name, remark in report.user_properties:
-                if name == _REMARK:
-                    terminalreporter.write_line(f"{report.nodeid}: {remark}")
+            write_remarks(terminalreporter, report)

@@ -45,6 +45,9 @@ _NO_EFFECT = (
     "simqueue: PYTHONHASHSEED=0 has no effect here (python -I or -E?): runs of code that depends "
     "on the order of sets of strings will not repeat"
 )
+_WITHOUT_ASSERTS = (
+    "simqueue: python -O leaves out every assert, also those that scenarios are made of"
+)
 _DEBUGGED = (
     "simqueue: the debugger would be lost if PYTHONHASHSEED were pinned now: set it to 0 in its "
     "configuration, or runs of code that depends on the order of sets of strings will not repeat"
@@ -54,14 +57,14 @@ _DEBUGGED = (
 def main() -> None:
     """Run the command line under a pinned PYTHONHASHSEED; never returns."""
     from simqueue.cli.encodings import escape_output
+    from simqueue.terminal import complain, say_crash
 
     pin_environment()
     escape_output()
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = say_crash  # before typer is imported, which keeps the one that it finds
     if sys.flags.optimize:
-        print(  # noqa: T201
-            "simqueue: python -O leaves out every assert, also those that scenarios are made of",
-            file=sys.stderr,
-        )
+        complain(_WITHOUT_ASSERTS)
     from simqueue.cli.app import app
 
     app(prog_name="simqueue")
@@ -83,7 +86,9 @@ def pin_environment() -> None:
     restarted = os.environ.get(_PINNED_BY) == me
     if restarted or "pydevd" in sys.modules:  # the debugger of VS Code and PyCharm
         if random_hashes:
-            print(_NO_EFFECT if restarted else _DEBUGGED, file=sys.stderr)  # noqa: T201
+            from simqueue.terminal import complain
+
+            complain(_NO_EFFECT if restarted else _DEBUGGED)
         return
     needed = random_hashes or ascii_names
     # For addresses alone a tracer is not lost with this process.

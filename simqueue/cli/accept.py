@@ -10,6 +10,7 @@ import typer
 
 from simqueue.cli.options import KnownOption, TraceArgument
 from simqueue.cli.outputs import check_outputs
+from simqueue.terminal import say
 
 
 def accept_command(
@@ -35,7 +36,5 @@ def accept_command(
     check_outputs({"--known": file}, traces=[trace], known=())
     today = date.fromisoformat(time.strftime("%Y-%m-%d"))
     accepted = accept(Trace.load(trace), reason, today=today, path=file)
-    typer.echo(
-        f"accepted for {accepted.target or 'a scenario without a name'}: {accepted.signature}"
-    )
-    typer.echo(f"it is in {file}: keep that under version control")
+    say(f"accepted for {accepted.target or 'a scenario without a name'}: {accepted.signature}")
+    say(f"it is in {file}: keep that under version control")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -25,37 +26,59 @@ from simqueue.cli.show import show_command
 from simqueue.cli.shrink import shrink_command
 from simqueue.errors import UsageError, excerpt
 from simqueue.model.files import MAX_SIZE, MAX_SIZE_DEFAULT, parse_size
+from simqueue.report.words import printable
+from simqueue.terminal import complain, say
 
 BAD_INPUT = 2
-_LINE_MAX = 4_000
-"""Characters of an error, whatever it quotes."""
+_PARSER_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+"""What the parser of the command line raises; newer releases of typer bring their own click."""
 
 
 class Commands(TyperGroup):
     """Runs a command; what the user can mend becomes one line on stderr and exit status 2."""
 
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Parse the options before the command's name."""
+        with _parser_errors_escaped():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command that ``ctx`` names."""
         try:
-            return super().invoke(ctx)
-        except UsageError as error:
-            said = excerpt(" ".join(str(error).split()), _LINE_MAX)
-            typer.echo(f"simqueue: {said}", err=True)
-            raise typer.Exit(BAD_INPUT) from None
-        except UnicodeEncodeError as error:
-            part = error.object[error.start : error.end]
-            typer.echo(
-                f"simqueue: text with {part!r} cannot be written in {error.encoding}: if it is the "
-                "name of a file or a directory, rename it",
-                err=True,
-            )
-            raise typer.Exit(BAD_INPUT) from None
-        except OSError as error:
-            if error.errno == errno.EPIPE:
+            with _parser_errors_escaped():
+                return super().invoke(ctx)
+        except (UsageError, UnicodeEncodeError, OSError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EPIPE:
                 raise  # typer ends in silence for who does not want to read on
-            where = error.filename or "the output"
-            typer.echo(f"simqueue: {where} cannot be written: {error.strerror}", err=True)
-            raise typer.Exit(BAD_INPUT) from None
+            problem = _described(error)
+        complain(f"simqueue: {problem}")
+        raise typer.Exit(BAD_INPUT)
+
+
+@contextmanager
+def _parser_errors_escaped() -> Iterator[None]:
+    """Escape what typer prints about a command line: its words may be names of files."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, _PARSER_ERROR):
+            message = printable(error.format_message())  # type: ignore[attr-defined]
+            vars(error)["format_message"] = lambda: message
+        raise
+
+
+def _described(error: UsageError | UnicodeEncodeError | OSError) -> str:
+    match error:
+        case UnicodeEncodeError():
+            part = excerpt(error.object[error.start : error.end])
+            return (
+                f"text with '{part}' cannot be written in {error.encoding}: if it is the name of a "
+                "file or a directory, rename it"
+            )
+        case OSError():
+            return f"{error.filename or 'the output'} cannot be written: {error.strerror}"
+        case _:
+            return str(error)
 
 
 app = typer.Typer(
@@ -91,9 +114,9 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  as typer calls it
 
     for package in ("simqueue", "pgqueuer"):
         try:
-            typer.echo(f"{package} {version(package)}")
+            say(f"{package} {version(package)}")
         except PackageNotFoundError:
-            typer.echo(f"{package} (not installed)")
+            say(f"{package} (not installed)")
     raise typer.Exit
 
 

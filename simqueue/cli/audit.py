@@ -14,6 +14,7 @@ from simqueue.cli.options import (
     TargetArgument,
     WithoutOption,
 )
+from simqueue.terminal import say
 
 if TYPE_CHECKING:
     from simqueue.search.audit import Circumstance
@@ -47,18 +48,18 @@ def audit_command(
     audited = audit(found, seed=seed, config=config, on_progress=_show)
     events, python = len(audited.trace.events), platform.python_version()
     if audited.same:
-        typer.echo(f"the same in all: {events} events, digest {audited.trace.digest}, {python}")
+        say(f"the same in all: {events} events, digest {audited.trace.digest}, {python}")
     for cause in audited.causes:
-        typer.echo(f"Cause: {cause}")
+        say(f"Cause: {cause}")
     raise typer.Exit(0 if audited.same else 1)
 
 
 def _show(circumstance: Circumstance) -> None:
     found = circumstance.difference
     if found is None:
-        typer.echo(f"same    {circumstance.name}")
+        say(f"same    {circumstance.name}")
         return
-    typer.echo(
+    say(
         f"DIFFER  {circumstance.name}: at event {found.number} (by {found.actor})\n"
         f"        the first run has {found.one}\n"
         f"        this one has      {found.other}"

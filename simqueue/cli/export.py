@@ -8,6 +8,7 @@ import typer
 
 from simqueue.cli.options import TraceArgument
 from simqueue.cli.outputs import check_outputs
+from simqueue.terminal import say_json
 
 
 def export_command(
@@ -39,6 +40,6 @@ def export_command(
     check_outputs({"-o": output}, traces=[trace], targets=[recorded.target])
     document = render_export(recorded, format)
     if output is None:
-        typer.echo(document, nl=False)
+        say_json(document)
     else:
         write_whole(output, document)

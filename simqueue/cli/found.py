@@ -10,8 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from simqueue.cli.painting import tell
 from simqueue.cli.progress import shrink_bar
 from simqueue.cli.saved import STORY_TAIL
@@ -20,6 +18,7 @@ from simqueue.cli.shrink import describe
 from simqueue.cli.trusting import replay_line
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.summary import FoundFailure, SavedFailure
+from simqueue.terminal import complain
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
@@ -86,7 +85,7 @@ class Finds:
             self.keeping.note(found.trace, found.signature, found.trace)
             return _File(keep(found.trace, self.settings.traces))
         except UsageError as error:  # what was found is not lost with the file
-            typer.echo(f"simqueue: {error}", err=True)
+            complain(f"simqueue: {error}")
             return _File(None)
 
     def _gone_on_with(self, own: Own, found: Found) -> _File:

@@ -24,6 +24,7 @@ from simqueue.cli.outputs import check_outputs
 from simqueue.cli.summaries import JsonOption, JunitOption, write_reports
 from simqueue.cli.terminations import Termination, terminable
 from simqueue.search.budgets import SHRINK_RUNS
+from simqueue.terminal import complain
 
 if TYPE_CHECKING:
     from simqueue.cli.settings import Settings
@@ -181,7 +182,7 @@ def _play_all(
     if cut is not None:
         raise cut
     if summary.interrupted:
-        typer.echo(termination.word, err=True)
+        complain(termination.word)
     return status
 
 

@@ -10,6 +10,7 @@ import typer
 
 from simqueue.cli.progress import search_bar
 from simqueue.search.budgets import CONTINUATIONS, INEVITABLE_RUNS
+from simqueue.terminal import complain
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
@@ -72,7 +73,7 @@ def show_inevitable(
     for found in so_far:
         tell(render_inevitable(found))
     if interrupted:
-        typer.echo("interrupted", err=True)
+        complain("interrupted")
         raise typer.Exit(_INTERRUPTED)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+
+from simqueue.terminal import line_logger
 
 if TYPE_CHECKING:
     from simqueue.model.events import AnyEvent, Entry
@@ -12,18 +13,10 @@ if TYPE_CHECKING:
 
 def printer() -> Callable[[int, Entry], None]:
     """Return a watcher that prints each event: when, what, who, its number and its cause."""
-    import structlog
-
     from simqueue.report.managers import Managers
     from simqueue.report.words import moment, words
 
-    logger = structlog.wrap_logger(
-        structlog.PrintLogger(sys.stdout),
-        processors=[structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), sort_keys=False)],
-        wrapper_class=structlog.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
-
+    logger = line_logger()
     managers = Managers()
 
     def show(number: int, entry: Entry) -> None:

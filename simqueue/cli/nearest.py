@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from simqueue.cli.options import naming
 from simqueue.cli.outputs import check_outputs
 from simqueue.cli.progress import search_bar
 from simqueue.errors import UsageError
+from simqueue.terminal import complain, is_terminal, say
 
 if TYPE_CHECKING:
     from simqueue.model.choice import Choice
@@ -33,7 +33,7 @@ _DIFFER, _NONE_FOUND, _INTERRUPTED = 1, 4, 130
 
 def width_of_output() -> int:
     """Return how many characters a line may have."""
-    if not sys.stdout.isatty():
+    if not is_terminal():
         return WIDTH
     return min(max(_NARROWEST, shutil.get_terminal_size().columns), _WIDEST)
 
@@ -70,9 +70,9 @@ def diff_with_nearest(
         tell(render_nearest(found, name, width_of_output()))
         if output is not None and found.passing is not None:
             found.passing.save(output)
-            typer.echo(f"The passing run is saved as {output}.")
+            say(f"The passing run is saved as {output}.")
     if interrupted:
-        typer.echo("interrupted", err=True)
+        complain("interrupted")
         raise typer.Exit(_INTERRUPTED)
     raise typer.Exit(_NONE_FOUND if found is None or found.passing is None else _DIFFER)
 

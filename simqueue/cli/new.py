@@ -13,6 +13,7 @@ import typer
 
 from simqueue.cli.outputs import check_outputs
 from simqueue.errors import UsageError
+from simqueue.terminal import say
 
 if TYPE_CHECKING:
     from simqueue.search.application import Application, Contents
@@ -73,9 +74,9 @@ def new_command(
     check_outputs({"-o": str(file)})
     contents = contents_of(application)
     write_whole(file, render_scenario(application, contents, file, name).encode())
-    typer.echo(f"{name} plays {application.name}: {_told(contents)}")
-    typer.echo("Put payloads in it that your handlers can read, and play it:")
-    typer.echo(f"  simqueue fuzz {shlex.quote(name)}")
+    say(f"{name} plays {application.name}: {_told(contents)}")
+    say("Put payloads in it that your handlers can read, and play it:")
+    say(f"  simqueue fuzz {shlex.quote(name)}")
 
 
 def _check_free(file: Path, name: str) -> None:

@@ -13,6 +13,8 @@ import msgspec
 
 from simqueue.errors import UsageError
 from simqueue.model.files import check_writable, read_whole
+from simqueue.model.gzipped import unpacked
+from simqueue.search.nodes import PYTEST
 
 
 def check_outputs(
@@ -94,7 +96,7 @@ def _refuse(path: Path, what: str, option: str) -> NoReturn:
 
 def _files_of(target: str) -> Iterator[str]:
     """Return the files that a target may be in: its own, its module's, those of its directory."""
-    where = target.removeprefix("pytest:").partition(":")[0]
+    where = target.removeprefix(PYTEST).partition(":")[0]
     if where:
         module = where.replace(".", os.sep)
         yield from (where, f"{module}.py", f"{module}{os.sep}__init__.py")
@@ -128,7 +130,7 @@ class _Format(msgspec.Struct):
 def _format_of(path: Path) -> str:
     """Return what a file of simqueue says that it is; nothing for any other."""
     try:
-        document = read_whole(path)
+        document = unpacked(read_whole(path))
     except OSError:
         return ""
     for part in (document, document.partition(b"\n")[0]):  # a trace, or the header of a state

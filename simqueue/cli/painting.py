@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import sys
+from typing import TYPE_CHECKING
 
-import typer
+from simqueue.terminal import say_painted
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 _PALETTE = ("cyan", "magenta", "blue", "yellow", "green", "bright_cyan", "bright_magenta")
 
@@ -26,19 +29,10 @@ _ACTOR = r"(?m)^ *#\d+ +[+-]\d+\.\d{6}s  (?P<actor>\S+)"
 
 def tell(text: str) -> None:
     """Print a story, or anything that ends with its last line, in colours on a terminal."""
-    from rich.console import Console
-
-    from simqueue.report.words import printable
-
-    text = printable(text)
-    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=True)
-    if not console.is_terminal:
-        typer.echo(text, nl=False)
-        return
-    console.print(_painted(text), end="")
+    say_painted(text, _painted)
 
 
-def _painted(text: str) -> object:
+def _painted(text: str) -> Text:
     import re
 
     from rich.text import Text

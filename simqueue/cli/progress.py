@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from simqueue.report.words import printable
+from simqueue.terminal import console, is_terminal
 
 if TYPE_CHECKING:
     from simqueue.search.inevitable import Inevitable
@@ -51,21 +53,20 @@ def search_bar(name: str, total: int) -> Iterator[Callable[[Inevitable | Nearest
 
 @contextmanager
 def _bar(name: str, total: int | None, text: str) -> Iterator[Update]:
-    if not sys.stderr.isatty():
+    if not is_terminal(err=True):
         yield lambda done, **fields: None
         return
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn(text),
         TimeElapsedColumn(),
     )
     # Without the refreshing thread: threads do not survive a fork, and a simulation is alone.
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
-        task = progress.add_task(name, total=total, found=0, speed=0.0, left="all")
+    shown = console(err=True)
+    with Progress(*columns, console=shown, transient=True, auto_refresh=False) as progress:
+        task = progress.add_task(printable(name), total=total, found=0, speed=0.0, left="all")
         yield lambda done, **fields: progress.update(task, completed=done, refresh=True, **fields)

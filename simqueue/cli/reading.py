@@ -12,6 +12,7 @@ from simqueue.cli.painting import tell
 from simqueue.cli.trusting import TrustOption, door
 from simqueue.errors import UsageError
 from simqueue.search.budgets import NEAREST_RUNS
+from simqueue.terminal import say
 
 
 def diff_command(
@@ -80,4 +81,4 @@ def entropy_command() -> None:
     from simqueue.sim.entropy import SOURCES
 
     rows = [(source.name, source.treatment, source.how) for source in SOURCES]
-    typer.echo("\n".join(render_columns([("source", "treatment", "how"), *rows])))
+    say("\n".join(render_columns([("source", "treatment", "how"), *rows])))

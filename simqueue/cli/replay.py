@@ -16,9 +16,12 @@ import typer
 from simqueue.cli.options import TraceArgument, VerboseOption, naming
 from simqueue.cli.painting import tell
 from simqueue.cli.trusting import TrustOption, door
+from simqueue.errors import NAME_SHOWN, excerpt
+from simqueue.report.words import printable
 from simqueue.search.breakpoints import Breakpoints
 from simqueue.search.budgets import NEARBY_RUNS
 from simqueue.search.nodes import PYTEST, node_of
+from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
@@ -135,7 +138,7 @@ def _replay_scenario(
         scenario = load_target(trace.target, admit).scenario
     except TargetError as error:
         hint = "run from the directory it was recorded in, or check that commit out"
-        typer.echo(f"simqueue: the trace's scenario is gone: {error}; {hint}", err=True)
+        complain(f"simqueue: the trace's scenario is gone: {error}; {hint}")
         raise typer.Exit(_SKIP) from None
     frames: list[TracebackType | None] = []
     try:
@@ -150,7 +153,7 @@ def _replay_scenario(
         )
     except DivergenceError as error:
         _tell_missed(breakpoints)
-        typer.echo(f"simqueue: {error}", err=True)
+        complain(f"simqueue: {error}")
         raise typer.Exit(_DIVERGED) from None
     _report(replayed, versions=not exact)
     _tell_missed(breakpoints)
@@ -165,24 +168,24 @@ def _report(replayed: Replay, *, versions: bool) -> None:
     if not replayed.run.passed:
         tell(f"{render_story(replayed.run.trace)}\n")
     for change in version_changes(replayed.trace) if versions else ():
-        typer.echo(change)
-    typer.echo(str(replayed))
+        say(change)
+    say(str(replayed))
 
 
 def _print_changes(trace: Trace) -> None:
     """Say first under which other versions a trace was recorded that is to repeat exactly."""
     changes = version_changes(trace)
     for change in changes:
-        typer.echo(f"simqueue: {change}", err=True)
+        complain(f"simqueue: {change}")
     if changes:
         hint = "an exact replay takes the versions of the recording; without --exact it may drift"
-        typer.echo(f"simqueue: {hint}", err=True)
+        complain(f"simqueue: {hint}")
 
 
 def _tell_missed(breakpoints: Breakpoints | None) -> None:
     missed = "" if breakpoints is None else breakpoints.missed()
     if missed:
-        typer.echo(f"simqueue: the replay {missed}", err=True)
+        complain(f"simqueue: the replay {missed}")
 
 
 def _look(frames: list[TracebackType | None]) -> None:
@@ -191,7 +194,7 @@ def _look(frames: list[TracebackType | None]) -> None:
 
     found = next(filter(None, frames), None)
     if found is None:
-        typer.echo("simqueue: no code of yours was running or waiting when it failed", err=True)
+        complain("simqueue: no code of yours was running or waiting when it failed")
         return
     post_mortem(found)
 
@@ -201,7 +204,7 @@ def version_changes(recorded: Trace) -> list[str]:
     from simqueue.sim.run import version_of
 
     return [
-        f"recorded with {name} {then}, this is {now}"
+        f"recorded with {name} {excerpt(then)}, this is {now}"
         for name, then, now in (
             ("simqueue", recorded.simqueue, version_of("simqueue")),
             ("PgQueuer", recorded.pgqueuer, version_of("pgqueuer")),
@@ -237,6 +240,9 @@ def _replay_test(
     node: str, path: str, debugger: Sequence[str], *, exact: bool, nearby: int
 ) -> NoReturn:
     """Let pytest run the test, and take the verdict from the plugin."""
+    if printable(node) != node:  # pytest prints it as it is
+        complain(f"simqueue: {excerpt(node, NAME_SHOWN)}: no test has control characters in its id")
+        raise typer.Exit(_SKIP)
     with tempfile.TemporaryDirectory(prefix="simqueue-") as directory:
         verdict = Path(directory, "verdict")
         command = [sys.executable, "-m", "pytest", "-q", f"--simqueue-replay={path}"]
@@ -247,13 +253,13 @@ def _replay_test(
     if interrupted and not said:
         raise KeyboardInterrupt
     if not said:
-        problem = f"pytest could not run {node} (its exit status was {status})"
+        problem = f"pytest could not run {excerpt(node, NAME_SHOWN)} (its exit status was {status})"
         hint = "run from the directory it was recorded in"
-        typer.echo(f"simqueue: {problem}; {hint}", err=True)
+        complain(f"simqueue: {problem}; {hint}")
         raise typer.Exit(_SKIP)
     word, _, sentence = said.partition(":")
     if sentence:
-        typer.echo(sentence.strip())
+        say(sentence.strip())
     raise typer.Exit(_TEST_STATUS[word])
 
 

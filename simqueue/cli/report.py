@@ -12,6 +12,7 @@ import typer
 from simqueue.cli.options import TraceArgument
 from simqueue.cli.outputs import check_outputs
 from simqueue.errors import UsageError
+from simqueue.terminal import say
 
 EVENTS_MAX = 20_000
 """More events than these are shown in part unless all are asked for: browsers get slow."""
@@ -57,7 +58,7 @@ def report_command(
     if output is None:
         _spare(Path(path), page)
     write_whole(path, page)
-    typer.echo(path)
+    say(path)
 
 
 def _limit(events: str) -> int | None:

@@ -22,6 +22,7 @@ from simqueue.cli.painting import tell
 from simqueue.cli.terminations import terminable
 from simqueue.cli.trusting import replay_line
 from simqueue.errors import UsageError
+from simqueue.terminal import say
 
 if TYPE_CHECKING:
     from simqueue.sim.run import Run
@@ -90,8 +91,8 @@ def _report(played: Run, again: str) -> None:
         tell(render_story(played.trace, again=again))
         return
     simulated = played.simulated.total_seconds()
-    typer.echo(render_headline(played.trace))
-    typer.echo(
+    say(render_headline(played.trace))
+    say(
         f"{simulated:.6f} s simulated in {played.elapsed:.2f} s, {len(played.events)} events, "
         f"digest {played.digest}"
     )

@@ -6,13 +6,12 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import typer
-
 from simqueue.cli.painting import tell
 from simqueue.cli.settings import Settings
 from simqueue.cli.trusting import replay_line
 from simqueue.errors import TraceFormatError
 from simqueue.model.summary import SavedFailure
+from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
     from simqueue.search.keeping import Keeping
@@ -44,7 +43,7 @@ def _play(saved: Saved, target: Target, settings: Settings) -> SavedFailure:
         regression = play_again(saved, target.scenario, accepted)
     except TraceFormatError as error:
         said = " ".join(f"{file} is not played: {error}".split())
-        typer.echo(f"saved failure {said}", err=True)
+        complain(f"saved failure {said}")
         return SavedFailure(file, saved.signature, "unreadable", said)
     return _told(regression, file, replay_line(file, target.name, settings.home))
 
@@ -57,5 +56,5 @@ def _told(regression: Regression, file: str, again: str) -> SavedFailure:
     if regression.failed:
         story = render_story(regression.replayed.run.trace, tail=STORY_TAIL)
         tell(f"{story}\nAgain: {again}\n\n")
-    typer.echo(f"saved failure {said}")
+    say(f"saved failure {said}")
     return SavedFailure(file, regression.saved.signature, regression.fate, said, story)

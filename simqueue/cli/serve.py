@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from simqueue.cli.options import TraceArgument
+from simqueue.terminal import say
 
 
 def serve_command(
@@ -37,4 +38,4 @@ def serve_command(
 
 
 def _say(address: str) -> None:
-    typer.echo(f"{address}  (ctrl-C ends it)")
+    say(f"{address}  (ctrl-C ends it)")

@@ -11,9 +11,10 @@ from simqueue.cli.durations import duration, instant_us
 from simqueue.cli.options import TraceArgument, naming
 from simqueue.cli.painting import tell
 from simqueue.cli.trusting import TrustOption, door
-from simqueue.errors import UsageError
+from simqueue.errors import NAME_SHOWN, UsageError, excerpt
 from simqueue.model.ids import Instant
 from simqueue.search.budgets import CONTINUATIONS, INEVITABLE_RUNS
+from simqueue.terminal import say_json
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
@@ -145,7 +146,7 @@ def show_command(
 def _print_json(trace: Trace, selection: Selection) -> None:
     from simqueue.report.export.jsonl import render_jsonl
 
-    typer.echo(render_jsonl(trace, selection.of(trace)), nl=False)
+    say_json(render_jsonl(trace, selection.of(trace)))
 
 
 def _bound(text: str | None, option: str) -> tuple[Instant | None, int | None]:
@@ -191,4 +192,5 @@ def _check_named(trace: Trace, path: str, wanted: Selection) -> None:
         raise UsageError(f"{path}: no event names schedule {schedule}; {hint}")
     names = sorted({entry.worker for entry in entries})
     if wanted.worker is not None and wanted.worker not in names:
-        raise UsageError(f"{path}: nobody is called {wanted.worker}; there are {', '.join(names)}")
+        there = excerpt(", ".join(names), NAME_SHOWN)
+        raise UsageError(f"{path}: nobody is called {wanted.worker}; there are {there}")

@@ -12,6 +12,7 @@ from simqueue.cli.outputs import check_outputs
 from simqueue.cli.progress import shrink_bar
 from simqueue.cli.trusting import TrustOption, door, replay_line
 from simqueue.search.budgets import SHRINK_RUNS
+from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
@@ -57,14 +58,14 @@ def shrink_command(
     try:
         shrunk, interrupted = _shrink(recorded, trace, scenario, runs)
     except DivergenceError as error:
-        typer.echo(f"simqueue: {trace} does not fail like that any more: {error}", err=True)
+        complain(f"simqueue: {trace} does not fail like that any more: {error}")
         raise typer.Exit(_BAD_INPUT) from None
     if shrunk is not None:
-        typer.echo(f"{trace}: {describe(shrunk)}")
+        say(f"{trace}: {describe(shrunk)}")
         path = _written(shrunk, trace, output, home)
-        typer.echo(f"Again: {replay_line(path, recorded.target, home)}")
+        say(f"Again: {replay_line(path, recorded.target, home)}")
     if interrupted:
-        typer.echo("interrupted", err=True)
+        complain("interrupted")
         raise typer.Exit(_INTERRUPTED)
 
 

@@ -18,6 +18,7 @@ from simqueue.model.summary import (
     Summary,
     TargetSummary,
 )
+from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
     from simqueue.search.tally import Campaign
@@ -77,7 +78,7 @@ def print_campaign(
 ) -> None:
     """Print what came of a target's campaign."""
     kinds = len(campaign.failures)
-    typer.echo(
+    say(
         f"{target}: {campaign.runs} runs, {campaign.failed} failed in {kinds} "
         f"way{'' if kinds == 1 else 's'}{speed}"
     )
@@ -85,15 +86,15 @@ def print_campaign(
         first = f"first in run {found.number}, {found.strategy}"
         if found.strategy in ("random", "calm"):
             first = f"first seed {found.number}"
-        typer.echo(f"  {found.count} x {found.signature} ({first})")
+        say(f"  {found.count} x {found.signature} ({first})")
     for remark in campaign.remarks(known_file):
-        typer.echo(f"  {remark}")
+        say(f"  {remark}")
     for gap in gaps:
-        typer.echo(f"  inconclusive: {gap}")
+        say(f"  inconclusive: {gap}")
     for again in campaign.again:
-        typer.echo(f"  {again}", err=True)
+        complain(str(again), indent="  ")
     for lost in campaign.lost:
-        typer.echo(f"  {lost}", err=True)
+        complain(str(lost), indent="  ")
 
 
 def write_reports(

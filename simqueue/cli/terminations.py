@@ -12,6 +12,8 @@ from typing import Any
 
 import typer
 
+from simqueue.terminal import complain
+
 INTERRUPTED, TERMINATED = 130, 143
 _AGAIN_S = 2.0
 
@@ -79,7 +81,7 @@ def terminable() -> Iterator[Termination]:
     try:
         yield termination
     except KeyboardInterrupt:
-        typer.echo(termination.word, err=True)
+        complain(termination.word)
         raise typer.Exit(termination.status) from None
     finally:
         if ours:

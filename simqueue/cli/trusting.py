@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simqueue.errors import UsageError, excerpt
+from simqueue.terminal import ask, can_ask, complain
 
 if TYPE_CHECKING:
     from simqueue.search.target import Admit
@@ -40,24 +40,19 @@ def _admit(trace: str, trust: bool, target: str) -> None:  # noqa: FBT001  it is
     if problem and not _is_allowed(f"{trace}: its target, {shown}, {problem}."):
         hint = "read that code, and add --trust to run it"
         raise UsageError(f"{trace}: its target, {shown}, {problem}: {hint}")
-    typer.echo(f"Target: {shown}", err=True)
+    complain(f"Target: {shown}")
 
 
 def _is_allowed(problem: str) -> bool:
     """Ask a user at a terminal whether to run a target; nobody else is asked."""
-    if not (_is_terminal(sys.stdin) and _is_terminal(sys.stderr)):
+    if not can_ask():
         return False
     try:
-        typer.echo(f"{problem} Run it? [y/N] ", err=True, nl=False)
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        return ask(f"{problem} Run it? [y/N]").strip().lower() in ("y", "yes")
     except KeyboardInterrupt:
-        typer.echo("\ninterrupted", err=True)
+        complain("")  # the question's line
+        complain("interrupted")
         raise typer.Exit(_INTERRUPTED) from None
-
-
-def _is_terminal(stream: object) -> bool:
-    isatty = getattr(stream, "isatty", None)  # a stream that was closed is None
-    return isatty is not None and bool(isatty())
 
 
 def replay_line(file: str, target: str, home: Path | None = None) -> str:

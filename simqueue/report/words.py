@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
@@ -40,18 +41,28 @@ _STATEMENTS = {
 """What the log's users call PgQueuer's statements; others go by their own names."""
 
 
-_UNSEEN = [*range(9), *range(11, 32), *range(0x7F, 0xA0), 0x200E, 0x200F, 0x2028, 0x2029]
-_UNSEEN += [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
-ESCAPED = {code: chr(code).encode("unicode_escape").decode() for code in _UNSEEN}
-"""What ``printable`` writes for characters, by their numbers."""
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+    "\ud800-\udc9f\udd00-\udfff]"
+)
+"""Characters that ``printable`` escapes.
+
+Of lone surrogates, those that stand for the bytes 0xa0 to 0xff of a file's name are left: no
+terminal takes these bytes for a command, and a command line that names the file can be pasted.
+"""
 
 
 def printable(text: str) -> str:
     """Return text without what would steer a terminal or turn the order of its letters.
 
-    Control characters but line ends and tabs, and marks of direction, are written as escapes.
+    Control characters but line ends and tabs, marks of direction and lone surrogates are written as
+    escapes.
     """
-    return text.translate(ESCAPED)
+    return UNSEEN.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def moment(at: int) -> str:

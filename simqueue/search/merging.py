@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from simqueue.errors import UsageError
+from simqueue.errors import NAME_SHOWN, UsageError, excerpt
 from simqueue.model.config import Config
 from simqueue.search.evidence import Evidence
 from simqueue.search.journal import State, read_state
@@ -73,12 +73,15 @@ def _refuse_different(one: State, other: State) -> None:
         ("config", mine.config, theirs.config),
     ):
         if this != that:
-            values = f": {this} and {that}" if isinstance(this, (int, str)) else ""
+            values = ""
+            if isinstance(this, (int, str)):
+                values = f": {excerpt(str(this))} and {excerpt(str(that))}"
             if isinstance(this, Config):
                 values = f" ({', '.join(_changed(mine.config, theirs.config))})"
+            target = excerpt(mine.target, NAME_SHOWN)
             raise UsageError(
-                f"{one.origin} and {other.origin} are of different campaigns of {mine.target}: "
-                f"they differ in their {what}{values}; name the files of one"
+                f"{one.origin} and {other.origin} are of different campaigns of {target}: they "
+                f"differ in their {what}{values}; name the files of one"
             )
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import Literal
 
-from simqueue.errors import DivergenceError, UsageError
+from simqueue.errors import NAME_SHOWN, DivergenceError, UsageError, excerpt
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.difference import (
@@ -217,7 +217,7 @@ def scenario_of(trace: Trace, command: str, admit: Admit = refuse_untrusted) -> 
         UsageError: the trace names none, or a test, which pytest alone can run.
     """
     if trace.target.startswith(PYTEST):
-        node = as_word(node_of(trace.target))
+        node = excerpt(as_word(node_of(trace.target)), NAME_SHOWN)
         raise UsageError(f"the trace is of a test: run `pytest {node} --simqueue-replay FILE`")
     if not trace.target:
         raise UsageError(f"the trace names no target: call simqueue.{command}(..., scenario=...)")

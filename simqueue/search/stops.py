@@ -22,9 +22,11 @@ from simqueue.report.difference import Difference
 from simqueue.report.lines import concerns, render_line, render_lines
 from simqueue.report.managers import Managers
 from simqueue.report.tables import render_table
+from simqueue.report.words import printable
 from simqueue.sim.places import is_users, place, source_line, waiting_frames
 from simqueue.sim.simulation import Simulation
 from simqueue.store import fold
+from simqueue.terminal import say
 
 StopAt = Callable[[int, Entry], bool]
 """Asked about each event's number and entry, in their order, whether to stop there."""
@@ -78,7 +80,7 @@ class Stops:
             frames = [frame for frame in waiting if not _is_ours(frame)]
         # Its own: whatever is done to them is not done to the run's.
         tables = Standing.after(self._trace, self._entries)
-        header = "\n".join(self._header(number, entry, made, task, parted))
+        header = printable("\n".join(self._header(number, entry, made, task, parted)))
         _prompt(
             header=header,
             stops=self,
@@ -180,7 +182,7 @@ def _printed(header: str) -> dict[str, str]:
     pdb_s = python_s and (os.environ.get("PYTHONBREAKPOINT") or _HOOK) == _HOOK
     if pdb_s or getattr(hook, "__module__", "") == "_pytest.debugging":
         return {"header": header}
-    print(header, flush=True)  # noqa: T201
+    say(header)
     return {}
 
 
@@ -239,7 +241,7 @@ class Text:
     text: str
 
     def __repr__(self) -> str:
-        return self.text
+        return printable(self.text)
 
 
 class Rows(dict[Any, msgspec.Struct]):
@@ -250,7 +252,7 @@ class Rows(dict[Any, msgspec.Struct]):
         self._name = name
 
     def __repr__(self) -> str:
-        return render_table(self._name, list(self.values()))
+        return printable(render_table(self._name, list(self.values())))
 
 
 @dataclass(frozen=True, slots=True, repr=False)

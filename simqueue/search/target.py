@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from simqueue.errors import TargetError, excerpt
+from simqueue.errors import NAME_SHOWN, TargetError, excerpt
 from simqueue.model.config import Config
 from simqueue.model.files import reason
 from simqueue.search.nodes import PYTEST, node_of
@@ -63,7 +63,7 @@ def load_target(text: str, admit: Admit | None = None) -> Target:
     try:
         return _found(text, admit)
     except (OSError, ValueError) as error:  # a name that no file can have
-        raise TargetError(excerpt(text), f"cannot be looked for ({reason(error)})") from None
+        raise TargetError(text, f"cannot be looked for ({reason(error)})") from None
 
 
 def _found(text: str, admit: Admit | None) -> Target:
@@ -124,7 +124,7 @@ def _named(module: ModuleType, function: str, where: str) -> Target:
     if scenario is None:
         offered = [key for key, value in vars(module).items() if _is_scenario(value, module)]
         hint = f"; it has: {', '.join(offered)}" if offered else ""
-        raise TargetError(name, f"{where} has no function {function!r}{hint}")
+        raise TargetError(name, f"{where} has no function {excerpt(repr(function))}{hint}")
     _check(scenario, name)
     return Target(name, scenario, getattr(module, CONFIG, None))
 
@@ -154,7 +154,8 @@ def load_module(name: str, text: str, admit: Admit | None = None) -> ModuleType:
     if str(Path.cwd()) not in sys.path and "" not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     if not _exists(name.partition(".")[0]):
-        raise TargetError(text, f"there is no module or file {name!r}; name a file as path/file.py")
+        problem = f"there is no module or file {excerpt(repr(name))}; name a file as path/file.py"
+        raise TargetError(text, problem)
     if admit is not None:
         admit(text)
     return _imported(lambda: importlib.import_module(name), text)
@@ -240,7 +241,7 @@ def _imported(load: Callable[[], ModuleType], text: str) -> ModuleType:
 
 def _blamed(error: BaseException) -> str:
     """Name the line that failed, and the error."""
-    said = " ".join(f"{type(error).__name__}: {error}".split())
+    said = excerpt(" ".join(f"{type(error).__name__}: {error}".split()), NAME_SHOWN)
     if isinstance(error, SyntaxError):
         return f"{relative(Path(error.filename or '?'))}:{error.lineno}: {said}"
     frames = [

@@ -8,6 +8,7 @@ from typing import Any
 
 from simqueue.errors import RefusedError, SettleTimeoutError, SimqueueError
 from simqueue.model.failure import Failure, FailureKind
+from simqueue.report.words import printable
 from simqueue.sim.observers import described
 from simqueue.sim.places import (
     culprit,
@@ -42,7 +43,7 @@ class FailedRun(SimqueueError):  # noqa: N818  what ``Run.check`` raises
         self.failure = failure
 
     def __str__(self) -> str:
-        return f"{self.failure.kind}: {self.failure.message}\nat {self.failure.where}"
+        return printable(f"{self.failure.kind}: {self.failure.message}\nat {self.failure.where}")
 
 
 def failure_of(error: BaseException) -> Failure:

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from unittest.mock import Mock
 
 import msgspec
@@ -134,7 +133,7 @@ def test_no_command_that_reads_imports_anything(call, record, marker, target, mo
 @pytest.mark.parametrize("typed", ["y\n", "YES\n", "\n", "no\n", ""])
 def test_at_a_terminal_somebody_is_asked(call, record, marker, monkeypatch, typed):
     record("../far.py:scenario")
-    monkeypatch.setattr(trusting, "_is_terminal", lambda stream: True)
+    monkeypatch.setattr(trusting, "can_ask", lambda: True)
     result = CliRunner().invoke(app, ["replay", "t.json"], input=typed, prog_name="simqueue")
     assert "not below the current directory" in result.stderr.splitlines()[0]
     assert "Run it? [y/N] " in result.stderr
@@ -145,9 +144,8 @@ def test_at_a_terminal_somebody_is_asked(call, record, marker, monkeypatch, type
 @pytest.mark.parametrize("words", commands(PLAYING), ids=" ".join)
 def test_ctrl_c_at_the_question_ends_the_command(call, record, marker, monkeypatch, words):
     record("../far.py:scenario")
-    interrupted = SimpleNamespace(readline=Mock(side_effect=KeyboardInterrupt))
-    monkeypatch.setattr(trusting, "_is_terminal", lambda stream: True)
-    monkeypatch.setattr(trusting, "sys", SimpleNamespace(stdin=interrupted, stderr=None))
+    monkeypatch.setattr(trusting, "can_ask", lambda: True)
+    monkeypatch.setattr(trusting, "ask", Mock(side_effect=KeyboardInterrupt))
     result = call(*words)
     assert (result.exit_code, result.stderr.splitlines()[-1]) == (130, "interrupted")
     assert not marker.exists()

@@ -18,10 +18,7 @@ from simqueue.report.page.lanes import lay_lanes
 from simqueue.report.page.part import tell_part
 from simqueue.report.page.shown import Shown
 from simqueue.report.page.story import Told, tell_story
-from simqueue.report.words import ESCAPED, moment, printable
-
-_ESCAPED_IN_JSON = {code: said.replace("\\", "\\\\") for code, said in ESCAPED.items()}
-"""Escapes that are still escapes when the JSON around them is read; line ends are none of them."""
+from simqueue.report.words import UNSEEN, moment, printable
 
 
 def render_page(
@@ -87,7 +84,8 @@ def _file(name: str) -> str:
 
 def _in_script(document: str) -> str:
     """Return JSON as it may stand in a script element: no tag can begin in it."""
-    document = document.translate(_ESCAPED_IN_JSON)
+    # Escapes that are still escapes when the JSON around them is read; it has no bare line ends.
+    document = UNSEEN.sub(lambda found: printable(found[0]).replace("\\", "\\\\"), document)
     return document.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
