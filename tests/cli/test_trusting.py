@@ -34,7 +34,6 @@ READING = {
     "diff": [["t.json", "t.json"]],
     "report": [["t.json", "-o", "out"]],
     "export": [["t.json", "--format", name] for name in ("perfetto", "otlp", "jsonl")],
-    "serve": [["t.json"]],
     "accept": [["t.json", "--reason", "x", "--known", "known.toml"]],
 }
 NO_TRACE = {"new", "run", "fuzz", "merge", "audit", "entropy", "_record", "_play"}
@@ -75,7 +74,7 @@ def commands(table):
 
 def test_every_command_is_known_here():
     names = {command.name for command in app.registered_commands}
-    assert names == NO_TRACE | PLAYING.keys() | READING.keys()
+    assert names == NO_TRACE | PLAYING.keys() | READING.keys() | {"serve"}
 
 
 @pytest.mark.parametrize(
@@ -113,18 +112,29 @@ def test_below_the_current_directory_it_is_shown_first_and_run(call, record, mar
     assert marker.exists()
 
 
-@pytest.mark.parametrize("target", ["near.py:scenario", "../far.py:scenario", "near:scenario"])
-def test_no_command_that_reads_imports_anything(call, record, marker, target, monkeypatch):
-    uvicorn = pytest.importorskip("uvicorn", reason="the dashboard needs simqueue[web]")
-    served = []
-    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: served.append(sockets))
+TARGETS = ["near.py:scenario", "../far.py:scenario", "near:scenario", "pytest:near.py::test_x"]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_command_that_reads_imports_anything(call, record, marker, target):
     record(target)
     for words in commands(READING):
         result = call(*words)
         assert result.exit_code == 0, (words, result.output)
         assert "Target: " not in result.stderr
         assert not marker.exists(), words
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_nor_does_the_dashboard(call, record, marker, target, monkeypatch):
+    uvicorn = pytest.importorskip("uvicorn", reason="the dashboard needs simqueue[web]")
+    pytest.importorskip("pgqueuer.adapters.web.routes", reason="this PgQueuer has no dashboard")
+    served = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: served.append(sockets))
+    record(target)
+    assert call("serve", "t.json").exit_code == 0
     assert served
+    assert not marker.exists()
 
 
 # --- the question ---------------------------------------------------------------------------------
