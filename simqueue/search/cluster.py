@@ -88,7 +88,7 @@ def _connected(address: str) -> Iterator[Client]:
         try:
             yield client
         finally:
-            with suppress(OSError):  # the scheduler does not answer
+            with suppress(*_CANCELLED):  # the scheduler does not answer
                 client.close(timeout=_GOODBYE_S)
 
 
@@ -131,7 +131,7 @@ def _served(client: Client, address: str, work: Work, run_limit: float) -> Itera
         yield name
     finally:
         if client.status == "running":
-            with suppress(OSError, KeyError, ValueError):  # it is gone, or its workers have none
+            with suppress(*_CANCELLED, KeyError, ValueError):  # gone, or it has none
                 client.unregister_worker_plugin(name)
 
 
@@ -140,7 +140,7 @@ def _register(client: Client, address: str, helpers: Helpers, name: str) -> None
     for left in reversed(range(_REGISTRATIONS)):
         try:
             client.register_plugin(helpers, name=name)
-        except OSError as error:
+        except _CANCELLED as error:
             if client.status != "running" or not left:
                 raise ClusterError(address, f"its workers cannot be reached: {error}") from None
         except Exception as error:  # noqa: BLE001  Dask passes an error on as text
