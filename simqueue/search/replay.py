@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -213,8 +212,8 @@ def scenario_of(trace: Trace, command: str) -> Scenario:
         UsageError: the trace names none, or a test, which pytest alone can run.
     """
     if trace.target.startswith(PYTEST):
-        node = shlex.quote(excerpt(trace.target.removeprefix(PYTEST), NAME_SHOWN))
-        raise UsageError(f"the trace is of a test: run `pytest {node} --simqueue-replay FILE`")
+        node = excerpt(trace.target.removeprefix(PYTEST), NAME_SHOWN).replace("'", "'\"'\"'")
+        raise UsageError(f"the trace is of a test: run `pytest '{node}' --simqueue-replay FILE`")
     if not trace.target:
         raise UsageError(f"the trace names no target: call simqueue.{command}(..., scenario=...)")
     return load_target(trace.target).scenario
