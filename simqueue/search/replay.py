@@ -217,7 +217,7 @@ def scenario_of(trace: Trace, command: str, admit: Admit = refuse_untrusted) -> 
         UsageError: the trace names none, or a test, which pytest alone can run.
     """
     if trace.target.startswith(PYTEST):
-        node = excerpt(as_word(node_of(trace.target)), NAME_SHOWN)
+        node = as_word(excerpt(node_of(trace.target), NAME_SHOWN))
         raise UsageError(f"the trace is of a test: run `pytest {node} --simqueue-replay FILE`")
     if not trace.target:
         raise UsageError(f"the trace names no target: call simqueue.{command}(..., scenario=...)")
