@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -31,8 +32,13 @@ def fork() -> int:
         return os.fork()
 
 
-_before: set[int] = set()
-"""The signals that waited already when ``signals_wait`` began."""
+class _Outermost(threading.local):
+    """What a thread's outermost ``signals_wait`` found, while it is in one."""
+
+    before: set[int | signal.Signals] | None = None
+
+
+_outermost = _Outermost()
 
 
 @contextmanager
@@ -42,19 +48,23 @@ def signals_wait() -> Iterator[None]:
     Python runs hooks around a fork and drops what is raised in them. A time limit whose signal
     is handled there, or a Ctrl-C, would be lost.
     """
-    global _before  # noqa: PLW0603  a forked child has nothing else of its parent's
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    _before = {int(number) for number in before}
+    is_outermost = _outermost.before is None
+    if is_outermost:
+        _outermost.before = before
     try:
         yield
     finally:
+        if is_outermost:
+            _outermost.before = None
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def signals_arrive() -> None:
     """Handle signals again in a child that never leaves its parent's ``signals_wait``."""
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_SETMASK, _before)
+    before, _outermost.before = _outermost.before, None
+    if before is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -12,6 +12,7 @@ import msgspec
 
 from simqueue.errors import TraceFormatError
 from simqueue.model.files import read_whole
+from simqueue.model.gzipped import SUFFIX, unpacked
 from simqueue.model.trace import Trace
 from simqueue.search.failures import slug
 from simqueue.search.replay import Replay, replay
@@ -95,9 +96,9 @@ def saved_failures(directory: str | os.PathLike[str], target: str) -> list[Saved
 
 
 def _found(directory: Path, target: str) -> Iterator[Saved]:
-    for path in sorted(directory.glob("*.json")):
+    for path in sorted([*directory.glob("*.json"), *directory.glob(f"*.json{SUFFIX}")]):
         try:
-            head = msgspec.json.decode(read_whole(path), type=_Head)
+            head = msgspec.json.decode(unpacked(read_whole(path)), type=_Head)
         except (OSError, ValueError, RecursionError):
             # It does not say whose it is, but its name may; to play it is to hear what is wrong.
             if path.name.startswith(f"{slug(target)}-"):

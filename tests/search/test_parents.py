@@ -63,6 +63,17 @@ def test_a_clean_process_that_was_forked_under_a_signal_is_ended(struck):
     assert descriptors() == before
 
 
+def waiting(scenario=None):
+    """Return which signals wait here."""
+    return signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_signals_arrive_in_clean_processes_and_what_they_play():
+    with clean_for(scenario) as clean:
+        assert clean.ask(scenario, waiting) == waiting()
+    assert not waiting()
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # other tests may have left threads
 def test_signals_are_handled_again_in_a_child_that_stays_inside():
     with signals_wait():

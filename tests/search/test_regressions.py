@@ -2,6 +2,7 @@ import msgspec
 import pytest
 
 from simqueue.errors import TraceFormatError
+from simqueue.model.trace import Trace
 from simqueue.search.failures import keep
 from simqueue.search.regressions import play_again, saved_failures, still_failing
 from simqueue.sim.run import run
@@ -35,6 +36,15 @@ def test_failures_are_found_by_their_target(saved, tmp_path, trace):
     assert [each.path for each in saved_failures(tmp_path, "b.py:scenario")] == [other]
     assert [each.signature for each in saved_failures(tmp_path, TARGET)] == [saved.signature]
     assert saved_failures(tmp_path / "nowhere", TARGET) == []
+
+
+def test_compressed_failures_are_found_too(saved, tmp_path):
+    trace = Trace.load(saved.path)
+    trace.save(tmp_path / "small.json.gz")
+    saved.path.unlink()
+    (found,) = saved_failures(tmp_path, TARGET)
+    assert (found.path.name, found.checksum) == ("small.json.gz", saved.checksum)
+    assert play_again(found, scenario).fate == "fails"
 
 
 def test_what_became_of_a_failure(saved):
