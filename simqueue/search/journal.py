@@ -362,8 +362,8 @@ def _relative(path: Path) -> str:
 
 
 def _keep_out_of_git(directory: Path) -> None:
-    """Let git ignore the default directory; any other is the user's own."""
-    ours = directory.parts[-2:] == Path(DEFAULT_DIRECTORY).parts and not directory.is_symlink()
+    """Let git ignore the default directory; any other, also behind a link, is the user's own."""
+    ours = directory.resolve().parts[-2:] == Path(DEFAULT_DIRECTORY).parts
     ignored = directory / ".gitignore"
     if ours and not os.path.lexists(ignored):
         write_whole(ignored, b"*\n")

@@ -257,7 +257,10 @@ def test_only_the_default_directory_is_kept_out_of_git(tmp_path):
     (tmp_path / "package").mkdir()
     (tmp_path / "linked" / ".simqueue").mkdir(parents=True)
     (tmp_path / "linked/.simqueue/campaigns").symlink_to(tmp_path / "package")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/.simqueue").symlink_to(tmp_path / "package")
     places = ["campaigns", "state", ".simqueue/state", "linked/.simqueue/campaigns"]
+    places.append("deep/.simqueue/campaigns")
     for place in places:
         with kept(tmp_path / place, IDENTITY, SESSION, resume=False):
             assert not (tmp_path / place / ".gitignore").exists(), place
