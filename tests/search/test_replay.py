@@ -148,7 +148,7 @@ def test_a_trace_of_a_test_or_of_nothing_says_how_it_is_replayed():
     trace = recorded(fixed)
     with pytest.raises(UsageError, match=r"run `pytest a\.py::t --simqueue-replay"):
         replay(msgspec.structs.replace(trace, target="pytest:a.py::t"))
-    with pytest.raises(UsageError, match=r"""run `pytest 'a\.py::t\['"'"'; rm b\]' --simqueue-rep"""):
+    with pytest.raises(UsageError, match=r"""run `pytest 'a\.py::t\['"'"'; rm b\]' --simqueue"""):
         replay(msgspec.structs.replace(trace, target="pytest:a.py::t['; rm b]"))
     with pytest.raises(UsageError, match="names no target"):
         replay(msgspec.structs.replace(trace, target=""))
