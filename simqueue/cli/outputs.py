@@ -35,7 +35,7 @@ def check_outputs(
         targets: scenarios, as they are named on the command line or in a trace.
         states: states of campaigns that are read.
         known: files of known failures; the default one if not given.
-        saved: the directory of saved failures, as ``--traces`` names it.
+        saved: the directory of saved failures, as ``--traces`` names it; else the default one.
         kept: the directory of campaigns' states, as ``--state`` names it.
 
     Raises:
@@ -69,13 +69,14 @@ def _refuse_inputs(path: Path, option: str, inputs: Mapping[str, Iterable[str]])
 
 
 def _refuse_places(path: Path, option: str, saved: str | None, kept: str | None) -> None:
+    from simqueue.search.failures import DEFAULT_DIRECTORY
     from simqueue.search.statelines import FORMAT
 
     for directory, name in (("--traces", saved), ("--state", kept)):
         if name is not None and _lies_in(Path(name), path):
             _refuse(path, f"the directory of {directory}, or above it", option)
     content = _format_of(path)
-    if content == "simqueue-trace" and saved is not None and _lies_in(path, Path(saved)):
+    if content == "simqueue-trace" and _lies_in(path, Path(saved or DEFAULT_DIRECTORY)):
         _refuse(path, "a saved failure", option)
     if content == FORMAT or (kept is not None and _is_state(path, Path(kept))):
         _refuse(path, "the state of a campaign", option)

@@ -49,7 +49,8 @@ def summed_up(
     """Return what came of a target; ``gaps`` say what is missing of the campaign."""
     stale = [remark for remark in campaign.remarks(known_file) if remark.startswith("known ")]
     failed = campaign.failed or any(each.fate in ("fails", "different") for each in saved)
-    missing = (*campaign.inconclusive, *gaps)
+    unread = (f"saved failure {each.said}" for each in saved if each.fate == "unreadable")
+    missing = (*campaign.inconclusive, *gaps, *unread)
     proves_nothing = campaign.lost or missing or not campaign.runs
     return TargetSummary(
         target=target,

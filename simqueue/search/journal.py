@@ -22,7 +22,7 @@ from simqueue.model.files import UnfitError, check_readable, read_whole, reason,
 from simqueue.model.links import refuse_link
 from simqueue.model.parts import clear_parts
 from simqueue.model.soundness import check_soundness
-from simqueue.model.trace import TRACE_VERSION
+from simqueue.model.trace import TRACE_VERSION, Trace
 from simqueue.search.evidence import Evidence
 from simqueue.search.result import Result
 from simqueue.search.sealing import is_torn, sealed, unsealed
@@ -82,13 +82,19 @@ class State:
             case Header():
                 raise ValueError("it begins another campaign")
             case Session():
-                self.sessions.append(line)
+                self._add_session(line)
             case Ended():
                 self.ends.append(line)
             case Kept():
                 self.kept.append(line)
             case Result():
                 self._add_result(line)
+
+    def _add_session(self, session: Session) -> None:
+        # A failure that was accepted comes without a trace: it would be lost if it counted as new.
+        if {each.signature for each in session.known} != set(self.identity.accepted):
+            raise ValueError("its accepted failures are not those of the campaign")
+        self.sessions.append(session)
 
     def _add_result(self, result: Result) -> None:
         if not self.sessions:
@@ -99,7 +105,7 @@ class State:
         if not self.identity.includes(result.number, max(each.runs for each in self.sessions)):
             raise ValueError(f"run {result.number} is none of this campaign's")
         if result.trace is not None:
-            check_soundness(result.trace)
+            self._check_trace(result.trace, result)
         if result.trace is not None and result.signature is not None:
             self._with_trace.add(result.signature)
         if result.signature is not None and result.signature not in self._with_trace:
@@ -108,6 +114,14 @@ class State:
         evidence = self._evidence.setdefault(result.evidence, result.evidence)
         self.results.pop(result.number, None)  # so that it is in its place by time
         self.results[result.number] = msgspec.structs.replace(result, evidence=evidence)
+
+    def _check_trace(self, trace: Trace, result: Result) -> None:
+        check_soundness(trace)
+        failure = trace.outcome.failure
+        if failure is None or failure.signature != result.signature:
+            raise ValueError(f"the trace of run {result.number} is of another failure")
+        if trace.target != self.identity.target:
+            raise ValueError(f"the trace of run {result.number} is of another target")
 
 
 def read_state(path: str | os.PathLike[str]) -> State:
@@ -348,8 +362,8 @@ def _relative(path: Path) -> str:
 
 
 def _keep_out_of_git(directory: Path) -> None:
-    """Let git ignore the default directory; any other is the user's own."""
-    ours = directory.parts[-2:] == Path(DEFAULT_DIRECTORY).parts and not directory.is_symlink()
+    """Let git ignore the default directory; any other, also behind a link, is the user's own."""
+    ours = directory.resolve().parts[-2:] == Path(DEFAULT_DIRECTORY).parts
     ignored = directory / ".gitignore"
     if ours and not os.path.lexists(ignored):
         write_whole(ignored, b"*\n")

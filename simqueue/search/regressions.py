@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,16 @@ from typing import Literal, assert_never
 import msgspec
 
 from simqueue.errors import TraceFormatError
+from simqueue.model import tracefile
 from simqueue.model.files import read_whole
 from simqueue.model.gzipped import SUFFIX, unpacked
-from simqueue.model.trace import Trace
+from simqueue.model.trace import TRACE_VERSION, Trace
 from simqueue.search.failures import slug
 from simqueue.search.replay import Replay, replay
 from simqueue.sim.run import Scenario
+
+_AFTER_SLUG = r"-[0-9a-f]{8}(-\d+)?(\.small)?\.json"
+"""What the name of a saved failure has after its target."""
 
 Fate = Literal["fails", "accepted", "different", "passes"]
 """What became of a saved failure.
@@ -87,6 +92,7 @@ class _Head(msgspec.Struct):
 
     target: str
     outcome: _Outcome
+    version: object = None
     checksum: str = ""
 
 
@@ -98,7 +104,8 @@ def saved_failures(directory: str | os.PathLike[str], target: str) -> list[Saved
 def _found(directory: Path, target: str) -> Iterator[Saved]:
     for path in sorted([*directory.glob("*.json"), *directory.glob(f"*.json{SUFFIX}")]):
         try:
-            head = msgspec.json.decode(unpacked(read_whole(path)), type=_Head)
+            document = unpacked(read_whole(path))
+            head = msgspec.json.decode(document, type=_Head)
         except (OSError, ValueError, RecursionError):
             # It does not say whose it is, but its name may; to play it is to hear what is wrong.
             if path.name.startswith(f"{slug(target)}-"):
@@ -106,6 +113,24 @@ def _found(directory: Path, target: str) -> Iterator[Saved]:
             continue
         if head.target == target and head.outcome.failure is not None:
             yield Saved(path, head.outcome.failure.signature, head.checksum)
+        elif _is_named_after(path, target) and _is_damaged(document, head):
+            yield Saved(path, "")
+
+
+def _is_named_after(path: Path, target: str) -> bool:
+    """Return whether a failure of a target would be saved as a file; others may be, too."""
+    return re.fullmatch(re.escape(slug(target)) + _AFTER_SLUG, path.name) is not None
+
+
+def _is_damaged(document: bytes, head: _Head) -> bool:
+    """Return whether a file of this format is damaged, so that it may be of another target."""
+    if head.version != TRACE_VERSION:
+        return False
+    try:
+        tracefile.decode(document)
+    except TraceFormatError:
+        return True
+    return False
 
 
 def play_again(saved: Saved, scenario: Scenario, accepted: Collection[str] = ()) -> Regression:

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
+import sysconfig
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -58,11 +59,23 @@ def _objection_to_file(path: Path, home: Path) -> str:
 
 
 def _objection_to_module(name: str, home: Path) -> str:
-    package = name.partition(".")[0]
-    if package in sys.stdlib_module_names:
+    package, *inner = name.split(".")
+    if "__main__" in inner:  # importing most of them runs them
+        return "is a program, which holds no scenarios"
+    if _is_standard(package):
         return "is a module of Python's standard library, which holds no scenarios"
     problems = (_objection_to_file(path, home) for path in _imported_files(name, home))
     return next(filter(None, problems), "")
+
+
+def _is_standard(package: str) -> bool:
+    """Return whether a package is of Python's standard library; a user's own may be called test."""
+    if package in sys.stdlib_module_names:
+        return True
+    tests = os.path.join(sysconfig.get_path("stdlib"), "test", "")  # noqa: PTH118  as text
+    return package == "test" and any(
+        (spec.origin or "").startswith(tests) for spec in _specs(package)
+    )
 
 
 def _imported_files(name: str, home: Path) -> Iterator[Path]:

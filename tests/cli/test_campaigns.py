@@ -339,7 +339,7 @@ def test_a_saved_failure_that_is_accepted_fails_nothing(call, failures):
     assert "still fails, which is accepted" in result.output
 
 
-def test_a_saved_failure_that_cannot_be_read_is_told_and_does_not_end_a_campaign(
+def test_a_saved_failure_that_cannot_be_read_leaves_a_campaign_inconclusive(
     call, project, failures
 ):
     call("fuzz", "one.py", "--runs", "30")
@@ -349,8 +349,8 @@ def test_a_saved_failure_that_cannot_be_read_is_told_and_does_not_end_a_campaign
     old = whole.replace(f'"version":{TRACE_VERSION}'.encode(), b'"version":2', 1)
     for document, problem in ((old, "trace format 2"), (whole[:99], "breaks off")):
         saved.write_bytes(document)
-        result = call("fuzz", "one.py", "--runs", "30")
-        assert result.exit_code == 0
+        result = call("fuzz", "one.py", "--runs", "30", "--json", "s.json")
+        assert (result.exit_code, json.loads(Path("s.json").read_text())["status"]) == (4, 4)
         assert f"saved failure .simqueue/failures/{saved.name} is not played" in result.stderr
         assert problem in result.stderr
         assert saved.read_bytes() == document

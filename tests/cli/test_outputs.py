@@ -166,9 +166,16 @@ def test_a_scenario_that_a_trace_names_is_refused(place):
         assert "is the scenario itself" in refused(*words, "-o", "hard.json")
 
 
+@pytest.mark.parametrize("words", WRITING, ids=" ".join)
+def test_saved_failures_are_not_overwritten(words, state):
+    saved = Path(".simqueue/failures/app-1.json")
+    whole = saved.read_bytes()
+    assert "is a saved failure" in refused(*words, str(saved))
+    assert saved.read_bytes() == whole
+
+
 @pytest.mark.parametrize("words", REPORTED, ids=" ".join)
-def test_saved_failures_and_states_are_not_overwritten_by_reports(words, state):
-    assert "is a saved failure" in refused(*words, ".simqueue/failures/app-1.json")
+def test_states_and_directories_are_not_overwritten_by_reports(words, state):
     said = refused(*words, "new", "--traces", "new/inner")
     assert "is the directory of --traces, or above it" in said
     shutil.copy(state, "copy")

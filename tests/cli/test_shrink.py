@@ -71,9 +71,12 @@ def test_the_small_trace_is_written_where_it_is_told_to_be(call, trace_file):
     assert not Path("t.small.json").exists()
 
 
-def test_the_trace_itself_is_overwritten_if_it_is_named(call, trace_file):
-    assert call("shrink", trace_file, "-o", trace_file).exit_code == 0
-    assert deviations(trace_file) == 2
+def test_the_trace_itself_is_not_overwritten(call, trace_file):
+    before = Path(trace_file).read_bytes()
+    result = call("shrink", trace_file, "-o", trace_file)
+    assert result.exit_code == 2
+    assert "is the trace itself" in result.stderr
+    assert Path(trace_file).read_bytes() == before
 
 
 def test_a_file_that_holds_something_else_is_left_alone(call, trace_file):

@@ -1,11 +1,14 @@
 """Trace files that are compressed: read like others, and never unpacked beyond the limit."""
 
 import gzip
+import random
+import tracemalloc
 
 import pytest
 
 from simqueue.errors import TraceFormatError
-from simqueue.model.files import MAX_SIZE
+from simqueue.model.files import MAX_SIZE, UnfitError
+from simqueue.model.gzipped import unpacked
 from simqueue.model.trace import Trace
 
 
@@ -57,3 +60,26 @@ def test_nothing_is_unpacked_beyond_what_may_be_read(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(b"[" * 50_000_000))
     assert path.stat().st_size < 100_000
     assert "unpacks to more than 1MB" in refused(path)
+
+
+def test_a_document_that_is_too_large_takes_no_memory(tmp_path, monkeypatch):
+    monkeypatch.setenv(MAX_SIZE, "40MB")
+    path = tmp_path / "bomb.json.gz"
+    path.write_bytes(gzip.compress(b"[" * 50_000_000))
+    tracemalloc.start()
+    assert "unpacks to more than 40MB" in refused(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10_000_000
+
+
+@pytest.mark.parametrize("size", [1, 65_536, 3_000_000])
+def test_a_document_may_be_just_as_large_as_may_be_read(size, monkeypatch):
+    document = random.Random(1).randbytes(size // 2) + bytes(size - size // 2)
+    packed = gzip.compress(document)
+    monkeypatch.setenv(MAX_SIZE, str(size))
+    assert unpacked(packed) == document
+    if size > 1:
+        monkeypatch.setenv(MAX_SIZE, str(size - 1))
+        with pytest.raises(UnfitError, match="unpacks to more"):
+            unpacked(packed)

@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import date, timedelta
 from io import FileIO
 
 import msgspec
@@ -10,6 +10,7 @@ from simqueue.model.config import Config, Faults
 from simqueue.search.campaign import fuzz
 from simqueue.search.evidence import Evidence
 from simqueue.search.journal import decode_state, kept, read_state
+from simqueue.search.known import KnownFailure
 from simqueue.search.merging import find_states
 from simqueue.search.result import Result
 from simqueue.search.sealing import sealed
@@ -118,9 +119,30 @@ def test_lines_that_do_not_belong_there_are_refused(results, trace):
     for problem, document in bad.items():
         with pytest.raises(UsageError, match=problem):
             decode_state(document, "x")
-    accepted = msgspec.structs.replace(IDENTITY, accepted=("other",))
-    document = encoded(Header(accepted), SESSION, Result(9, signature="other"))
-    assert decode_state(document, "x").results
+
+
+def test_what_a_state_accepts_is_what_its_campaign_accepts():
+    # It has no trace, so that a failure of which the session does not know would not count.
+    accepted = replace(IDENTITY, accepted=("other",))
+    known = KnownFailure(IDENTITY.target, "other", "slow", "it failed", date(2024, 1, 1))
+    session, failed = replace(SESSION, known=(known,)), Result(9, signature="other")
+    assert decode_state(encoded(Header(accepted), session, failed), "x").results
+    renamed = replace(SESSION, known=(replace(known, signature="another"),))
+    for identity, wrong in (accepted, SESSION), (accepted, renamed), (IDENTITY, session):
+        with pytest.raises(UsageError, match="line 2 is damaged: its accepted failures are not"):
+            decode_state(encoded(Header(identity), wrong, failed), "x")
+
+
+def test_a_trace_of_another_failure_or_target_is_refused(trace):
+    signature = trace.outcome.failure.signature
+    results = {
+        "another failure": (Result(6, "", None, trace), Result(6, "", "other", trace)),
+        "another target": (Result(6, "", signature, replace(trace, target="b.py:scenario")),),
+    }
+    for problem, wrong in results.items():
+        for result in wrong:
+            with pytest.raises(UsageError, match=f"the trace of run 6 is of {problem}"):
+                decode_state(encoded(Header(IDENTITY), SESSION, result), "x")
 
 
 def test_another_version_and_another_thing_are_refused(write):
@@ -235,7 +257,10 @@ def test_only_the_default_directory_is_kept_out_of_git(tmp_path):
     (tmp_path / "package").mkdir()
     (tmp_path / "linked" / ".simqueue").mkdir(parents=True)
     (tmp_path / "linked/.simqueue/campaigns").symlink_to(tmp_path / "package")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/.simqueue").symlink_to(tmp_path / "package")
     places = ["campaigns", "state", ".simqueue/state", "linked/.simqueue/campaigns"]
+    places.append("deep/.simqueue/campaigns")
     for place in places:
         with kept(tmp_path / place, IDENTITY, SESSION, resume=False):
             assert not (tmp_path / place / ".gitignore").exists(), place

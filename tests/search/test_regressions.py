@@ -79,3 +79,23 @@ def test_a_damaged_file_is_found_by_its_name_and_cannot_be_played(saved, tmp_pat
     with pytest.raises(TraceFormatError, match="breaks off"):
         play_again(found, scenario)
     assert saved_failures(tmp_path, "other.py:scenario") == []
+
+
+@pytest.mark.parametrize("key", [b'"target":"app', b'"failure":{"', b'"outcome":{"'])
+def test_a_flipped_bit_does_not_hide_a_saved_failure(key, saved, tmp_path):
+    whole = saved.path.read_bytes()
+    place = whole.index(key) + key.index(b'":') - 1
+    saved.path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+    (found,) = saved_failures(tmp_path, TARGET)
+    with pytest.raises(TraceFormatError, match=saved.path.name):
+        play_again(found, scenario)
+
+
+def test_a_file_that_names_another_target_does_not_hide_it_if_it_is_damaged(saved, tmp_path):
+    whole = saved.path.read_bytes()
+    saved.path.write_bytes(whole.replace(b'"target":"app.py', b'"target":"bpp.py', 1))
+    assert [each.path for each in saved_failures(tmp_path, TARGET)] == [saved.path]
+
+
+def test_a_whole_file_of_a_scenario_with_the_same_name_elsewhere_is_left_out(saved, tmp_path):
+    assert saved_failures(tmp_path, "other/app.py:scenario") == []

@@ -84,11 +84,20 @@ def test_so_does_an_absolute_path_and_one_through_a_link_to_the_current_director
         ("/dev/stdin", OUTSIDE),
         ("antigravity:scenario", "is a module of Python's standard library"),
         ("idlelib.idle", "is a module of Python's standard library"),
+        ("test.autotest:main", "is a module of Python's standard library"),
+        ("simqueue.__main__:main", "is a program"),
+        ("deep.__main__:main", "is a program"),
     ],
 )
 def test_whatever_else_does_not(here, target, problem):
     with pytest.raises(TargetError, match=problem):
         refuse_untrusted(target)
+
+
+def test_a_package_of_the_user_s_may_be_called_test(here):
+    Path("test").mkdir()
+    Path("test/__init__.py").touch()
+    assert objection("test.one:main") == ""
 
 
 def test_compiled_modules_of_the_current_directory_do_not(here):
