@@ -74,14 +74,22 @@ def test_real_failures_are_found_beside_it_whatever_the_number_of_processes():
 LIBRARY = ctypes.CDLL(None)  # whose calls no simulation refuses
 
 
-def kill_the_judge(file):
-    """Kill the only child of a process that plays runs, the first time that one has a child."""
+def children():
+    """Return the ids of the children of the process that plays a run, or of this one."""
     pid = LIBRARY.getpid()
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
+def kill_the_judge(file, others):
+    """Kill the child of a process that plays runs, the first time that one has a child.
+
+    ``others`` are children of this process that other tests still need.
+    """
+    judges = children() - others
     try:
-        if children:
+        if judges:
             os.close(os.open(file, os.O_CREAT | os.O_EXCL))
-            LIBRARY.kill(int(children[0]), 9)
+            LIBRARY.kill(int(judges.pop()), 9)
     except FileExistsError:
         pass
 
@@ -93,10 +101,11 @@ def kill_the_judge(file):
 )
 def test_a_run_whose_judge_was_killed_does_not_count(tmp_path):
     scenario, seen = remembering()
+    others = children()
 
     async def killing(sim):
         if seen:
-            kill_the_judge(tmp_path / "killed")
+            kill_the_judge(tmp_path / "killed", others)
         await scenario(sim)
 
     how = {"runs": 4, "strategy": "random", "target": "x"}
