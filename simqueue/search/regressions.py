@@ -20,7 +20,7 @@ from simqueue.search.failures import slug
 from simqueue.search.replay import Replay, replay
 from simqueue.sim.run import Scenario
 
-_AFTER_SLUG = r"-[0-9a-f]{8}(-\d+)?(\.small)?\.json"
+_AFTER_SLUG = rf"-[0-9a-f]{{8}}(-\d+)?(\.small)?\.json({re.escape(SUFFIX)})?"
 """What the name of a saved failure has after its target."""
 
 Fate = Literal["fails", "accepted", "different", "passes"]

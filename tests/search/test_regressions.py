@@ -1,3 +1,5 @@
+import gzip
+
 import msgspec
 import pytest
 
@@ -89,6 +91,14 @@ def test_a_flipped_bit_does_not_hide_a_saved_failure(key, saved, tmp_path):
     (found,) = saved_failures(tmp_path, TARGET)
     with pytest.raises(TraceFormatError, match=saved.path.name):
         play_again(found, scenario)
+
+
+def test_a_flipped_bit_does_not_hide_one_that_is_compressed(saved, tmp_path):
+    damaged = saved.path.read_bytes().replace(b'"failure":{', b'"fbilure":{', 1)
+    saved.path.unlink()
+    packed = saved.path.with_name(f"{saved.path.name}.gz")
+    packed.write_bytes(gzip.compress(damaged))
+    assert [each.path for each in saved_failures(tmp_path, TARGET)] == [packed]
 
 
 def test_a_file_that_names_another_target_does_not_hide_it_if_it_is_damaged(saved, tmp_path):
