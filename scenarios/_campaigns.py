@@ -19,11 +19,11 @@ from _rows import Row, read_rows
 
 from simqueue import Config, Faults, Run, run
 from simqueue.choices import Source
-from simqueue.search.assignment import Assignment, source_of
-from simqueue.search.share import Share
-from simqueue.search.strategy import Strategy
+from simqueue.search.planning.assignment import Assignment, source_of
+from simqueue.search.planning.share import Share
+from simqueue.search.planning.strategy import Strategy
+from simqueue.search.processes.workers import results_here
 from simqueue.search.target import Target, load_target
-from simqueue.search.workers import results_here
 
 SEEDS_APART = 1_003
 """Campaigns begin so far from each other; odd, so that they begin anywhere in a cycle of runs."""

@@ -1,12 +1,10 @@
 """simqueue: finds, replays and explains the timing bugs of PgQueuer applications.
 
     cli | pytest_plugin        commands: read options, call one function, print one report
-    pytest_output              what pytest prints for the plugin, escaped
-    pytest_scenario            a marked test as a scenario; ``pytest_alone``: without earlier tests
     hypothesis                 strategies that draw seeds and configs, beside those two
-    search                     many runs: campaigns, replays, shrinking, audits
+    search | web               many runs: campaigns, replays, shrinking, audits | a dashboard
     terminal                   the only way to a terminal: what is printed is escaped
-    sim                        one run: clock, loop, patches, workers, ``Simulation``
+    sim | inspect              one run | the tables at any moment of a trace
     adapter | check            PgQueuer's ports over the store | invariants over the store
     store | choices | report   tables from events | decisions | text from traces
     model                      frozen records: ids, rows, events, config, failures, traces
@@ -29,13 +27,13 @@ if TYPE_CHECKING:
     from simqueue.model.config import Config, Faults
     from simqueue.model.failure import Failure
     from simqueue.model.trace import Trace
-    from simqueue.search.campaign import fuzz
-    from simqueue.search.replay import Replay, replay
-    from simqueue.search.shrink import shrink
-    from simqueue.search.tally import Campaign
-    from simqueue.sim.failing import FailedRun
+    from simqueue.search.campaign.campaign import fuzz
+    from simqueue.search.campaign.tally import Campaign
+    from simqueue.search.replay.replayer import Replay, replay
+    from simqueue.search.shrink.shrinker import shrink
     from simqueue.sim.run import Run, run
     from simqueue.sim.simulation import Simulation
+    from simqueue.sim.text.failing import FailedRun
     from simqueue.sim.worker import Worker
 
     __version__: str
@@ -63,24 +61,24 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Campaign": "search.tally",
+    "Campaign": "search.campaign.tally",
     "Config": "model.config",
-    "FailedRun": "sim.failing",
+    "FailedRun": "sim.text.failing",
     "Failure": "model.failure",
     "Faults": "model.config",
     "InMemoryDriver": "adapter.driver",
     "InMemoryQueries": "adapter.queries",
-    "Replay": "search.replay",
+    "Replay": "search.replay.replayer",
     "Run": "sim.run",
     "SimqueueError": "errors",
     "Simulation": "sim.simulation",
     "Trace": "model.trace",
     "Worker": "sim.worker",
-    "fuzz": "search.campaign",
+    "fuzz": "search.campaign.campaign",
     "in_memory": "adapter.in_memory",
-    "replay": "search.replay",
+    "replay": "search.replay.replayer",
     "run": "sim.run",
-    "shrink": "search.shrink",
+    "shrink": "search.shrink.shrinker",
 }
 
 

@@ -16,10 +16,9 @@ from simqueue.model.events import (
     JobsBeat,
     StatementReplied,
 )
-from simqueue.model.failure import Failure
+from simqueue.model.failure import Failure, Outcome
 from simqueue.model.ids import Instant
-from simqueue.model.trace import TRACE_VERSION, Outcome, Trace
-from simqueue.model.tracefile import seal
+from simqueue.model.trace import TRACE_VERSION, Trace, seal
 
 pytest_plugins = ["pytester"]
 

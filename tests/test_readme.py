@@ -19,7 +19,7 @@ from simqueue.cli.app import app
 from simqueue.cli.options import shard
 from simqueue.model.config import FAULT_KINDS, PRESETS
 from simqueue.search.target import load_targets
-from simqueue.sim.entropy import SOURCES
+from simqueue.sim.sources import SOURCES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -21,7 +21,7 @@ from simqueue.cli.progress import shrink_bar
 from simqueue.errors import TargetError
 from simqueue.model.events import Entry, LogLine
 from simqueue.report.words import printable
-from simqueue.search import stops
+from simqueue.search.replay import stops
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202e[bold]x[/bold][/]:smile:"
 SHOWN = r"\x1b]0;owned\x07\x1b[31m\x9b2J\u202e[bold]x[/bold][/]:smile:"
@@ -189,7 +189,7 @@ def test_whatever_is_drawn_on_a_console_is_escaped(monkeypatch):
 # --- no other way ---------------------------------------------------------------------------------
 
 ROOT = Path(simqueue.__file__).parent
-DOORS = ("terminal.py", "pytest_output.py")
+DOORS = ("terminal.py", "pytest_plugin/output.py")
 BANNED_CALLS = {"print", "input", "Console", "breakpoint"}
 BANNED_ATTRIBUTES = {
     "sys": {"stdout", "stderr", "__stdout__", "__stderr__", "displayhook"},
@@ -206,9 +206,14 @@ BANNED_MODULES = ("rich.console", "rich.prompt", "click", "getpass", "pprint")
 ALLOWED = {
     "cli/__init__.py": {"sys.stdout"},  # flushed before another program takes this process over
     "cli/encodings.py": {"sys.stdout", "sys.stderr"},  # told how to write what they cannot encode
-    "search/clean.py": {"sys.stdout", "sys.stderr"},  # led to /dev/null
-    "pytest_scenario.py": {"pytest.fail", "pytest.exit", "pytest.skip", "pytest.xfail"},  # caught
-    "pytest_plugin.py": {"pytest.fail"},  # caught
+    "search/processes/clean.py": {"sys.stdout", "sys.stderr"},  # led to /dev/null
+    "pytest_plugin/scenario.py": {
+        "pytest.fail",
+        "pytest.exit",
+        "pytest.skip",
+        "pytest.xfail",
+    },  # caught
+    "pytest_plugin/__init__.py": {"pytest.fail"},  # caught
 }
 
 

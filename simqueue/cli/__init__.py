@@ -98,7 +98,7 @@ def pin_environment() -> None:
 
 def _fix_addresses() -> bool:
     """Let the next start of this process have fixed addresses; return whether that is news."""
-    from simqueue.search.address_space import are_fixed, fix
+    from simqueue.search.processes.address_space import are_fixed, fix
 
     return not are_fixed() and fix()
 

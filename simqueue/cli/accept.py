@@ -30,7 +30,7 @@ def accept_command(
       simqueue accept trace.json --reason "PgQueuer issue 123; we retry by hand"
     """  # noqa: D301  the backspace keeps lines apart
     from simqueue.model.trace import Trace
-    from simqueue.search.known import DEFAULT_FILE, accept
+    from simqueue.search.campaign.known import DEFAULT_FILE, accept
 
     file = known or DEFAULT_FILE
     check_outputs({"--known": file}, traces=[trace], known=())

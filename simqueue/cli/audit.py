@@ -17,7 +17,7 @@ from simqueue.cli.options import (
 from simqueue.terminal import say
 
 if TYPE_CHECKING:
-    from simqueue.search.audit import Circumstance
+    from simqueue.search.audit.audit import Circumstance
 
 
 @takes_config
@@ -40,7 +40,7 @@ def audit_command(
       simqueue audit scenarios/lost_update.py --seed 7
     """  # noqa: D301  the backspace keeps lines apart
     config_for(None, faults, without, overrides)  # before a module is imported
-    from simqueue.search.audit import audit
+    from simqueue.search.audit.audit import audit
     from simqueue.search.target import load_target
 
     found = load_target(target)
@@ -74,8 +74,8 @@ def record_command(
     sets: Annotated[str | None, typer.Argument(help="For the orders of sets, as JSON.")] = None,
 ) -> None:
     """Run one seed under the PYTHONHASHSEED of the environment, and write its trace."""
-    from simqueue.search.recordings import decode_config
-    from simqueue.search.set_orders import watched_for_sets
+    from simqueue.search.audit.recordings import decode_config
+    from simqueue.search.audit.set_orders import watched_for_sets
     from simqueue.search.target import load_target
     from simqueue.sim.run import run
 

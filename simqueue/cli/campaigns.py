@@ -13,8 +13,8 @@ from simqueue.errors import ClusterError
 from simqueue.model.summary import SavedFailure, TargetSummary
 
 if TYPE_CHECKING:
-    from simqueue.search.keeping import Keeping
-    from simqueue.search.tally import Campaign
+    from simqueue.search.campaign.keeping import Keeping
+    from simqueue.search.campaign.tally import Campaign
     from simqueue.search.target import Target
 
 
@@ -45,9 +45,9 @@ def play_target(
 
 def _keeping(target: Target, settings: Settings) -> Keeping:
     """Return which failures the campaign that is to go on has saved itself."""
-    from simqueue.search.campaign import identity_of, session_of
-    from simqueue.search.keeping import Keeping
-    from simqueue.search.share import Share
+    from simqueue.search.campaign.campaign import identity_of, session_of
+    from simqueue.search.campaign.keeping import Keeping
+    from simqueue.search.planning.share import Share
 
     name, known = target.name, settings.known
     Share.of(settings.seed, settings.runs, settings.shard)  # or there is no such shard
@@ -79,8 +79,8 @@ def _play_campaign(
     target: Target, settings: Settings, targets_left: int, *, over: bool
 ) -> tuple[Campaign, KeyboardInterrupt | ClusterError | None]:
     """Return the campaign, and what cut it short."""
-    from simqueue.search.campaign import fuzz
-    from simqueue.search.tally import Campaign
+    from simqueue.search.campaign.campaign import fuzz
+    from simqueue.search.campaign.tally import Campaign
 
     so_far = [Campaign(0, 0, (), (), (), 0.0)]
     if over:

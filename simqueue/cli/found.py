@@ -22,9 +22,9 @@ from simqueue.terminal import complain
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
-    from simqueue.search.keeping import Keeping, Own
-    from simqueue.search.shrink import Shrunk
-    from simqueue.search.tally import Found
+    from simqueue.search.campaign.keeping import Keeping, Own
+    from simqueue.search.campaign.tally import Found
+    from simqueue.search.shrink.shrinker import Shrunk
     from simqueue.search.target import Target
 
 _NOT_ALONE = ("exhaustive",)
@@ -73,7 +73,7 @@ class Finds:
 
     def _keep(self, found: Found) -> _File:
         """Save a failure, if it is not saved already; return its file."""
-        from simqueue.search.failures import keep
+        from simqueue.search.saved import keep
 
         try:
             own = self.keeping.own(found.trace, found.signature, self.settings.traces)
@@ -99,7 +99,7 @@ class Finds:
 
     def _known_file(self, signature: str) -> Path | None:
         """Return a file that was there before and still fails like that."""
-        from simqueue.search.regressions import still_failing
+        from simqueue.search.replay.regressions import still_failing
 
         for each in self.saved:
             if each.signature == signature and each.fate == "fails":
@@ -140,7 +140,7 @@ class Finds:
 
     def _shrink(self, trace: Trace, name: str, limit: timedelta | None) -> Shrunk | None:
         """Return the simplest run, or the simplest so far if patience is over."""
-        from simqueue.search.shrink import shrink_further
+        from simqueue.search.shrink.shrinker import shrink_further
 
         so_far: list[Shrunk | None] = [None]
         with shrink_bar(name, self.settings.shrink_runs) as show:
@@ -165,7 +165,7 @@ class Finds:
         self, found: Found, trace: Trace, path: Path | None, note: str, *, old: bool
     ) -> FoundFailure:
         from simqueue.model.trace import Trace
-        from simqueue.report.story import render_story
+        from simqueue.report.story.story import render_story
 
         if old and path is not None:
             trace = Trace.load(path)

@@ -112,9 +112,9 @@ def fuzz_command(
     this_shard = (1, 1) if part is None else shard(part)
     check_names(config_for(None, faults, without, overrides))
     from simqueue.cli.settings import Allowance, Settings
-    from simqueue.search.failures import check_directory
-    from simqueue.search.known import DEFAULT_FILE, load_known
-    from simqueue.search.strategy import Strategy
+    from simqueue.search.campaign.known import DEFAULT_FILE, load_known
+    from simqueue.search.planning.strategy import Strategy
+    from simqueue.search.saved import check_directory
     from simqueue.search.target import load_targets
 
     strategy = str(Strategy.named(strategy))
@@ -169,7 +169,7 @@ def _play_all(
 ) -> int:
     """Play the targets one after another, and write the reports; return the exit status."""
     from simqueue.cli.campaigns import play_target
-    from simqueue.search.clean import clean_for
+    from simqueue.search.processes.clean import clean_for
 
     played = []
     with clean_for(*(target.scenario for target in targets)):
@@ -191,6 +191,6 @@ def play_command(
     leash: Annotated[int, typer.Argument(help="A pipe that is closed when this is to end.")],
 ) -> None:
     """Play what standard input asks for, and answer on standard output."""
-    from simqueue.search.playing import play_for_others
+    from simqueue.search.dask.playing import play_for_others
 
     play_for_others(work, leash)

@@ -14,7 +14,7 @@ from simqueue.terminal import complain
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
-    from simqueue.search.inevitable import Inevitable, Odds
+    from simqueue.search.explain.inevitable import Inevitable, Odds
     from simqueue.search.target import Admit
 
 _BAR = 20
@@ -43,8 +43,8 @@ def show_inevitable(
     """
     from simqueue.cli.painting import tell
     from simqueue.errors import DivergenceError, UsageError
-    from simqueue.search.inevitable import inevitable
-    from simqueue.search.points import scenario_to_vary
+    from simqueue.search.explain.inevitable import inevitable
+    from simqueue.search.explain.points import scenario_to_vary
 
     scenario = scenario_to_vary(trace, "inevitable.inevitable", admit)
     so_far: list[Inevitable] = []
@@ -136,7 +136,7 @@ def _before(before: Odds, found: Inevitable) -> str:
 
 def _shares(odds: Odds) -> str:
     """Say how many failed, passed, and failed in other ways."""
-    from simqueue.report.deeds import listed
+    from simqueue.report.effects import listed
 
     said = [f"{odds.alike} of {odds.played} fail alike"]
     said += [f"{odds.others} fail{'s' * (odds.others == 1)} in another way"] * bool(odds.others)
@@ -164,8 +164,8 @@ def _decided(found: Inevitable) -> str:
 
 def _picked(found: Inevitable, after: int, until: int) -> list[str]:
     """Return the deviations that were picked between two events, a line for each."""
-    from simqueue.report.deviations import explain_choice
-    from simqueue.report.involved import involved_in
+    from simqueue.report.choices.explain_choices import explain_choice
+    from simqueue.report.story.participants import involved_in
     from simqueue.report.words import moment
 
     about = frozenset(involved_in(found.trace).subjects)

@@ -24,8 +24,8 @@ from simqueue.cli.summaries import (
 
 if TYPE_CHECKING:
     from simqueue.model.summary import FoundFailure, TargetSummary
-    from simqueue.search.merging import Merged
-    from simqueue.search.tally import Found
+    from simqueue.search.campaign.merging import Merged
+    from simqueue.search.campaign.tally import Found
 
 
 def merge_command(
@@ -47,8 +47,8 @@ def merge_command(
       simqueue merge .simqueue/campaigns
       simqueue merge shard-1/ shard-2/ --junit junit.xml
     """  # noqa: D301  the backspace keeps lines apart
-    from simqueue.search.failures import check_directory
-    from simqueue.search.merging import find_states, merge
+    from simqueue.search.campaign.merging import find_states, merge
+    from simqueue.search.saved import check_directory
 
     home = Path.cwd()
     check_directory(traces)
@@ -75,9 +75,9 @@ def _told(merged: Merged, home: Path, traces: Path) -> TargetSummary:
 
 def _saved(found: Found, target: str, home: Path, traces: Path) -> FoundFailure:
     """Save a failure, unless one like it is saved already, and tell its story."""
-    from simqueue.report.story import render_story
-    from simqueue.search.failures import keep
-    from simqueue.search.regressions import saved_failures
+    from simqueue.report.story.story import render_story
+    from simqueue.search.replay.regressions import saved_failures
+    from simqueue.search.saved import keep
 
     alike = [each for each in saved_failures(traces, target) if each.signature == found.signature]
     path = alike[0].path if alike else keep(found.trace, traces)

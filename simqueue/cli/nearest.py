@@ -18,7 +18,7 @@ from simqueue.terminal import complain, is_terminal, say
 if TYPE_CHECKING:
     from simqueue.model.choice import Choice
     from simqueue.model.trace import Trace
-    from simqueue.search.nearest import Change, Nearest
+    from simqueue.search.explain.nearest import Change, Nearest
     from simqueue.search.target import Admit
     from simqueue.sim.run import Scenario
 
@@ -55,7 +55,7 @@ def diff_with_nearest(
         UsageError: the trace passed, does not fail like that any more, or cannot be played.
     """
     from simqueue.cli.painting import tell
-    from simqueue.search.points import scenario_to_vary
+    from simqueue.search.explain.points import scenario_to_vary
 
     if trace.outcome.failure is None:
         raise UsageError(
@@ -82,7 +82,7 @@ def _search(
 ) -> tuple[Nearest | None, bool]:
     """Return the nearest run, if the search came that far, and whether Ctrl-C ended it."""
     from simqueue.errors import DivergenceError
-    from simqueue.search.nearest import nearest_passing
+    from simqueue.search.explain.nearest import nearest_passing
 
     so_far: list[Nearest | None] = [None]
     with search_bar(name, runs) as show:
@@ -175,8 +175,8 @@ def _change(found: Nearest, change: Change) -> list[str]:
 def _told(trace: Trace, choice: Choice | None) -> str:
     """Say what a choice did in a run."""
     from simqueue.model.choice import kind_of
-    from simqueue.report.deviations import explain_choice
-    from simqueue.report.involved import involved_in
+    from simqueue.report.choices.explain_choices import explain_choice
+    from simqueue.report.story.participants import involved_in
     from simqueue.report.words import moment
 
     if choice is None:

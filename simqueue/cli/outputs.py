@@ -41,8 +41,8 @@ def check_outputs(
     Raises:
         UsageError: for the first that must not be written.
     """
-    from simqueue.search.failures import check_directory
-    from simqueue.search.known import DEFAULT_FILE
+    from simqueue.search.campaign.known import DEFAULT_FILE
+    from simqueue.search.saved import check_directory
 
     inputs = {
         "the trace itself": traces,
@@ -69,8 +69,8 @@ def _refuse_inputs(path: Path, option: str, inputs: Mapping[str, Iterable[str]])
 
 
 def _refuse_places(path: Path, option: str, saved: str | None, kept: str | None) -> None:
-    from simqueue.search.failures import DEFAULT_DIRECTORY
-    from simqueue.search.statelines import FORMAT
+    from simqueue.search.campaign.statelines import FORMAT
+    from simqueue.search.saved import DEFAULT_DIRECTORY
 
     for directory, name in (("--traces", saved), ("--state", kept)):
         if name is not None and _lies_in(Path(name), path):
@@ -119,7 +119,7 @@ def _lies_in(path: Path, directory: Path) -> bool:
 
 def _is_state(path: Path, directory: Path) -> bool:
     """Return whether a state of a directory could be called so, or what is kept of one before."""
-    from simqueue.search.statelines import SUFFIX
+    from simqueue.search.campaign.statelines import SUFFIX
 
     return SUFFIX in path.suffixes and _lies_in(path, directory)
 

@@ -78,7 +78,7 @@ def entropy_command() -> None:
       simqueue entropy
     """  # noqa: D301  the backspace keeps lines apart
     from simqueue.report.tables import render_columns
-    from simqueue.sim.entropy import SOURCES
+    from simqueue.sim.sources import SOURCES
 
     rows = [(source.name, source.treatment, source.how) for source in SOURCES]
     say("\n".join(render_columns([("source", "treatment", "how"), *rows])))

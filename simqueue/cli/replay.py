@@ -18,16 +18,16 @@ from simqueue.cli.painting import tell
 from simqueue.cli.trusting import TrustOption, door
 from simqueue.errors import NAME_SHOWN, excerpt
 from simqueue.report.words import printable
-from simqueue.search.breakpoints import Breakpoints
 from simqueue.search.budgets import NEARBY_RUNS
 from simqueue.search.nodes import PYTEST, node_of
+from simqueue.search.replay.breakpoints import Breakpoints
 from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
     from simqueue.model.trace import Trace
-    from simqueue.search.replay import Replay, Verdict
+    from simqueue.search.replay.replayer import Replay, Verdict
     from simqueue.search.target import Admit
 
 _SAME, _DIVERGED, _SKIP, _QUIT = 1, 3, 125, 130
@@ -131,7 +131,7 @@ def _replay_scenario(
 ) -> NoReturn:
     from simqueue.cli.live import printer
     from simqueue.errors import DivergenceError, TargetError
-    from simqueue.search.replay import replay
+    from simqueue.search.replay.replayer import replay
     from simqueue.search.target import load_target
 
     try:
@@ -163,7 +163,7 @@ def _replay_scenario(
 
 
 def _report(replayed: Replay, *, versions: bool) -> None:
-    from simqueue.report.story import render_story
+    from simqueue.report.story.story import render_story
 
     if not replayed.run.passed:
         tell(f"{render_story(replayed.run.trace)}\n")

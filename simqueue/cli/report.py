@@ -44,10 +44,10 @@ def report_command(
     Example:
       simqueue report .simqueue/failures/lost_update-1f0c2d3e.json -o report.html
     """  # noqa: D301  the backspace keeps lines apart
+    from simqueue.inspect.row_changes import table_changes
     from simqueue.model.files import write_whole
     from simqueue.model.trace import Trace
     from simqueue.report.page import render_page
-    from simqueue.search.changes import table_changes
 
     limit = _limit(events)
     recorded = Trace.load(trace)

@@ -58,8 +58,8 @@ def run_command(
     home = Path.cwd()
     file = None if trace is None else home / trace
     from simqueue.cli.live import printer
-    from simqueue.search.assignment import source_of
-    from simqueue.search.strategy import Strategy
+    from simqueue.search.planning.assignment import source_of
+    from simqueue.search.planning.strategy import Strategy
     from simqueue.search.target import as_word, load_target
     from simqueue.sim.run import run
 
@@ -85,7 +85,7 @@ def run_command(
 
 
 def _report(played: Run, again: str) -> None:
-    from simqueue.report.story import render_headline, render_story
+    from simqueue.report.story.story import render_headline, render_story
 
     if not played.passed:
         tell(render_story(played.trace, again=again))

@@ -14,8 +14,8 @@ from simqueue.model.summary import SavedFailure
 from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
-    from simqueue.search.keeping import Keeping
-    from simqueue.search.regressions import Regression, Saved
+    from simqueue.search.campaign.keeping import Keeping
+    from simqueue.search.replay.regressions import Regression, Saved
     from simqueue.search.target import Target
 
 STORY_TAIL = 12
@@ -26,7 +26,7 @@ def play_saved(target: Target, settings: Settings, keeping: Keeping) -> Iterator
 
     Those that the campaign which is resumed saved itself are not among them.
     """
-    from simqueue.search.regressions import saved_failures
+    from simqueue.search.replay.regressions import saved_failures
 
     if settings.regressions:
         for saved in saved_failures(settings.traces, target.name):
@@ -35,7 +35,7 @@ def play_saved(target: Target, settings: Settings, keeping: Keeping) -> Iterator
 
 
 def _play(saved: Saved, target: Target, settings: Settings) -> SavedFailure:
-    from simqueue.search.regressions import play_again
+    from simqueue.search.replay.regressions import play_again
 
     file = os.path.relpath(saved.path, settings.home)
     accepted = settings.known.of(target.name)
@@ -49,7 +49,7 @@ def _play(saved: Saved, target: Target, settings: Settings) -> SavedFailure:
 
 
 def _told(regression: Regression, file: str, again: str) -> SavedFailure:
-    from simqueue.report.story import render_story
+    from simqueue.report.story.story import render_story
 
     said = regression.describe(file)
     story = ""

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from simqueue.model.config import Config
-from simqueue.search.known import Known
+from simqueue.search.campaign.known import Known
 
 
 class Allowance:

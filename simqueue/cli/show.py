@@ -96,7 +96,7 @@ def show_command(
 
     from simqueue.model.trace import Trace
     from simqueue.report.selection import Selection, render_selection
-    from simqueue.report.story import render_story
+    from simqueue.report.story.story import render_story
 
     recorded = Trace.load(trace)
     if as_json and at is not None:
@@ -138,7 +138,7 @@ def show_command(
     elif at is None:
         tell(render_story(recorded, again=f"simqueue replay {shlex.quote(trace)}"))
     if at is not None:
-        from simqueue.search.history import render_tables_at
+        from simqueue.inspect.tables_at import render_tables_at
 
         tell(render_tables_at(recorded, at))
 

@@ -16,7 +16,7 @@ from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
-    from simqueue.search.shrink import Shrunk
+    from simqueue.search.shrink.shrinker import Shrunk
     from simqueue.sim.run import Scenario
 
 _BAD_INPUT, _INTERRUPTED = 2, 130
@@ -45,8 +45,8 @@ def shrink_command(
     """  # noqa: D301  the backspace keeps lines apart
     from simqueue.errors import DivergenceError
     from simqueue.model.trace import Trace
-    from simqueue.search.failures import check_directory
-    from simqueue.search.shrink import scenario_to_shrink
+    from simqueue.search.saved import check_directory
+    from simqueue.search.shrink.shrinker import scenario_to_shrink
 
     # Now: what is imported and run may change the current directory.
     home = Path.cwd()
@@ -71,7 +71,7 @@ def shrink_command(
 
 def _shrink(trace: Trace, name: str, scenario: Scenario, runs: int) -> tuple[Shrunk | None, bool]:
     """Return the simplest run, if the first came to its end, and whether Ctrl-C ended it."""
-    from simqueue.search.shrink import shrink_further
+    from simqueue.search.shrink.shrinker import shrink_further
 
     so_far: list[Shrunk | None] = [None]
     with shrink_bar(name, runs) as show:
@@ -103,7 +103,7 @@ def describe(shrunk: Shrunk) -> str:
 
 def _written(shrunk: Shrunk, trace: str, output: str | None, home: Path) -> str:
     """Write the trace; return where, as it was named."""
-    from simqueue.search.failures import keep_as
+    from simqueue.search.saved import keep_as
 
     if output is not None:
         shrunk.trace.save(home / output)

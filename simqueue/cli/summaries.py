@@ -21,7 +21,7 @@ from simqueue.model.summary import (
 from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
-    from simqueue.search.tally import Campaign
+    from simqueue.search.campaign.tally import Campaign
 
 FAILED, INCONCLUSIVE = 1, 4
 

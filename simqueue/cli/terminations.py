@@ -60,7 +60,7 @@ def _now() -> float:
 
 def _original(name: str) -> Callable[..., Any]:
     """Return what a built-in function is outside of runs."""
-    from simqueue.sim.builtin import builtin
+    from simqueue.sim.patching.builtin import builtin
 
     found = builtin(name)
     assert found is not None  # noqa: S101  these exist wherever there are signals

@@ -1,15 +1,16 @@
 """Frozen records: what is written down about a run, and nothing that is alive.
 
-``ids``      the identifiers and units every other module speaks in
-``rows``     one row of each of the four tables
-``events``   every state transition, as one tagged union
-``log``      the events of a run while it grows, most of a long one packed
-``choice``   one pick of what a run left open, and the key that says who asked
-``delays``   the ladder from a picked integer to a duration
-``config``   what a run is allowed to do
-``trace``    a whole run in one document, with its failure
-``tracefile``  that document as a file: written, read, checked
+``ids``        identifiers and units; ``bounds``: as fields of a file, with their bounds
+``rows``       one row of each of the four tables
+``events``     every state transition, as one tagged union
+``log``        the events of a run while it grows, most of a long one packed
+``choice``     one pick of what a run left open, and the key that says what it is for
+``delays``     the ladder from a picked integer to a duration
+``config``     what a run is allowed to do
+``failure``    how a run ended, and how it failed
+``trace``      a whole run as one document and as a file; ``trace_schema``: its JSON Schema
 ``soundness``  whether a run can have written it; ``rowbook``: which rows are there meanwhile
-``bounds``   the identifiers and units as fields of a file, with their bounds
-``files``    files that are written whole or not at all; ``gzipped``: compressed documents
+``summary``    what came of a campaign, for other programs
+``files``      files that are written whole or not at all; ``gzipped``: compressed ones
+``parts``      what is written of a file before it takes its place; ``locks``, ``links``
 """

@@ -1,10 +1,12 @@
-"""How a run failed."""
+"""How a run ended, and how it failed."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import msgspec
+
+from simqueue.model.bounds import Duration, Position
 
 FailureKind = Literal["exception", "invariant", "deadlock", "livelock", "timeout"]
 
@@ -30,3 +32,12 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     signature: str
     traceback: str = ""
     expected: str = ""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a run ended, after ``steps`` loop steps and ``simulated`` microseconds."""
+
+    passed: bool
+    steps: Position
+    simulated: Duration
+    failure: Failure | None = None

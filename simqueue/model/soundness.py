@@ -7,21 +7,17 @@ causes come before their effects, and that times rise and are dates.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from simqueue.model import events as e
+from simqueue.model.choice import Choice
+from simqueue.model.failure import Outcome
 from simqueue.model.rowbook import RowBook
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from simqueue.model.choice import Choice
-    from simqueue.model.trace import Outcome, Trace
 
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TARGET_MAX = 4096
@@ -35,14 +31,21 @@ class UnsoundError(ValueError):
     """A trace contradicts itself; the text says where and how."""
 
 
-def check_soundness(trace: Trace) -> None:
-    """Raise ``UnsoundError`` unless a run can have written a trace."""
-    _check_events(trace.events)
-    _check_choices(trace.choices)
-    _check_outcome(trace.outcome)
-    _check_target(trace.target)
-    last = trace.events[-1].at if trace.events else 0
-    _check_dates(trace, max(last, trace.outcome.simulated))
+def check_soundness(
+    events: Sequence[e.Entry],
+    choices: Sequence[Choice],
+    outcome: Outcome,
+    *,
+    target: str,
+    epoch_us: int,
+) -> None:
+    """Raise ``UnsoundError`` unless a run can have written a trace of these."""
+    _check_events(events)
+    _check_choices(choices)
+    _check_outcome(outcome)
+    _check_target(target)
+    last = events[-1].at if events else 0
+    _check_dates(epoch_us, max(last, outcome.simulated))
 
 
 def _check_events(entries: Sequence[e.Entry]) -> None:
@@ -161,9 +164,9 @@ def _check_target(target: str) -> None:
         raise UnsoundError("its target is not the name of a scenario")
 
 
-def _check_dates(trace: Trace, last: int) -> None:
+def _check_dates(epoch_us: int, last: int) -> None:
     try:
-        _UNIX_EPOCH + timedelta(microseconds=trace.config.epoch_us)
-        _UNIX_EPOCH + timedelta(microseconds=trace.config.epoch_us + last)
+        _UNIX_EPOCH + timedelta(microseconds=epoch_us)
+        _UNIX_EPOCH + timedelta(microseconds=epoch_us + last)
     except OverflowError:
         raise UnsoundError("its time is not between the years 1 and 9999") from None

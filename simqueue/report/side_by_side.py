@@ -17,12 +17,12 @@ from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.ids import Instant
 from simqueue.model.trace import Trace
-from simqueue.report.account import matters, say
-from simqueue.report.course import Course, Numbered
-from simqueue.report.deeds import listed
-from simqueue.report.involved import Involved, involved_in
+from simqueue.report.effects import listed
 from simqueue.report.lines import is_routine
-from simqueue.report.sentences import sentence
+from simqueue.report.log_index import Course, Numbered
+from simqueue.report.sentence import sentence
+from simqueue.report.story.participants import Involved, involved_in
+from simqueue.report.story.timeline import matters, say
 from simqueue.report.subjects import subjects_of
 from simqueue.report.words import called, moment, statement_words
 

@@ -6,7 +6,7 @@ import re
 from functools import cache
 
 from simqueue.model import events as e
-from simqueue.report.course import Subject
+from simqueue.report.log_index import Subject
 
 _NAMED = re.compile(r"\b(job|schedule)s?:? (\d{1,19})\b")
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from simqueue.errors import TargetError
 from simqueue.model.events import WorkerReady
 from simqueue.search.target import load_module, relative
-from simqueue.sim.builders import Builder, builder_of, returns_manager
-from simqueue.sim.factories import Setup, is_factory
-from simqueue.sim.managers import scheduler_manager_of
+from simqueue.sim.applications.builders import Builder, builder_of, returns_manager
+from simqueue.sim.applications.factories import Setup, is_factory
+from simqueue.sim.applications.managers import scheduler_manager_of
 from simqueue.sim.run import run
 
 if TYPE_CHECKING:

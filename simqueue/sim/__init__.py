@@ -1,34 +1,25 @@
 """One run: a world of simulated processes, a server and a virtual clock.
 
-``run``         plays a scenario once; ``endings``: how it can end early; ``interrupts``, ``hang``
-                and ``standstill``: how it is ended from outside, ``realtime``: by which timer
-``simulation``  the world as a scenario sees it; ``recorded_random``: its generator
-``worker``      a simulated process running the user's application; ``factories``: one that makes
-                its own PgQueuer; ``managers``: what it runs, a PgQueuer or one manager alone
-``builders``    functions that want a connection first; ``self_running``: factories that run
-                what they make, which is refused
-``world``       who there is in one run, and how they reach each other
-``judge``       holds a run to the invariants, and to ``checks``: what its scenario claims
-``faults``      what befalls workers and the server, and when; ``statement_faults``: statements
-``server``      the simulated PostgreSQL, ``connection`` a client's session of it, ``pool`` several,
-                ``pool_uses``: who holds them and who waits;
-                ``clients``: what stands for asyncpg's and psycopg's
-``scheduler``   whose turn it is and what time it is
-``loop``        asyncio's interface over it; ``executors``: its threads; ``loop_without_io``: what
-                it refuses
-``process``     a process's loop position, clock and tasks, ``handles`` its waiting callbacks
-``recorder``    the growing event log, ``causes`` why something happens, ``observers`` what
-                fills it beside the server
-``entropy``     the table of what decides a run, made of ``clocks``, ``waits``, ``randomness``,
-                ``identity``, ``hashing``, ``tasks``, ``primitives``, ``anyio_backend``,
-                ``garbage``, ``databases``, ``recursion``, ``extensions``, ``refusals``
-``patches``     puts their replacements in and takes them out; ``patch``: one of them,
-                ``builtin``: one in place, ``sealed``: one of a type that CPython seals,
-                ``late``: one of a module that the run imports, ``linkage``: one of what a C
-                extension calls, ``source``: its row in the table, ``refusing``: one that refuses,
-                ``origins``: the user's line and the libraries that led to a refusal, ``advice``:
-                what to do about it, ``imports``: whether a module is being loaded
-``failing``     how a run failed, ``places`` where; ``tidy`` text without ``addresses``,
-                ``escaping`` events as UTF-8 can say them
-``takedown``    the end of a world; ``finalizers``: those that must not run
+The rooms, from the lowest to the highest; each imports only what stands above it here:
+
+``kernel``        time and order: scheduler, processes, event log
+``patching``      replaces functions, types and modules of others for a while
+``code``          whose line of code a call comes from, and how a call is refused
+``text``          errors, log lines and failures as every machine would write them
+``loop``          asyncio's event loop over the scheduler
+``entropy``       the sources of entropy, each controlled or refused
+``database``      the simulated PostgreSQL, its sessions, and the clients of drivers
+``applications``  what a worker runs: the user's PgQueuer or managers, and how it is made
+``faults``        which faults strike whom and when
+``checking``      holds a run to the invariants and to its scenario's checks
+``watches``       ends a step or a run from outside: Ctrl-C, signals, hangs
+
+The modules beside them wire the rooms:
+
+``run``           plays a scenario once; ``endings``: how it can end early; ``takedown``: its end
+``simulation``    the world as a scenario sees it; ``settling``: waiting for its jobs
+``world``         who there is in one run, and how they reach each other
+``worker``        a simulated process that runs the user's application
+``sources``       the table of entropy; ``patches``: puts in what its rows replace
+``post_mortem``   the frames in which it failed
 """

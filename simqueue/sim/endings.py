@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from simqueue.sim.failing import Hang, ending
-from simqueue.sim.scheduler import Deadlock, Livelock, TimeLimit
+from simqueue.sim.kernel.core import Hang
+from simqueue.sim.kernel.scheduler import Deadlock, Livelock, TimeLimit
+from simqueue.sim.text.failing import ending, fail_by, settle_refusal
 from simqueue.sim.world import World
 
 
@@ -19,8 +20,8 @@ def endings(world: World) -> Iterator[None]:
     except Hang:
         """The world has failed already."""
     finally:
-        world.interruptible = False
-        world.settle_refusal()
+        world.core.interruptible = False
+        settle_refusal(world.core)
 
 
 @contextmanager
@@ -31,21 +32,21 @@ def _exhaustion(world: World) -> Iterator[None]:
         yield
     except Deadlock:
         message = "nothing can ever run again; these tasks wait"
-        world.fail(ending("deadlock", message, loop.unfinished()))
+        world.core.fail(ending("deadlock", message, loop.unfinished()))
     except Livelock:
         message = (
             f"{scheduler.steps_per_instant_max} steps ran until "
             f"+{scheduler.now / 1_000_000:.6f}s and at no moment was there nothing to run; process "
             f"{scheduler.current.name} ran last, and these tasks are not done"
         )
-        world.fail(ending("livelock", message, loop.unfinished()))
+        world.core.fail(ending("livelock", message, loop.unfinished()))
     except TimeLimit:
         message = (
             f"the run reached its limit of {world.config.limit} virtual time; these tasks wait"
         )
         if not (world.judge.give_up() or world.judge.concluding):
-            world.fail(ending("timeout", message, loop.unfinished()))
+            world.core.fail(ending("timeout", message, loop.unfinished()))
     except (SystemExit, KeyboardInterrupt) as error:
         if isinstance(error, KeyboardInterrupt) and scheduler.interrupted():
             raise
-        world.fail_by(error)
+        fail_by(world.core, error)

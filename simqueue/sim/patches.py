@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from simqueue.sim import self_running
-from simqueue.sim.entropy import CONTROLS
-from simqueue.sim.patch import installed
-from simqueue.sim.randomness import Streams
-from simqueue.sim.source import SIMULATING, Scope, World
+from simqueue.sim.applications import self_running
+from simqueue.sim.patching.patch import installed
+from simqueue.sim.patching.source import SIMULATING, Scope, World
+from simqueue.sim.patching.streams import Streams
+from simqueue.sim.sources import CONTROLS
 
 __all__ = ["Randomness", "World", "patched"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import FrameType, TracebackType
 
-from simqueue.sim.failing import alone
-from simqueue.sim.places import is_users, waiting_frames
+from simqueue.sim.code.places import is_users, waiting_frames
+from simqueue.sim.text.failing import alone
 from simqueue.sim.world import World
 
 _Spot = tuple[FrameType, int, int]
@@ -18,8 +18,8 @@ def scene(world: World) -> TracebackType | None:
 
     That is where the error was raised, or else where the scenario waits, if it still does.
     """
-    if world.culprit is not None:
-        return _traceback(_raised(world.culprit))
+    if world.core.culprit is not None:
+        return _traceback(_raised(world.core.culprit))
     return _traceback(_waiting(world))
 
 

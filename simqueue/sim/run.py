@@ -21,25 +21,24 @@ from simqueue.errors import TargetError, UsageError
 from simqueue.model.choice import Choice, Recorded
 from simqueue.model.config import Config
 from simqueue.model.events import Entry
-from simqueue.model.failure import Failure
+from simqueue.model.failure import Failure, Outcome
 from simqueue.model.ids import Duration
 from simqueue.model.log import Entries
-from simqueue.model.trace import TRACE_VERSION, Outcome, Trace
-from simqueue.model.tracefile import seal
-from simqueue.sim.debuggers import prompting, quitting
+from simqueue.model.trace import TRACE_VERSION, Trace, seal
+from simqueue.sim.applications.observers import logging_recorded
+from simqueue.sim.code.debuggers import prompting, quitting
 from simqueue.sim.endings import endings
-from simqueue.sim.failing import FailedRun
-from simqueue.sim.garbage import quiet_heap
-from simqueue.sim.hang import watched
-from simqueue.sim.interrupts import Gate, gated
-from simqueue.sim.observers import logging_recorded
-from simqueue.sim.outside import struck_from_outside
+from simqueue.sim.entropy.garbage import quiet_heap
+from simqueue.sim.kernel.recorder import Watch, digest
 from simqueue.sim.patches import Randomness, patched
 from simqueue.sim.post_mortem import scene
-from simqueue.sim.recorder import Watch, digest
 from simqueue.sim.simulation import Simulation
-from simqueue.sim.standstill import moving
 from simqueue.sim.takedown import take_down
+from simqueue.sim.text.failing import FailedRun, fail_by
+from simqueue.sim.watches.hang import watched
+from simqueue.sim.watches.interrupts import Gate, gated
+from simqueue.sim.watches.outside import struck_from_outside
+from simqueue.sim.watches.standstill import moving
 from simqueue.sim.world import World
 
 SEED_MAX = 2**63 - 1
@@ -224,22 +223,22 @@ def _run(
     if watch is not None:
         world.recorder.watch(_guarded(world, watch))
     with (
-        watched(world),
-        struck_from_outside(world, lambda: _aside(world, randomness)),
-        moving(world),
-        patched(world, seed) as randomness,
+        watched(world.core),
+        struck_from_outside(world.core, lambda: _aside(world, randomness)),
+        moving(world.machine),
+        patched(world.machine, seed) as randomness,
         logging_recorded(world.recorder, world.config.log_level),
         _debugged(world, randomness),
     ):
         try:
             _play(world, scenario, gate, on_start)
-            if on_failure is not None and world.failure is not None:
+            if on_failure is not None and world.core.failure is not None:
                 on_failure(scene(world))
             state = randomness.state()
         finally:
             take_down(world, gate)
-    if world.aborted is not None:
-        raise world.aborted
+    if world.core.aborted is not None:
+        raise world.core.aborted
     return Run(
         target=target,
         seed=seed,
@@ -265,11 +264,11 @@ def _guarded(world: World, watch: Watch) -> Watch:
     """Let what ``watch`` raises end the run from outside, where no handler can catch it."""
 
     def guarded(number: int, entry: Entry) -> None:
-        if world.aborted is None:
+        if world.core.aborted is None:
             try:
                 watch(number, entry)
             except BaseException as error:  # noqa: BLE001  raised again by run()
-                world.abort(error)
+                world.core.abort(error)
 
     return guarded
 
@@ -306,15 +305,15 @@ def _play(
         if error is None:
             world.judge.conclude()
         elif isinstance(error, SystemExit | KeyboardInterrupt):
-            world.stop()
+            world.core.stop()
         else:
-            world.fail_by(error)
+            fail_by(world.core, error)
 
     scheduler.post(process, 0, begin)
-    with endings(world), loop.running(), gate.opened(world.stop):
-        world.interruptible = True
-        scheduler.interrupted = lambda: gate.explains() or world.aborted is not None
-        world.depth.call(scheduler.run)
+    with endings(world), loop.running(), gate.opened(world.core.stop):
+        world.core.interruptible = True
+        scheduler.interrupted = lambda: gate.explains() or world.core.aborted is not None
+        world.machine.depth.call(scheduler.run)
 
 
 def _inherit(context: Context) -> None:
@@ -337,7 +336,7 @@ def _debugged(world: World, randomness: Randomness) -> Iterator[None]:
     """Let debuggers leave the run as it is; who quits one quits the run, as Ctrl-C does."""
 
     def quit_run() -> None:
-        world.abort(KeyboardInterrupt("a debugger was told to quit"))
+        world.core.abort(KeyboardInterrupt("a debugger was told to quit"))
 
     with prompting(lambda: _aside(world, randomness)), quitting(quit_run):
         yield
@@ -346,16 +345,16 @@ def _debugged(world: World, randomness: Randomness) -> Iterator[None]:
 @contextmanager
 def _aside(world: World, randomness: Randomness) -> Iterator[None]:
     """Let code run that is no part of the run, without leaving a mark on it."""
-    with world.aside(), randomness.aside():
+    with world.machine.aside(), randomness.aside():
         yield
 
 
 def _outcome(world: World) -> Outcome:
     return Outcome(
-        passed=world.failure is None,
+        passed=world.core.failure is None,
         steps=world.scheduler.steps,
         simulated=Duration(world.scheduler.now),
-        failure=world.failure,
+        failure=world.core.failure,
     )
 
 

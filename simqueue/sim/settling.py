@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 from simqueue.errors import SettleTimeoutError
 from simqueue.model.events import HandlerRaised
 from simqueue.model.ids import Status
 from simqueue.model.rows import JobRow
-
-if TYPE_CHECKING:
-    from simqueue.sim.world import World
+from simqueue.sim.world import World
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = 10
@@ -60,7 +57,7 @@ def _state(world: World, row: JobRow) -> str:
         case "failed":
             return f"held (failed){_reason(world, row)}"
         case "queued" if row.execute_after > world.scheduler.now:
-            due = _EPOCH + timedelta(microseconds=world.epoch_us + row.execute_after)
+            due = _EPOCH + timedelta(microseconds=world.core.epoch_us + row.execute_after)
             return f"deferred until {due:%Y-%m-%d %H:%M:%S}"
         case status:
             return status

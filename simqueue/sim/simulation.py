@@ -7,7 +7,9 @@ import functools
 import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args
+
+import structlog
 
 from simqueue.adapter import InMemoryDriver, InMemoryQueries
 from simqueue.choices import Draws
@@ -15,20 +17,16 @@ from simqueue.errors import UsageError
 from simqueue.model.choice import key_of
 from simqueue.model.events import ScenarioChose
 from simqueue.model.ids import Status
-from simqueue.sim.builders import check_registers
-from simqueue.sim.causes import CAUSE
-from simqueue.sim.factories import Setup, is_factory
-from simqueue.sim.observers import logger_for
-from simqueue.sim.pool import POOL_MIN
-from simqueue.sim.recorded_random import RecordedRandom
+from simqueue.sim.applications.builders import check_registers
+from simqueue.sim.applications.factories import Setup, is_factory
+from simqueue.sim.applications.observers import logger_for
+from simqueue.sim.database.pool import POOL_MIN
+from simqueue.sim.kernel.causes import CAUSE
+from simqueue.sim.kernel.process import Process
+from simqueue.sim.kernel.recorded_random import RecordedRandom
 from simqueue.sim.settling import settle
 from simqueue.sim.worker import RestartPolicy, Worker, positive
-
-if TYPE_CHECKING:
-    import structlog
-
-    from simqueue.sim.process import Process
-    from simqueue.sim.world import World
+from simqueue.sim.world import World
 
 T = TypeVar("T")
 
@@ -151,7 +149,7 @@ class Simulation:
 
         As ``time.sleep`` does: it blocks the calling process, and nobody else.
         """
-        self._world.block(positive(duration, "burn"))
+        self._world.machine.block(positive(duration, "burn"))
 
     def restart_server(self, downtime: timedelta = timedelta(0)) -> None:
         """Shut the database server down properly, and start it after ``downtime``.
@@ -188,7 +186,7 @@ class Simulation:
 
     def _take_down(self, verb: str, downtime: timedelta) -> None:
         self._check_moment(verb)
-        self._world.disturbed = True
+        self._world.core.disturbed = True
         server = self._world.server
         until = self._world.scheduler.now + positive(downtime, "downtime")
         server.down_until = max(server.down_until, until)
@@ -205,11 +203,11 @@ class Simulation:
 
     def now(self) -> datetime:
         """Return the wall clock, in UTC."""
-        return _EPOCH + timedelta(microseconds=self._world.wall_ns() // 1_000)
+        return _EPOCH + timedelta(microseconds=self._world.machine.wall_ns() // 1_000)
 
     def elapsed(self) -> timedelta:
         """Return the virtual time since the run began."""
-        return timedelta(microseconds=self._world.now_us())
+        return timedelta(microseconds=self._world.machine.now_us())
 
     async def settled(
         self,
@@ -303,7 +301,7 @@ class Simulation:
     def _draws(self, kind: str) -> Draws:
         """Return the values of the running process and task for ``kind``."""
         world = self._world
-        if world.attended:
+        if world.core.attended:
             raise UsageError(
                 f"a {kind} is the run's to make: at a debugger's prompt it would be another run"
             )

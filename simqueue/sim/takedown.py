@@ -9,10 +9,10 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from simqueue.sim.anyio_backend import forget_tasks
-from simqueue.sim.finalizers import withhold_all
-from simqueue.sim.garbage import unawaited
-from simqueue.sim.interrupts import Gate
+from simqueue.sim.entropy.anyio_backend import forget_tasks
+from simqueue.sim.entropy.finalizers import withhold_all
+from simqueue.sim.entropy.garbage import unawaited
+from simqueue.sim.watches.interrupts import Gate
 from simqueue.sim.world import World, silence
 
 
@@ -56,9 +56,9 @@ def _close(world: World, gate: Gate, task: asyncio.Task[Any]) -> bool:
     coroutine: Any = task.get_coro()
     asyncio._enter_task(world.loop, task)  # noqa: SLF001
     with suppress(BaseException), gate.opened(_nothing):
-        world.interruptible = True
+        world.core.interruptible = True
         coroutine.close()
-    world.interruptible = False
+    world.core.interruptible = False
     asyncio._leave_task(world.loop, task)  # noqa: SLF001
     return getattr(coroutine, "cr_frame", None) is None
 
@@ -78,7 +78,7 @@ def _forget(world: World) -> None:
         process.lanes.clear()
     world.scheduler.runnable.clear()
     world.workers.clear()
-    world.culprit = None  # its frames hold whatever the code that failed had at hand
+    world.core.culprit = None  # its frames hold whatever the code that failed had at hand
     world.loop.generators.clear()
 
 

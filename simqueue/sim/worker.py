@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
+from simqueue.adapter.connection import Connection
 from simqueue.errors import UsageError
 from simqueue.model.events import (
     ClockSet,
@@ -22,16 +23,26 @@ from simqueue.model.events import (
     WorkerStopping,
 )
 from simqueue.model.ids import Duration
-from simqueue.sim.connection import SimulatedConnection
-from simqueue.sim.factories import Setup, check_registered, entered, is_factory, made_by
-from simqueue.sim.managers import Manager, add_resources, check_options, observe, readiness
-from simqueue.sim.observers import described
-from simqueue.sim.pool import Pool
-from simqueue.sim.process import Process
-
-if TYPE_CHECKING:
-    from simqueue.adapter.connection import Connection
-    from simqueue.sim.world import World
+from simqueue.sim.applications.factories import (
+    Setup,
+    check_registered,
+    entered,
+    is_factory,
+    made_by,
+)
+from simqueue.sim.applications.managers import (
+    Manager,
+    add_resources,
+    check_options,
+    observe,
+    readiness,
+)
+from simqueue.sim.database.connection import SimulatedConnection
+from simqueue.sim.database.pool import Pool
+from simqueue.sim.kernel.process import Process
+from simqueue.sim.text.descriptions import described
+from simqueue.sim.text.failing import fail_by
+from simqueue.sim.world import World
 
 RestartPolicy = Literal["never", "always"]
 _KILLED = "killed"
@@ -145,7 +156,7 @@ class Worker:
         process = self._running("pause")
         if process is not None:
             self._check_other("pause", process)
-            self.world.disturbed = True
+            self.world.core.disturbed = True
             length = positive(duration, "pause")
             self._held_until = max(self._held_until, self.world.scheduler.now + length)
             self._pause(process, length)
@@ -171,7 +182,7 @@ class Worker:
         sooner or later; ``restart="always"`` starts it again.
         """
         if self._running("disconnect") is not None:
-            self.world.disturbed = True
+            self.world.core.disturbed = True
             for connection in self._connections:
                 connection.lose()
 
@@ -376,7 +387,7 @@ class Worker:
             self._comes_back()
         self._end(process, "returned" if text is None else text)
         if error is not None and not excused and self.policy == "never":
-            self.world.fail_by(error)
+            fail_by(self.world.core, error)
 
     def _leaked(self, process: Process) -> tuple[str, ...]:
         """Return the tasks that ``run()`` left: not done, and not told to end either."""

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from simqueue.report.course import Course
-from simqueue.report.sentences import sentence
+from simqueue.inspect.moments import Moments
+from simqueue.report.log_index import Course
+from simqueue.report.sentence import sentence
 from simqueue.report.words import moment
 from simqueue.web.jumps import Jumps
-from simqueue.web.moments import Moments
 
 STATIC = Path(__file__).parent / "static"
 _BODY = re.compile(rb"<body\b[^>]*>")

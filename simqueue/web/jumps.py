@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from simqueue.model import events as e
 from simqueue.model.trace import Trace
-from simqueue.report.course import Course, Subject
-from simqueue.report.meanwhile import subjects_of_statement
+from simqueue.report.choices.concurrent import subjects_of_statement
+from simqueue.report.log_index import Course, Subject
 from simqueue.report.subjects import subjects_of
 
 _IN_NO_TABLE = (e.TableChanged, e.NotificationSent)

@@ -8,8 +8,8 @@ from typing import NoReturn, TypeVar
 
 from simqueue.adapter.connection import Hear
 from simqueue.errors import PostgresError
+from simqueue.inspect.moments import Moment, Moments
 from simqueue.store import Statement, Tables, execute
-from simqueue.web.moments import Moment, Moments
 
 T = TypeVar("T")
 

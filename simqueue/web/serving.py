@@ -8,11 +8,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from simqueue.errors import UsageError
+from simqueue.inspect.moments import Moments
 from simqueue.model.files import reason
 from simqueue.model.trace import Trace
 from simqueue.web.dashboard import check_installed, dashboard
 from simqueue.web.jumps import failure_of
-from simqueue.web.moments import Moments
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

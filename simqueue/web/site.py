@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, quote
 import time_machine
 
 from simqueue.errors import UsageError
+from simqueue.inspect.moments import Moments
 from simqueue.web.bar import STATIC, Bar, render_refusal
 from simqueue.web.looking import LOOK, Look
-from simqueue.web.moments import Moments
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -17,7 +17,7 @@ from pgqueuer.models import Job
 import simqueue
 from simqueue.adapter import Database
 from simqueue.model.ids import EntryNumber, Instant
-from simqueue.sim.recorder import Recorder
+from simqueue.sim.kernel.recorder import Recorder
 from tests.bench.timing import Row, Work, timed
 from tests.bench.virtual import START_US, VirtualLoop, play
 

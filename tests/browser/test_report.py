@@ -7,13 +7,13 @@ import pytest
 from applications import busy_shop
 
 from simqueue.adapter.installed import names_in_force
+from simqueue.inspect.row_changes import table_changes
 from simqueue.model import events as e
 from simqueue.model.choice import Choice
 from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
-from simqueue.model.tracefile import seal
+from simqueue.model.trace import seal
 from simqueue.report.page import render_page
-from simqueue.search.changes import table_changes
 from simqueue.sim.run import run
 from simqueue.store import fold
 

@@ -10,9 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from simqueue.cli.app import app
-from simqueue.model.trace import Trace
-from simqueue.model.tracefile import seal
-from simqueue.search import address_space
+from simqueue.model.trace import Trace, seal
+from simqueue.search.processes import address_space
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded:DeprecationWarning"  # under pytest -n, on 3.12
@@ -467,7 +466,7 @@ def test_an_audit_names_what_decided_on_its_own_and_exits_with_1(call, project):
 
 
 def test_every_source_of_entropy_is_listed(call):
-    from simqueue.sim.entropy import SOURCES
+    from simqueue.sim.sources import SOURCES
 
     result = call("entropy")
     assert result.exit_code == 0

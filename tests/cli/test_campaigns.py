@@ -19,8 +19,8 @@ from simqueue.cli.saved import STORY_TAIL
 from simqueue.cli.settings import Allowance
 from simqueue.model.summary import Summary
 from simqueue.model.trace import TRACE_VERSION, Trace
-from simqueue.report.story import render_story
-from simqueue.search.journal import read_state
+from simqueue.report.story.story import render_story
+from simqueue.search.campaign.journal import read_state
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded:DeprecationWarning"  # under pytest -n, on 3.12

@@ -140,7 +140,7 @@ def test_what_the_file_calls_config_must_be_one(command, call, project):
 
 
 def test_an_audit_is_of_the_seed_under_the_config_that_was_asked_for(call, monkeypatch):
-    from simqueue.search import audit
+    from simqueue.search.audit import audit
 
     seen = []
 

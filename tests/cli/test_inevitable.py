@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from simqueue.cli.app import app
 from simqueue.cli.inevitable import render_inevitable
-from simqueue.search.inevitable import Inevitable, Odds, inevitable
+from simqueue.search.explain.inevitable import Inevitable, Odds, inevitable
 from simqueue.search.target import load_target
 from simqueue.sim.run import run
 
@@ -122,7 +122,7 @@ def test_bad_input_is_refused(call, recorded):
 
 
 def test_ctrl_c_tells_what_is_known_by_then(call, recorded, monkeypatch):
-    from simqueue.search import points
+    from simqueue.search.explain import points
 
     played, left = points.run, iter(range(9))
 

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from simqueue.cli.app import app
-from simqueue.search.failures import keep
+from simqueue.search.saved import keep
 from simqueue.search.target import load_target
 from simqueue.sim.run import run
 

@@ -119,7 +119,7 @@ def test_what_there_is_no_nearest_run_of_is_refused(call, recorded):
 
 
 def test_ctrl_c_tells_the_nearest_so_far(call, recorded, monkeypatch):
-    from simqueue.search import points
+    from simqueue.search.explain import points
 
     played, left = points.run, iter(range(3))
 

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from simqueue.cli.app import app
-from simqueue.search.known import render
+from simqueue.search.campaign.known import render
 
 SCENARIO = """
 from pathlib import Path

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from simqueue.cli.app import app
 from simqueue.model.events import Entry, LogLine
-from simqueue.model.tracefile import seal
+from simqueue.model.trace import seal
 
 
 @pytest.fixture

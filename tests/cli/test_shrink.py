@@ -102,7 +102,7 @@ def test_few_runs_say_that_more_may_do_better(call, trace_file):
 
 
 def test_ctrl_c_keeps_the_simplest_so_far(call, trace_file, monkeypatch):
-    from simqueue.search import alone
+    from simqueue.search.processes import alone
 
     played = alone.run
     left = iter(range(9))
@@ -152,7 +152,7 @@ def test_progress_is_shown_on_a_terminal_alone(call, trace_file, monkeypatch):
     with os.fdopen(child, "w") as terminal, os.fdopen(parent, "rb", buffering=0) as screen:
         monkeypatch.setattr(sys, "stderr", terminal)
         with shrink_bar("t.json", 400) as show:
-            from simqueue.search.shrink import shrink_further
+            from simqueue.search.shrink.shrinker import shrink_further
 
             shrink_further(trace_file, on_progress=show, budget_runs=3)
         terminal.write("the end\n")

@@ -10,8 +10,7 @@ from typer.testing import CliRunner
 
 from simqueue.cli import trusting
 from simqueue.cli.app import app
-from simqueue.model.trace import Trace
-from simqueue.model.tracefile import seal
+from simqueue.model.trace import Trace, seal
 
 SCENARIO = """
 import pathlib

@@ -11,7 +11,7 @@ from edits import APPLICATIONS, INNOCENT, Application, fixed
 from saved import TARGET, Manner, Saved
 
 from simqueue.search.budgets import NEARBY_RUNS
-from simqueue.search.replay import Replay, replay
+from simqueue.search.replay.replayer import Replay, replay
 from simqueue.search.target import load_target
 
 Edit = Callable[[Application], str]

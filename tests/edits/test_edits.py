@@ -5,7 +5,7 @@ from edits import APPLICATIONS, INNOCENT
 from measure import measure
 from saved import EACH, load
 
-from simqueue.search.replay import replay
+from simqueue.search.replay.replayer import replay
 
 RUNS_NEARBY = 12
 """Fewer than a user has, for the sake of speed; ``python -m tests.edits`` has as many."""

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import msgspec
 
-from simqueue.model import tracefile
+from simqueue.model import trace as tracefile
 from simqueue.model.trace import Trace
-from simqueue.search import sealing
+from simqueue.search.campaign import sealing
 
 HUGE = (-1, 0, 1, 2**31, 2**53 + 1, 2**63 - 1, -(2**63), 2**63, 2**64, 10**30, -(10**30))
 SECONDS = (-1_000_000, 10**6, 10**12, 3 * 10**17)

@@ -18,9 +18,9 @@ from commands import called
 from structure import sealed
 
 import simqueue
-from simqueue.model import tracefile
+from simqueue.model import trace as tracefile
 from simqueue.model.trace import Trace
-from simqueue.search import sealing
+from simqueue.search.campaign import sealing
 from simqueue.search.target import load_target
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202e\x7f\r[bold]x[/bold]"

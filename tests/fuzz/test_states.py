@@ -10,8 +10,8 @@ from structure import edited_state
 
 import simqueue
 from simqueue.errors import UsageError
-from simqueue.search.journal import decode_state, read_state
-from simqueue.search.known import Known
+from simqueue.search.campaign.journal import decode_state, read_state
+from simqueue.search.campaign.known import Known
 
 FILES = int(os.environ.get("SIMQUEUE_FUZZED_STATES", "150"))
 
@@ -78,7 +78,7 @@ def resumed_or_refused(seed):
 
 
 def test_a_key_that_is_not_known_is_refused_even_if_it_is_sealed(state):
-    from simqueue.search.sealing import sealed, unsealed
+    from simqueue.search.campaign.sealing import sealed, unsealed
 
     lines = state.read_bytes().splitlines(keepends=True)
     place = next(n for n, line in enumerate(lines) if b'"signature"' in line)
@@ -90,7 +90,7 @@ def test_a_key_that_is_not_known_is_refused_even_if_it_is_sealed(state):
 
 @pytest.mark.parametrize("trace", ["events", "outcome"])
 def test_a_state_whose_trace_no_run_can_have_written_is_refused(trace, state):
-    from simqueue.search.sealing import sealed, unsealed
+    from simqueue.search.campaign.sealing import sealed, unsealed
 
     lines = state.read_bytes().splitlines(keepends=True)
     place = next(n for n, line in enumerate(lines) if b'"trace"' in line)

@@ -21,7 +21,7 @@ from structure import edited
 import simqueue
 from simqueue.adapter.installed import names_in_force
 from simqueue.errors import TraceFormatError
-from simqueue.model import tracefile
+from simqueue.model import trace as tracefile
 from simqueue.model.trace import Trace
 from simqueue.search.target import load_target
 from simqueue.store import fold

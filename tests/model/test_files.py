@@ -10,9 +10,9 @@ import simqueue
 from simqueue.errors import UsageError
 from simqueue.model.files import MAX_SIZE, parse_size, read_whole, reason
 from simqueue.model.trace import Trace
-from simqueue.search.journal import read_state
-from simqueue.search.known import load_known
-from simqueue.search.regressions import saved_failures
+from simqueue.search.campaign.journal import read_state
+from simqueue.search.campaign.known import load_known
+from simqueue.search.replay.regressions import saved_failures
 
 
 @pytest.fixture
@@ -90,8 +90,8 @@ DOORS = {
     "model/files.py": "write_whole",
     "model/parts.py": "parts of files",
     "model/locks.py": "locks",
-    "search/journal.py": "states, which are appended to",
-    "search/clean.py": "the null device",
+    "search/campaign/journal.py": "states, which are appended to",
+    "search/processes/clean.py": "the null device",
 }
 
 

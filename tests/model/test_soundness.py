@@ -5,11 +5,12 @@ import pytest
 
 from simqueue.errors import TraceFormatError
 from simqueue.model import events as e
-from simqueue.model import tracefile
+from simqueue.model import trace as tracefile
 from simqueue.model.choice import Choice
 from simqueue.model.config import Config
 from simqueue.model.events import Entry
-from simqueue.model.trace import Outcome, Trace
+from simqueue.model.failure import Outcome
+from simqueue.model.trace import Trace
 
 ANN, BOB = (f"{digit * 8}-{digit * 4}-{digit * 4}-{digit * 4}-{digit * 12}" for digit in "12")
 JOB = e.JobEnqueued(1, "mail", 0, 0, dedupe_key="k")

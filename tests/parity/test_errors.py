@@ -9,7 +9,7 @@ from postgres import connect
 
 from simqueue.adapter.database import Database
 from simqueue.errors import PostgresError
-from simqueue.sim.dialects import asyncpg_error, psycopg_error
+from simqueue.sim.database.dialects import asyncpg_error, psycopg_error
 from simqueue.sim.run import run
 from simqueue.store import NewJob, decide_enqueue
 

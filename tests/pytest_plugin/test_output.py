@@ -6,9 +6,8 @@ from typing import ClassVar
 import msgspec
 import pytest
 
-from simqueue import pytest_output
-from simqueue.model import tracefile
-from simqueue.pytest_plugin import _load
+from simqueue.model import trace as tracefile
+from simqueue.pytest_plugin import _load, output
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202e[bold]x[/bold]"
 SHOWN = r"\x1b]0;owned\x07\x1b[31m\x9b2J\u202e[bold]x[/bold]"
@@ -52,10 +51,10 @@ def test_a_trace_that_is_refused_is_told_with_escapes(trace, tmp_path):
 
 def test_whatever_is_given_to_pytest_is_escaped(request):
     with pytest.raises(pytest.fail.Exception) as caught:
-        pytest_output.fail(HOSTILE)
+        output.fail(HOSTILE)
     assert caught.value.msg == SHOWN
     assert not caught.value.pytrace
-    assert str(pytest_output.collect_error(HOSTILE)) == SHOWN
+    assert str(output.collect_error(HOSTILE)) == SHOWN
 
     class Item:
         user_properties: ClassVar = []
@@ -69,6 +68,6 @@ def test_whatever_is_given_to_pytest_is_escaped(request):
         def write_line(self, line):
             self.lines.append(line)
 
-    pytest_output.remark(Item(), HOSTILE)
-    pytest_output.write_remarks(Reporter(), Report())
+    output.remark(Item(), HOSTILE)
+    output.write_remarks(Reporter(), Report())
     assert Reporter.lines == [f"t::{SHOWN}: {SHOWN}"]

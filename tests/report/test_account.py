@@ -2,11 +2,11 @@ import msgspec
 
 from simqueue.model import events as e
 from simqueue.model.events import Entry
-from simqueue.report.account import render_account
-from simqueue.report.course import Course
-from simqueue.report.doings import render_doings
-from simqueue.report.involved import Involved, involved_in
-from simqueue.report.story import render_story
+from simqueue.report.log_index import Course
+from simqueue.report.story.last_actions import render_doings
+from simqueue.report.story.participants import Involved, involved_in
+from simqueue.report.story.story import render_story
+from simqueue.report.story.timeline import render_account
 
 GREEN, BLUE = "g" * 36, "b" * 36
 NOT_EXECUTED = "which is not executed when the run ends"

@@ -5,8 +5,8 @@ from datetime import timedelta
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
-from simqueue.report.claims import claim_words, is_claim, subjects_around
-from simqueue.report.story import render_story
+from simqueue.report.story.claims import claim_words, is_claim, subjects_around
+from simqueue.report.story.story import render_story
 from simqueue.sim.run import run
 
 

@@ -13,7 +13,7 @@ from simqueue import Config, Faults, InMemoryQueries, run
 from simqueue.model.choice import Choice, kind_of
 from simqueue.model.config import FAULT_KINDS
 from simqueue.model.ids import Instant
-from simqueue.report.deviations import render_deviations
+from simqueue.report.choices.explain_choices import render_deviations
 
 CALM = Config()
 ALL = Config(faults=Faults(FAULT_KINDS))

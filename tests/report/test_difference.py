@@ -1,7 +1,7 @@
 import msgspec
 
 from simqueue.model.events import Entry, JobLogged, JobsBeat, LogLine
-from simqueue.model.trace import Outcome
+from simqueue.model.failure import Outcome
 from simqueue.report.difference import first_difference, render_difference, reordered
 
 

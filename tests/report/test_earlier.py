@@ -4,9 +4,9 @@ from datetime import timedelta
 from simqueue.model import events as e
 from simqueue.model.config import Config
 from simqueue.model.events import Entry
-from simqueue.report.course import Course
-from simqueue.report.earlier import render_earlier
-from simqueue.report.story import render_story
+from simqueue.report.log_index import Course
+from simqueue.report.story.earlier import render_earlier
+from simqueue.report.story.story import render_story
 from simqueue.sim.run import run
 
 

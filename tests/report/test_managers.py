@@ -8,7 +8,7 @@ from simqueue.model.events import Entry
 from simqueue.report.export import render_export
 from simqueue.report.managers import Managers
 from simqueue.report.selection import Selection, render_selection
-from simqueue.report.story import render_story
+from simqueue.report.story.story import render_story
 from simqueue.sim.run import run
 
 MANAGER = "58234a4e-947f-4a0b-8c53-0d3f5f3c0f6a"

@@ -13,9 +13,9 @@ import pytest
 from simqueue.model import events as e
 from simqueue.model.choice import Choice
 from simqueue.model.events import Entry
+from simqueue.model.failure import Outcome
 from simqueue.model.rows import JobRow, LogRow
-from simqueue.model.trace import Outcome
-from simqueue.report.course import Course
+from simqueue.report.log_index import Course
 from simqueue.report.page import Change, render_page
 from simqueue.report.page.data import tell_data
 from simqueue.report.page.lanes import lay_lanes

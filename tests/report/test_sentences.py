@@ -9,8 +9,8 @@ from simqueue.model.events import (
     StatementReplied,
     StatementSent,
 )
-from simqueue.report.course import Course
-from simqueue.report.sentences import sentence
+from simqueue.report.log_index import Course
+from simqueue.report.sentence import sentence
 
 EVENTS = [
     Entry(0, "a", StatementSent(1, "a", "update_heartbeat")),

@@ -16,8 +16,7 @@ from simqueue.model.events import (
     StatementSent,
     WorkerStarted,
 )
-from simqueue.model.failure import Failure
-from simqueue.model.trace import Outcome
+from simqueue.model.failure import Failure, Outcome
 from simqueue.report.side_by_side import Side, render_event, render_side_by_side
 
 MANAGER = "11111111-1111-1111-1111-111111111111"

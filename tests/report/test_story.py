@@ -2,8 +2,8 @@ import msgspec
 
 from simqueue.model.choice import Choice
 from simqueue.model.events import Entry, JobPicked, JobsBeat
-from simqueue.model.trace import Outcome
-from simqueue.report.story import render_headline, render_story
+from simqueue.model.failure import Outcome
+from simqueue.report.story.story import render_headline, render_story
 
 STORY = """\
 app.py:scenario, seed 17

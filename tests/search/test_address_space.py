@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from simqueue.search import address_space
+from simqueue.search.processes import address_space
 
 ASK = "print(hash(None) if __import__('sys').version_info < (3, 12) else id(None))"
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from simqueue.errors import UsageError
-from simqueue.search.campaign import fuzz
-from simqueue.search.inevitable import inevitable
-from simqueue.search.known import Known
-from simqueue.search.nearest import nearest_passing
-from simqueue.search.replay import replay
-from simqueue.search.shrink import shrink
+from simqueue.search.campaign.campaign import fuzz
+from simqueue.search.campaign.known import Known
+from simqueue.search.explain.inevitable import inevitable
+from simqueue.search.explain.nearest import nearest_passing
+from simqueue.search.replay.replayer import replay
+from simqueue.search.shrink.shrinker import shrink
 from simqueue.sim.run import run
 
 NOTHING = Known()

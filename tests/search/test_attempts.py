@@ -4,7 +4,7 @@ import pytest
 
 from simqueue.model.choice import Choice
 from simqueue.model.config import Config, Faults
-from simqueue.search.attempts import Attempts, SpentError
+from simqueue.search.shrink.attempts import Attempts, SpentError
 
 CALM = Config()
 

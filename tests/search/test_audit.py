@@ -1,4 +1,4 @@
-from simqueue.search.audit import HASH_SEEDS, audit
+from simqueue.search.audit.audit import HASH_SEEDS, audit
 from simqueue.search.target import load_target
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from simqueue.errors import TargetError, UsageError
 from simqueue.model.config import Config, Faults
-from simqueue.search.campaign import fuzz
-from simqueue.search.evidence import gather
+from simqueue.search.campaign.campaign import fuzz
+from simqueue.search.planning.coverage import gather
 from simqueue.sim.run import run
 
 DIE = getattr(ctypes.CDLL(None), "raise")  # the C library's, which no simulation refuses

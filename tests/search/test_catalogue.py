@@ -2,7 +2,7 @@ import functools
 
 import pytest
 
-from simqueue.search.catalogue import moments_in
+from simqueue.search.planning.sometimes import moments_in
 from simqueue.search.target import load_target
 
 NAME = "computed"

@@ -3,10 +3,10 @@ import pytest
 from applications import busy_shop, deduplicated, impatient
 
 from simqueue.adapter.installed import names_in_force
+from simqueue.inspect.row_changes import table_changes
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.rows import JobRow, LogRow, ScheduleRow, StatisticsRow
-from simqueue.search.changes import table_changes
 from simqueue.sim.run import run
 from simqueue.store import Tables, apply
 

@@ -7,7 +7,14 @@ from functools import partial
 
 import pytest
 
-from simqueue.search.clean import Clean, GoneError, LostError, clean_for, in_a_copy, opened_for
+from simqueue.search.processes.clean import (
+    Clean,
+    GoneError,
+    LostError,
+    clean_for,
+    in_a_copy,
+    opened_for,
+)
 
 SEEN = []
 

@@ -20,12 +20,12 @@ from simqueue.cli.app import app
 from simqueue.errors import ClusterError, TargetError, UsageError
 from simqueue.model.config import Config, Faults
 from simqueue.model.trace import Trace
-from simqueue.search.campaign import fuzz
-from simqueue.search.cluster import results_of_dask, surveys
-from simqueue.search.known import Known, KnownFailure
-from simqueue.search.playing import Work
-from simqueue.search.share import Share
-from simqueue.search.strategy import Strategy
+from simqueue.search.campaign.campaign import fuzz
+from simqueue.search.campaign.known import Known, KnownFailure
+from simqueue.search.dask.cluster import results_of_dask, surveys
+from simqueue.search.dask.playing import Work
+from simqueue.search.planning.share import Share
+from simqueue.search.planning.strategy import Strategy
 from simqueue.search.target import load_target
 
 ROOT = str(Path(__file__).parents[2])
@@ -324,7 +324,7 @@ def test_a_process_that_counts_choices_is_replaced_once_when_it_is_killed(target
 
 DYING = """
 import os
-from simqueue.search.errands import Helpers
+from simqueue.search.dask.errands import Helpers
 Helpers.setup = lambda self, worker: os.kill(os.getpid(), 9)
 """
 
@@ -365,7 +365,7 @@ def test_a_worker_with_other_code_is_refused(cluster, target, project):
 
 
 def test_a_worker_with_other_releases_is_refused(cluster, target, monkeypatch):
-    monkeypatch.setattr("simqueue.search.playing.versions", lambda: {**NOW, "pgqueuer": "0.1"})
+    monkeypatch.setattr("simqueue.search.dask.playing.versions", lambda: {**NOW, "pgqueuer": "0.1"})
     with pytest.raises(ClusterError, match=r"^tcp://.*: pgqueuer is 1\.\d.*, and 0\.1 where"):
         fuzzed(target("calm"), runs=2, strategy="random", dask=cluster.address)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from simqueue.search.dropping import most
+from simqueue.search.shrink.dropping import most
 
 
 @pytest.mark.parametrize("limit", range(9))

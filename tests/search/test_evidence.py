@@ -15,8 +15,8 @@ from simqueue.model.events import (
     SchedulePicked,
     WorkerReady,
 )
-from simqueue.search.campaign import fuzz
-from simqueue.search.evidence import Evidence, gather
+from simqueue.search.campaign.campaign import fuzz
+from simqueue.search.planning.coverage import Evidence, gather
 from simqueue.sim.run import run
 
 

@@ -9,10 +9,10 @@ from simqueue import Config, fuzz, run
 from simqueue.choices import Recording
 from simqueue.choices.survey import Survey
 from simqueue.model.choice import by_key
-from simqueue.search.assignment import AsGiven
-from simqueue.search.exhaustive import Exhaustive, spread
-from simqueue.search.result import Result
-from simqueue.search.share import Share
+from simqueue.search.planning.assignment import AsGiven
+from simqueue.search.planning.exhaustive import Exhaustive, spread
+from simqueue.search.planning.result import Result
+from simqueue.search.planning.share import Share
 
 STILL = Config(hop_max=timedelta(0), commit_max=timedelta(0), lag_max=timedelta(0), invariants=())
 

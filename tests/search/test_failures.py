@@ -3,7 +3,7 @@ import pytest
 
 from simqueue.errors import UsageError
 from simqueue.model.trace import Trace
-from simqueue.search.failures import check_directory, keep
+from simqueue.search.saved import check_directory, keep
 
 
 def test_a_failure_is_kept_under_its_targets_name(trace, tmp_path):
@@ -30,7 +30,7 @@ def test_runs_that_are_kept_at_once_do_not_replace_each_other(
     monkeypatch.chdir(tmp_path)
     trace.save("t.json")
     imports = "import msgspec; from simqueue.model.trace import Trace\n"
-    imports += "from simqueue.search.failures import keep\ntrace = Trace.load('t.json')"
+    imports += "from simqueue.search.saved import keep\ntrace = Trace.load('t.json')"
     at_once(4, imports, 'keep(msgspec.structs.replace(trace, seed=number), "kept")')
     assert {Trace.load(path).seed for path in (tmp_path / "kept").iterdir()} == {0, 1, 2, 3}
 

@@ -8,11 +8,11 @@ import pytest
 
 from simqueue.errors import ClusterError
 from simqueue.model.config import Config
-from simqueue.search.assignment import Assignment, FromSeed
-from simqueue.search.errands import Errand, Helpers, Loss
-from simqueue.search.frames import pack, unpack
-from simqueue.search.helper import RETIRED, Helper, RefusalError
-from simqueue.search.playing import Work
+from simqueue.search.dask.errands import Errand, Helpers, Loss
+from simqueue.search.dask.helper import RETIRED, Helper, RefusalError
+from simqueue.search.dask.playing import Work
+from simqueue.search.planning.assignment import Assignment, FromSeed
+from simqueue.search.processes.frames import pack, unpack
 from simqueue.search.target import load_target
 
 ROOT = Path(__file__).parents[2]
@@ -134,7 +134,7 @@ def test_a_helper_that_is_killed_while_it_starts_loses_a_run_and_no_more(work, h
 
 def test_a_helper_that_nobody_asks_retires(work):
     code = (
-        "import sys, simqueue.search.playing as playing\n"
+        "import sys, simqueue.search.dask.playing as playing\n"
         "playing._IDLE_S = 0.0\n"
         "playing.play_for_others(sys.argv[1], int(sys.argv[2]))\n"
     )

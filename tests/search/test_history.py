@@ -1,7 +1,7 @@
 import pytest
 
 from simqueue.errors import UsageError
-from simqueue.search.history import render_tables_at
+from simqueue.inspect.tables_at import render_tables_at
 
 
 def test_the_tables_are_shown_as_they_stood_after_an_event(trace):

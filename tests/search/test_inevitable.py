@@ -5,9 +5,9 @@ import pytest
 
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.events import LogLine, ScenarioChose
-from simqueue.search.inevitable import inevitable
-from simqueue.search.points import Points
-from simqueue.search.shrink import shrink
+from simqueue.search.explain.inevitable import inevitable
+from simqueue.search.explain.points import Points
+from simqueue.search.shrink.shrinker import shrink
 from simqueue.sim.run import run
 
 CONTINUATIONS = 12

@@ -7,14 +7,14 @@ from msgspec.structs import replace
 
 from simqueue.errors import UsageError
 from simqueue.model.config import Config, Faults
-from simqueue.search.campaign import fuzz
-from simqueue.search.evidence import Evidence
-from simqueue.search.journal import decode_state, kept, read_state
-from simqueue.search.known import KnownFailure
-from simqueue.search.merging import find_states
-from simqueue.search.result import Result
-from simqueue.search.sealing import sealed
-from simqueue.search.statelines import STATE_VERSION, Ended, Header, Identity, Session
+from simqueue.search.campaign.campaign import fuzz
+from simqueue.search.campaign.journal import decode_state, kept, read_state
+from simqueue.search.campaign.known import KnownFailure
+from simqueue.search.campaign.merging import find_states
+from simqueue.search.campaign.sealing import sealed
+from simqueue.search.campaign.statelines import STATE_VERSION, Ended, Header, Identity, Session
+from simqueue.search.planning.coverage import Evidence
+from simqueue.search.planning.result import Result
 
 IDENTITY = Identity("app.py:scenario", Config(), "auto", 5, (1, 1))
 SESSION = Session("0.1.0", "1.6.0", "3.12.0", "abc", frozenset({"m"}), (), "known.toml", 9)

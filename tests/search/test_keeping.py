@@ -5,12 +5,12 @@ import pytest
 from msgspec.structs import replace
 
 from simqueue.model.config import Config
-from simqueue.model.tracefile import seal
-from simqueue.search.failures import keep
-from simqueue.search.journal import kept, read_state
-from simqueue.search.keeping import Keeping
-from simqueue.search.regressions import saved_failures
-from simqueue.search.statelines import Ended, Identity, Session
+from simqueue.model.trace import seal
+from simqueue.search.campaign.journal import kept, read_state
+from simqueue.search.campaign.keeping import Keeping
+from simqueue.search.campaign.statelines import Ended, Identity, Session
+from simqueue.search.replay.regressions import saved_failures
+from simqueue.search.saved import keep
 
 IDENTITY = Identity("app.py:scenario", Config(), "auto", 5, (1, 1))
 SESSION = Session("0.1.0", "1.6.0", "3.12.0", "abc", frozenset(), (), "known.toml", 9)

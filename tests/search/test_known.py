@@ -6,10 +6,18 @@ import pytest
 
 from simqueue.errors import UsageError
 from simqueue.model.config import Config
-from simqueue.model.trace import Outcome, Trace
-from simqueue.search.campaign import fuzz
-from simqueue.search.known import DEFAULT_FILE, Known, KnownFailure, accept, load_known, render
-from simqueue.search.replay import replay
+from simqueue.model.failure import Outcome
+from simqueue.model.trace import Trace
+from simqueue.search.campaign.campaign import fuzz
+from simqueue.search.campaign.known import (
+    DEFAULT_FILE,
+    Known,
+    KnownFailure,
+    accept,
+    load_known,
+    render,
+)
+from simqueue.search.replay.replayer import replay
 from simqueue.sim.run import run
 
 TODAY = date(2026, 3, 1)
@@ -73,7 +81,7 @@ def test_what_is_accepted_by_several_commands_at_once_is_all_there(
         outcome = msgspec.structs.replace(trace.outcome, failure=failure)
         msgspec.structs.replace(trace, outcome=outcome).save(f"{number}.json")
     # Loaded before: the commands are to meet in the file.
-    imports = "import simqueue.search.known, simqueue.model.tracefile; from simqueue.cli.app"
+    imports = "import simqueue.search.campaign.known, simqueue.model.trace; from simqueue.cli.app"
     at_once(6, f"{imports} import app", ACCEPT)
     reasons = [failure.reason for failure in load_known().failures]
     assert reasons == [f"issue {number}" for number in range(6)]

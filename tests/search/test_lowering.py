@@ -1,6 +1,6 @@
 import pytest
 
-from simqueue.search.lowering import least
+from simqueue.search.shrink.lowering import least
 
 
 @pytest.mark.parametrize("known", [0, 1, 2, 5, 100, 999])

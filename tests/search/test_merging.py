@@ -4,8 +4,8 @@ import pytest
 
 from simqueue.errors import UsageError
 from simqueue.model.config import Config, Faults
-from simqueue.search.campaign import fuzz
-from simqueue.search.merging import merge
+from simqueue.search.campaign.campaign import fuzz
+from simqueue.search.campaign.merging import merge
 
 
 async def rarely(sim):

@@ -4,8 +4,8 @@ from itertools import islice
 import pytest
 
 from simqueue.model.choice import Choice
-from simqueue.search.nearby import look_nearby, moves, render_moves, unmet_in, variations
-from simqueue.search.replay import replay
+from simqueue.search.replay.nearby import look_nearby, moves, render_moves, unmet_in, variations
+from simqueue.search.replay.replayer import replay
 from simqueue.sim.run import run
 
 CHOICES = (

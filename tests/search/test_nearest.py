@@ -6,8 +6,8 @@ import pytest
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.events import ScenarioChose
 from simqueue.report.difference import first_difference
-from simqueue.search.nearest import nearest_passing
-from simqueue.search.replay import replay
+from simqueue.search.explain.nearest import nearest_passing
+from simqueue.search.replay.replayer import replay
 from simqueue.sim.run import run
 
 _KEY = "scenario scenario chance"

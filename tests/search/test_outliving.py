@@ -10,7 +10,7 @@ from unittest.mock import AsyncMock, Mock
 
 import pytest
 
-from simqueue.search.outliving import UNSEEN, difference, picture
+from simqueue.search.processes.outliving import UNSEEN, difference, picture
 
 
 class Given:

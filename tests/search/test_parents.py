@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from simqueue.search.clean import clean_for
-from simqueue.search.parents import fork, signals_arrive, signals_wait
+from simqueue.search.processes.clean import clean_for
+from simqueue.search.processes.forks import fork, signals_arrive, signals_wait
 
 HOOK = []
 os.register_at_fork(after_in_parent=lambda: [each() for each in HOOK])

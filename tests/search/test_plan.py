@@ -3,8 +3,8 @@
 import pytest
 
 from simqueue import fuzz
-from simqueue.search.assignment import AsGiven, ByPriority, FromSeed, source_of
-from simqueue.search.plan import Independent
+from simqueue.search.planning.assignment import AsGiven, ByPriority, FromSeed, source_of
+from simqueue.search.planning.plan import Independent
 from simqueue.sim.run import run
 
 

@@ -8,8 +8,8 @@ import pytest
 from simqueue.choices import EACH_SECOND
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.config import Config, Faults
-from simqueue.search.campaign import fuzz
-from simqueue.search.points import START, Points, scenario_to_vary
+from simqueue.search.campaign.campaign import fuzz
+from simqueue.search.explain.points import START, Points, scenario_to_vary
 from simqueue.search.target import load_target
 from simqueue.sim.run import run
 

@@ -5,8 +5,8 @@ import pytest
 
 from simqueue.errors import TraceFormatError
 from simqueue.model.trace import Trace
-from simqueue.search.failures import keep
-from simqueue.search.regressions import play_again, saved_failures, still_failing
+from simqueue.search.replay.regressions import play_again, saved_failures, still_failing
+from simqueue.search.saved import keep
 from simqueue.sim.run import run
 
 TARGET = "app.py:scenario"

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from simqueue.errors import DivergenceError, TraceFormatError, UsageError
-from simqueue.search.replay import replay
+from simqueue.search.replay.replayer import replay
 from simqueue.sim.run import run
 
 

@@ -1,9 +1,9 @@
 import pytest
 
-from simqueue.search.assignment import Assignment, FromSeed
-from simqueue.search.plan import Independent
-from simqueue.search.result import Result
-from simqueue.search.resumption import Resumption
+from simqueue.search.campaign.resumption import Resumption
+from simqueue.search.planning.assignment import Assignment, FromSeed
+from simqueue.search.planning.plan import Independent
+from simqueue.search.planning.result import Result
 
 
 class Learning:

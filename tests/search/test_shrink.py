@@ -6,12 +6,12 @@ import msgspec
 import pytest
 
 from simqueue.errors import DivergenceError, TraceFormatError, UsageError
-from simqueue.model import tracefile
+from simqueue.model import trace as tracefile
 from simqueue.model.choice import by_key, kind_of
 from simqueue.model.config import Config, Faults
-from simqueue.search.campaign import fuzz
-from simqueue.search.replay import replay
-from simqueue.search.shrink import shrink, shrink_further
+from simqueue.search.campaign.campaign import fuzz
+from simqueue.search.replay.replayer import replay
+from simqueue.search.shrink.shrinker import shrink, shrink_further
 from simqueue.search.target import load_target
 from simqueue.sim.run import run
 

@@ -2,9 +2,9 @@ import pytest
 
 from simqueue import Config, fuzz, run
 from simqueue.errors import UsageError
-from simqueue.search.assignment import AsGiven, ByPriority, FromSeed, source_of
-from simqueue.search.share import Share
-from simqueue.search.strategy import Strategy, count_picks, portfolio
+from simqueue.search.planning.assignment import AsGiven, ByPriority, FromSeed, source_of
+from simqueue.search.planning.share import Share
+from simqueue.search.planning.strategy import Strategy, count_picks, portfolio
 
 
 async def draws(sim):

@@ -6,8 +6,8 @@ import pytest
 
 import simqueue
 from simqueue.errors import TargetError
-from simqueue.search.inevitable import inevitable
-from simqueue.search.nearest import nearest_passing
+from simqueue.search.explain.inevitable import inevitable
+from simqueue.search.explain.nearest import nearest_passing
 from simqueue.search.target import load_target
 from simqueue.search.trust import objection, refuse_untrusted
 

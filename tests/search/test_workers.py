@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from simqueue.errors import UsageError
-from simqueue.search import workers
-from simqueue.search.assignment import Assignment, FromSeed
-from simqueue.search.parents import die_with_parent
-from simqueue.search.plan import Independent
-from simqueue.search.workers import results_of_processes
+from simqueue.search.planning.assignment import Assignment, FromSeed
+from simqueue.search.planning.plan import Independent
+from simqueue.search.processes import workers
+from simqueue.search.processes.forks import die_with_parent
+from simqueue.search.processes.workers import results_of_processes
 from simqueue.sim.run import run
 
 pytestmark = pytest.mark.filterwarnings(

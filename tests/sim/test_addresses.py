@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from simqueue.sim.addresses import MASK, without_addresses
+from simqueue.sim.text.addresses import MASK, without_addresses
 
 THING = object()
 WRITTEN = {

@@ -10,7 +10,7 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver, Driver, PsycopgDriver
 from pgqueuer.queries import Queries
 
-from simqueue.sim.builders import builder_of
+from simqueue.sim.applications.builders import builder_of
 from simqueue.sim.run import run
 
 if TYPE_CHECKING:

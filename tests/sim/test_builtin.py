@@ -11,8 +11,8 @@ from time import monotonic
 import pytest
 
 from simqueue.errors import UsageError
-from simqueue.sim import builtin as module
-from simqueue.sim.builtin import Bound, Builtin, builtin, check_interpreter
+from simqueue.sim.patching import builtin as module
+from simqueue.sim.patching.builtin import Bound, Builtin, builtin, check_interpreter
 
 
 class Greeter:

@@ -15,9 +15,10 @@ from datetime import timedelta
 import pytest
 
 from simqueue.model.config import Config
-from simqueue.sim import builtin, debuggers
-from simqueue.sim.interrupts import gated
+from simqueue.sim.code import debuggers
+from simqueue.sim.patching import builtin
 from simqueue.sim.run import run
+from simqueue.sim.watches.interrupts import gated
 
 
 def lines(*typed):

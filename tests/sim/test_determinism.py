@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from applications import busy_shop, deduplicated, impatient
 
-from simqueue.model.tracefile import encode
+from simqueue.model.trace import encode
 from simqueue.search.target import load_target
 from simqueue.sim.run import run
 

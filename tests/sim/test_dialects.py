@@ -14,9 +14,9 @@ from simqueue.choices import Seeded
 from simqueue.errors import PostgresError, is_by_fault
 from simqueue.model.config import Config, Faults
 from simqueue.model.events import ErrorIgnored, JobEnqueued, LogLine, StatementFailed, WorkerExited
-from simqueue.sim.dialects import asyncpg_error, psycopg_error
+from simqueue.sim.database.dialects import asyncpg_error, psycopg_error
+from simqueue.sim.faults.statements import REJECTIONS
 from simqueue.sim.run import run
-from simqueue.sim.statement_faults import REJECTIONS
 
 psycopg = pytest.importorskip("psycopg")
 

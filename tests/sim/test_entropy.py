@@ -44,9 +44,10 @@ import pytest
 from pydantic import FutureDatetime, PastDatetime, TypeAdapter, ValidationError
 from tables import flushed
 
-from simqueue.sim import entropy, patches
-from simqueue.sim.entropy import CONTROLS, SOURCES
+from simqueue.sim import patches
+from simqueue.sim import sources as entropy
 from simqueue.sim.run import run
+from simqueue.sim.sources import CONTROLS, SOURCES
 
 
 class OwnTask(asyncio.Task):

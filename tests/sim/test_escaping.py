@@ -6,10 +6,10 @@ import pytest
 
 from simqueue.model.events import HandlerStarted, JobLogged, WorkerReady
 from simqueue.model.trace import Trace
-from simqueue.report.story import render_story
-from simqueue.search.campaign import fuzz
-from simqueue.search.replay import replay
-from simqueue.sim.escaping import writable
+from simqueue.report.story.story import render_story
+from simqueue.search.campaign.campaign import fuzz
+from simqueue.search.replay.replayer import replay
+from simqueue.sim.kernel.escaping import writable
 from simqueue.sim.run import run
 
 BAD = "caf\udce9"

@@ -13,8 +13,8 @@ from simqueue.model import events as e
 from simqueue.model.choice import by_key
 from simqueue.model.config import FAULT_KINDS, Config, Faults
 from simqueue.model.delays import RUNGS
+from simqueue.sim.faults.statements import REJECTIONS
 from simqueue.sim.run import run
-from simqueue.sim.statement_faults import REJECTIONS
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 
 from simqueue.errors import UsageError
 from simqueue.model.events import WorkerExited
-from simqueue.sim.interrupts import gated
 from simqueue.sim.run import run
+from simqueue.sim.watches.interrupts import gated
 
 
 def interrupt():

@@ -7,9 +7,9 @@ import threading
 
 import pydantic_core._pydantic_core as core
 
-from simqueue.sim.late import OnImport
-from simqueue.sim.linkage import pointer_to
-from simqueue.sim.patch import Attribute, installed
+from simqueue.sim.patching.late import OnImport
+from simqueue.sim.patching.linkage import pointer_to
+from simqueue.sim.patching.patch import Attribute, installed
 
 
 def greeting(project):
@@ -54,7 +54,7 @@ def test_the_clock_of_a_module_that_does_not_call_it_so_is_not_found():
 def test_a_pointer_is_what_it_was_after_runs():
     code = (
         "import simqueue, pydantic_core._pydantic_core as core\n"
-        "from simqueue.sim.linkage import pointer_to\n"
+        "from simqueue.sim.patching.linkage import pointer_to\n"
         "pointer = pointer_to(core.__file__, 'clock_gettime')\n"
         "async def scenario(sim): print(pointer._word.value == pointer.real)\n"
         "simqueue.run(scenario).check()\n"

@@ -6,7 +6,7 @@ import pytest
 import simqueue
 from simqueue.model import events as e
 from simqueue.model.config import Config, Faults
-from simqueue.report.story import render_story
+from simqueue.report.story.story import render_story
 
 NAME = "listens-again"
 CHANNEL = "ch_pgqueuer"

@@ -10,8 +10,8 @@ import anyio.to_thread
 import pytest
 
 from simqueue.model.config import Config
-from simqueue.sim.failing import FailedRun
 from simqueue.sim.run import run
+from simqueue.sim.text.failing import FailedRun
 
 
 def play(body, **options):

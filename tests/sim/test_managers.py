@@ -12,7 +12,7 @@ from pgqueuer.db import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.queries import Queries
 
 from simqueue.model.events import HandlerStarted, JobPicked, SchedulePicked, WorkerReady
-from simqueue.report.account import _setting
+from simqueue.report.story.timeline import _setting
 from simqueue.report.words import words
 from simqueue.sim.run import run
 

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from simqueue.errors import RefusedError
-from simqueue.sim.places import is_users, library_of
+from simqueue.sim.code.places import is_users, library_of
 from simqueue.sim.run import run
 
 LIBRARY = """

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from simqueue.sim.outside import _handlers
 from simqueue.sim.run import run
+from simqueue.sim.watches.outside import _handlers
 
 
 class TimeIsUpError(Exception):

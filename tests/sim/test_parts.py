@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from simqueue.model.config import Config, Faults
 from simqueue.model.delays import RUNGS, ladder
 from simqueue.model.events import FaultStruck, StatementReplied, WorkerPaused
-from simqueue.sim.parts import parts_of, value_of
+from simqueue.sim.faults.encoding import parts_of, value_of
 from simqueue.sim.run import run
 
 KINDS = (

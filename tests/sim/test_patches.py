@@ -46,11 +46,11 @@ from pgqueuer import PgQueuer
 from simqueue.errors import RefusedError, UsageError
 from simqueue.model.config import Config
 from simqueue.sim import patches
-from simqueue.sim.builtin import Builtin
 from simqueue.sim.patches import patched
-from simqueue.sim.recursion import Depth
+from simqueue.sim.patching.builtin import Builtin
+from simqueue.sim.patching.depth import Depth
+from simqueue.sim.patching.source import Control
 from simqueue.sim.run import run
-from simqueue.sim.source import Control
 
 TOUCHED = (
     time, posix, random, uuid, tempfile, socket, _socket, ssl, _ssl, select, selectors, signal,

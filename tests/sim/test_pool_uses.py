@@ -7,7 +7,7 @@ from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgPoolDriver
 
 from simqueue.model.events import HandlerStarted, PoolExhausted, PoolServed
-from simqueue.report.story import render_story
+from simqueue.report.story.story import render_story
 from simqueue.report.words import words
 from simqueue.sim.run import run
 

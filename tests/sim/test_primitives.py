@@ -7,10 +7,10 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from simqueue.search.outliving import picture
-from simqueue.sim.observers import described
-from simqueue.sim.primitives import made_by_modules
+from simqueue.search.processes.outliving import picture
+from simqueue.sim.entropy.primitives import made_by_modules
 from simqueue.sim.run import run
+from simqueue.sim.text.descriptions import described
 
 ORDINARY = asyncio.Lock()
 

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from applications import busy_shop
 
-from simqueue.model import log, tracefile
+from simqueue.model import log
+from simqueue.model import trace as tracefile
 from simqueue.model.config import Config, Faults
 from simqueue.model.trace import Trace
-from simqueue.report.story import render_story
-from simqueue.search.replay import replay
+from simqueue.report.story.story import render_story
+from simqueue.search.replay.replayer import replay
 from simqueue.sim.run import run
 
 

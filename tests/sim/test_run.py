@@ -14,9 +14,9 @@ import pytest
 from simqueue.errors import TargetError, UsageError
 from simqueue.model.config import Config
 from simqueue.model.events import LogLine, ScenarioChose, TaskFailed
-from simqueue.sim.failing import FailedRun
-from simqueue.sim.observers import LogHandler
+from simqueue.sim.applications.observers import LogHandler
 from simqueue.sim.run import run
+from simqueue.sim.text.failing import FailedRun
 
 
 def lines(result):

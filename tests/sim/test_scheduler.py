@@ -3,8 +3,8 @@ import itertools
 import pytest
 
 from simqueue.choices import Calm, Choices, Recording, Seeded
-from simqueue.sim.handles import Handle
-from simqueue.sim.scheduler import Deadlock, Livelock, Scheduler, TimeLimit
+from simqueue.sim.kernel.handles import Handle
+from simqueue.sim.kernel.scheduler import Deadlock, Livelock, Scheduler, TimeLimit
 
 
 def make(source=None, **settings):

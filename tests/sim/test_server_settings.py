@@ -4,8 +4,8 @@ import asyncpg
 import pytest
 
 from simqueue.errors import PostgresError, RefusedError
+from simqueue.sim.database.clients.server_settings import SessionSettings, read_settings
 from simqueue.sim.run import run
-from simqueue.sim.server_settings import SessionSettings, read_settings
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from datetime import timedelta
 import pytest
 
 from simqueue.model.config import Config
-from simqueue.sim.realtime import ticking
 from simqueue.sim.run import run
+from simqueue.sim.watches.realtime import ticking
 
 SHORT = Config(step_limit=timedelta(seconds=0.1))
 SIGNAL = signal.SIGRTMIN + 5

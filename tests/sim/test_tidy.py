@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import simqueue
-from simqueue.sim.tidy import Tidier
+from simqueue.sim.text.masking import Tidier
 
 PACKAGE = Path(simqueue.__file__).parent
 

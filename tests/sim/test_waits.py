@@ -17,7 +17,7 @@ from anyio.from_thread import run as run_from_thread
 from simqueue.errors import RefusedError
 from simqueue.model.config import Config
 from simqueue.model.events import LogLine, LoopBlocked
-from simqueue.sim import waits
+from simqueue.sim.entropy import waits
 from simqueue.sim.run import run
 
 LOCK = threading.Lock()
@@ -155,7 +155,7 @@ def test_a_function_in_a_thread_that_waits_for_another_step_is_refused(
     name, other_thread, monkeypatch
 ):
     call, what = WAITS[name]
-    monkeypatch.setattr("simqueue.sim.world._SLEEPS_MAX", 1_000)
+    monkeypatch.setattr("simqueue.sim.loop.machine._SLEEPS_MAX", 1_000)
     monkeypatch.setattr(waits, "_PATIENCE_S", 0.01)
 
     async def scenario(sim):

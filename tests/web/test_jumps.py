@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from simqueue.model.events import Entry, InvariantBroken, JobDeleted, StatementReplied, TableChanged
-from simqueue.report.course import Course
+from simqueue.report.log_index import Course
 from simqueue.web.jumps import Around, Jumps, failure_of
 
 

@@ -1,10 +1,10 @@
 import pytest
 
 from simqueue.errors import UsageError
+from simqueue.inspect.moments import Moments
 from simqueue.model.ids import JobId
 from simqueue.store import Statement, decide_aggregate, decide_heartbeat, snapshot
 from simqueue.web.looking import Look
-from simqueue.web.moments import Moments
 
 
 @pytest.mark.parametrize("order", ["forward", "backward", "to and fro"])

@@ -12,7 +12,7 @@ from simqueue.model.trace import Trace
 from simqueue.report.export.reading import Reading
 from simqueue.report.lines import Numbered
 from simqueue.report.selection import kind_of_event
-from simqueue.report.sentences import sentence
+from simqueue.report.sentence import sentence
 
 
 def render_jsonl(trace: Trace, entries: Iterable[Numbered] | None = None) -> bytes:

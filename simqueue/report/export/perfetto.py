@@ -9,10 +9,10 @@ import msgspec
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
-from simqueue.report.course import Numbered
 from simqueue.report.export.reading import Asked, Handling, Message, Reading
-from simqueue.report.export.stays import Row
+from simqueue.report.export.status_spans import Row
 from simqueue.report.export.tracks import Arrow, Count, Mark, Record, Sheet, Slice, Strand
+from simqueue.report.log_index import Numbered
 from simqueue.report.selection import kind_of_event
 from simqueue.report.words import called, statement_words, words
 

@@ -10,8 +10,8 @@ from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.ids import Instant, StatementId
 from simqueue.model.trace import Trace
-from simqueue.report.course import Course, Numbered, Passage, Subject
-from simqueue.report.export.stays import Row, Stays
+from simqueue.report.export.status_spans import Row, Stays
+from simqueue.report.log_index import Course, Numbered, Passage, Subject
 
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 
 from simqueue.model import events as e
-from simqueue.report.course import Course, Subject
 from simqueue.report.lines import is_routine
+from simqueue.report.log_index import Course, Subject
 from simqueue.report.page.lanes import Lanes, Stretch
 from simqueue.report.page.shown import Shown
 from simqueue.report.page.story import Told

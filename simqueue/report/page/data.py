@@ -10,8 +10,8 @@ import msgspec
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
-from simqueue.report.course import Course, Subject
 from simqueue.report.lines import is_routine
+from simqueue.report.log_index import Course, Subject
 from simqueue.report.page.history import Change, History, tell_history
 from simqueue.report.page.lanes import NOT_YET, Lanes, lay_lanes, subject_key
 from simqueue.report.page.story import Told

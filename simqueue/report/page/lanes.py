@@ -10,9 +10,9 @@ import msgspec
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.rows import JobRow, LogRow, ScheduleRow
-from simqueue.report.beats import silent_since
-from simqueue.report.course import Course, Subject
+from simqueue.report.log_index import Course, Subject
 from simqueue.report.page.history import Change
+from simqueue.report.story.heartbeat_gap import silent_since
 from simqueue.report.subjects import subjects_of
 from simqueue.report.words import statement_words
 

@@ -12,7 +12,7 @@ from simqueue.model.events import Entry
 from simqueue.model.ids import EntryNumber
 from simqueue.model.rows import JobRow, LogRow, ScheduleRow
 from simqueue.model.trace import Trace
-from simqueue.report.course import Course
+from simqueue.report.log_index import Course
 from simqueue.report.page.data import (
     Data,
     Events,

@@ -10,7 +10,7 @@ from importlib.resources import files
 import msgspec
 
 from simqueue.model.trace import Trace
-from simqueue.report.course import Course
+from simqueue.report.log_index import Course
 from simqueue.report.page.choosing import choose
 from simqueue.report.page.data import Data, tell_whole
 from simqueue.report.page.history import Change

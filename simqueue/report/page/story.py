@@ -13,10 +13,10 @@ from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.ids import EntryNumber
 from simqueue.model.trace import Trace
-from simqueue.report.course import Course, Subject
-from simqueue.report.deviations import Deviation, explain_deviations
-from simqueue.report.involved import involved_in
-from simqueue.report.story import DEVIATIONS_TOLD, render_story
+from simqueue.report.choices.explain_choices import Deviation, explain_deviations
+from simqueue.report.log_index import Course, Subject
+from simqueue.report.story.participants import involved_in
+from simqueue.report.story.story import DEVIATIONS_TOLD, render_story
 from simqueue.report.words import moment
 
 _LATE = ("request", "reply", "commit", "notify")

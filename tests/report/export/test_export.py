@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from simqueue.errors import UsageError
-from simqueue.model.tracefile import decode, encode
+from simqueue.model.trace import decode, encode
 from simqueue.report.export import FORMATS, render_export
 
 

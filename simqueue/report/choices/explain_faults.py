@@ -1,0 +1,246 @@
+"""Strikes: what a fault that was picked befell, and at which moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from simqueue.model import events as e
+from simqueue.model.choice import kind_of
+from simqueue.model.events import Entry
+from simqueue.model.ids import MICROSECONDS
+from simqueue.report.choices.choice_context import Case
+from simqueue.report.effects import few, listed
+from simqueue.report.log_index import Numbered, Passage
+from simqueue.report.words import called, span
+
+Explained = tuple[int, str]
+"""When it struck, and what it did."""
+
+_ONCE_MORE = "once more"
+_VICTIMS_SHOWN = 4
+
+
+def explain_strike(case: Case) -> Explained:
+    """Say what a fault befell; it strikes some time after it was picked, or never."""
+    fault, _, befallen = kind_of(case.choice.key).partition(":")[2].partition("/")
+    explain = _AT_ONCE.get(fault)
+    if befallen == "second":
+        return _timed(case, fault)
+    if explain is None:
+        return _aimed(case, fault)
+    found = next(_strikes(case, fault), None)
+    if found is None or found[1].at != case.choice.at:
+        return case.choice.at, _in_vain(case, fault)
+    return case.choice.at, explain(case, found)
+
+
+def _strikes(case: Case, fault: str) -> Iterator[Numbered]:
+    """Yield what the log tells of a fault's strikes since the pick."""
+    for number, entry in case.course.strikes.get(fault, ()):
+        again = getattr(entry.event, "detail", "") == _ONCE_MORE
+        if number >= case.choice.event and not again:
+            yield number, entry
+
+
+def _in_vain(case: Case, fault: str) -> str:
+    whom = called(case.process)
+    return f"{_NAMES.get(fault, fault)} is to strike {whom}, which is down or spared by then"
+
+
+# --- what befalls a worker or the server some time after the pick -------------------------------
+
+
+def _timed(case: Case, fault: str) -> Explained:
+    """Explain a fault that strikes within the second after it was picked."""
+    for number, entry in _strikes(case, fault):
+        if entry.at > case.choice.at + MICROSECONDS:
+            break
+        fits = entry.worker == case.process and number not in case.claimed
+        if fits and _statement_of(entry) is None:
+            case.claimed.add(number)
+            return entry.at, _struck(case, (number, entry), "")
+    return case.choice.at, _in_vain(case, fault)
+
+
+def _aimed(case: Case, fault: str) -> Explained:
+    """Explain a fault that strikes a worker around a statement."""
+    passage = case.passage(lambda passage: passage.executed)
+    for number, entry in _strikes(case, fault):
+        if passage is not None and _statement_of(entry) == passage.number:
+            where = f", {_in_relation(number, entry, passage)}"
+            return entry.at, _struck(case, (number, entry), where)
+    return case.choice.at, _in_vain(case, fault)
+
+
+def _statement_of(strike: Entry) -> int | None:
+    event = strike.event
+    return event.statement if isinstance(event, e.FaultStruck) else None
+
+
+def _in_relation(number: int, strike: Entry, passage: Passage) -> str:
+    """Say how far a statement had come when a fault struck."""
+    ended, replied = passage.ended, passage.replied
+    if replied is not None and replied[0] < number:
+        later = strike.at - replied[1].at
+        when = f"{span(later)} after" if later else "right after"
+        return f"{when} the reply to {passage.own}"
+    did = "failed" if ended and isinstance(ended[1].event, e.StatementFailed) else "committed"
+    if ended is not None and ended[0] < number:
+        return f"after {passage.own} {did} and before the reply got there"
+    return f"before {passage.own} {did}"
+
+
+def _struck(case: Case, strike: Numbered, where: str) -> str:
+    number, entry = strike
+    worker, where = entry.worker, f"{case.busy(entry.worker, number)}{where}"
+    follows = next((each for _, each in case.course.since(number + 1)), entry)
+    match entry.event, follows.event:
+        case e.FaultStruck("crash"), _:
+            return f"{worker} is killed{where}"
+        case e.FaultStruck("stop"), _:
+            return f"{worker} is told to stop{where}"
+        case e.FaultStruck("pause"), e.WorkerPaused(duration):
+            said = case.between((entry.at, number), entry.at + duration - 1)
+            meanwhile = f"; meanwhile: {listed(said)}" if said else ""
+            return f"{worker} is paused for {span(duration)}{where}{meanwhile}"
+        case e.FaultStruck("skew"), e.ClockSet(offset):
+            ahead = "ahead of" if offset >= 0 else "behind"
+            return f"{worker}'s clock is set {span(abs(offset))} {ahead} the others'{where}"
+        case e.FaultStruck(fault), _ if fault in _SERVER:
+            return f"{_SERVER[fault]}{_emptied(follows)}{_broken(case, number)}"
+        case _:
+            return f"{worker}'s connection breaks{where}{_with_it(case, strike)}"
+
+
+def _with_it(case: Case, strike: Numbered) -> str:
+    """Say which statement was lost with a connection."""
+    number, entry = strike
+    for _, other in case.course.since(number):
+        if isinstance(other.event, e.ConnectionLost) and other.worker == entry.worker:
+            passage = case.course.passage_of(other)
+            return "" if passage is None else f", and {passage.own} gets no reply"
+    return ""
+
+
+def _emptied(follows: Entry) -> str:
+    if not isinstance(follows.event, e.ServerCrashed):
+        return ""
+    return f", {listed(follows.event.emptied) or 'no table'} being empty"
+
+
+def _broken(case: Case, number: int) -> str:
+    """Say whose connections broke with the server."""
+    victims: dict[str, None] = {}
+    for _, entry in case.course.since(number + 2):
+        if not isinstance(entry.event, (e.ConnectionLost, e.Listening, e.NotificationDropped)):
+            break
+        victims[entry.worker] = None
+    return f"; the connections of {few(list(victims), _VICTIMS_SHOWN)} break" if victims else ""
+
+
+# --- what befalls a statement, a message or a connection at once ---------------------------------
+
+
+def _refused(case: Case, strike: Numbered) -> str:
+    detail = getattr(strike[1].event, "detail", "")
+    return f"the server refuses {strike[1].worker} a connection ({detail})"
+
+
+def _passage_of(case: Case, strike: Numbered) -> Passage | None:
+    statement = getattr(strike[1].event, "statement", None)
+    return None if statement is None else case.course.statements.get(statement)
+
+
+def _rejected(case: Case, strike: Numbered) -> str:
+    passage = _passage_of(case, strike)
+    ended = None if passage is None else passage.ended
+    if passage is None or ended is None or not isinstance(ended[1].event, e.StatementFailed):
+        return f"a statement of {strike[1].worker} is rejected"
+    said = f"{ended[1].event.sqlstate} {ended[1].event.message}"
+    follows = next((each for _, each in case.course.since(ended[0] + 1)), None)
+    gone = follows is not None and isinstance(follows.event, (e.ConnectionLost, e.Listening))
+    title = f"{passage.title} (statement {passage.number})"
+    lost = f", and its connection breaks{case.busy(passage.worker, strike[0])}"
+    return f"{title} is rejected: {said}{lost if gone else ''}"
+
+
+def _disconnected(case: Case, strike: Numbered) -> str:
+    passage, worker = _passage_of(case, strike), strike[1].worker
+    if passage is None:
+        return f"{worker} loses a connection"
+    busy = case.busy(worker, strike[0])
+    said = f"{worker}'s connection breaks{busy}{',' if busy else ''}"
+    if passage.executed is None:
+        return f"{said} before {passage.own} arrives"
+    return f"{said} between {passage.own} and the reply: {worker} cannot know how that ended"
+
+
+def _slow(case: Case, strike: Numbered) -> str:
+    passage, detail = _passage_of(case, strike), getattr(strike[1].event, "detail", "")
+    late, to = _late(detail), "begin" if detail.endswith("to begin") else "commit"
+    if passage is None:
+        return f"a statement of {strike[1].worker} takes {span(late)} to {to}"
+    until = passage.executed if to == "begin" else passage.ended
+    until = until or passage.replied  # a LISTEN has nothing to execute
+    if until is not None and until[1].at == strike[1].at:
+        return f"{passage.full} would take {span(late)} to commit, if it had anything to"
+    said = f"{passage.full} takes {span(late)} to {to}"
+    alone = f"{said}, during which its connection carries nothing else"
+    if until is None:
+        others = case.between((strike[1].at, strike[0]), case.end, besides=passage)
+        meanwhile = f"; meanwhile: {listed(others)}" if others else ""
+        return f"{alone}, and is not done when the run ends{meanwhile}"
+    return f"{alone}{case.after(strike[1].at - 1, until[1].at, before=until[0], besides=passage)}"
+
+
+def _late(detail: str) -> int:
+    """Return how many microseconds a fault says that something takes."""
+    return round(float(detail.partition(" ")[0]) * MICROSECONDS)
+
+
+def _held_up(case: Case, strike: Numbered) -> str:
+    number, entry = strike
+    late = _late(getattr(entry.event, "detail", ""))
+    said = f"what the server sends to {called(entry.worker)} is held up for {span(late)}"
+    calm = entry.at + case.hop
+    for place, other in case.course.since(number):
+        if _was_under_way(other, entry.worker, number) and other.at > calm:
+            after = case.after(calm, calm + late, before=place)
+            return f"{said}{after}; only then it {case.course.clause(other)}"
+    return said
+
+
+def _was_under_way(entry: Entry, worker: str, number: int) -> bool:
+    event = entry.event
+    delivered = isinstance(event, e.NotificationDelivered) and event.sent < number
+    return delivered and entry.worker == worker
+
+
+_AT_ONCE: dict[str, Callable[[Case, Numbered], str]] = {
+    "refuse": _refused,
+    "fail": _rejected,
+    "disconnect": _disconnected,
+    "slow": _slow,
+    "late-notify": _held_up,
+}
+
+_SERVER = {
+    "restart-server": "the server is shut down and started again",
+    "crash-server": "the server crashes and comes up again",
+    "fail-over": "a replica takes the server's place",
+}
+
+_NAMES = {
+    "crash": "a crash",
+    "stop": "a stop",
+    "pause": "a pause",
+    "skew": "a wrong clock",
+    "disconnect": "a broken connection",
+    "refuse": "a refused connection",
+    "fail": "a rejected statement",
+    "slow": "a slow statement",
+    "late-notify": "a late notification",
+    "restart-server": "a restart",
+    "crash-server": "a crash",
+    "fail-over": "a fail-over",
+}

@@ -1,0 +1,150 @@
+"""A run's story: how it ended, what it deviated in, and what happened to those involved."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from simqueue.model.choice import kind_of
+from simqueue.model.events import Entry, HandlerRaised
+from simqueue.model.failure import Failure
+from simqueue.model.trace import Trace
+from simqueue.report.choices.explain_choices import render_deviations
+from simqueue.report.lines import render_lines
+from simqueue.report.log_index import Course
+from simqueue.report.story.earlier import render_earlier
+from simqueue.report.story.last_actions import render_doings
+from simqueue.report.story.participants import Involved, involved_in
+from simqueue.report.story.timeline import matters, render_account
+from simqueue.report.words import moment, printable
+
+TAIL = 40
+DEVIATIONS_TOLD = 15
+_TOO_MANY = "Most of them have no part in the failure: `simqueue shrink` leaves those that do."
+_NUMBER = re.compile(r" *#(\d+) ")
+_FRAME = re.compile(r'  File "')
+_NOT_THE_USERS = re.compile(r'  File "(?:<|(?:\./)?simqueue/|python/|site-packages/|prefix/)')
+
+
+def render_story(
+    trace: Trace, *, again: str | None = None, tail: int = TAIL, course: Course | None = None
+) -> str:
+    """Tell what happened in a run.
+
+    Args:
+        trace: of the run.
+        again: the command that makes the run happen once more; the story's last line.
+        tail: how many lines of the end of the log are told, where the failure does not say whom it
+            is about.
+        course: the trace's, if somebody has it already.
+    """
+    course, involved = course or Course(trace.events), involved_in(trace)
+    account = render_account(course, trace, involved)
+    parts = [_header(trace), _outcome(trace), _deviations(trace, involved), account]
+    parts.append(render_doings(course, involved))
+    if not account or not involved.certain:
+        end = render_lines(enumerate(trace.events), last=tail)
+        first = _first_number(end, len(trace.events))
+        parts.append(_earlier(course, trace, first, involved if account else Involved()))
+        parts.append(_tail(course, end))
+    elif _is_seen_from_outside(trace):
+        parts.append(_earlier(course, trace, len(trace.events), involved))
+    if again is not None:
+        parts.append(f"Again: {again}")
+    return printable("\n\n".join(part for part in parts if part) + "\n")
+
+
+def render_headline(trace: Trace) -> str:
+    """Say in one line what ran, from which seed, and how it ended."""
+    failure = trace.outcome.failure
+    named = f"{trace.target or 'a scenario'}, seed {trace.seed}"
+    if failure is None:
+        return f"passed: {named}"
+    return f"FAILED: {named}: {failure.kind}: {_first_line(failure.message)}"
+
+
+def _first_line(text: str) -> str:
+    return next(iter(text.splitlines()), "")
+
+
+def _header(trace: Trace) -> str:
+    versions = f"simqueue {trace.simqueue}, pgqueuer {trace.pgqueuer}, Python {trace.python}"
+    return f"{trace.target or 'a scenario'}, seed {trace.seed}\n{versions}"
+
+
+def _outcome(trace: Trace) -> str:
+    outcome, failure = trace.outcome, trace.outcome.failure
+    time = f"{moment(outcome.simulated)} simulated"
+    size = f"{time}, {outcome.steps} steps, {len(trace.events)} events"
+    if failure is None:
+        return f"Passed: {size}"
+    return "\n".join([*_failed(failure), f"({size})", *_user_frames(failure)])
+
+
+def _failed(failure: Failure) -> Iterator[str]:
+    """Yield what should hold, what was so instead, and where the user's code said so."""
+    kind = failure.where if failure.kind == "invariant" else failure.kind
+    if failure.expected:
+        yield f"Expected: {failure.expected}"
+    yield f"Failed: {kind}: {failure.message}"
+    if failure.kind != "invariant":
+        yield f"at {failure.where}"
+
+
+def _user_frames(failure: Failure) -> Iterator[str]:
+    """Yield the traceback's lines without the frames of simqueue, pgqueuer and the library."""
+    ours = False
+    for line in failure.traceback.splitlines():
+        if _FRAME.match(line):
+            ours = _NOT_THE_USERS.match(line) is not None
+        elif not line.startswith("    "):
+            ours = False
+        if not ours:
+            yield line
+
+
+def _deviations(trace: Trace, involved: Involved) -> str:
+    """Explain the choices that were not 0 if they are few, else count them by kind."""
+    counts = Counter(kind_of(choice.key) for choice in trace.choices)
+    if not counts:
+        return "Deviations from calm: none" + ("" if trace.outcome.passed else "; it fails even so")
+    total = f"Deviations from calm: {counts.total()}"
+    if counts.total() <= DEVIATIONS_TOLD:
+        total = f"{total} (where this run went otherwise than an undisturbed one)"
+        return "\n".join([total, *render_deviations(trace, frozenset(involved.subjects))])
+    kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
+    hint = "" if trace.outcome.passed else f"\n{_TOO_MANY}"
+    return f"{total} ({kinds}){hint}"
+
+
+def _tail(course: Course, lines: list[str]) -> str:
+    """Tell the end of the log."""
+    title = "The last that happened:" if lines else "Nothing happened."
+    return course.plain("\n".join([title, *lines]))
+
+
+def _earlier(course: Course, trace: Trace, before: int, involved: Involved) -> str:
+    """Tell what was not calm before an entry and is not in the account of those involved."""
+    if trace.outcome.failure is None:
+        return ""
+
+    def told(entry: Entry) -> bool:
+        return bool(involved.workers or involved.subjects) and matters(entry, involved)
+
+    return render_earlier(course, before, besides=told)
+
+
+def _is_seen_from_outside(trace: Trace) -> bool:
+    """Return whether a failure is an error of the scenario's, and not one that a handler raised."""
+    failure = trace.outcome.failure
+    if failure is None or failure.kind not in {"exception", "timeout"}:
+        return False
+    raised = (each.event for each in trace.events if isinstance(each.event, HandlerRaised))
+    return all(event.error != failure.message for event in raised)
+
+
+def _first_number(lines: list[str], entries: int) -> int:
+    """Return the number of the first entry that lines tell of; if none, of the one after all."""
+    numbers = (found[1] for found in map(_NUMBER.match, lines) if found is not None)
+    return int(next(numbers, entries))

@@ -1,0 +1,38 @@
+"""A resumption: a plan of which some runs were played before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from simqueue.search.planning.assignment import Assignment
+from simqueue.search.planning.plan import Plan
+from simqueue.search.planning.result import Result
+
+
+class Resumption:
+    """A plan that is told what is known of its runs, so that only the others are handed out.
+
+    A plan that goes by results comes to the same runs again, as it hears the same of them.
+    """
+
+    def __init__(self, plan: Plan, known: Mapping[int, Result]) -> None:
+        self._plan, self._known = plan, known
+
+    def take(self, count: int) -> list[Assignment]:
+        """Return the next runs of which nothing is known."""
+        while planned := self._plan.take(count):
+            unknown = [each for each in planned if each.number not in self._known]
+            for each in planned:
+                if each.number in self._known:
+                    self._plan.learn(self._known[each.number])
+            if unknown:
+                return unknown
+        return []
+
+    def learn(self, result: Result) -> None:
+        """Take in what came of a run that was handed out."""
+        self._plan.learn(result)
+
+    def remarks(self) -> list[str]:
+        """Say what the plan can tell of itself."""
+        return self._plan.remarks()

@@ -1,0 +1,245 @@
+"""A tally: what came of a campaign's runs, counted as they come."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from simqueue.model.config import Config
+from simqueue.model.trace import Trace
+from simqueue.search.campaign.known import KnownFailure
+from simqueue.search.planning.coverage import Evidence
+from simqueue.search.planning.result import Result
+from simqueue.sim.text.descriptions import ADVICE, OUTLIVES
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One way in which a scenario fails: how many runs show it, and the first one's trace.
+
+    ``number`` is that run's in the campaign, ``strategy`` how it was made: with most strategies the
+    number is its seed.
+    """
+
+    signature: str
+    number: int
+    strategy: str
+    count: int
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A run whose process did not live to tell of it, and why."""
+
+    number: int
+    why: str
+
+    def __str__(self) -> str:
+        """Return both in one line."""
+        return f"run {self.number} is lost: the process that played it {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A run that was played twice, since the first process was killed from outside."""
+
+    number: int
+    why: str
+
+    def __str__(self) -> str:
+        """Return both in one line."""
+        return f"run {self.number} was played again: the first process {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A run that failed after others and not so alone, and ``what`` outlives the runs.
+
+    ``passes`` is whether it passes alone, or fails in another way.
+    """
+
+    number: int
+    what: str
+    passes: bool
+
+    @property
+    def verdict(self) -> str:
+        """What the run does alone."""
+        return "passes alone" if self.passes else "fails in another way alone"
+
+    def __str__(self) -> str:
+        """Return all of it in one line, and what to do."""
+        return (
+            f"{self.verdict}: {OUTLIVES}: {self.what} (run {self.number} fails after others): "
+            f"{ADVICE}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A failure that is known, and in how many runs it occurred."""
+
+    signature: str
+    reason: str
+    count: int
+
+    def __str__(self) -> str:
+        """Return the signature and the reason, in one line."""
+        return " ".join(f"{self.signature} ({self.reason})".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """What came of playing many runs.
+
+    ``failures`` are ordered by their first run. ``lost`` are runs whose process did not live to
+    tell of them. ``said`` is what the strategy and the campaign's state have to say. ``opening``
+    says how this session began. ``elapsed`` is real seconds, in which all but ``resumed`` runs were
+    played: those are from that state. ``again`` are runs that were played once more, since a
+    process was killed from outside.
+    ``accepted`` are the known failures that occurred: a run that one of them ended neither passed
+    nor failed. ``stale`` are those that did not. ``leaks`` say what outlives the runs, as far as a
+    failure showed it. ``inconclusive`` says that, too, and what no run came to though one should
+    have; of the latter nothing is said as long as a campaign runs, nor of ``stale``, nor if none of
+    its runs came to its end.
+
+    Example:
+        >>> campaign = simqueue.fuzz(broken, runs=20)
+        >>> [found.signature.split(":")[:2] for found in campaign.failures]
+        [['exception', 'AssertionError']]
+    """
+
+    runs: int
+    passed: int
+    failures: tuple[Found, ...]
+    lost: tuple[Lost, ...]
+    inconclusive: tuple[str, ...]
+    elapsed: float
+    accepted: tuple[Accepted, ...] = ()
+    stale: tuple[Accepted, ...] = ()
+    said: tuple[str, ...] = ()
+    resumed: int = 0
+    leaks: tuple[Leak, ...] = ()
+    opening: tuple[str, ...] = ()
+    again: tuple[Again, ...] = ()
+
+    @property
+    def failed(self) -> int:
+        """How many runs failed in ways that are not known."""
+        return sum(found.count for found in self.failures)
+
+    def remarks(self, file: str) -> list[str]:
+        """Say in a line each what is known, what ``file`` need not know, and what never came."""
+        return [
+            *self.opening,
+            *self.said,
+            *(f"{each.count} x accepted: {each}" for each in self.accepted),
+            *(
+                f"known failure {each} did not occur in {self.runs} runs: if it is fixed, remove "
+                f"it from {file}"
+                for each in self.stale
+            ),
+            *(f"inconclusive: {missing}" for missing in self.inconclusive),
+        ]
+
+    @property
+    def seeds_per_second(self) -> float:
+        """Runs per real second."""
+        return (self.runs - self.resumed) / self.elapsed if self.elapsed else 0.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """A campaign while it runs; results may come in any order.
+
+    Of those with one signature, the first to come has a trace.
+    """
+
+    started: float
+    known: dict[str, KnownFailure]
+    evidence: Evidence
+    leaks: dict[str, Leak] = field(default_factory=dict)
+    passed: int = 0
+    excused: int = 0
+    resumed: int = 0
+    lost_in_a_row: int = 0
+    lost: list[Lost] = field(default_factory=list)
+    again: list[Again] = field(default_factory=list)
+    found: dict[str, Found] = field(default_factory=dict)
+    occurred: Counter[str | None] = field(default_factory=Counter)
+
+    def add(self, result: Result) -> None:
+        """Count one result."""
+        self.evidence |= result.evidence
+        self.occurred.update({result.signature, *result.evidence.broken})
+        self.lost_in_a_row = self.lost_in_a_row + 1 if result.lost else 0
+        if result.leaked:
+            leak = Leak(result.number, result.leaked, passes=result.signature is None)
+            self.leaks.setdefault(result.leaked, leak)
+        if result.killed and not result.lost:
+            self.again.append(Again(result.number, result.killed))
+        if result.lost:
+            self.lost.append(Lost(result.number, result.lost))
+        elif result.signature is None:
+            self.passed += 1
+        elif result.signature in self.known:
+            self.excused += 1
+        else:
+            self._add_failure(result.signature, result)
+
+    def resume(self, results: Iterable[Result]) -> None:
+        """Count what a campaign's state holds."""
+        for result in results:
+            self.add(result)
+            self.resumed += not result.lost
+        self.lost_in_a_row = 0
+
+    def _add_failure(self, signature: str, result: Result) -> None:
+        known = self.found.get(signature)
+        count = 1 if known is None else known.count + 1
+        if result.trace is not None and (known is None or result.number < known.number):
+            self.found[signature] = Found(
+                signature, result.number, result.strategy, count, result.trace
+            )
+        elif known is not None:
+            self.found[signature] = replace(known, count=count)
+
+    def elapsed(self) -> float:
+        """Return the real seconds since the campaign began."""
+        return time.perf_counter() - self.started
+
+    def campaign(self) -> Campaign:
+        """Return what came of it so far."""
+        failures = tuple(sorted(self.found.values(), key=lambda found: found.number))
+        return Campaign(
+            runs=self.passed + self.excused + sum(found.count for found in failures),
+            passed=self.passed,
+            failures=failures,
+            lost=tuple(sorted(self.lost, key=lambda lost: lost.number)),
+            inconclusive=tuple(map(str, self.leaks.values())),
+            elapsed=self.elapsed(),
+            leaks=tuple(self.leaks.values()),
+            again=tuple(sorted(self.again, key=lambda again: again.number)),
+            accepted=tuple(each for each in self._accepted() if each.count),
+            resumed=self.resumed,
+        )
+
+    def whole_campaign(self, config: Config) -> Campaign:
+        """Return what came of it, and what did not: of that, runs cut short tell nothing."""
+        if not self.passed:
+            return self.campaign()
+        campaign = self.campaign()
+        return replace(
+            campaign,
+            inconclusive=(*campaign.inconclusive, *self.evidence.missing(config)),
+            stale=tuple(each for each in self._accepted() if not each.count),
+        )
+
+    def _accepted(self) -> list[Accepted]:
+        return [
+            Accepted(signature, failure.reason, self.occurred[signature])
+            for signature, failure in sorted(self.known.items())
+        ]

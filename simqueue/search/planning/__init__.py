@@ -1,0 +1,8 @@
+"""Which runs a campaign plays, and what came of each.
+
+``strategy``    how a campaign searches, by name; ``exhaustive``: each schedule with few deviations
+``plan``        which run comes next; ``share``: which runs are whose, if there are shards
+``assignment``  one run as data; ``result``: what came of it
+``coverage``    what runs came to, and what none of them did although it should
+``sometimes``   what a scenario's source says that a run should come to
+"""

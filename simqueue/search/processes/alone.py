@@ -1,0 +1,171 @@
+"""Alone: a failure is played again where nothing came before it, before it counts.
+
+All runs of a process share its modules, and whatever else their scenario was given. If a run fails
+after others and not alone, something outlived those: that is no failure of the application.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+from simqueue.model.choice import Recorded, by_key
+from simqueue.model.config import Config
+from simqueue.model.trace import Trace
+from simqueue.search.planning.assignment import Assignment, source_of
+from simqueue.search.processes.clean import (
+    LIMIT_S,
+    Clean,
+    GoneError,
+    LostError,
+    clean_for,
+    in_a_copy,
+)
+from simqueue.search.processes.outliving import difference, picture
+from simqueue.sim.run import Run, Scenario, run
+
+Answer = TypeVar("Answer")
+
+_HISTORY = 256
+"""How many runs before a failure are played again to see whether it is theirs."""
+
+
+_SOONER = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One run to be played: its choices are a trace's, or made as an assignment says."""
+
+    seed: int
+    config: Config
+    target: str
+    choices: Recorded | Assignment
+
+    def __call__(self, scenario: Scenario) -> Run:
+        """Play it."""
+        choices = self.choices
+        return run(
+            scenario,
+            seed=self.seed,
+            config=self.config,
+            choices=source_of(choices) if isinstance(choices, Assignment) else choices,
+            target=self.target,
+        )
+
+
+def of_trace(trace: Trace) -> Play:
+    """Return what plays a trace's choices."""
+    return Play(trace.seed, trace.config, trace.target, trace.recorded())
+
+
+def of_run(played: Run) -> Play:
+    """Return what plays a run's choices again."""
+    return Play(played.seed, played.config, played.target, by_key(played.choices))
+
+
+def after(plays: Sequence[Play], scenario: Scenario) -> Run:
+    """Play some runs one after the other, and return the last."""
+    for play in plays[:-1]:
+        play(scenario)
+    return plays[-1](scenario)
+
+
+def left_by(play: Play, scenario: Scenario) -> str:
+    """Play a run, and name what it leaves to the next."""
+    before = picture(scenario)
+    play(scenario)
+    return difference(before, picture(scenario))
+
+
+def signature_of(played: Run) -> str | None:
+    """Return how a run failed."""
+    return None if played.failure is None else played.failure.signature
+
+
+@dataclass(slots=True)
+class Alone:
+    """Judges the failures of one process's runs by what becomes of them alone.
+
+    Each run that this takes may take ``limit`` real seconds; ``on_step`` is called before it.
+    ``leaking`` is set when one of them was another run's doing: from then on each run is played
+    alone.
+    """
+
+    clean: Clean
+    scenario: Scenario
+    config: Config
+    target: str
+    limit: float = LIMIT_S
+    on_step: Callable[[], object] = lambda: None
+    leaking: bool = False
+    history: deque[Assignment] = field(default_factory=lambda: deque(maxlen=_HISTORY))
+
+    def wait(self, limit: float) -> None:
+        """Give runs up somewhat sooner than whoever waits ``limit`` real seconds for them."""
+        self.limit = _SOONER * limit
+
+    def play(self, assignment: Assignment) -> Run:
+        """Play an assignment where nothing came before.
+
+        Raises:
+            LostError: the process that played it did not live to tell of it.
+        """
+        return self._ask(self._play(assignment))
+
+    def judge(self, assignment: Assignment, failed: Run) -> tuple[Run, str]:
+        """Return what a failed run is alone, and what outlives the runs if that differs.
+
+        A failure that does not come again either way is returned as it was: nothing tells that it
+        is of another run's making.
+        """
+        # Not its choices: it may have failed before it made those that it makes alone.
+        play = self._play(assignment)
+        try:
+            alone = self._ask(play)
+            if signature_of(alone) == signature_of(failed) or not self._comes_again(play, failed):
+                return failed, ""
+            if signature_of(self._ask(play)) != signature_of(alone):
+                return failed, ""  # it does not repeat itself
+            before = self._ask(picture)
+        except GoneError:
+            raise
+        except LostError:
+            return failed, ""
+        self.leaking = True
+        return alone, difference(before, picture(self.scenario))
+
+    def _comes_again(self, play: Play, failed: Run) -> bool:
+        """Return whether a failure comes again after other runs."""
+        signature = signature_of(failed)
+        self.on_step()
+        if signature_of(in_a_copy(self.scenario, play, self.limit)) == signature:
+            return True
+        plays = [*map(self._play, list(self.history)[:-1]), play]
+        return signature_of(self._ask(partial(after, plays))) == signature
+
+    def _ask(self, call: Callable[[Scenario], Answer]) -> Answer:
+        self.on_step()
+        return self.clean.ask(self.scenario, call, self.limit)
+
+    def _play(self, assignment: Assignment) -> Play:
+        return Play(assignment.seed, self.config, self.target, assignment)
+
+
+@contextmanager
+def alone_for(
+    scenario: Scenario, config: Config, target: str, limit: float = LIMIT_S
+) -> Iterator[Alone | None]:
+    """Yield what judges the failures of runs that this process is going to play, if it can.
+
+    Whoever waits for a run waits ``limit`` real seconds.
+    """
+    with clean_for(scenario) as clean:
+        alone = None if clean is None else Alone(clean, scenario, config, target)
+        if alone is not None:
+            alone.wait(limit)
+        yield alone

@@ -1,0 +1,255 @@
+"""A clean process: forked before the first run, so that a run played in it comes after no other.
+
+It plays nothing itself. For each request it forks a child, which plays, answers and ends, so that
+it is as clean as before.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+
+from simqueue.search.processes.forks import die_with_parent, fork, signals_arrive, signals_wait
+from simqueue.search.processes.frames import pack, read_frame, unpack, write_frame
+from simqueue.sim.run import Scenario, run
+from simqueue.sim.simulation import Simulation
+
+Answer = TypeVar("Answer")
+
+LIMIT_S = 300.0
+"""Real seconds that an answer may take."""
+
+_FOREVER_S = 1e6
+
+
+class LostError(Exception):
+    """The clean process did not live to answer, or could not play what it was asked for."""
+
+
+class GoneError(LostError):
+    """The clean process itself was killed, and not by the one that it was forked from."""
+
+
+@dataclass(eq=False, slots=True)
+class Clean:
+    """A clean process, seen from the one that it was forked from."""
+
+    scenarios: tuple[Scenario, ...]
+    pid: int
+    questions: int
+    answers: int
+    owner: int
+
+    @classmethod
+    def fork(cls, *scenarios: Scenario) -> Clean | None:
+        """Fork one that can play these scenarios; None if this process cannot be forked."""
+        if not hasattr(os, "fork") or "pydevd" in sys.modules:
+            return None
+        with signals_wait():  # what a handler raises is no error of the warm-up
+            _warm_up()
+        (theirs, questions), (answers, ours) = os.pipe(), os.pipe()
+        parent = os.getpid()
+        try:
+            pid = fork()
+        except OSError:
+            for fd in (theirs, questions, answers, ours):
+                os.close(fd)
+            return None
+        if not pid:
+            os.close(questions)
+            os.close(answers)
+            _serve(scenarios, theirs, ours, parent)
+        os.close(theirs)
+        os.close(ours)
+        return cls(scenarios, pid, questions, answers, os.getpid())
+
+    def knows(self, scenario: Scenario) -> bool:
+        """Return whether it lives, can play a scenario, and is this process's to ask."""
+        mine = self.pid and os.getpid() == self.owner
+        return bool(mine) and any(each is scenario for each in self.scenarios)
+
+    def ask(
+        self, scenario: Scenario, call: Callable[[Scenario], Answer], limit: float = LIMIT_S
+    ) -> Answer:
+        """Return what ``call`` returns for a scenario in a process where nothing was played.
+
+        ``call`` is pickled, its answer and what the scenario carries are as well.
+
+        Raises:
+            LostError: there was no answer, or ``call`` raised.
+            GoneError: somebody has killed the clean process.
+        """
+        number = next(n for n, each in enumerate(self.scenarios) if each is scenario)
+        request = pack((number, call))
+        # The second time is for a child that was killed from outside.
+        document = self._answer(request, limit) or self._answer(request, limit)
+        if not document:
+            raise LostError("has ended")
+        answer, carried, problem = unpack(document)
+        if problem:
+            raise LostError(problem)
+        take = getattr(scenario, "take", None)
+        if take is not None:
+            take(carried)
+        found: Answer = answer
+        return found
+
+    def _answer(self, request: bytes, limit: float) -> bytes:
+        """Return what a child answers, nothing if it ended without an answer."""
+        if not self.pid:
+            raise LostError("has ended")
+        try:
+            write_frame(self.questions, request)
+            return read_frame(self.answers, limit)
+        except TimeoutError:
+            self.end()
+            raise LostError(f"took longer than {limit:g} s") from None
+        except (OSError, EOFError):
+            self.end()
+            raise GoneError("has ended") from None
+        except BaseException:  # its answer must not be taken for the next one
+            self.end()
+            raise
+
+    def end(self) -> None:
+        """Kill it and what it plays."""
+        if not self.pid or os.getpid() != self.owner:
+            return
+        with suppress(OSError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with suppress(OSError):
+            os.kill(self.pid, signal.SIGKILL)
+        with suppress(OSError):
+            os.waitpid(self.pid, 0)
+        os.close(self.questions)
+        os.close(self.answers)
+        self.pid, self.questions, self.answers = 0, -1, -1
+
+
+_OPEN: ContextVar[Clean | None] = ContextVar("simqueue_clean", default=None)
+
+
+@contextmanager
+def clean_for(*scenarios: Scenario) -> Iterator[Clean | None]:
+    """Yield a clean process for scenarios: the one that is open already, or one forked now.
+
+    Open it before the first run. It is None where no process can be forked.
+    """
+    opened = _OPEN.get()
+    if opened is not None and all(map(opened.knows, scenarios)):
+        yield opened
+        return
+    clean = None
+    token = _OPEN.set(None)
+    try:
+        with signals_wait():  # until there is something to end
+            clean = Clean.fork(*scenarios)
+        _OPEN.set(clean)
+        yield clean
+    finally:
+        _OPEN.reset(token)
+        if clean is not None:
+            clean.end()
+
+
+def opened_for(scenario: Scenario) -> Clean | None:
+    """Return the clean process that was opened before for a scenario, if there is one."""
+    opened = _OPEN.get()
+    return opened if opened is not None and opened.knows(scenario) else None
+
+
+def in_a_copy(
+    scenario: Scenario, call: Callable[[Scenario], Answer], limit: float = LIMIT_S
+) -> Answer:
+    """Return what ``call`` returns in a process forked now, after whatever was played here.
+
+    Raises:
+        LostError: there was no answer, or ``call`` raised.
+    """
+    copy = Clean.fork(scenario)
+    if copy is None:
+        raise LostError("no process can be forked")
+    try:
+        return copy.ask(scenario, call, limit)
+    finally:
+        copy.end()
+
+
+# --- a clean process's life -----------------------------------------------------------------------
+
+
+@functools.cache
+def _warm_up() -> None:
+    """Load once what every process loads in its first run, so that children need not."""
+    with suppress(Exception):  # a run is being played, or none can be: whoever plays one is told
+        run(_nothing)
+
+
+async def _nothing(sim: Simulation) -> None:
+    """Do nothing."""
+
+
+def _serve(scenarios: tuple[Scenario, ...], requests: int, answers: int, parent: int) -> NoReturn:
+    """Answer requests until the other end is closed; this is a forked process's whole life."""
+    try:
+        signals_arrive()
+        os.setsid()  # Ctrl-C is handled where it was forked
+        die_with_parent(parent)
+        _leave_streams()
+        while True:
+            request = read_frame(requests, _FOREVER_S)
+            write_frame(answers, _answer_of_child(scenarios, request))
+    except (OSError, EOFError):
+        pass
+    finally:
+        os._exit(0)
+    raise AssertionError
+
+
+def _answer_of_child(scenarios: tuple[Scenario, ...], request: bytes) -> bytes:
+    """Return a child's answer, nothing if it ended without one."""
+    theirs, ours = os.pipe()
+    parent = os.getpid()
+    pid = fork()
+    if not pid:
+        try:
+            die_with_parent(parent)
+            os.close(theirs)
+            write_frame(ours, _played(scenarios, request))
+        finally:
+            os._exit(0)
+    os.close(ours)
+    try:
+        return read_frame(theirs, _FOREVER_S)
+    except EOFError:
+        return b""
+    finally:
+        os.close(theirs)
+        os.waitpid(pid, 0)
+
+
+def _played(scenarios: tuple[Scenario, ...], request: bytes) -> bytes:
+    try:
+        number, call = unpack(request)
+        scenario: Any = scenarios[number]
+        answer = call(scenario)
+        carry = getattr(scenario, "carry", None)
+        return pack((answer, None if carry is None else carry(), ""))
+    except BaseException as error:  # noqa: BLE001  told to whoever asked
+        return pack((None, None, f"{type(error).__name__}: {error}"))
+
+
+def _leave_streams() -> None:
+    """Read from and write to nothing: what is printed here was printed before, or will be."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for fd in range(3):
+        os.dup2(nothing, fd)
+    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123  kept to the end
+    sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123

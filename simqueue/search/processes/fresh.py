@@ -1,0 +1,20 @@
+"""Fresh processes: another interpreter, with this very simqueue."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def command_line(*words: str) -> list[str]:
+    """Return what starts a command of simqueue."""
+    return [sys.executable, "-m", "simqueue", *words]
+
+
+def environment(hash_seed: str) -> dict[str, str]:
+    """Return this process's, with a PYTHONHASHSEED, and a PYTHONPATH on which simqueue is found."""
+    ours = str(Path(__file__).parents[3])
+    given = os.environ.get("PYTHONPATH")
+    path = f"{ours}{os.pathsep}{given}" if given else ours
+    return {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path}

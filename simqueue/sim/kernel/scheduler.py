@@ -1,0 +1,381 @@
+"""The world's scheduler: which process takes its next step, and when time moves."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from contextvars import Context
+from dataclasses import dataclass
+from typing import Any
+
+from simqueue.choices import Choices
+from simqueue.model.choice import key_of
+from simqueue.model.delays import ladder
+from simqueue.sim.kernel.handles import Handle, Timer
+from simqueue.sim.kernel.process import HOME, Process
+
+_STEPS_BETWEEN_CLEANINGS = 16_384
+_US_BETWEEN_SWEEPS = 60_000_000
+_STEPS_FREE = 1_000
+_STEPS_BILLED = 100
+_STEP_US = 10
+"""So many steps in one instant take no time. From then on each takes ten microseconds, billed at
+once for so many: in a busy loop, time goes on."""
+
+
+class Livelock(Exception):  # noqa: N818  an ending, not an error of the code that meets it
+    """More steps than allowed ran without a moment at which nothing could run."""
+
+
+class Deadlock(Exception):  # noqa: N818
+    """Nothing is ready and no timer is pending."""
+
+
+class TimeLimit(Exception):  # noqa: N818
+    """Virtual time reached the limit of the run."""
+
+
+@dataclass(slots=True, eq=False)
+class _Appointment:
+    """What is to be called, as ``process``, when ``watched`` has run ``left`` steps more."""
+
+    left: int
+    since: int
+    watched: Process
+    process: Process
+    callback: Callable[[], object]
+
+
+class _Line:
+    """Who is runnable, longest waiting first, as it was when it was asked for last."""
+
+    __slots__ = ("_runnable", "order")
+
+    def __init__(self, runnable: list[Process]) -> None:
+        self._runnable = runnable
+        self.order: list[Process] = []
+
+    def options(self) -> list[Process]:
+        """Return them."""
+        self.order = sorted(self._runnable, key=_waiting_since)
+        return self.order
+
+    def steps(self, value: int) -> tuple[str, str, str]:
+        """Return who goes first, its task, and the task it goes before."""
+        line = self.options()
+        chosen = line[value]
+        return chosen.name, chosen.doing, line[0].doing
+
+
+class Scheduler:
+    """Ready queues, timers and the one virtual clock.
+
+    Within a process steps run in the order they became ready, as asyncio promises; which process
+    goes next is a choice, 0 being the one whose step has waited longest, so that a run of zeros is
+    one first-in-first-out queue. Time moves when no process can run, and in a busy loop.
+    """
+
+    __slots__ = (
+        "_appointments", "_attention", "_cleaning", "_collect", "_counted", "_heap",
+        "_instant_began", "_lags", "_line",
+        "_sweep_due", "choices", "current", "interrupted", "limit", "now", "on_error", "on_exit",
+        "on_sweep", "processes", "runnable", "sequence", "steps", "steps_per_instant_max",
+        "stopped",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        choices: Choices,
+        *,
+        limit_us: int,
+        lag_max_us: int,
+        steps_per_instant_max: int,
+        collect: Callable[[], object],
+        on_error: Callable[[Handle, BaseException], object],
+        on_exit: Callable[[Process, BaseException], object],
+    ) -> None:
+        self.choices = choices
+        self.limit = limit_us
+        self.steps_per_instant_max = steps_per_instant_max
+        self.now = 0
+        self.steps = 0
+        self.stopped = False
+        self.processes: list[Process] = []
+        self.runnable: list[Process] = []
+        self._lags = ladder(lag_max_us)
+        self._collect = collect
+        self.on_error = on_error
+        self.on_exit = on_exit
+        self.interrupted: Callable[[], bool] = lambda: True
+        """Whether a ``KeyboardInterrupt`` comes from outside the run, and ends it at once."""
+        self._heap: list[tuple[int, int, Process, Timer]] = []
+        self._appointments: list[_Appointment] = []
+        self._counted = 0
+        """Up to which step appointments have been told of steps."""
+        self._line = _Line(self.runnable)
+        self._sweep_due = _US_BETWEEN_SWEEPS
+        self.on_sweep: Callable[[], object] = lambda: None
+        """Called about once in so much virtual time, while time moves at all."""
+        self.sequence = 0
+        self._instant_began = 0
+        self._cleaning = _STEPS_BETWEEN_CLEANINGS
+        self._attention = self._next_attention(0)
+        self.current = self.spawn("world")
+
+    def spawn(self, name: str, owner: Process | None = None) -> Process:
+        """Add a process, or a thread of ``owner``, whose tasks will carry it in their context."""
+        context = Context() if owner is None else owner.context.copy()
+        process = Process(
+            name,
+            context,
+            self.choices.stream(key_of(name, "order")),
+            self.choices.stream(key_of(name, "lag")),
+            1000 + len(self.processes) if owner is None else owner.pid,
+            owner,
+        )
+        context.run(HOME.set, process)
+        if owner is None:
+            self.processes.append(process)
+        else:
+            owner.lanes.append(process)
+        return process
+
+    def retire(self, lane: Process) -> None:
+        """Forget a thread that has nothing left to do."""
+        lane.alive = False
+        if lane.owner is not None:
+            lane.owner.lanes.remove(lane)
+
+    def kill(self, process: Process) -> None:
+        """Drop everything the process and its threads would still do."""
+        victims = (process, *process.lanes)
+        for victim in victims:
+            victim.alive = False
+            victim.remains.extend(victim.ready)
+            victim.ready = type(victim.ready)()
+            self._unqueue(victim)
+        for _, _, owner, timer in self._heap:
+            if owner in victims:
+                owner.remains.append(timer)
+        self._heap = [item for item in self._heap if item[2] not in victims]
+        heapq.heapify(self._heap)
+
+    def pause(self, process: Process, until: int) -> None:
+        """Let nothing of a process and its threads run until then."""
+        for each in (process, *process.lanes):
+            if each.paused_until <= self.now:
+                each.floor_unpaused = each.floor
+            each.paused_until = max(each.paused_until, until)
+            each.floor = max(each.floor_unpaused, each.paused_until)
+            if each.floor > self.now:
+                self._block(each)
+
+    def resume(self, process: Process) -> None:
+        """End a pause now; a step that blocked its loop by itself goes on doing so."""
+        for each in (process, *process.lanes):
+            if each.paused_until > self.now:
+                each.floor, each.paused_until = each.floor_unpaused, self.now
+                self.post(each, max(self.now, each.floor), _wake_up)
+
+    def local_now(self) -> int:
+        """Return virtual microseconds as the running process sees them."""
+        floor = self.current.floor
+        return max(self.now, floor)
+
+    # --- what is to run ---
+
+    def at(self, process: Process, due: int, callback: Callable[..., object],
+           args: tuple[Any, ...], context: Context) -> Timer:  # fmt: skip
+        """Append a step to the process's ready queue when the world's time is ``due``."""
+        self.sequence = sequence = self.sequence + 1
+        timer = Timer(callback, args, context, sequence, False, due)
+        heapq.heappush(self._heap, (due, sequence, process, timer))
+        return timer
+
+    def post(
+        self, process: Process, due: int, callback: Callable[..., object], *args: Any
+    ) -> Timer:
+        """Deliver a message: like ``at``, in the process's own context, never noticed late."""
+        return self.at(process, due, callback, args, process.context)
+
+    def after_steps(
+        self, count: int, watched: Process, process: Process, callback: Callable[[], object]
+    ) -> None:
+        """Call ``callback()`` as ``process`` when ``watched`` has run so many steps more.
+
+        Steps of others do not count: what they do must not move what befalls this one.
+        """
+        if not self._appointments:
+            self._counted = self.steps
+        self._appointments.append(_Appointment(count, self.steps, watched, process, callback))
+        self._attention = min(self._attention, self.steps)
+
+    def enqueue(self, process: Process, handle: Handle) -> None:
+        """Append a step to a ready queue, making its process runnable if it can run."""
+        if not process.alive:
+            process.remains.append(handle)
+            return
+        process.ready.append(handle)
+        if not process.queued and process.floor <= self.now:
+            process.queued = True
+            self.runnable.append(process)
+
+    # --- running ---
+
+    def run(self) -> None:  # noqa: C901, PLR0912  the loop: a call costs a tenth of a step
+        """Run until ``stopped``; raise ``Deadlock``, ``Livelock`` or ``TimeLimit``."""
+        runnable = self.runnable
+        while not self.stopped:
+            if not runnable:
+                self._advance()
+                continue
+            if self.steps >= self._attention:
+                # Before a step is taken out: a process with one to run is not idle.
+                self._attend()
+                continue
+            process = runnable[0]
+            if len(runnable) > 1:
+                # Calm is the process whose step became ready first.
+                earliest = process.ready[0].sequence
+                for other in runnable:
+                    sequence = other.ready[0].sequence
+                    if sequence < earliest:
+                        process, earliest = other, sequence
+                if process.order.quiet:
+                    process.order.quiet -= 1
+                else:
+                    process = self._choose(process)
+            handle = process.ready.popleft()
+            if not handle._cancelled:  # noqa: SLF001  as asyncio's own loop reads it
+                self.current = process
+                self.steps += 1
+                try:
+                    handle._context.run(handle._callback, *handle._args)  # noqa: SLF001
+                except (KeyboardInterrupt, SystemExit) as error:
+                    if isinstance(error, KeyboardInterrupt) and self.interrupted():
+                        raise
+                    self.on_exit(process, error)
+                except BaseException as error:  # noqa: BLE001  as asyncio's own loop takes it
+                    self._raised(process, handle, error)
+                if process.floor > self.now:
+                    self._block(process)
+            # Not before the step has run: most steps make their process runnable again.
+            if not process.ready:
+                self._unqueue(process)
+
+    def _raised(self, process: Process, handle: Handle, error: BaseException) -> None:
+        if handle._context is process.context:  # noqa: SLF001
+            raise error  # The world's own message: nobody but us can have made the mistake.
+        self.on_error(handle, error)
+
+    def _attend(self) -> None:
+        """Do what is due at certain steps, which are the same in every run of the same choices."""
+        spent = self.steps - self._instant_began
+        if spent > self.steps_per_instant_max:
+            raise Livelock
+        if self.steps >= self._cleaning:
+            self._cleaning += _STEPS_BETWEEN_CLEANINGS
+            self._clean()
+        if spent >= _STEPS_FREE:
+            # Steps take time, too, and who busily awaits a timer must live to see it.
+            self._ripen(self.now + _STEPS_BILLED * _STEP_US)
+        if self._appointments:
+            self._keep_appointments()
+        self._attention = self._next_attention(spent)
+
+    def _next_attention(self, spent: int) -> int:
+        left = _STEPS_BILLED if spent >= _STEPS_FREE else _STEPS_FREE - spent
+        return min(
+            self._next_count() if self._appointments else self._cleaning,
+            self._cleaning,
+            self.steps + left,
+            self._instant_began + self.steps_per_instant_max + 1,
+        )
+
+    def _next_count(self) -> int:
+        """Return the step at which appointments are looked at next: at once if one is due."""
+        is_due = any(each.left <= 0 for each in self._appointments)
+        return self.steps if is_due else self._counted + 1
+
+    def _keep_appointments(self) -> None:
+        """Tell appointments of the step that has run, and keep those that it was the last for."""
+        if self.steps > self._counted:
+            self._counted = self.steps
+            ran = self.current.owner or self.current
+            for each in self._appointments:
+                each.left -= each.watched is ran and self.steps > each.since
+        due = [each for each in self._appointments if each.left <= 0 and each.watched.alive]
+        self._appointments = [
+            each for each in self._appointments if each.left > 0 and each.watched.alive
+        ]
+        for each in due:
+            self.current = each.process
+            each.callback()
+
+    def _clean(self) -> None:
+        """Collect garbage, so that finalizers run here and nowhere else; drop cancelled timers."""
+        self._collect()
+        if len(self._heap) > _STEPS_BETWEEN_CLEANINGS // 8:
+            self._heap = [item for item in self._heap if not item[3]._cancelled]  # noqa: SLF001
+            heapq.heapify(self._heap)
+
+    def _choose(self, first: Process) -> Process:
+        """Pick who goes next, ``first`` if that is 0."""
+        which = first.order.pick(len(self.runnable), self._line)
+        return self._line.order[which] if which else first
+
+    def _block(self, process: Process) -> None:
+        """Keep a process from running until its own time is the world's."""
+        self._unqueue(process)
+        self.post(process, process.floor, _wake_up)
+
+    def _unqueue(self, process: Process) -> None:
+        if process.queued:
+            process.queued = False
+            self.runnable.remove(process)
+
+    def _advance(self) -> None:
+        heap = self._heap
+        while heap and (heap[0][3]._cancelled or not heap[0][2].alive):  # noqa: SLF001
+            _, _, process, timer = heapq.heappop(heap)
+            if not process.alive:
+                process.remains.append(timer)  # its arguments may be code that must not end now
+        if not heap:
+            raise Deadlock
+        if heap[0][0] > self.now:
+            self._instant_began = self.steps
+            self._attention = self._next_attention(0)
+        self._ripen(max(heap[0][0], self.now))
+
+    def _ripen(self, now: int) -> None:
+        """Let it be ``now``, and make ready what is due by then."""
+        if now > self.limit:
+            raise TimeLimit
+        self.now = now
+        if now >= self._sweep_due:
+            self._sweep_due = now + _US_BETWEEN_SWEEPS
+            self.on_sweep()
+        heap = self._heap
+        while heap and heap[0][0] <= now:
+            _, _, process, timer = heapq.heappop(heap)
+            if not timer._cancelled:  # noqa: SLF001
+                self._due(process, timer)
+
+    def _due(self, process: Process, timer: Timer) -> None:
+        # An idle loop is woken by a timer of its own: the machine may be busy elsewhere.
+        idle = not process.ready and process.floor <= self.now and process.alive
+        self.enqueue(process, timer)
+        if idle and timer._context is not process.context:  # noqa: SLF001
+            if process.lag.quiet:
+                process.lag.quiet -= 1
+            elif late := self._lags[process.lag.pick(len(self._lags), process)]:
+                process.floor = self.now + late
+                self._block(process)
+
+
+def _waiting_since(process: Process) -> int:
+    return process.ready[0].sequence
+
+
+def _wake_up() -> None:
+    """Do nothing: that it runs is what lets a process go on that was blocked."""

@@ -1,0 +1,86 @@
+"""A source of entropy: its row in the table that users read, and the patches that carry it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import msgspec
+
+from simqueue.errors import RefusedError
+from simqueue.sim.patching.depth import Depth
+from simqueue.sim.patching.patch import Patch
+from simqueue.sim.patching.streams import Streams
+
+Treatment = Literal["controlled", "refused", "pinned", "not covered"]
+"""controlled: follows from the seed; refused: raises RefusedError; pinned: the same everywhere."""
+
+
+class World(Protocol):
+    """What the patches ask of the running simulation."""
+
+    @property
+    def depth(self) -> Depth:
+        """How deep the run's code can go."""
+
+    @property
+    def attended(self) -> bool:
+        """Whether a person is at a debugger's prompt."""
+
+    def now_us(self) -> int:
+        """Return microseconds since the run began, as the running process's clocks show them."""
+
+    def wall_ns(self) -> int:
+        """Return Unix nanoseconds as the running process's wall clock shows them."""
+
+    def sleep(self, seconds: float) -> None:
+        """Block the running process's loop for a time."""
+
+    def in_thread(self) -> bool:
+        """Return whether a function meant for a thread runs now, and no step of a loop."""
+
+    def awaits_threads(self) -> bool:
+        """Return whether a function of the running process has still to run in a thread."""
+
+    def pid(self) -> int:
+        """Return the running process's id."""
+
+    def note_reading(self, value: int) -> None:
+        """Let a clock reading enter the digest of the run."""
+
+    def refused(self, error: RefusedError) -> None:
+        """End the run with a refusal, whatever the code that met it does with the error."""
+
+
+SIMULATING: dict[int, World] = {}
+"""The worlds of the threads that play a run at this moment.
+
+A replacement can outlive its run, in the names of a module that imported it meanwhile; outside of
+a run it does what the original does.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the patches of one run share: they act in ``thread`` and let every other one be."""
+
+    world: World
+    thread: int
+    streams: Streams
+
+
+class Source(msgspec.Struct, frozen=True):
+    """A row of the table: what it is, what becomes of it, and how."""
+
+    name: str
+    treatment: Treatment
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A source and what is done about it."""
+
+    source: Source
+    patches: Callable[[Scope], Iterable[Patch]]

@@ -1,0 +1,103 @@
+"""Failures: from an exception or an ending to what is written down about it."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from typing import Any
+
+from simqueue.errors import RefusedError, SettleTimeoutError, SimqueueError
+from simqueue.model.failure import Failure, FailureKind
+from simqueue.report.words import printable
+from simqueue.sim.code.places import (
+    culprit,
+    is_users,
+    place,
+    source_line,
+    waiting_function,
+    waiting_place,
+)
+from simqueue.sim.kernel.core import Core
+from simqueue.sim.text.descriptions import described
+from simqueue.sim.text.masking import Tidier
+
+_TASKS_NAMED = 12
+
+
+class FailedRun(SimqueueError):  # noqa: N818  what ``Run.check`` raises
+    """A run failed; ``failure`` says how.
+
+    Example:
+        >>> try:
+        ...     simqueue.run(broken, seed=bad_seed).check()
+        ... except simqueue.FailedRun as error:
+        ...     error.failure.kind
+        'exception'
+    """
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure)
+        self.failure = failure
+
+    def __str__(self) -> str:
+        return printable(f"{self.failure.kind}: {self.failure.message}\nat {self.failure.where}")
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Describe what ended the scenario or a worker; of a group with one member, that one."""
+    error = alone(error)
+    kind: FailureKind = "timeout" if isinstance(error, SettleTimeoutError) else "exception"
+    found = culprit(error)
+    where = "an unknown place" if found is None else place(*found)
+    line = "" if found is None else source_line(*found)
+    if isinstance(error, RefusedError) and not (found and is_users(found[0].co_filename)):
+        where, line = error.where, ""  # a refusal knows the user's line that is on no stack
+    name = where.partition(" in ")[2]
+    text = "".join(traceback.format_exception(error))
+    return Failure(
+        kind=kind,
+        message=described(error),
+        where=where,
+        signature=f"{kind}:{type(error).__name__}:{name}:{line}",
+        traceback=Tidier()(text),
+    )
+
+
+def fail_by(core: Core, error: BaseException) -> None:
+    """End a run with the failure that an error is."""
+    if core.failure is None:
+        core.culprit = error
+    core.fail(failure_of(error))
+
+
+def settle_refusal(core: Core) -> None:
+    """Make a refusal the run's failure; its traceback is complete when the run has ended."""
+    if core.refusal is not None:
+        core.failure, core.culprit = failure_of(core.refusal), core.refusal
+
+
+def alone(error: BaseException) -> BaseException:
+    """Return the one error that a group holds, or that a group in it holds, or else the group."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def ending(kind: FailureKind, message: str, tasks: list[asyncio.Task[Any]]) -> Failure:
+    """Describe a run that got stuck or reached its limit, naming who waits for what."""
+    waits = [f"{_home(task)}: task {task.get_name()} {waiting_place(task)}" for task in tasks]
+    shown = waits[:_TASKS_NAMED]
+    if len(waits) > len(shown):
+        shown.append(f"and {len(waits) - len(shown)} more tasks")
+    functions = sorted({waiting_function(task) for task in tasks})
+    return Failure(
+        kind=kind,
+        message=message + "".join(f"\n  {line}" for line in shown),
+        where=shown[0] if shown else "no task is left",
+        signature=f"{kind}:{','.join(functions)}",
+    )
+
+
+def _home(task: asyncio.Task[Any]) -> str:
+    home = getattr(task, "home", None)
+    return "?" if home is None else str(home.name)
