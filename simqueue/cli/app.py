@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from simqueue.cli.accept import accept_command
 from simqueue.cli.audit import audit_command, record_command
+from simqueue.cli.explain import explain_command
 from simqueue.cli.export import export_command
 from simqueue.cli.fuzz import fuzz_command, play_command
 from simqueue.cli.merge import merge_command
@@ -96,6 +97,7 @@ app.command("merge")(merge_command)
 app.command("replay")(replay_command)
 app.command("shrink")(shrink_command)
 app.command("show")(show_command)
+app.command("explain")(explain_command)
 app.command("report")(report_command)
 app.command("diff")(diff_command)
 app.command("serve")(serve_command)
