@@ -1,4 +1,4 @@
-"""What README.md shows works as it stands there."""
+"""Every code block, command line, table and link of the pages works as it is printed there."""
 
 import asyncio
 import re
@@ -22,8 +22,15 @@ from simqueue.search.target import load_targets
 from simqueue.sim.sources import SOURCES
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PATHS = (
+    "README.md",
+    *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("simqueue/**/README.md")),
+    "scenarios/README.md",
+    "tests/README.md",
+)
+PAGES = {path: (ROOT / path).read_text(encoding="utf-8") for path in PATHS}
+ALL = "".join(PAGES.values())
+BLOCKS = re.findall(r"```python\n(.*?)```", ALL, re.DOTALL)
 
 
 def block(mark):
@@ -32,7 +39,7 @@ def block(mark):
 
 
 def section(title):
-    (found,) = re.findall(rf"^##+ {title}\n(.*?)(?=^##)", README, re.DOTALL | re.MULTILINE)
+    (found,) = re.findall(rf"^## {title}\n(.*?)(?=^##? |\Z)", ALL, re.DOTALL | re.MULTILINE)
     return found
 
 
@@ -95,7 +102,7 @@ def test_pgqueuer_drains_without_postgresql(capsys):
 
 
 def test_every_command_is_shown():
-    shown = set(re.findall(r"simqueue ([a-z]+)(?: |`)", README))
+    shown = set(re.findall(r"simqueue ([a-z]+)(?: |`)", ALL))
     assert {command.name for command in app.registered_commands} - {"_record", "_play"} <= shown
 
 
@@ -107,7 +114,7 @@ def test_every_option_of_a_campaign_has_a_row():
 
 
 def test_the_commands_of_the_workflow_can_be_given():
-    (workflow,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (workflow,) = re.findall(r"```yaml\n(.*?)```", ALL, re.DOTALL)
     said = re.sub(r"\n +(?=--|\|\|)", " ", re.sub(r"\$\{\{.*?\}\}", "3", workflow))
     commands = re.findall(r"simqueue (fuzz|merge) (.*?)(?: \|\| .*)?$", said, re.MULTILINE)
     assert [name for name, _ in commands] == ["fuzz", "fuzz", "merge"]
@@ -142,28 +149,67 @@ def test_what_a_simulation_and_a_worker_can_do_is_in_the_table():
 
 # --- each block is run somewhere here ---
 
-ALL_BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-TESTED = (
-    ("python", "# app.py"),
-    ("", "$ simqueue new app.py"),
-    ("python", "async def scenario"),
-    ("python", "run.check()"),
-    ("", "status-is-true is broken"),
-    ("json", "debugpy"),
-    ("yaml", "simqueue merge"),
-    ("python", "pytest.mark.simqueue"),
-    ("python", "from hypothesis import given"),
-    ("python", "CONFIG = simqueue.Config"),
-    ("python", "Faults.named"),
-    ("python", "asyncio.run(main())"),
-)
+ALL_BLOCKS = {
+    path: re.findall(r"^```(\w*)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    for path, page in PAGES.items()
+}
+TESTED = {
+    "README.md": (
+        ("python", "# app.py"),
+        ("", "$ simqueue new app.py"),
+        ("python", "async def scenario"),
+        ("python", "run.check()"),
+    ),
+    "simqueue/adapter/README.md": (("python", "asyncio.run(main())"),),
+    "simqueue/check/README.md": (),
+    "simqueue/cli/README.md": (
+        ("python", "CONFIG = simqueue.Config"),
+        ("yaml", "simqueue merge"),
+        ("json", "debugpy"),
+    ),
+    "simqueue/pytest_plugin/README.md": (
+        ("python", "pytest.mark.simqueue"),
+        ("python", "from hypothesis import given"),
+    ),
+    "simqueue/report/README.md": (("", "status-is-true is broken"),),
+    "simqueue/search/README.md": (),
+    "simqueue/sim/README.md": (("python", "Faults.named"),),
+    "scenarios/README.md": (),
+    "tests/README.md": (),
+}
 
 
-def test_every_block_is_tested():
-    assert len(ALL_BLOCKS) == len(TESTED)
-    for (language, text), (wanted, mark) in zip(ALL_BLOCKS, TESTED, strict=True):
+def texts(language):
+    return [text for blocks in ALL_BLOCKS.values() for name, text in blocks if name == language]
+
+
+def test_every_page_is_listed():
+    assert list(PAGES) == list(TESTED)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_block_is_tested(path):
+    assert len(ALL_BLOCKS[path]) == len(TESTED[path])
+    for (language, text), (wanted, mark) in zip(ALL_BLOCKS[path], TESTED[path], strict=True):
         assert language == wanted
         assert mark in text
+
+
+def anchors(page):
+    titles = re.findall(
+        r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE), re.MULTILINE
+    )
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_link_leads_somewhere(path):
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", PAGES[path])
+    for file, anchor in links:
+        target = (ROOT / path).parent / file if file else ROOT / path
+        assert target.exists(), file
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), (file, anchor)
 
 
 def given(words):
@@ -172,8 +218,8 @@ def given(words):
     return get_command(app).commands[name].make_context(name, arguments)
 
 
-LINES = re.findall(r"^    (?:.*&& |.*-m )?simqueue ([a-z]+ .*)$", README, re.MULTILINE)
-TABLED = re.findall(r"^\| `simqueue ([a-z]+ trace\.json[^`\[]*)`", README, re.MULTILINE)
+LINES = re.findall(r"^    (?:.*&& |.*-m )?simqueue ([a-z]+ .*)$", ALL, re.MULTILINE)
+TABLED = re.findall(r"^\| `simqueue ([a-z]+ trace\.json[^`\[]*)`", ALL, re.MULTILINE)
 
 
 @pytest.mark.parametrize("line", [*LINES, *TABLED])
@@ -187,7 +233,7 @@ def test_command_lines_are_found():
 
 
 def test_a_first_scenario_is_written_for_the_application(pytester):
-    (shown,) = [text for language, text in ALL_BLOCKS if not language and text.startswith("$ ")]
+    (shown,) = [text for text in texts("") if text.startswith("$ ")]
     pytester.makepyfile(app=block("# app.py"))
     command, *said = shown.splitlines()
     done = pytester.run(sys.executable, "-m", *command.removeprefix("$ ").split())
@@ -201,7 +247,7 @@ def test_a_first_scenario_is_written_for_the_application(pytester):
     reason="README tells a run with Python 3.11, where asyncio takes those steps",
 )
 def test_the_failure_that_is_read_is_what_the_command_prints(pytester):
-    (shown,) = [text for language, text in ALL_BLOCKS if "status-is-true is broken" in text]
+    (shown,) = [text for text in texts("") if "status-is-true is broken" in text]
     pytester.makepyfile(retry_lost=(ROOT / "scenarios" / "retry_lost.py").read_text())
     found = "fuzz retry_lost.py --faults fail --seed 12 --runs 1 --strategy random"
     done = pytester.run(sys.executable, "-m", "simqueue", *found.split())
@@ -210,7 +256,7 @@ def test_the_failure_that_is_read_is_what_the_command_prints(pytester):
 
 def test_the_launch_configuration_is_the_one_that_is_tested():
     tested = (ROOT / "tests" / "cli" / "launch.json").read_text(encoding="utf-8")
-    assert ("json", tested) in ALL_BLOCKS
+    assert tested in texts("json")
 
 
 def test_the_table_of_entropy_is_the_one_that_is_printed():
@@ -219,8 +265,9 @@ def test_the_table_of_entropy_is_the_one_that_is_printed():
 
 
 def test_the_screenshot_is_there():
-    (path,) = re.findall(r"!\[.*?\]\((.*?)\)", README)
-    assert (ROOT / path).read_bytes().startswith(b"\x89PNG")
+    page = "simqueue/report/README.md"
+    (path,) = re.findall(r"!\[.*?\]\((.*?)\)", PAGES[page])
+    assert ((ROOT / page).parent / path).read_bytes().startswith(b"\x89PNG")
 
 
 # --- what a campaign over each scenario finds ---
@@ -312,5 +359,5 @@ def test_the_first_command_finds_what_the_table_says():
 def test_the_healthy_applications_are_counted():
     files = {name: constants(ROOT / "scenarios" / f"{name}.py") for name in TARGETS}
     healthy = {name for name, said in files.items() if "AFFECTED" not in said} - set(PLANTED)
-    (counted,) = re.findall(r"(\w+) more are healthy", section("Scenarios"))
+    (counted,) = re.findall(r"(\w+) more are healthy", section("The catalogue"))
     assert ("One", "Two", "Three", "Four", "Five").index(counted) + 1 == len(healthy)
