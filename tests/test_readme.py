@@ -51,7 +51,7 @@ def first_column(title):
 def shown():
     """The names of the first scenario's module."""
     names = {}
-    exec(compile(block("async def scenario"), "mails.py", "exec"), names)
+    exec(compile(block("sent.append(job.id)"), "mails.py", "exec"), names)
     return names
 
 
@@ -68,8 +68,9 @@ def test_the_first_scenario_fails_under_faults_by_what_it_asserts_alone(shown, c
     assert re.fullmatch(r"\d+ exception:AssertionError:scenario:.* \d+", line)
 
 
-def test_the_marked_test_passes(pytester, plugin_args):
-    pytester.makepyfile(test_shown=block("pytest.mark.simqueue"))
+@pytest.mark.parametrize("mark", ["async def ship(job)", "async def resize(job)"])
+def test_the_marked_tests_pass(pytester, plugin_args, mark):
+    pytester.makepyfile(test_shown=block(mark))
     result = pytester.runpytest_subprocess(
         *plugin_args, "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"
     )
@@ -155,11 +156,13 @@ ALL_BLOCKS = {
 }
 TESTED = {
     "README.md": (
+        ("python", "# orders.py"),
+        ("", "nobody pays twice is broken"),
         ("python", "# app.py"),
         ("", "$ simqueue new app.py"),
-        ("python", "async def scenario"),
-        ("python", "run.check()"),
+        ("python", "async def ship(job)"),
     ),
+    "simqueue/README.md": (),
     "simqueue/adapter/README.md": (("python", "asyncio.run(main())"),),
     "simqueue/check/README.md": (),
     "simqueue/cli/README.md": (
@@ -168,12 +171,16 @@ TESTED = {
         ("json", "debugpy"),
     ),
     "simqueue/pytest_plugin/README.md": (
-        ("python", "pytest.mark.simqueue"),
+        ("python", "async def resize(job)"),
         ("python", "from hypothesis import given"),
     ),
     "simqueue/report/README.md": (("", "status-is-true is broken"),),
     "simqueue/search/README.md": (),
-    "simqueue/sim/README.md": (("python", "Faults.named"),),
+    "simqueue/sim/README.md": (
+        ("python", "sent.append(job.id)"),
+        ("python", "run.check()"),
+        ("python", "Faults.named"),
+    ),
     "scenarios/README.md": (),
     "tests/README.md": (),
 }
@@ -242,10 +249,50 @@ def test_a_first_scenario_is_written_for_the_application(pytester):
     assert played.ret == 0
 
 
-@pytest.mark.skipif(
+as_shown = pytest.mark.skipif(
     sys.version_info[:2] != (3, 11) or version("pgqueuer") != NEWEST,
-    reason="README tells a run with Python 3.11, where asyncio takes those steps",
+    reason="the pages show runs of Python 3.11, whose asyncio takes those steps",
 )
+
+
+def test_every_module_that_a_page_names_exists():
+    modules = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.(?:py|json))`", PAGES["simqueue/README.md"])
+    assert len(modules) > 20
+    for module in {*modules} - {"check/no_such_thing.py"}:
+        assert (ROOT / "simqueue" / module).exists(), module
+
+
+def test_the_map_names_every_package_and_every_room():
+    rows = re.findall(r"^\| (`.*?)\|", PAGES["simqueue/README.md"], re.MULTILINE)
+    rows += re.findall(r"^\| \w[\w ]* \| (`.*?)\|", section("Map"), re.MULTILINE)
+    rooms = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    for folder in ("", "sim", "search"):
+        packages = (ROOT / "simqueue" / folder).glob("*/__init__.py")
+        assert {path.parent.name for path in packages} <= rooms
+
+
+def test_every_option_of_pytest_has_a_row(pytester):
+    given = pytester.runpytest_subprocess("--help").stdout.str()
+    shown = set(re.findall(r"--simqueue-[a-z-]+", section("With pytest")))
+    for noun in ("schedule", "kind"):
+        shown.add(f"--simqueue-break-{noun}")
+    assert set(re.findall(r"^  (--simqueue-[a-z-]+)", given, re.MULTILINE)) == shown
+
+
+@as_shown
+def test_the_bug_of_the_first_example_is_found_with_that_story(pytester):
+    (story,) = [text for text in texts("") if "nobody pays twice is broken" in text]
+    (replay,) = re.findall(
+        r"^    (simqueue replay \.simqueue/failures/orders-.*)$", ALL, re.MULTILINE
+    )
+    pytester.makepyfile(orders=block("# orders.py"))
+    done = pytester.run(sys.executable, "-m", "simqueue", "fuzz", "orders.py", "--processes", "1")
+    assert done.ret == 1
+    assert story in done.stdout.str()
+    assert f"Again: {replay}" in done.outlines
+
+
+@as_shown
 def test_the_failure_that_is_read_is_what_the_command_prints(pytester):
     (shown,) = [text for text in texts("") if "status-is-true is broken" in text]
     pytester.makepyfile(retry_lost=(ROOT / "scenarios" / "retry_lost.py").read_text())
@@ -341,19 +388,21 @@ def test_a_scenario_without_its_bug_finds_at_most_another_row_s(name):
     others = [] if name.startswith("healthy_") else signatures(map(ROWS.get, BUGGY))
     for found in fuzz(name, runs=RUNS_OF_THE_QUIET).failures:
         assert found.signature in others
-        assert name in first_column("Try it") or INSTALLED != NEWEST
+        assert name in first_column("All of them at once") or INSTALLED != NEWEST
 
 
 @pytest.mark.skipif(INSTALLED != NEWEST, reason="the README tells of the newest release")
 def test_the_first_command_finds_what_the_table_says():
-    (runs,) = re.findall(r"simqueue fuzz scenarios/ --runs (\d+)\n", section("Try it"))
+    (runs,) = re.findall(r"simqueue fuzz scenarios/ --runs (\d+)\n", section("All of them at once"))
     assert int(runs) == 40
     calm = {name for name in BUGGY if ROWS[name].faults == "none"}
-    other = set(first_column("Try it")) - calm - set(PLANTED)
-    assert set(first_column("Try it")) >= calm | set(PLANTED)
+    other = set(first_column("All of them at once")) - calm - set(PLANTED)
+    assert set(first_column("All of them at once")) >= calm | set(PLANTED)
     assert all(fuzz(name, runs=RUNS, until_failure=True).failures for name in other)
     for name in set(BUGGY) - calm:
-        assert f"scenarios/{name}.py --faults {ROWS[name].faults}\n" in section("Try it")
+        assert f"scenarios/{name}.py --faults {ROWS[name].faults}\n" in section(
+            "All of them at once"
+        )
 
 
 def test_the_healthy_applications_are_counted():
