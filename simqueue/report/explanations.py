@@ -40,13 +40,15 @@ def render_guide(explanations: Iterable[Explanation]) -> str:
 
     Each has a heading of its own, but for those that share their reason: they are a list under it.
     """
+    by_reason = dict[str, list[Explanation]]()
+    for each in explanations:
+        by_reason.setdefault(each.reason, []).append(each)
     parts = list[str]()
-    for reason, group in groupby(explanations, key=lambda each: each.reason):
-        alike = list(group)
-        if len(alike) == 1:
-            parts += _entry(alike[0])
+    for reason, group in by_reason.items():
+        if len(group) == 1:
+            parts += _entry(group[0])
         else:
-            parts += [_paragraph(reason), "\n".join(map(_item, alike))]
+            parts += [_paragraph(reason), "\n".join(map(_item, group))]
     return "\n\n".join(parts)
 
 

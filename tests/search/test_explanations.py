@@ -45,7 +45,7 @@ def test_an_explanation_is_made_of_whole_sentences(each):
     parts = [each.reason, each.advice, *filter(None, [each.no_violation])]
 
     assert each.meaning.endswith(".")
-    assert all(part[0].isupper() or part[0] == "`" for part in parts)
+    assert all(part[0].isupper() or not part.split()[0].isalpha() for part in parts)
     assert all(part.endswith(".") and part.count("`") % 2 == 0 for part in parts)
 
 

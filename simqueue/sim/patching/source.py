@@ -86,7 +86,8 @@ class Source(msgspec.Struct, frozen=True):
     def explanation(self) -> Explanation:
         """What `simqueue explain KEY` prints."""
         effect, reason, advice = _TREATMENTS[self.treatment]
-        how = f"{self.how[0].upper()}{self.how[1:]}."
+        first = self.how.split()[0]  # a name of the code keeps its letters
+        how = f"{first.capitalize() if first.isalpha() else first}{self.how[len(first) :]}."
         return Explanation(
             name=self.key,
             subject="entropy source",
