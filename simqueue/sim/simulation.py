@@ -14,7 +14,7 @@ import structlog
 from simqueue.adapter import InMemoryDriver, InMemoryQueries
 from simqueue.choices import Draws
 from simqueue.errors import UsageError
-from simqueue.model.choice import key_of
+from simqueue.model.choice_key import ChoiceKind, key_of, without_number
 from simqueue.model.events import ScenarioChose
 from simqueue.model.ids import Status
 from simqueue.sim.applications.builders import check_registers
@@ -298,7 +298,7 @@ class Simulation:
         self._chose("random", bits)
         return bits
 
-    def _draws(self, kind: str) -> Draws:
+    def _draws(self, kind: ChoiceKind) -> Draws:
         """Return the values of the running process and task for ``kind``."""
         world = self._world
         if world.core.attended:
@@ -306,8 +306,8 @@ class Simulation:
                 f"a {kind} is the run's to make: at a debugger's prompt it would be another run"
             )
         task = asyncio.current_task()
-        asker = "" if task is None else task.get_name().partition("#")[0]
-        return world.choices.draws(key_of(world.scheduler.current.name, asker, kind))
+        asker = "" if task is None else without_number(task.get_name())
+        return world.choices.draws(key_of(world.scheduler.current.name, asker, kind=kind))
 
     def _chose(self, name: str, value: int) -> None:
         self._world.recorder.say(ScenarioChose(name, str(value)), CAUSE.get())

@@ -22,6 +22,7 @@ from simqueue.model.events import (
     WorkerStarted,
     WorkerStopping,
 )
+from simqueue.model.fault import FaultKind
 from simqueue.model.ids import Duration
 from simqueue.sim.applications.factories import (
     Setup,
@@ -237,11 +238,11 @@ class Worker:
         self._drift = microseconds
         self._set_clock()
 
-    def disconnect_by_fault(self, which: int) -> None:
-        """Break one of the process's connections that is whole."""
+    def disconnect_by_fault(self, which: int, kind: FaultKind) -> None:
+        """Break one of the process's connections that is whole, and record the fault if any is."""
         whole = [each for each in self._connections if not (each.lost or each.closed)]
         if whole:
-            self.world.injector.tell(self.name, "disconnect")
+            self.world.injector.tell(self.name, kind)
             whole[which % len(whole)].lose()
 
     def recover(self) -> None:

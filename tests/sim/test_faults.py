@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import get_args
 
+import msgspec
 import pytest
 from pgqueuer.domain import settings
 
@@ -11,10 +12,12 @@ from simqueue.choices import Seeded
 from simqueue.errors import PostgresError, UsageError
 from simqueue.model import events as e
 from simqueue.model.choice import by_key
-from simqueue.model.config import FAULT_KINDS, Config, Faults
+from simqueue.model.config import Config, Faults
 from simqueue.model.delays import RUNGS
-from simqueue.sim.faults.statements import REJECTIONS
+from simqueue.model.fault import FAULT_KINDS, FAULT_OF
 from simqueue.sim.run import run
+
+REJECTIONS = FAULT_OF["fail"].errors
 
 
 @pytest.fixture
@@ -408,7 +411,7 @@ def test_whoever_is_refused_a_connection_comes_back_and_tries_again():
 @pytest.mark.parametrize("number", range(len(REJECTIONS)))
 def test_a_statement_fails_with_a_sqlstate_and_nothing_of_it_is_done(number):
     """PgQueuer takes a deadlock of a claim for a lost race; anything else ends its ``run()``."""
-    sqlstate, message, breaks = REJECTIONS[number]
+    sqlstate, message, breaks = msgspec.structs.astuple(REJECTIONS[number])
 
     async def scenario(sim):
         a, enqueueing = crowd(sim, [])

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from simqueue.adapter.connection import connection_lost
 from simqueue.choices import Stream
 from simqueue.errors import Occasion, PostgresError, mark_by_fault
-from simqueue.model.choice import key_of
+from simqueue.model.choice_key import key_of, place_of, without_number
 from simqueue.model.events import (
     ConnectionLost,
     NotificationDelivered,
@@ -78,10 +78,10 @@ class SimulatedConnection:
         """Whether its client takes the tables' names from others."""
         self.statements = 0
         """How many requests were sent."""
-        self._notify = network.choices.stream(key_of(name, "notify"))
+        self._notify = network.choices.stream(key_of(name, kind="notify"))
         self._stalls = None
         if not spared:
-            self._stalls = network.mishaps.of_statement(process.worker, key_of(name, "notify"))
+            self._stalls = network.mishaps.of_statement(process.worker, place_of(name, "notify"))
 
     async def run(self, statement: Statement[T]) -> T:
         """Send a statement when the connection is free, and wait for the reply."""
@@ -151,7 +151,7 @@ class SimulatedConnection:
             mark_by_fault(error)
         errand.answer.set_exception(error)
         # To connect takes a message each way, and the request is a third.
-        stream = self._network.choices.stream(key_of(self.name, "cancel"))
+        stream = self._network.choices.stream(key_of(self.name, kind="cancel"))
         due = self._server.scheduler.now + 2 * self._network.hop + self._network.delay(stream)
         reason = "canceling statement due to user request"
         self._server.scheduler.post(self._server.process, due, self._cancel, errand, reason)
@@ -173,10 +173,10 @@ class SimulatedConnection:
     def _route(self, name: str) -> Route:
         """Return the choices of this worker, task and statement."""
         task = asyncio.current_task(self._loop)
-        asker = "" if task is None else task.get_name().partition("#")[0]
+        asker = "" if task is None else without_number(task.get_name())
         route = self._routes.get((asker, name))
         if route is None:
-            key, worker = key_of(self.name, asker, name), self.process.worker
+            key, worker = place_of(self.name, asker, name), self.process.worker
             faults = None if self.spared else self._network.mishaps.of_statement(worker, key)
             route = self._routes[asker, name] = Route(self._network, key, faults)
         return route

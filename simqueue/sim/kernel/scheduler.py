@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simqueue.choices import Choices
-from simqueue.model.choice import key_of
+from simqueue.model.choice_key import key_of
 from simqueue.model.delays import ladder
 from simqueue.sim.kernel.handles import Handle, Timer
 from simqueue.sim.kernel.process import HOME, Process
@@ -128,8 +128,8 @@ class Scheduler:
         process = Process(
             name,
             context,
-            self.choices.stream(key_of(name, "order")),
-            self.choices.stream(key_of(name, "lag")),
+            self.choices.stream(key_of(name, kind="order")),
+            self.choices.stream(key_of(name, kind="lag")),
             1000 + len(self.processes) if owner is None else owner.pid,
             owner,
         )
