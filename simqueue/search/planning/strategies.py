@@ -220,7 +220,10 @@ STRATEGIES: tuple[Row, ...] = (
             "It shows what the application does when nothing goes wrong, and finds bugs that need "
             "no timing."
         ),
-        advice="Use it to try a new scenario. All its runs make the same choices, so that one is enough.",
+        advice=(
+            "Use it to try a new scenario. All its runs make the same choices, so that one is "
+            "enough."
+        ),
     ),
 )
 """Every strategy, in the order of help."""
