@@ -56,6 +56,7 @@ COMMANDS = (
     Command("serve", "Understand", "simqueue.cli.serve:serve_command"),
     Command("export", "Understand", "simqueue.cli.export:export_command"),
     Command("entropy", "Understand", "simqueue.cli.reading:entropy_command"),
+    Command("explain", "Understand", "simqueue.cli.explain:explain_command"),
     Command("shrink", "Keep", "simqueue.cli.shrink:shrink_command"),
     Command("accept", "Keep", "simqueue.cli.accept:accept_command"),
     Command("_record", None, "simqueue.cli.audit:record_command"),
