@@ -293,7 +293,7 @@ def test_a_scheduler_whose_clock_is_behind_runs_its_schedule_late():
             a.skew(seconds(offset))
             a.stop()
             await a.wait()
-            a.setup = app
+            a._life.setup = app
             a.restart()
             await asyncio.sleep(300)
 
@@ -326,7 +326,7 @@ def test_a_loop_blocked_for_longer_than_the_timeout_loses_its_job(how, length, r
         a = sim.worker("a", shop([], sleep=block))
         await sim.queries.enqueue("charge", None)
         await asyncio.sleep(1)
-        a.setup = shop([])
+        a._life.setup = shop([])
         sim.worker("b", shop([]))
         await sim.queries.enqueue("charge", None)
         await asyncio.sleep(2)
