@@ -63,7 +63,7 @@ def seeds_of(item: pytest.Item) -> tuple[int, int]:
 
 def strategy_of(item: pytest.Item) -> str:
     """Return the strategy of a test's campaign."""
-    from simqueue.search.planning.strategy import DEFAULT
+    from simqueue.search.planning.strategies import DEFAULT
 
     strategy: str = _arguments(item).get("strategy", DEFAULT)
     return strategy
