@@ -13,7 +13,8 @@ from simqueue.model.events import Entry
 from simqueue.model.ids import StatementId
 from simqueue.report.effects import render_deeds
 from simqueue.report.managers import Managers
-from simqueue.report.words import called, span, statement_words, task_words, words
+from simqueue.report.units import span
+from simqueue.report.words import called, statement_words, task_words, words
 
 Numbered = tuple[int, Entry]
 """An entry and its number in the log."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from simqueue.model import events as e
 from simqueue.model.ids import MICROSECONDS, Instant
+from simqueue.report.units import moment
 
 _PAYLOAD_SHOWN = 40
-_MILLISECOND = 1_000
 
 _NAMELESS = ("faults", "scenario", "server", "supervisor", "world")
 SCHEMA_CHECKS = (
@@ -39,51 +38,6 @@ _STATEMENTS = {
     "update_schedule_heartbeat": "schedule heartbeat",
 }
 """What the log's users call PgQueuer's statements; others go by their own names."""
-
-
-UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
-    "\ud800-\udc9f\udd00-\udfff]"
-)
-"""Characters that ``printable`` escapes.
-
-Of lone surrogates, those that stand for the bytes 0xa0 to 0xff of a file's name are left: no
-terminal takes these bytes for a command, and a command line that names the file can be pasted.
-"""
-
-
-def printable(text: str) -> str:
-    """Return text without what would steer a terminal or turn the order of its letters.
-
-    Control characters but line ends and tabs, marks of direction and lone surrogates are written as
-    escapes.
-    """
-    return UNSEEN.sub(_escape, text)
-
-
-def _escape(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode()
-
-
-def moment(at: int) -> str:
-    """Return virtual time as ``+12.345678s``."""
-    sign = "-" if at < 0 else "+"
-    seconds, rest = divmod(abs(at), MICROSECONDS)
-    return f"{sign}{seconds}.{rest:06}s"
-
-
-def span(duration: int) -> str:
-    """Return a length of time in its own unit, to three digits: ``12.5 ms``."""
-    size = abs(duration)
-    if size >= MICROSECONDS:
-        return f"{duration / MICROSECONDS:.3g} s" if size < 1000 * MICROSECONDS else _long(duration)
-    if size >= _MILLISECOND:
-        return f"{min(duration / _MILLISECOND, 999):.3g} ms"
-    return f"{duration} us"
-
-
-def _long(duration: int) -> str:
-    return f"{duration // MICROSECONDS} s"
 
 
 def statement_words(name: str) -> str:

@@ -9,7 +9,8 @@ from simqueue.report.effects import listed
 from simqueue.report.lines import render_line
 from simqueue.report.log_index import Course, Passage
 from simqueue.report.story.participants import Involved
-from simqueue.report.words import SCHEMA_CHECKS, moment, statement_words
+from simqueue.report.units import moment
+from simqueue.report.words import SCHEMA_CHECKS, statement_words
 
 _DEEDS_TOLD = 4
 _ROUTINE = frozenset(SCHEMA_CHECKS) | {"notify", "listen", "unlisten", "connect"}

@@ -14,11 +14,12 @@ from simqueue.model.trace import Trace
 from simqueue.report.choices.explain_choices import render_deviations
 from simqueue.report.lines import render_lines
 from simqueue.report.log_index import Course
+from simqueue.report.printable import printable
 from simqueue.report.story.earlier import render_earlier
 from simqueue.report.story.last_actions import render_doings
 from simqueue.report.story.participants import Involved, involved_in
 from simqueue.report.story.timeline import matters, render_account
-from simqueue.report.words import moment, printable
+from simqueue.report.units import moment
 
 TAIL = 40
 DEVIATIONS_TOLD = 15

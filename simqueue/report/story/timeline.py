@@ -14,7 +14,8 @@ from simqueue.report.story.claims import claim_words, is_claim
 from simqueue.report.story.heartbeat_gap import render_silence
 from simqueue.report.story.participants import Involved
 from simqueue.report.story.stale_view import render_hindsight
-from simqueue.report.words import span, task_words, words
+from simqueue.report.units import span
+from simqueue.report.words import task_words, words
 
 _LINES_MAX = 30
 _WORDS_MAX = 500
