@@ -102,7 +102,7 @@ def _about(involved: Involved) -> str:
     """Say what the columns leave out."""
     shown = [f"{noun} {number}" for noun, number in involved.subjects] + list(involved.workers)
     if not shown:
-        return "From there on, without routine:"
+        return "From there on, without routine events:"
     return f"From there on, of {listed(shown)} alone:"
 
 

@@ -23,7 +23,7 @@ def render_doings(course: Course, involved: Involved) -> str:
         lines |= _last_of(course, worker)
     if not lines:
         return ""
-    title = f"What {listed(list(involved.workers))} last said and heard:"
+    title = f"The last statements of {listed(list(involved.workers))}, with their replies:"
     return course.plain("\n".join([title, *(lines[number] for number in sorted(lines))]))
 
 

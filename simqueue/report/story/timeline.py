@@ -44,7 +44,7 @@ def render_account(course: Course, trace: Trace, involved: Involved) -> str:
     told = list(_without_idle_lives(told, involved))
     if not told:
         return ""
-    more = [f"{involved.left} more, which are not told of"] * bool(involved.left)
+    more = [f"{involved.left} more, which are not shown"] * bool(involved.left)
     names = [name for name in (_noun(course, involved), *involved.workers, *more) if name]
     failure = trace.outcome.failure
     if failure is not None and is_claim(failure):
