@@ -137,11 +137,11 @@ def _scenarios_own(entry: Entry) -> Broken | None:
 
 
 def _unawaited(worker: WorkerView | str, message: str, error: str) -> Broken:
-    found = _TASK.search(message)
-    told = message if found is None else message[: found.start()]
-    by = _stable(told.partition("\n")[0] if found is None else found["name"])
-    task = "" if found is None else f" (task {by})"
-    return Broken(f"on {worker}: {told}{task}: {error}", f"unawaited:{by}")
+    task_named = _TASK.search(message)
+    text = message if task_named is None else message[: task_named.start()]
+    by = _stable(text.partition("\n")[0] if task_named is None else task_named["name"])
+    task = "" if task_named is None else f" (task {by})"
+    return Broken(f"on {worker}: {text}{task}: {error}", f"unawaited:{by}")
 
 
 def _stable(name: str) -> str:

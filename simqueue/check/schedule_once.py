@@ -59,8 +59,8 @@ class ScheduleOnce(Invariant):
         match entry.event:
             case SchedulePicked() as picked:
                 # Both of them, since each keeps books.
-                found = self._claimed(entry, picked), self._beside(entry, picked)
-                return found[0] or found[1]
+                verdicts = self._claimed(entry, picked), self._beside(entry, picked)
+                return verdicts[0] or verdicts[1]
             case ScheduleReleased(schedule_id=schedule):
                 ticking = self.view.ticking.get(schedule)
                 if ticking and entry.worker not in self.view.workers:
@@ -124,17 +124,17 @@ class ScheduleOnce(Invariant):
         if not wronged:
             return None
         worker = wronged[0].worker
-        told = f"{self._named(picked)} was running on {worker} ({state(worker)}"
+        text = f"{self._named(picked)} was running on {worker} ({state(worker)}"
         if picked.stale:
             silent = seconds(entry.now - beat)
             own = worker.name == entry.worker
             return Broken(
-                f"{told}, silent for {silent}) when {'it' if own else entry.worker} claimed it",
+                f"{text}, silent for {silent}) when {'it' if own else entry.worker} claimed it",
                 "own" if own else "running",
                 schedules=(schedule,),
             )
         return Broken(
-            f"{told}) when {entry.worker} claimed it, since another scheduler had released it",
+            f"{text}) when {entry.worker} claimed it, since another scheduler had released it",
             "released",
             schedules=(schedule,),
         )

@@ -108,12 +108,12 @@ class StatusIsTrue(Invariant):
         # A cancellation may be that of an operator, who may be a handler beside it.
         if status == "canceled" and (not ends or self._runs_any(worker)):
             return None
-        told = f"{worker} logged job {job} ({logged.entrypoint}) {status}, though its handler"
+        text = f"{worker} logged job {job} ({logged.entrypoint}) {status}, though its handler"
         if lost:
-            return Broken(f"{told} had asked for a retry", "retry-lost", jobs=(job,))
+            return Broken(f"{text} had asked for a retry", "retry-lost", jobs=(job,))
         if not ends:
             return None
-        return Broken(f"{told} {_told(ends[-1])}", _said(ends[-1], status), jobs=(job,))
+        return Broken(f"{text} {_told(ends[-1])}", _said(ends[-1], status), jobs=(job,))
 
     def _runs_any(self, worker: str) -> bool:
         return any(run.worker.name == worker for runs in self.view.running.values() for run in runs)

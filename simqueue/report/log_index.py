@@ -69,9 +69,9 @@ class Passage:
         """What it did, or ``""`` if that goes without saying."""
         if self.ended is not None and isinstance(self.ended[1].event, e.StatementFailed):
             return f"fails with {self.ended[1].event.sqlstate}"
-        said = render_deeds(self.did)
+        effects = render_deeds(self.did)
         searched = self.name in _SEARCHES and self.ended is not None
-        return said or ("finds nothing" if searched else "")
+        return effects or ("finds nothing" if searched else "")
 
     @property
     def short(self) -> str:

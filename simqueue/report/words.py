@@ -133,12 +133,12 @@ def _of_queue(event: QueueEvent) -> str:  # noqa: C901, PLR0911  a case per even
 
 
 def _of_enqueued(event: e.JobEnqueued) -> str:
-    said = f"enqueues job {event.job_id} ({event.entrypoint}): {payload_words(event.payload)}"
+    text = f"enqueues job {event.job_id} ({event.entrypoint}): {payload_words(event.payload)}"
     if event.priority:
-        said += f", priority {event.priority}"
+        text += f", priority {event.priority}"
     if event.dedupe_key is not None:
-        said += f", dedupe key {event.dedupe_key!r}"
-    return said
+        text += f", dedupe key {event.dedupe_key!r}"
+    return text
 
 
 def _of_picked(event: e.JobPicked) -> str:
@@ -227,7 +227,9 @@ def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a ca
             return "is shut down and started again"
         case e.FaultStruck(fault, detail, statement):
             befell = "" if statement is None else f" at statement {statement}"
-            return f"is hit by an injected fault, {fault}{befell}" + (f": {detail}" if detail else "")
+            return f"is hit by an injected fault, {fault}{befell}" + (
+                f": {detail}" if detail else ""
+            )
         case e.Healed():
             return "is healed: all faults end"
         case e.Reached(name):

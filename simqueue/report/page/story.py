@@ -77,10 +77,10 @@ def _pieces(text: str, size: int) -> list[tuple[str, int | None]]:
     """Return a text in pieces: ``#12`` is one that leads to event 12."""
     pieces: list[tuple[str, int | None]] = []
     end = 0
-    for found in _NUMBERED.finditer(text):
-        if int(found[1]) < size:
-            pieces += [(text[end : found.start()], None), (found[0], int(found[1]))]
-            end = found.end()
+    for mark in _NUMBERED.finditer(text):
+        if int(mark[1]) < size:
+            pieces += [(text[end : mark.start()], None), (mark[0], int(mark[1]))]
+            end = mark.end()
     return [*pieces, (text[end:], None)]
 
 
@@ -88,12 +88,12 @@ def _deviations(trace: Trace, about: frozenset[Subject]) -> list[Deviated]:
     if not trace.events:
         return []
     if len(trace.choices) > DEVIATIONS_TOLD:  # to explain each of them would take long
-        found = [Deviation(choice.at, choice, "") for choice in trace.choices]
+        deviations = [Deviation(choice.at, choice, "") for choice in trace.choices]
     else:
-        found = explain_deviations(trace, about)
+        deviations = explain_deviations(trace, about)
     return [
         Deviated(each.at, _shown_by(trace.events, each), moment(each.at), each.said)
-        for each in found
+        for each in deviations
     ]
 
 

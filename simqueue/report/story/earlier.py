@@ -33,8 +33,8 @@ def render_earlier(
         besides: returns whether an entry is told elsewhere.
     """
     lines = [
-        render_line(*numbered, said)
-        for numbered, said in _deviant(course)
+        render_line(*numbered, text)
+        for numbered, text in _deviant(course)
         if numbered[0] < before and not besides(numbered[1])
     ]
     if not lines:

@@ -67,9 +67,9 @@ def _fate(passage: Passage) -> str:
         held = passage.executed is not None
         return f", which is {'not committed' if held else 'not executed'} when the run ends"
     executed, ended = passage.executed or passage.ended, passage.ended
-    said = f", executed at {moment(executed[1].at)}"
+    fate = f", executed at {moment(executed[1].at)}"
     if executed[1].at < ended[1].at:
-        said += f" and committed at {moment(ended[1].at)}"
+        fate += f" and committed at {moment(ended[1].at)}"
     result = passage.result or passage.answer
-    said += f": {result}" if result else ""
-    return said if passage.replied else f"{said}; it has no reply when the run ends"
+    fate += f": {result}" if result else ""
+    return fate if passage.replied else f"{fate}; it has no reply when the run ends"

@@ -118,7 +118,9 @@ def _deviations(trace: Trace, involved: Involved) -> str:
     """Explain the choices that were not 0 if they are few, else count them by kind."""
     counts = Counter(word_of(choice.key).text for choice in trace.choices)
     if not counts:
-        return "Deviations from calm: none" + ("" if trace.outcome.passed else "; it fails without any")
+        return "Deviations from calm: none" + (
+            "" if trace.outcome.passed else "; it fails without any"
+        )
     total = f"Deviations from calm: {counts.total()}"
     if counts.total() <= DEVIATIONS_TOLD:
         total = f"{total} (where this run differs from an undisturbed one)"
@@ -139,10 +141,10 @@ def _earlier(course: Course, trace: Trace, before: int, involved: Involved) -> s
     if trace.outcome.failure is None:
         return ""
 
-    def told(entry: Entry) -> bool:
+    def shown_later(entry: Entry) -> bool:
         return bool(involved.workers or involved.subjects) and matters(entry, involved)
 
-    return render_earlier(course, before, besides=told)
+    return render_earlier(course, before, besides=shown_later)
 
 
 def _is_seen_from_outside(trace: Trace) -> bool:
@@ -156,5 +158,5 @@ def _is_seen_from_outside(trace: Trace) -> bool:
 
 def _first_number(lines: list[str], entries: int) -> int:
     """Return the number of the first entry that lines tell of; if none, of the one after all."""
-    numbers = (found[1] for found in map(_NUMBER.match, lines) if found is not None)
+    numbers = (number[1] for number in map(_NUMBER.match, lines) if number is not None)
     return int(next(numbers, entries))
