@@ -89,7 +89,7 @@ class CancelIsHeard(Invariant):
 
     def see(self, entry: Entry) -> Broken | None:
         """Note which workers a cancellation is for; judge a handler at its end."""
-        match entry.event:
+        match entry.event:  # partial: only the events that it sees
             case e.JobPicked(job_id) | e.JobRetried(job_id):
                 self._claimed(job_id, entry)
             case e.HandlerStarted(job_id=int(job)):

@@ -30,7 +30,7 @@ class Capacity(Book):
 
     def take(self, entry: Entry) -> None:
         """Update the book with an event."""
-        match entry.event:
+        match entry.event:  # partial: only the events that it sees
             case e.JobPicked(job_id):
                 self._picked[job_id] = self.view.tables.jobs.rows[job_id].entrypoint
             case e.JobLogged(job_id) | e.JobRetried(job_id) | e.JobDeleted(job_id):

@@ -45,7 +45,7 @@ class DedupeUnique(Invariant):
 
     def see(self, entry: Entry) -> Broken | None:
         """Track the keys; judge a job that gets the key of another."""
-        match entry.event:
+        match entry.event:  # partial: only the events that it sees
             case JobEnqueued(job_id=job, dedupe_key=key):
                 if key is not None:
                     self._keys[job] = key

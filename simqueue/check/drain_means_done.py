@@ -80,7 +80,7 @@ class DrainMeansDone(Invariant):
 
     def see(self, entry: Entry) -> Broken | None:
         """Track questions and queued jobs; judge what is left when a worker returns."""
-        match entry.event:
+        match entry.event:  # partial: only the events that it sees
             case e.StatementSent(name=name):
                 if entry.cause is None:
                     self._asks(entry.worker, name, entry.at)
@@ -101,7 +101,7 @@ class DrainMeansDone(Invariant):
         if worker is None or not worker.drain:
             return
         questions = self._questions.setdefault(worker, _Questions())
-        match statement:
+        match statement:  # partial: other values do not matter here
             case "dequeue":
                 questions.planning, questions.looked = False, at
             case "eligible_queued_work" | "next_deferred_eta":

@@ -59,7 +59,7 @@ class LegalTransition(Invariant):
 
     def see(self, entry: Entry) -> Broken | None:
         """Follow a job's status; judge a change that is not allowed."""
-        match entry.event:
+        match entry.event:  # partial: only the events that it sees
             case JobEnqueued(job_id=job):
                 self._status[job] = "queued"
             case JobPicked(job_id=job, stale=stale):

@@ -124,7 +124,7 @@ class ListensAgain(Liveness):
     def see(self, entry: Entry) -> Broken | None:
         """Track which workers listen; judge a loss when it is over, and at dequeues."""
         event = entry.event
-        match event:
+        match event:  # partial: only the events that it sees
             case e.StatementSent():
                 # One with a cause is a handler's own, and says nothing of the manager's loop.
                 return self._dequeues(entry) if self._deaf and entry.cause is None else None

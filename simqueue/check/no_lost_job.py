@@ -64,7 +64,7 @@ class NoLostJob(Invariant):
 
     def see(self, entry: Entry) -> Broken | None:
         """Track the ends of handlers; judge a job that is logged without one."""
-        match entry.event:
+        match entry.event:  # partial: only the events that it sees
             case JobPicked(job_id=job):
                 if self._put_back:
                     self._put_back.pop(job, None)
@@ -83,7 +83,7 @@ class NoLostJob(Invariant):
         return None
 
     def _forget(self, event: object, at: Instant) -> None:
-        match event:
+        match event:  # partial: only the events that it sees
             case JobRequeued(job_id=job) | JobDeleted(job_id=job):
                 if not self._contested.holds(job, at):
                     self._ended.pop(job, None)

@@ -76,7 +76,7 @@ class NoOrphan(Liveness):
         """Track claims and ends; judge what a worker holds when it returns."""
         event = entry.event
         broken: Broken | None = None
-        match event:
+        match event:  # partial: only the events that it sees
             case e.JobPicked():
                 broken = self._picked(event, entry.at)
                 self._excuse_late(event, entry)

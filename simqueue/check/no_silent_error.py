@@ -70,7 +70,7 @@ class NoSilentError(Invariant):
         worker = self.view.workers.get(entry.worker)
         if worker is None:
             return _scenarios_own(entry)
-        match entry.event:
+        match entry.event:  # partial: only the events that it sees
             case e.WorkerExited(error):
                 return self._exited(worker, error)
             case e.WorkerCrashed():
@@ -130,7 +130,7 @@ class NoSilentError(Invariant):
 
 def _scenarios_own(entry: Entry) -> Broken | None:
     """Judge a task of the scenario that failed unseen: it may be a check of the application."""
-    match entry:
+    match entry:  # partial: other values do not matter here
         case Entry(worker="scenario", event=e.TaskFailed(message, error)) if error:
             return _unawaited("the scenario", message, error)
     return None

@@ -76,7 +76,7 @@ class NoStarvation(Liveness):
 
     def see(self, entry: Entry) -> Broken | None:
         """Track since when each job waits; judge a wait when it is over."""
-        match entry.event:
+        match entry.event:  # partial: only the events that it sees
             case e.JobPicked(job_id):
                 wait = self._waits.pop(job_id, None)
                 if wait is None or entry.at - wait.since <= self.view.patience:

@@ -84,7 +84,7 @@ class ScheduleOnTime(Liveness):
         """Track when each scheduler looks; judge a claim."""
         event, worker = entry.event, entry.worker
         broken: Broken | None = None
-        match event:
+        match event:  # partial: only the events that it sees
             case e.StatementSent(name="fetch_schedule"):
                 _, last = self._looks.get(worker, (_NEVER, _NEVER))
                 self._looks[worker] = last, entry.at

@@ -56,7 +56,7 @@ class ScheduleOnce(Invariant):
 
     def see(self, entry: Entry) -> Broken | None:
         """Track claims; judge a second one for the same tick, and one beside a run."""
-        match entry.event:
+        match entry.event:  # partial: only the events that it sees
             case SchedulePicked() as picked:
                 # Both are called, since each updates its state.
                 verdicts = self._claimed(entry, picked), self._beside(entry, picked)

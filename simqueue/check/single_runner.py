@@ -57,7 +57,7 @@ class SingleRunner(Invariant):
 
     def see(self, entry: Entry) -> Broken | None:
         """Judge claims and starts of jobs that run."""
-        match entry.event:
+        match entry.event:  # partial: only the events that it sees
             case JobPicked() as picked:
                 runs = self.view.running.get(picked.job_id)
                 return self._claimed(entry, picked, runs) if runs else None

@@ -66,7 +66,7 @@ class StatusIsTrue(Invariant):
     def see(self, entry: Entry) -> Broken | None:
         """Track the ends of handlers; judge a status that none of them justifies."""
         worker = entry.worker
-        match entry.event:
+        match entry.event:  # partial: only the events that it sees
             case HandlerFinished() | HandlerRaised() as end:
                 if end.job_id is not None and end.job_id in self.view.tables.jobs.rows:
                     self._ends.setdefault(worker, {}).setdefault(end.job_id, []).append(end)

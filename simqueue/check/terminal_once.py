@@ -70,7 +70,7 @@ class TerminalOnce(Invariant):
 
     def see(self, entry: Entry) -> Broken | None:
         """Track the end of each job; judge a second one."""
-        match entry.event:
+        match entry.event:  # partial: only the events that it sees
             case JobLogged() as logged:
                 return self._judge(entry, logged)
             case JobRetried(job_id=job) | JobRequeued(job_id=job):

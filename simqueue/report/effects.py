@@ -35,7 +35,7 @@ def render_deeds(changes: Sequence[Entry]) -> str:
 def _sort(entry: Entry) -> tuple[str, object]:
     """Return a key that is the same for entries that share a phrase."""
     event = entry.event
-    match event:
+    match event:  # partial: most events do not matter here
         case e.JobPicked(_, _, _, _, stale):
             return "JobPicked", stale
         case e.JobEnqueued():

@@ -45,7 +45,7 @@ def numbered(number: int, entry: Entry) -> str:
 
 def is_routine(event: e.AnyEvent) -> bool:
     """Return whether an event is folded unless it is asked for."""
-    match event:
+    match event:  # partial: most events do not matter here
         case e.NotificationSent(_, payload):
             return _HEALTH_CHECK in payload
         case e.ScenarioChose(name):

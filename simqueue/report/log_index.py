@@ -117,7 +117,7 @@ class Course:
         self.promised.sort()
 
     def _read(self, number: int, entry: Entry) -> None:
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.StatementSent(statement, connection, name):
                 sent = Passage(statement, connection, name, entry.worker, (number, entry))
                 self.statements[statement] = sent
@@ -136,7 +136,7 @@ class Course:
                 self._note(number, entry)
 
     def _note(self, number: int, entry: Entry) -> None:
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.FaultStruck(fault):
                 self.strikes.setdefault(fault, []).append((number, entry))
             case e.NotificationDelivered(connection) | e.NotificationDropped(connection):
@@ -149,7 +149,7 @@ class Course:
     def _decided(self, number: int, entry: Entry) -> None:
         for due, noun, whose in _promises(entry):
             self.promised.append((due, number, noun, whose))
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.JobEnqueued(job_id, entrypoint):
                 self._entrypoints["job", job_id] = entrypoint
             case e.ScheduleInserted(schedule_id, _, entrypoint):
@@ -181,7 +181,7 @@ class Course:
         for _, entry in () if passage.replied is None else self.since(passage.replied[0]):
             if passage.replied is None or entry.at > passage.replied[1].at:
                 break
-            match entry.event:
+            match entry.event:  # partial: most events do not matter here
                 case e.HandlerStarted() if entry.worker == passage.worker:
                     return entry
                 case e.StatementSent(_, connection) if connection == passage.connection:
@@ -222,7 +222,7 @@ class Course:
         entry = self.entries[sent]
         passage = self.passage_of(entry)
         by = "" if passage is None else f" by {passage.short}"
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.TableChanged(operation):
                 return f"of the {operation}{by}"
             case e.NotificationSent(_, payload):
@@ -247,7 +247,7 @@ class Course:
         for place, entry in self._doings.get(worker, ()):
             if place >= number:
                 break
-            match entry.event:
+            match entry.event:  # partial: most events do not matter here
                 case e.HandlerStarted() as event:
                     begun[_subject(event), task_words(event)] += 1
                 case e.HandlerFinished() | e.HandlerRaised() as event:
@@ -264,7 +264,7 @@ def _subject(event: e.HandlerStarted | e.HandlerFinished | e.HandlerRaised) -> S
 
 
 def _clause(entry: Entry, passage: Passage) -> str:
-    match entry.event:
+    match entry.event:  # partial: most events do not matter here
         case e.StatementSent():
             return f"sends {passage.own}"
         case e.StatementReplied():
@@ -281,7 +281,7 @@ def _clause(entry: Entry, passage: Passage) -> str:
 
 def _promises(entry: Entry) -> Iterator[tuple[int, str, int]]:
     """Yield what will be due by an entry: when, and which job or schedule."""
-    match entry.event:
+    match entry.event:  # partial: most events do not matter here
         case e.ScheduleInserted(schedule_id, _, _, due) | e.SchedulePicked(schedule_id, _, due):
             yield due, "schedule", schedule_id
         case e.JobEnqueued(job_id, _, _, due) | e.JobRetried(job_id, due) if due > entry.now:

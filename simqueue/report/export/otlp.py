@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, assert_never
 
 from simqueue.model import events as e
 from simqueue.model.events import Entry
@@ -287,3 +287,5 @@ def _error(ending: Ending, error: str, killed: str) -> str | None:
             return "the connection was lost"
         case "done" | "unfinished":
             return None
+        case _:
+            assert_never(ending)

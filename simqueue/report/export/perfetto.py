@@ -96,7 +96,7 @@ class _Drawing:
             at = life.began[1].at
             self._add(Slice(life.worker, _PROCESS, at, life.end, name, "process", args))
         for number, entry in enumerate(self.reading.trace.events):
-            match entry.event:
+            match entry.event:  # partial: most events do not matter here
                 case e.WorkerPaused(duration) | e.LoopBlocked(duration):
                     end = self._resumed(number, entry, duration)
                     name = _stall(entry.event)

@@ -118,7 +118,7 @@ def _failing(entries: Sequence[Entry], failure: Failure) -> EntryNumber | None:
 def _says(event: e.AnyEvent, failure: Failure | None) -> bool:
     if failure is None:
         return False
-    match event:
+    match event:  # partial: most events do not matter here
         case e.InvariantBroken():
             return event.signature == failure.signature
         case e.HandlerRaised(_, error) | e.WorkerExited(error) if failure.kind == "exception":

@@ -33,7 +33,7 @@ def _last_of(course: Course, worker: str) -> dict[int, str]:
     for number, entry in enumerate(course.entries):
         if entry.worker != worker:
             continue
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.StatementSent(statement, _, name) if name not in _ROUTINE:
                 passage = course.statements[statement]
                 if _is_idle(passage):

@@ -106,7 +106,7 @@ def matters(entry: Entry, involved: Involved) -> bool:
         return True
     if entry.worker not in involved.workers:
         return isinstance(event, e.FaultStruck)
-    match event:
+    match event:  # partial: most events do not matter here
         case e.LogLine(_, level):
             return level in _SERIOUS
         case e.WorkerStarted(incarnation):
