@@ -187,8 +187,8 @@ STRATEGIES: tuple[Row, ...] = (
             "values that the scenario draws still come from the seed."
         ),
         advice=(
-            "`pct:2` or `pct:3` for bugs of few orderings. A second number, `pct:2:4096`, gives "
-            "the number of choices of a run; without it a calm run counts them."
+            "Use `pct:2` or `pct:3` for bugs of few orderings. A second number, `pct:2:4096`, "
+            "gives the number of choices of a run; without it a calm run counts them."
         ),
     ),
     Row(
@@ -207,8 +207,8 @@ STRATEGIES: tuple[Row, ...] = (
             "`fuzz` names them."
         ),
         advice=(
-            "`exhaustive:1` for short scenarios with few workers. Each K multiplies the runs by "
-            "the number of choices."
+            "Use `exhaustive:1` for short scenarios with few workers. Each K multiplies the runs "
+            "by the number of choices."
         ),
     ),
     Row(
