@@ -2,7 +2,7 @@
 
 ``invariant``     the base class of invariants
 ``view``          the state that all of them share: workers, running handlers, stalls
-``panel``         all invariants, and the dispatch of events to them
+``invariants``    the table of all invariants; ``panel``: shows events to them
 ``expectations``  what some run of a campaign has to show
 
 ``book``       state that several invariants share
@@ -14,7 +14,8 @@ Each of the other modules holds one invariant and is named after it.
 """
 
 from simqueue.check.invariant import Broken, Invariant
-from simqueue.check.panel import INVARIANTS, Panel, Verdict
+from simqueue.check.invariants import INVARIANTS
+from simqueue.check.panel import Panel, Verdict
 from simqueue.check.view import View
 
 __all__ = ["INVARIANTS", "Broken", "Invariant", "Panel", "Verdict", "View"]

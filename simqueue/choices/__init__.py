@@ -1,11 +1,11 @@
-"""The one door for everything a run leaves open.
+"""The one door for everything that a run leaves open.
 
-``door``        ``Choices``: asks a source, keeps what was picked
-``sources``     where a pick comes from: the seed, a trace, or calm weather
-``anchored``    likewise: a trace's picks where the same is asked again, though code has changed
-``continued``   likewise: a trace's picks up to a moment, and another source's from there on
-``priorities``  likewise: probabilistic concurrency testing
-``survey``      likewise: writes down what every pick was one of
+``door``        ``Choices``: asks a source and records what it picked
+``sources``     the protocol of sources; random choices, those of a trace, and calm
+``anchored``    the choices of a trace by each worker's progress, for code that has changed
+``continued``   the choices of a trace up to a moment, then those of another source
+``priorities``  probabilistic concurrency testing
+``survey``      records the number of options of every pick
 """
 
 from simqueue.choices.anchored import Anchored

@@ -1,7 +1,7 @@
-"""Picks of a trace, made where the same is asked again, and not where as much was asked before.
+"""Replays choices by each worker's progress instead of by position.
 
-The positions of a trace are those of the code that made it. An edit that asks once more for the
-same thing moves all later ones. What a worker had done by then, told by its events, moves less.
+The positions in a trace are those of the code that made it. An edit that adds one choice shifts all
+later ones of its key. The progress of a worker, as its events show it, shifts less.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from simqueue.model.events import Entry
 from simqueue.model.ids import StatementId
 
 Milestone = tuple[str, str, str]
-"""A worker, what it did, and of what kind: the statement or the entrypoint."""
+"""A worker, the type of its event, and the statement or the entrypoint of the event."""
 
 
 class Progress:
-    """How often each worker has come by each milestone, by the events so far."""
+    """How often each worker has passed each milestone, by the events so far."""
 
     def __init__(self) -> None:
         self._counts: Counter[Milestone] = Counter()
@@ -52,18 +52,18 @@ class Progress:
         return str(getattr(event, "entrypoint", ""))
 
     def of(self, worker: str) -> Anchor | None:
-        """Return the place that a worker has come to, None at its beginning."""
+        """Return the place that a worker has reached, None at its beginning."""
         milestone = self._last.get(worker)
         return None if milestone is None else Anchor(milestone, self._counts[milestone])
 
     def is_past(self, anchor: Anchor | None) -> bool:
-        """Return whether a worker has come to a place."""
+        """Return whether a worker has reached a place."""
         return anchor is None or self._counts[anchor.milestone] >= anchor.count
 
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A place in a worker's life: it had come by a milestone so many times."""
+    """A place in a worker's life: it had passed a milestone ``count`` times."""
 
     milestone: Milestone
     count: int
@@ -71,14 +71,14 @@ class Anchor:
 
 @dataclass(slots=True)
 class _Awaited:
-    """A choice not made yet; ``after`` are the places that those it is about had come to."""
+    """A choice not made yet; ``after`` are the places that the workers it is about had reached."""
 
     choice: Choice
     after: tuple[Anchor | None, ...]
 
 
 class Anchored:
-    """A source that makes the choices of a trace where those they are about have come as far."""
+    """A source that makes the choices of a trace once their workers have come as far."""
 
     def __init__(
         self,
@@ -101,15 +101,15 @@ class Anchored:
                 number += 1
             if self._is_anchored(choice.key):
                 key = parse_key(choice.key)
-                whom = (key, parse_key(choice.about)) if key.kind == "order" else (key,)
-                after = tuple(seen.of(_worker(each.process, workers)) for each in whom)
+                keys = (key, parse_key(choice.about)) if key.kind == "order" else (key,)
+                after = tuple(seen.of(_worker(each.process, workers)) for each in keys)
                 self._awaited[choice.key].append(_Awaited(choice, after))
 
     def _is_anchored(self, key: str) -> bool:
         return word_of(key).kind in self._kinds
 
     def see(self, number: int, entry: Entry) -> None:
-        """Take in one event of the run; what ``run`` calls ``watch``."""
+        """Take in one event of the run; pass it to ``run`` as ``watch``."""
         self._progress.see(entry)
 
     def deviations(self, key: str) -> Deviations:
@@ -120,7 +120,7 @@ class Anchored:
         return _AnchoredDeviations(awaited, self._progress)
 
     def values(self, key: str) -> Values:
-        """Begin the values of ``key``, which are told by position."""
+        """Begin the values of ``key``, which are replayed by position."""
         return self._rest.values(key)
 
 
@@ -144,7 +144,7 @@ class _AnchoredDeviations:
 
 
 def _worker(actor: str, workers: Mapping[str, str]) -> str:
-    """Return the worker that a process or a connection is of."""
+    """Return the worker that a process or a connection belongs to."""
     return workers.get(actor) or workers.get(actor.rpartition(".")[0], "")
 
 

@@ -1,4 +1,4 @@
-"""Picks of a trace up to a moment, and from there on those of another source."""
+"""The choices of a trace up to a moment, and then those of another source."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Continued:
 
     Args:
         recorded: the picks of the run that were not 0 and were made before the moment.
-        made: of each key, how many picks there were before it, calm ones included; none is left
-            out that had been asked for.
-        rest: makes all picks that follow, as if each key's began there.
+        made: for every key that was in use by then, the number of picks before the moment, calm
+            ones included.
+        rest: makes all picks that follow; its positions begin at 0 there.
     """
 
     def __init__(self, recorded: Recorded, made: Mapping[str, int], rest: Source) -> None:
@@ -44,7 +44,7 @@ class _ContinuedDeviations:
         self._made, self._rest = made, rest
         self._position = 0
         self._value: int | None = 0
-        """What comes after the gap; None if that is the other source's to say."""
+        """The pick after the gap; None if the other source makes it."""
 
     def gap(self) -> int:
         if self._value is None:

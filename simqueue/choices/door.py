@@ -1,4 +1,4 @@
-"""The door: asks a source, keeps what was picked."""
+"""The door: asks a source for each choice and records what it picked."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from simqueue.model.choice_key import Steps, render_steps, word_of
 from simqueue.model.ids import Instant
 
 Pick = tuple[str, int, int, int, int, int, Steps]
-"""What is kept of a pick: its key, position, value and number of options, the moment, how many
-events there were, and whose steps it is about."""
+"""The record of a pick: its key, position, value and number of options, the instant, the number of
+events before it, and the tasks whose steps it is about."""
 
 
 class Clock(Protocol):
-    """Tells virtual time in microseconds."""
+    """A clock of virtual time, in microseconds."""
 
     @property
     def now(self) -> int:
@@ -31,8 +31,8 @@ class _Standstill:
 class Stream:
     """The deviations of one key from calm, by position among its picks.
 
-    ``quiet`` counts the calm picks that come before the source has to be asked again. Most picks
-    are calm and there are many, so whoever picks most often counts it down without a call.
+    ``quiet`` is the number of calm picks before the source has to be asked again. Most picks are
+    calm and there are many, so the scheduler counts it down itself, without a call.
     """
 
     __slots__ = ("_door", "_key", "_source", "_upcoming", "quiet")
@@ -43,18 +43,18 @@ class Stream:
 
     @property
     def made(self) -> int:
-        """How many picks were made, calm ones included."""
+        """The number of picks so far, calm ones included."""
         return self._upcoming - self.quiet
 
     def leap(self) -> int:
-        """Make all the calm picks that come next at once; return how many they were."""
+        """Make all the calm picks that come next at once; return their number."""
         passed, self.quiet = self.quiet, 0
         return passed
 
     def deviate(self, n: int, among: Among = NOBODY) -> int:
-        """Pick one of ``0 .. n-1`` where 0 is what a calm system does, and keep it.
+        """Pick one of ``0 .. n-1``, where 0 is what a calm system does, and record it.
 
-        ``among`` are the options, where they are somebody, or whom alone it is about.
+        ``among`` names the tasks that are the options, or the one task that it is about.
         """
         if self.quiet:
             self.quiet -= 1
@@ -62,12 +62,12 @@ class Stream:
         return self.pick(n, among)
 
     def pick(self, n: int, among: Among = NOBODY) -> int:
-        """Do as ``deviate``, for who has seen that no quiet is left."""
+        """Do as ``deviate``, for a caller that has seen that no quiet is left."""
         value = self._source.after_gap(n, among)
         if value:
             door = self._door
             steps = among.steps(value)
-            # Here, since a call costs as much again and most of these are made at each other step.
+            # Inlined: this runs about every second step, and a call would double its cost.
             door.picks.append(
                 (self._key, self._upcoming, value, n, door.clock.now, len(door.log), steps)
             )
@@ -77,7 +77,7 @@ class Stream:
 
 
 class Draws:
-    """The values of one key, all alike, by position among its picks."""
+    """The values of one key, all equally likely, by position among its picks."""
 
     __slots__ = ("_door", "_key", "_position", "_source")
 
@@ -87,15 +87,15 @@ class Draws:
 
     @property
     def made(self) -> int:
-        """How many picks were made."""
+        """The number of picks so far."""
         return self._position + 1
 
     def pick(self, n: int) -> int:
-        """Pick one of ``0 .. n-1`` and keep it. 0 is the simplest."""
+        """Pick one of ``0 .. n-1`` and record it. 0 is the simplest."""
         return self._kept(self._source.next(n), n)
 
     def happens(self, millionths: int) -> bool:
-        """Pick whether something happens that is so probable, and keep it. No is the simplest."""
+        """Pick whether something of this probability happens, and record it. No is the simplest."""
         return bool(self._kept(int(self._source.happens(millionths)), 2))
 
     def _kept(self, value: int, n: int) -> int:
@@ -109,13 +109,12 @@ class Draws:
 
 
 class Choices:
-    """Everything a run leaves open is picked here, by key.
+    """Everything that a run leaves open is picked here, by key (see ``model.choice_key``).
 
-    A key says who asks and for what, its last word being the kind: ``"a QueueManager.run dequeue
-    request"``. Picks are kept by key and not in one list, so that a change in one task leaves what
-    the others picked in place.
+    Positions are counted by key and not in one list, so that a change in one task does not shift
+    the picks of the others.
 
-    ``picks`` are those that were not 0, as they came; ``clock`` and ``log`` tell when.
+    ``picks`` are those that were not 0, in order; ``clock`` and ``log`` give the moment of each.
     """
 
     def __init__(self, source: Source) -> None:
@@ -127,14 +126,14 @@ class Choices:
         self.log: Sized = ()
 
     def stream(self, key: str) -> Stream:
-        """Return the deviations of ``key``, opened when it is asked for the first time."""
+        """Return the deviations of ``key``, opened at the first call."""
         stream = self._streams.get(key)
         if stream is None:
             stream = self._streams[key] = Stream(key, self._source.deviations(key), self)
         return stream
 
     def draws(self, key: str) -> Draws:
-        """Return the values of ``key``, opened when it is asked for the first time."""
+        """Return the values of ``key``, opened at the first call."""
         draws = self._draws.get(key)
         if draws is None:
             draws = self._draws[key] = Draws(key, self._source.values(key), self)
@@ -145,7 +144,7 @@ class Choices:
         return by_key(map(choice_of, self.picks))
 
     def made(self) -> int:
-        """Return how many picks were made, calm ones included, but not those of each second."""
+        """Return the number of picks, calm ones included, but not those made each second."""
         deviations = sum(
             each.made for key, each in self._streams.items() if not word_of(key).is_each_second
         )
@@ -153,6 +152,6 @@ class Choices:
 
 
 def choice_of(pick: Pick) -> Choice:
-    """Return a pick as it is written down, which is not done before somebody asks for it."""
+    """Return the record of a pick; it is made only when it is needed."""
     key, position, value, n, at, event, steps = pick
     return Choice(key, position, value, n, Instant(at), event, render_steps(steps))

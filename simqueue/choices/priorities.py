@@ -2,12 +2,13 @@
 
 Burckhardt, Kothari, Musuvathi and Nagarakatte, "A randomized scheduler with probabilistic
 guarantees of finding bugs" (ASPLOS 2010): threads get random priorities, and at D - 1 random steps
-whoever takes one falls behind all others. A bug that needs D orderings among n threads in k steps
+the running thread falls behind all others. A bug that needs D orderings among n threads in k steps
 is then met with a probability of at least 1 / (n * k ** (D - 1)).
 
-A thread is here a chain: what one task of a process does. A priority is how long whatever the chain
-waits for takes it, one of the delays that a run allows, so that the bound holds for orders that
-such delays can bring about. Faults and the values that a scenario draws are left to the seed.
+Here a chain takes the place of a thread: the steps of one task of a process. Its priority is
+applied as a delay of everything that it waits for, one of the delays that a run allows, so that the
+bound holds for orders that such delays can bring about. Faults and the values that a scenario draws
+come from the seed.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Priorities:
         depth: D, how many orderings a bug may need; 1 or more.
         picks: k, how many choices a run has, as counted in a calm one.
 
-    ``moments`` are the numbers of the choices at which whoever makes them falls behind.
+    ``moments`` are the numbers of the choices at which the chain that makes them falls behind.
     """
 
     def __init__(self, seed: int, depth: int, picks: int) -> None:
@@ -65,11 +66,11 @@ class Priorities:
 
 
 def _moments(seed: int, count: int, picks: int) -> set[int]:
-    """Return so many moments of a run, no two of which are the same; all if it has fewer."""
-    generator, found = Generator(seed, "moments"), set[int]()
-    while len(found) < min(count, picks):
-        found.add(generator.below(picks))
-    return found
+    """Return ``count`` different moments of a run, or all if it has fewer."""
+    generator, moments = Generator(seed, "moments"), set[int]()
+    while len(moments) < min(count, picks):
+        moments.add(generator.below(picks))
+    return moments
 
 
 class _Obedient:

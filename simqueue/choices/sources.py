@@ -1,4 +1,4 @@
-"""Where a pick comes from: the seed, a trace, or calm weather."""
+"""Sources of picks: the seed, a trace, or calm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simqueue.model.fault import Severity
 _EIGHT_WORDS = Struct("<8Q")
 _MILLION = 1_000_000
 _MEAN_GAPS = (None, 100, 20, 4, 0)
-"""How many calm picks lie between two that are not, on average; None: all are calm."""
+"""The average number of calm picks between two others; None: all are calm."""
 
 OPTIONS_OF_A_SECOND = RUNGS * RUNGS
 
@@ -27,29 +27,29 @@ _MEAN_GAPS_OF_FAULTS: dict[Severity, tuple[int | None, ...]] = {
 
 _ONE_IN = 6
 _MEAN_GAPS_OF_THE_ONE = (30, 8, 2)
-"""A run may spare all but a few of what a fault can befall, and strike those hard."""
+"""A run may have a fault often at a few of its targets and not at the others."""
 
 _Temper = tuple[int | None, int]
-"""How many calm picks lie between two others on average, and the least that those may be."""
+"""The average number of calm picks between two others, and the least value of those."""
 
 NEVER = 1 << 62
-"""A gap that no run outlives."""
+"""A gap longer than any run."""
 
 
 class Named(Protocol):
-    """Somebody who can be told from others by name."""
+    """A process, as a choice among processes sees it."""
 
     @property
     def name(self) -> str:
-        """The name, which is no other's."""
+        """The name, which is unique."""
         ...
 
 
 class Among(Protocol):
-    """Those whom a pick is among, or about alone. They are only asked where it matters."""
+    """The tasks that a pick is among, or the one that it is about; queried only when needed."""
 
     def options(self) -> Sequence[Named]:
-        """Return who they are: in the order of the options, if there are several."""
+        """Return their processes, in the order of the options if there are several."""
         ...
 
     def steps(self, value: int) -> Steps:
@@ -70,7 +70,7 @@ NOBODY = _Nobody()
 
 
 class Deviations(Protocol):
-    """What departs from calm, for one key: most picks do not, so gaps lie between those that do."""
+    """The deviations of one key from calm: most picks are calm, so deviations have gaps between."""
 
     def gap(self) -> int:
         """Return how many calm picks come next."""
@@ -79,13 +79,13 @@ class Deviations(Protocol):
     def after_gap(self, n: int, among: Among) -> int:
         """Return the pick that follows, one of ``0 .. n-1``.
 
-        ``among`` are the options where they are somebody, or whom alone it is about.
+        ``among`` names the tasks that are the options, or the one task that it is about.
         """
         ...
 
 
 class Values(Protocol):
-    """Picks that are all alike, for one key."""
+    """Equally likely picks, for one key."""
 
     def next(self, n: int) -> int:
         """Return one of ``0 .. n-1``."""
@@ -97,7 +97,7 @@ class Values(Protocol):
 
 
 class Source(Protocol):
-    """Opens the sequence of picks of a key; each key's sequence is independent of the others'."""
+    """Opens the sequence of picks of a key; the sequences of keys are independent."""
 
     def deviations(self, key: str) -> Deviations:
         """Begin the deviations of ``key``."""
@@ -112,7 +112,7 @@ class Calm:
     """Always 0: plain asyncio in first-in-first-out order with constant latency."""
 
     def deviations(self, key: str) -> Deviations:
-        """Return deviations of which none ever comes."""
+        """Return no deviations."""
         return _RecordedDeviations({})
 
     def values(self, key: str) -> Values:
@@ -121,9 +121,9 @@ class Calm:
 
 
 class Recording:
-    """The picks of a trace, key by key; what it does not hold is calm.
+    """The picks of a trace, by key and position; all others are calm.
 
-    A value that no longer fits, since the code now offers fewer options, becomes the last option.
+    A value that is too large, because the code now offers fewer options, becomes the last option.
     """
 
     def __init__(self, recorded: Recorded) -> None:
@@ -172,9 +172,8 @@ class _RecordedValues:
 class Seeded:
     """Random picks, each key from its own generator, so that a new key disturbs no other.
 
-    How often a kind of choice (the key's last word) leaves calm is itself drawn from the seed, in
-    the manner of swarm testing: some runs reorder steps and never delay a message, others do
-    nothing else.
+    How often a kind of choice (the key's last word) deviates from calm is drawn from the seed, too,
+    as in swarm testing: some runs reorder steps and never delay a message, others do nothing else.
     """
 
     def __init__(self, seed: int) -> None:
@@ -217,8 +216,8 @@ class Seeded:
 class Generator:
     """Random numbers from a hash of seed and key, eight to a block, each block of the one before.
 
-    A run has dozens of keys and draws a few numbers for most of them, so that what a generator
-    costs to start counts for more than what a number costs: the hash of the key is the first block.
+    A run has dozens of keys and draws few numbers for most of them, so that the cost of starting a
+    generator matters more than the cost of a number: the hash of the key is the first block.
     """
 
     __slots__ = ("_block", "_words")
@@ -233,7 +232,7 @@ class Generator:
         return (word * n) >> 64
 
     def _refilled(self) -> list[int]:
-        """Return the words, of which none was left."""
+        """Refill the words, which are used up, and return them."""
         self._block = block = blake2b(self._block).digest()
         self._words.extend(_EIGHT_WORDS.unpack(block))
         return self._words
@@ -254,7 +253,7 @@ class _RandomDeviations(Generator):
         return self.below(self._widest)
 
     def after_gap(self, n: int, among: Among) -> int:
-        # As ``below`` does it: most picks that are not calm are made here.
+        # Inlined ``below``: most deviations are made here.
         word: int = (self._words or self._refilled()).pop()
         return self._least + ((word * (n - self._least)) >> 64)
 

@@ -1,4 +1,4 @@
-"""Survey: what a run picks from, calm picks included."""
+"""Survey: records the number of options of every pick of a run, calm picks included."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from simqueue.choices.sources import Among, Deviations, Source, Values
 from simqueue.model.choice_key import word_of
 
 Options = tuple[str, int, int]
-"""A key, a position, and how many options there were."""
+"""A key, a position, and the number of options."""
 
 
 class Survey:
-    """A source that picks as another does and writes down what every pick was one of.
+    """A source that picks as another does and records the number of options of every pick.
 
-    ``options`` are in the order of the picks, those of one option excepted. ``leapt`` are the keys
-    of picks that come once a second, of which calm ones are not seen.
+    ``options`` are in the order of the picks, without picks of one option. ``leapt`` are the keys
+    of picks that are made each second, whose calm picks a survey does not see.
     """
 
     def __init__(self, source: Source) -> None:
@@ -34,13 +34,13 @@ class Survey:
         return _SurveyedValues(self, key, self._source.values(key))
 
     def note(self, key: str, position: int, n: int) -> None:
-        """Write down one pick."""
+        """Record one pick."""
         if n > 1:
             self.options.append((key, position, n))
 
 
 class _Surveyed:
-    """Asks for every pick, and lets the source say only those that it would have been asked for."""
+    """Sees every pick, but asks the other source only where it would have been asked."""
 
     __slots__ = ("_inner", "_key", "_position", "_quiet", "_survey")
 

@@ -4,7 +4,8 @@
 ``rows``       one row of each of the four tables
 ``events``     every state transition, as one tagged union
 ``log``        the events of a run while it grows, most of a long one packed
-``choice``     one pick of what a run left open, and the key that says what it is for
+``choice``     one pick of what a run left open; ``choice_key``: whose, where, and of which kind
+``fault``      the table of faults; ``fault_record``: one row of it
 ``delays``     the ladder from a picked integer to a duration
 ``config``     what a run is allowed to do
 ``failure``    how a run ended, and how it failed

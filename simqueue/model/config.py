@@ -16,10 +16,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaults=True):
-    """Which faults a run may suffer; none by default. What a scenario strikes needs no switch.
+    """The faults that a run may have; none by default. A scenario's own faults need no switch.
 
-    Which of the ``kinds`` a run really suffers, how often and for how long, is drawn from its
-    seed, so that some runs have many of them and some but one.
+    Which of the ``kinds`` a run really has, how often and for how long, is drawn from its seed, so
+    that some runs have many of them and some only one.
 
     The kinds are those of ``simqueue.model.fault.FAULTS``; `simqueue explain crash` describes one.
 
@@ -32,7 +32,7 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_
     kinds: tuple[FaultKind, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise ``UsageError`` for kinds that there are not."""
+        """Raise ``UsageError`` for unknown kinds."""
         if not isinstance(self.kinds, tuple):
             raise UsageError(
                 f"Faults.kinds is a tuple of kinds, not {self.kinds!r}; Faults.named(...) makes one"
@@ -63,14 +63,14 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_
     """The settings of a run; equal configs and equal seeds give equal runs.
 
     ``start`` is the wall clock at the run's first instant, a whole minute in UTC.
-    ``limit`` ends a run in virtual time, ``steps_per_instant_max`` one in which so many steps
-    follow each other that at no moment all wait.
-    ``step_limit`` ends one that does not await for so much processor time, or waits for so much
-    real time for something outside the simulation; 0 is without end.
-    ``hop`` is how long a message takes between a client and the server in calm weather, and
-    ``hop_max`` how much longer the seed may make it. ``commit_max`` is how long after it was
-    executed the seed may let a statement commit; until then others run into its locks.
-    ``faults`` may befall workers, connections and the server until ``Simulation.heal()`` or the
+    ``limit`` is the longest virtual time of a run, ``steps_per_instant_max`` the largest number of
+    steps in one instant of it.
+    ``step_limit`` ends a run one step of which takes so much processor time, or waits for so much
+    real time for something outside the simulation; 0 is without limit.
+    ``hop`` is how long a message takes between a client and the server when calm, and ``hop_max``
+    how much longer the seed may make it. ``commit_max`` is how long after its execution the seed
+    may let a statement commit; until then other statements wait for its locks.
+    ``faults`` may occur to workers, connections and the server until ``Simulation.heal()`` or the
     scenario's end.
     ``invariants`` names those that are judged, None is all of them; ``without`` switches some off,
     and what is expected of a campaign, such as ``entrypoints-run``.

@@ -14,9 +14,9 @@ _SHORTEST_US = 10
 def ladder(longest_us: int) -> tuple[int, ...]:
     """Return delays in microseconds from 0 (calm) to ``longest_us``, evenly in logarithm.
 
-    A uniform pick of a rung so meets every order of magnitude equally often, and a smaller pick
-    is a shorter delay, which is what shrinking wants. No two are alike: there are ``RUNGS`` of
-    them, or fewer where whole microseconds do not tell so many apart, and only one up to 0.
+    So a uniform pick of a rung has every order of magnitude equally often, and a smaller pick is a
+    shorter delay, as shrinking needs it. All are different: there are ``RUNGS`` of them, or fewer
+    where there are not so many whole microseconds, and only one for 0.
     """
     if longest_us <= _SHORTEST_US:
         return tuple(range(longest_us + 1))

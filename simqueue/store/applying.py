@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, assert_never
 
 from msgspec.structs import replace
 
@@ -59,6 +59,8 @@ def _burned(tables: Tables, at: Instant, event: e.IdsBurned) -> None:
             tables.log.next_id += event.count
         case "schedules":
             tables.schedules.next_id += event.count
+        case sequence:
+            assert_never(sequence)
 
 
 def _picked(tables: Tables, at: Instant, event: e.JobPicked) -> None:

@@ -24,7 +24,7 @@ class Claim(msgspec.Struct, frozen=True):
 
     ``limits`` says per entrypoint how many jobs all workers together may hold, 0 is no limit;
     ``worker_limit`` how many jobs of these entrypoints this manager may hold. A picked job silent
-    for longer than ``heartbeat_timeout`` is claimed anew, whatever ``limits`` say.
+    for longer than ``heartbeat_timeout`` is claimed again, whatever ``limits`` say.
     """
 
     batch_size: int
@@ -154,7 +154,7 @@ def _stale(
 
 
 def unlocked(locks: Locks, keys: list[Key]) -> list[Key]:
-    """Return the keys of jobs whose rows nobody holds: what ``SKIP LOCKED`` leaves."""
+    """Return the keys of jobs whose rows are not locked: what ``SKIP LOCKED`` leaves."""
     return [key for key in keys if ("job", job_of(key)) not in locks] if locks else keys
 
 

@@ -1,4 +1,4 @@
-"""What befalls jobs after the pick, and what operators do: log, retry, beat, re-queue, clear."""
+"""Statements about picked jobs, and those of operators: log, retry, beat, re-queue, clear."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _check_keys(tables: Tables, jobs: Iterable[JobId]) -> None:
 
 
 def decide_heartbeat(tables: Tables, now: Instant, ids: Iterable[JobId]) -> list[StoreEvent]:
-    """Set heartbeats to now, whoever holds the jobs."""
+    """Set heartbeats to now, whichever manager holds the jobs."""
     beating = tuple(job for job in sorted(set(ids)) if job in tables.jobs.rows)
     return [JobsBeat(beating)] if beating else []
 

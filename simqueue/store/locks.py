@@ -23,7 +23,7 @@ ADVISORY: Resource = ("advisory", "aggregate_logs")
 
 
 class Locks(dict[Resource, object]):
-    """Who holds what; empty while statements are executed one at a time."""
+    """The holder of each lock; empty while statements are executed one at a time."""
 
     __slots__ = ()
 

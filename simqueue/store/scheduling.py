@@ -1,4 +1,4 @@
-"""Schedules: who claims which tick."""
+"""Schedules: which worker claims which tick."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from simqueue.store.statistics import SECOND
 from simqueue.store.tables import Tables
 
 STALE_US = 30_000_000
-"""A picked schedule silent for longer is claimed anew; the statement has it as a literal."""
+"""A picked schedule silent for longer is claimed again; the statement has it as a literal."""
 
 Registered = tuple[str, str, Duration]
 """Cron expression, entrypoint, and the delay to its next tick as the client computed it."""

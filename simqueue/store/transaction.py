@@ -4,7 +4,7 @@ What PostgreSQL's READ COMMITTED does for statements that commit by themselves:
 
 - A statement is decided against the rows that were committed when it began, and skips or awaits
   those that others hold.
-- When a row it waited for is free, it looks at that row anew, and at nothing else: rows that came
+- When a row it waited for is free, it looks at that row again, and at nothing else: rows that came
   meanwhile are not for it, counts it has taken stay as they were.
 - What it changes is seen by others from its commit on, with the time at which it began.
 """
@@ -130,7 +130,7 @@ class Transaction(Generic[T]):
             self.events = events if draws else [*_restricted(events, self._targets)]
 
     def _lock(self) -> Transaction[Any] | None:
-        """Lock what the events touch; return who holds the next thing, or None."""
+        """Lock what the events touch; return the holder of a lock that is taken, or None."""
         for position, event in enumerate(self.events):
             holder = self._lock_for(event)
             if holder is not None:
@@ -188,7 +188,7 @@ class Transaction(Generic[T]):
                 self._held.append(resource)
 
     def _holder(self, resource: Resource) -> Transaction[Any] | None:
-        """Return who else holds a resource, or None."""
+        """Return the other holder of a resource, or None."""
         holder = self._tables.locks.get(resource)
         return holder if isinstance(holder, Transaction) and holder is not self else None
 
@@ -249,7 +249,7 @@ def _targets(events: Iterable[StoreEvent]) -> Iterator[tuple[str, int]]:
                 yield from (("job", job) for job in event.job_ids)
             case e.ScheduleReleased() | e.ScheduleDeleted():
                 yield "schedule", event.schedule_id
-            case e.SchedulesBeat():
+            case e.SchedulesBeat():  # partial: other events change no rows that can be locked
                 yield from (("schedule", number) for number in event.schedule_ids)
 
 
@@ -266,7 +266,7 @@ def _restricted(
                 yield e.SchedulesBeat(tuple(map(ScheduleId, seen)))
             case e.TableChanged():
                 yield event
-            case _ if seen:
+            case _ if seen:  # partial: other events concern rows that came later
                 yield event
 
 
@@ -278,6 +278,6 @@ def _as_of_now(tables: Tables, event: StoreEvent) -> StoreEvent:
             return replace(event, below=tables.log.next_id, buckets=buckets)
         case e.LogCleared():
             return replace(event, below=tables.log.next_id)
-        case e.StatisticsCleared():
+        case e.StatisticsCleared():  # partial: the other events name their rows
             return replace(event, below=tables.statistics.next_id)
     return event

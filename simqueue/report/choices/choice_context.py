@@ -1,4 +1,4 @@
-"""A case: one choice that was not calm, to be explained from the run it was made in."""
+"""A case: one choice that was not calm, with the run that explains it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Case:
         before: int | None = None,
         besides: Passage | None = None,
     ) -> list[str]:
-        """Return what went on since an instant and an entry, until an instant and an entry."""
+        """Return what happened since an instant and an entry, until an instant and an entry."""
         about = self.about if besides is None else self.about | subjects_of_statement(besides)
         end = until, _NEVER if before is None else before
         return render_meanwhile(self.course, since, end, besides=besides, about=about)
@@ -60,12 +60,12 @@ class Case:
     def after(
         self, calm: int, until: int, *, before: int | None = None, besides: Passage | None = None
     ) -> str:
-        """Say what came in between, ``", after ..."``."""
-        said = self.between((calm, self.choice.event), until, before=before, besides=besides)
-        return f", after {listed(said)}" if said else "; nothing else happens meanwhile"
+        """Return what happened in between, ``", after ..."``."""
+        others = self.between((calm, self.choice.event), until, before=before, besides=besides)
+        return f", after {listed(others)}" if others else "; nothing else happens meanwhile"
 
     def sequel(self, after: str, passage: Passage) -> str:
-        """Say what had to wait for a statement's reply, if something came in between."""
+        """Return what had to wait for a statement's reply, if something happened in between."""
         follows = self.course.sequel(passage) if after.startswith(", after") else None
         if follows is None:
             return ""
@@ -75,10 +75,10 @@ class Case:
         """Return what a worker runs at an entry, ``" while it runs job 3 (charge)"``, or ``""``."""
         running = self.course.running(worker, number)
         running.sort(key=lambda each: each[0] not in self.about)
-        return f" while it runs {few([said for _, said in running])}" if running else ""
+        return f" while it runs {few([task for _, task in running])}" if running else ""
 
     def passage(self, open_at: Callable[[Passage], Numbered | None]) -> Passage | None:
-        """Return the statement of the choice: the last that was sent before it, and is not so far.
+        """Return the statement of the choice: the last one sent before it that is not so far yet.
 
         ``open_at`` returns the entry at which a statement has come so far.
         """

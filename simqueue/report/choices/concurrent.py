@@ -1,4 +1,4 @@
-"""Meanwhile: what went on between two instants, what matters most to somebody first."""
+"""What else happened between two instants, the most relevant first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TELLING = (
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """Something that went on, in words that can follow "after"; a ``weight`` of 0 is a read's."""
+    """Something that happened, in words that can follow "after"; a read has a ``weight`` of 0."""
 
     place: tuple[int, int]
     said: str
@@ -45,7 +45,7 @@ def render_meanwhile(
     besides: Passage | None = None,
     about: frozenset[Subject] = frozenset(),
 ) -> list[str]:
-    """Return what went on, at most two things and how many more there were.
+    """Return what happened, at most two things and the number of the others.
 
     Args:
         course: the run.

@@ -1,4 +1,4 @@
-"""Deviations: what each pick that was not calm did, in a line of queue words."""
+"""Deviations: the effect of each choice that was not calm, in a line of queue words."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from simqueue.report.words import called, task_words, words
 
 _CALM_RESTART_US = 1_000_000
 _ACTS = (e.WorkerStopping, e.WorkerCrashed, e.WorkerPaused, e.ClockSet, e.ServerCrashed)
-"""What the methods of a worker and of the simulation do, as the log tells it."""
+"""The events that the methods of a worker and of the simulation cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A choice that was not calm: when it told, and what it did, in words."""
+    """A choice that was not calm: when it had its effect, and the effect in words."""
 
     at: int
     choice: Choice
@@ -49,19 +49,19 @@ def render_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> 
 
 
 def explain_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> list[Deviation]:
-    """Return what ``render_deviations`` tells, each with its place in the log."""
+    """Return the lines of ``render_deviations``, each with its place in the log."""
     course, claimed = Course(trace.events), set[int]()
-    found = []
+    deviations = []
     for choice in trace.choices:
         at, said = _explain(Case(course, trace.config, choice, about, claimed))
-        found.append(Deviation(at, choice, course.plain(said)))
-    return sorted(found, key=lambda each: each.at)
+        deviations.append(Deviation(at, choice, course.plain(said)))
+    return sorted(deviations, key=lambda each: each.at)
 
 
 def explain_choice(
     trace: Trace, choice: Choice, about: frozenset[Subject] = frozenset()
 ) -> Deviation:
-    """Return what one of a run's choices did, as ``explain_deviations`` does of all."""
+    """Return the effect of one of a run's choices, as ``explain_deviations`` returns all."""
     return next(each for each in explain_deviations(trace, about) if each.choice == choice)
 
 
@@ -127,7 +127,7 @@ def _order(case: Case) -> str:
 
 
 def _step_of(case: Case, word: str) -> tuple[int, str] | None:
-    """Return what the log first tells of a process in the instant of a choice."""
+    """Return the first event of a process in the instant of a choice, in words."""
     process = case.course.name_of(parse_key(word).process)
     for number, entry in case.course.since(case.choice.event):
         if entry.at > case.choice.at:
@@ -160,7 +160,7 @@ def _thread(case: Case) -> str:
 
 
 def _comeback(case: Case, calm: int) -> str:
-    """Say how long a worker is down: from its end, which is in the instant of the pick or later."""
+    """Return how long a worker is down: from its end, in the instant of the choice or later."""
     ended: Entry | None = None
     for number, entry in case.course.since(case.course.first_at(case.choice.at)):
         match entry.event:
@@ -190,7 +190,7 @@ def _random(case: Case) -> str:
 
 
 def _drawn(case: Case, what: str) -> str:
-    """Say who drew what, by the handler that did if one did, and what that led to."""
+    """Return which handler or process drew a value, and what that led to."""
     for number, entry in case.course.since(case.choice.event):
         if isinstance(entry.event, e.ScenarioChose) and entry.worker == case.process:
             cause = entry.cause
@@ -216,7 +216,7 @@ def _ends(case: Case, drew: int, handler: e.HandlerStarted) -> Iterator[str]:
 
 
 def _acts(case: Case, drew: int, since: int) -> Iterator[str]:
-    """Yield what a scenario that drew does next, if that can be seen."""
+    """Yield what a scenario does next after a draw, if the log shows it."""
     for _, entry in case.course.since(drew):
         if isinstance(entry.event, e.ScenarioChose) and entry.at > since:
             return

@@ -1,4 +1,4 @@
-"""Messages: what it did that a request, a reply, a commit or a notification came late."""
+"""Explains delays: the effect of a late request, reply, commit, notification or cancellation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simqueue.report.words import called
 
 
 def explain_request(case: Case) -> str:
-    """Say what a statement's late arrival let pass."""
+    """Return what happened before a statement that arrived late."""
     late = case.ladder(case.config.hop_max)
     passage = case.passage(lambda passage: passage.replied)
     if passage is None:
@@ -27,7 +27,7 @@ def explain_request(case: Case) -> str:
 
 
 def explain_reply(case: Case) -> str:
-    """Say what went on while a reply was on its way."""
+    """Return what happened while a reply was on its way."""
     late = case.ladder(case.config.hop_max)
     passage = case.passage(lambda passage: passage.replied)
     if passage is None:
@@ -42,7 +42,7 @@ def explain_reply(case: Case) -> str:
 
 
 def explain_commit(case: Case) -> str:
-    """Say who met the locks of a statement, or did not see its changes."""
+    """Return which statements waited for the locks of a statement, or did not see its changes."""
     late = case.ladder(case.config.commit_max)
     passage = case.passage(lambda passage: passage.ended)
     if passage is None:
@@ -57,7 +57,7 @@ def explain_commit(case: Case) -> str:
 
 
 def _waiters(case: Case, passage: Passage) -> str:
-    """Say who waits for what a statement has locked."""
+    """Return the statements that wait for the locks of a statement."""
     waiting: dict[str, None] = {}
     for _, entry in case.course.since(case.choice.event):
         if isinstance(entry.event, e.StatementHeld) and entry.event.awaits == passage.number:
@@ -68,7 +68,7 @@ def _waiters(case: Case, passage: Passage) -> str:
 
 
 def explain_notify(case: Case) -> str:
-    """Say what went on before a notification was heard."""
+    """Return what happened before a notification arrived."""
     late = case.ladder(case.config.hop_max)
     arrival = _arrival(case)
     if arrival is None:
@@ -83,7 +83,7 @@ def explain_notify(case: Case) -> str:
 
 
 def _arrival(case: Case) -> tuple[int, Entry, int] | None:
-    """Return what became of the connection's so-manieth notification: they arrive in order."""
+    """Return the arrival or the loss of the chosen notification: they arrive in order."""
     heard = case.course.heard.get(case.key.asker, [])
     if case.choice.position >= len(heard):
         return None
@@ -91,12 +91,12 @@ def _arrival(case: Case) -> tuple[int, Entry, int] | None:
     match entry.event:
         case e.NotificationDelivered(_, sent) | e.NotificationDropped(_, sent):
             return number, entry, sent
-        case _:
+        case _:  # no other events are in ``heard``
             return None
 
 
 def explain_cancel(case: Case) -> str:
-    """Say what went on before the server was asked to cancel a statement that timed out."""
+    """Return what happened before the server got the request to cancel a statement."""
     late = case.ladder(case.config.hop_max)
     calm = case.choice.at + 3 * case.hop  # to connect takes a message each way
     after = case.after(calm, calm + late)

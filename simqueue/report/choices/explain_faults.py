@@ -1,4 +1,4 @@
-"""Strikes: what a fault that was picked befell, and at which moment."""
+"""Explains choices of faults: what a fault did, and at which moment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simqueue.report.units import span
 from simqueue.report.words import called
 
 Explained = tuple[int, str]
-"""When it struck, and what it did."""
+"""The instant at which the fault occurred, and what it did."""
 
 _ONCE_MORE = "once more"
 _VICTIMS_SHOWN = 4
@@ -55,7 +55,7 @@ def _explain_at_once(case: Case, fault: Fault, strike: Numbered) -> str:
 
 
 def _strikes(case: Case, fault: str) -> Iterator[Numbered]:
-    """Yield what the log tells of a fault's strikes since the pick."""
+    """Yield the events of a kind of fault since the choice."""
     for number, entry in case.course.strikes.get(fault, ()):
         again = getattr(entry.event, "detail", "") == _ONCE_MORE
         if number >= case.choice.event and not again:
@@ -68,11 +68,11 @@ def _in_vain(case: Case, fault: str) -> str:
     return f"{noun} is to strike {called(case.process)}, which is down or spared by then"
 
 
-# --- what befalls a worker or the server some time after the pick -------------------------------
+# --- faults that occur some time after the choice ---------------------------------------------
 
 
 def _timed(case: Case, fault: str) -> Explained:
-    """Explain a fault that strikes within the second after it was picked."""
+    """Explain a fault that occurs within the second after its choice."""
     for number, entry in _strikes(case, fault):
         if entry.at > case.choice.at + MICROSECONDS:
             break
@@ -84,7 +84,7 @@ def _timed(case: Case, fault: str) -> Explained:
 
 
 def _aimed(case: Case, fault: str) -> Explained:
-    """Explain a fault that strikes a worker around a statement."""
+    """Explain a fault that occurs to a worker around a statement."""
     passage = case.passage(lambda passage: passage.executed)
     for number, entry in _strikes(case, fault):
         if passage is not None and _statement_of(entry) == passage.number:
@@ -99,7 +99,7 @@ def _statement_of(strike: Entry) -> int | None:
 
 
 def _in_relation(number: int, strike: Entry, passage: Passage) -> str:
-    """Say how far a statement had come when a fault struck."""
+    """Return how far a statement had come when a fault occurred."""
     ended, replied = passage.ended, passage.replied
     if replied is not None and replied[0] < number:
         later = strike.at - replied[1].at
@@ -150,7 +150,7 @@ def _paused(case: Case, strike: Numbered, duration: int, where: str) -> str:
 
 
 def _with_it(case: Case, strike: Numbered) -> str:
-    """Say which statement was lost with a connection."""
+    """Return which statement was lost with a connection."""
     number, entry = strike
     for _, other in case.course.since(number):
         if isinstance(other.event, e.ConnectionLost) and other.worker == entry.worker:
@@ -166,7 +166,7 @@ def _emptied(follows: Entry) -> str:
 
 
 def _broken(case: Case, number: int) -> str:
-    """Say whose connections broke with the server."""
+    """Return whose connections broke with the server."""
     victims: dict[str, None] = {}
     for _, entry in case.course.since(number + 2):
         if not isinstance(entry.event, (e.ConnectionLost, e.Listening, e.NotificationDropped)):
@@ -175,7 +175,7 @@ def _broken(case: Case, number: int) -> str:
     return f"; the connections of {few(list(victims), _VICTIMS_SHOWN)} break" if victims else ""
 
 
-# --- what befalls a statement, a message or a connection at once ---------------------------------
+# --- faults that occur at their choice: of statements, messages and connections ----------------
 
 
 def _refused(case: Case, strike: Numbered) -> str:
@@ -193,12 +193,12 @@ def _rejected(case: Case, strike: Numbered) -> str:
     ended = None if passage is None else passage.ended
     if passage is None or ended is None or not isinstance(ended[1].event, e.StatementFailed):
         return f"a statement of {strike[1].worker} is rejected"
-    said = f"{ended[1].event.sqlstate} {ended[1].event.message}"
+    error = f"{ended[1].event.sqlstate} {ended[1].event.message}"
     follows = next((each for _, each in case.course.since(ended[0] + 1)), None)
     gone = follows is not None and isinstance(follows.event, (e.ConnectionLost, e.Listening))
     title = f"{passage.title} (statement {passage.number})"
     lost = f", and its connection breaks{case.busy(passage.worker, strike[0])}"
-    return f"{title} is rejected: {said}{lost if gone else ''}"
+    return f"{title} is rejected: {error}{lost if gone else ''}"
 
 
 def _disconnected(case: Case, strike: Numbered) -> str:
@@ -206,10 +206,10 @@ def _disconnected(case: Case, strike: Numbered) -> str:
     if passage is None:
         return f"{worker} loses a connection"
     busy = case.busy(worker, strike[0])
-    said = f"{worker}'s connection breaks{busy}{',' if busy else ''}"
+    breaks = f"{worker}'s connection breaks{busy}{',' if busy else ''}"
     if passage.executed is None:
-        return f"{said} before {passage.own} arrives"
-    return f"{said} between {passage.own} and the reply: {worker} cannot know how that ended"
+        return f"{breaks} before {passage.own} arrives"
+    return f"{breaks} between {passage.own} and the reply: {worker} cannot know how that ended"
 
 
 def _slow(case: Case, strike: Numbered) -> str:
@@ -221,8 +221,8 @@ def _slow(case: Case, strike: Numbered) -> str:
     until = until or passage.replied  # a LISTEN has nothing to execute
     if until is not None and until[1].at == strike[1].at:
         return f"{passage.full} would take {span(late)} to commit, if it had anything to"
-    said = f"{passage.full} takes {span(late)} to {to}"
-    alone = f"{said}, during which its connection carries nothing else"
+    takes = f"{passage.full} takes {span(late)} to {to}"
+    alone = f"{takes}, during which its connection carries nothing else"
     if until is None:
         others = case.between((strike[1].at, strike[0]), case.end, besides=passage)
         meanwhile = f"; meanwhile: {listed(others)}" if others else ""
@@ -231,20 +231,20 @@ def _slow(case: Case, strike: Numbered) -> str:
 
 
 def _late(detail: str) -> int:
-    """Return how many microseconds a fault says that something takes."""
+    """Return the length in the detail of a fault, in microseconds."""
     return round(float(detail.partition(" ")[0]) * MICROSECONDS)
 
 
 def _held_up(case: Case, strike: Numbered) -> str:
     number, entry = strike
     late = _late(getattr(entry.event, "detail", ""))
-    said = f"what the server sends to {called(entry.worker)} is held up for {span(late)}"
+    held_up = f"what the server sends to {called(entry.worker)} is held up for {span(late)}"
     calm = entry.at + case.hop
     for place, other in case.course.since(number):
         if _was_under_way(other, entry.worker, number) and other.at > calm:
             after = case.after(calm, calm + late, before=place)
-            return f"{said}{after}; only then it {case.course.clause(other)}"
-    return said
+            return f"{held_up}{after}; only then it {case.course.clause(other)}"
+    return held_up
 
 
 def _was_under_way(entry: Entry, worker: str, number: int) -> bool:

@@ -1,6 +1,6 @@
-"""Which faults strike whom and when.
+"""Injects faults into workers, connections, statements and the server.
 
-``injector``    each second of a worker's or the server's life can go wrong
-``statements``  and each statement of a worker
-``encoding``    what kind of fault, when and for how long, in one choice
+``injector``    faults that can occur in each second of a worker's or the server's life
+``statements``  faults of each statement of a worker
+``encoding``    when a fault occurs and for how long, in the value of one choice
 """

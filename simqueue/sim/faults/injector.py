@@ -1,7 +1,7 @@
-"""The injector: which faults befall whom and when, each of them a choice whose 0 is none.
+"""The injector: each fault is a choice; its value 0 means that the fault does not occur.
 
-Two kinds of moments can go wrong: each second of a worker's or the server's life, and each
-statement of a worker (``statement_faults``).
+A fault can occur in each second of a worker's or the server's life, and at each statement of a
+worker (``statements``).
 """
 
 from __future__ import annotations
@@ -43,29 +43,29 @@ class Victim(Protocol):
         """Whether the process runs at this moment."""
 
     def fell(self) -> None:
-        """Kill the process, which comes back."""
+        """Kill the process; it starts again later."""
 
     def stop_by_fault(self) -> None:
-        """Ask the process to end; it comes back when it has."""
+        """Send SIGTERM to the process, which starts again after its end."""
 
     def terminate(self) -> None:
         """Send SIGTERM."""
 
     def pause_by_fault(self, microseconds: int) -> None:
-        """Let nothing of the process run for so long."""
+        """Let nothing of the process run for ``microseconds``."""
 
     def drift_by_fault(self, microseconds: int) -> None:
-        """Let the wall clock be so far from where the scenario has set it."""
+        """Set the wall clock ``microseconds`` ahead of where the scenario has set it."""
 
     def disconnect_by_fault(self, which: int, kind: FaultKind) -> None:
         """Break one of the process's connections that is whole, and record the fault if any is."""
 
     def recover(self) -> None:
-        """Come out of what faults have done."""
+        """Undo what faults have done."""
 
 
 class Injector:
-    """Strikes the faults that a run's configuration allows, until it is healed."""
+    """Injects the faults that a run's configuration allows, until it is healed."""
 
     def __init__(self, core: Core, server: Server, workers: Mapping[str, Victim]) -> None:
         self._core, self._server, self._workers = core, server, workers
@@ -81,25 +81,25 @@ class Injector:
 
     @property
     def troubled(self) -> bool:
-        """Whether a fault has struck, or the scenario has held something up as one does."""
+        """Whether a fault has occurred, or the scenario has held something up as a fault does."""
         return self.struck or self._core.disturbed
 
     @property
     def choices(self) -> Choices:
-        """Where every fault is picked."""
+        """The choices of the run."""
         return self._core.choices
 
     def heal(self) -> None:
-        """End all faults: nothing strikes any more, what is paused or down comes back at once.
+        """End all faults: no more occur, and whatever is paused or down comes back at once.
 
-        What is held up on its way arrives when it would have; then the world is calm.
+        Messages that are held up still arrive late; after the last one the world is calm.
         """
         if self.over:
             return
         self.over = True
         scheduler = self._core.scheduler
         for timer in self._armed.values():
-            timer.cancel()  # A trace does not tell of strikes that never came.
+            timer.cancel()  # A trace must not hold faults that never occurred.
         self._server.down_until = scheduler.now
         for worker in self._workers.values():
             worker.recover()
@@ -109,23 +109,23 @@ class Injector:
     def _healed(self) -> None:
         self._core.recorder.append("server", Healed())
 
-    # --- what the injector tells of ---
+    # --- the record of faults ---
 
     def tell(
         self, who: str, fault: FaultKind, detail: str = "", statement: StatementId | None = None
     ) -> None:
-        """Write down that a fault strikes."""
+        """Record that a fault occurs."""
         self.struck = True
         self._core.recorder.append(who, FaultStruck(fault, detail, statement))
 
     def held_up(self, until: int) -> None:
-        """Remember that something of what a fault did lasts until then."""
+        """Note that an effect of a fault lasts until an instant."""
         self._calm = max(self._calm, until)
 
     # --- each second ---
 
     def watch(self, worker: Victim) -> None:
-        """Let time bring faults to a worker."""
+        """Let faults occur in each second of a worker's life."""
         if self.over:
             return
         for fault in _OF_WORKERS:
@@ -137,7 +137,7 @@ class Injector:
             self._arm(stream, self._core.scheduler.now, strike)
 
     def _arm(self, stream: Stream, since: int, strike: Callable[[int], None]) -> None:
-        """Wait for the next second that goes wrong."""
+        """Wait for the next second in which the fault occurs."""
         due = since + (stream.leap() + 1) * MICROSECONDS
         if due < self._core.scheduler.limit:
             post = self._core.scheduler.post
@@ -195,7 +195,7 @@ class Injector:
     def comeback_delay(self, name: str) -> int | None:
         """Pick after how many microseconds a worker comes back that a fault has ended.
 
-        None: a run that is to suffer no faults has nobody who would start it.
+        None: a run without faults does not start it again.
         """
         if not self.kinds:
             return None
@@ -252,7 +252,7 @@ class Injector:
             self._strike_worker(fault, worker, value, statement)
 
     def after_steps(self, count: int, name: str, strike: Callable[[], object]) -> None:
-        """Strike a worker between two of its steps, so many of them from now."""
+        """Call ``strike`` between two steps of a worker, after ``count`` more of them."""
         worker = self._workers.get(name)
         if worker is not None and worker.process is not None:
             self._core.scheduler.after_steps(count, worker.process, self.process, strike)
