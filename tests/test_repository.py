@@ -32,10 +32,8 @@ def commands(name):
 
 PROJECT = tomllib.loads(read("pyproject.toml"))["project"]
 README_LINES = re.findall(r"^    (.*)$", read("README.md"), re.MULTILINE)
-TEST_LINE, FIRST_COMMAND = (
-    "pip install -e '.[test]' && pytest",
-    "simqueue fuzz scenarios/ --time 50s",
-)
+TEST_LINE = "pip install -e '.[test]' && pytest"
+FIRST_LINE = "pip install -e . && simqueue fuzz scenarios/ --time 50s"
 
 
 @pytest.mark.parametrize("path", sorted(GITHUB.rglob("*.yml")), ids=lambda path: path.name)
