@@ -29,7 +29,7 @@ def diff_command(
         typer.Option("--output", "-o", metavar="FILE", help="Save that passing run as a trace."),
     ] = None,
     runs: Annotated[
-        int, typer.Option("--runs", min=1, help="How often the scenario may be run for that.")
+        int, typer.Option("--runs", min=1, metavar="N", help="Runs to spend on that.")
     ] = NEAREST_RUNS,
     time: Annotated[
         str | None,

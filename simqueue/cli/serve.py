@@ -19,7 +19,10 @@ def serve_command(
         ),
     ] = None,
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Of 127.0.0.1; 0 is any that is free.")
+        int,
+        typer.Option(
+            "--port", min=0, max=65535, metavar="N", help="Of 127.0.0.1; 0 is any that is free."
+        ),
     ] = 0,
 ) -> None:
     """Show PgQueuer's dashboard with the tables as they stood after each event.

@@ -73,7 +73,7 @@ def show_command(
         typer.Option("--continuations", min=2, metavar="N", help="How many go on from an event."),
     ] = CONTINUATIONS,
     runs: Annotated[
-        int, typer.Option("--runs", min=1, help="How often the scenario may be run for that.")
+        int, typer.Option("--runs", min=1, metavar="N", help="Runs to spend on that.")
     ] = INEVITABLE_RUNS,
     time: Annotated[
         str | None,

@@ -31,7 +31,7 @@ def shrink_command(
         ),
     ] = None,
     runs: Annotated[
-        int, typer.Option("--runs", min=1, help="How often the scenario may be run.")
+        int, typer.Option("--runs", min=1, metavar="N", help="Runs to spend.")
     ] = SHRINK_RUNS,
     trust: TrustOption = False,
 ) -> None:

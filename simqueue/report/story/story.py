@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 
@@ -50,9 +51,17 @@ def render_story(
         parts.append(_tail(course, end))
     elif _is_seen_from_outside(trace):
         parts.append(_earlier(course, trace, len(trace.events), involved))
-    if again is not None:
-        parts.append(f"Again: {again}")
+    parts.append("\n".join(_pointers(trace, again)))
     return printable("\n\n".join(part for part in parts if part) + "\n")
+
+
+def _pointers(trace: Trace, again: str | None) -> Iterator[str]:
+    """Yield where to read on: what the failure means, and the command that repeats it."""
+    failure = trace.outcome.failure
+    if failure is not None:
+        yield f"More: simqueue explain {shlex.quote(failure.explained_as)}"
+    if again is not None:
+        yield f"Again: {again}"
 
 
 def render_headline(trace: Trace) -> str:
