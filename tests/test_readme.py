@@ -17,7 +17,7 @@ import simqueue
 from simqueue.check import INVARIANTS
 from simqueue.cli.app import app
 from simqueue.cli.options import shard
-from simqueue.model.config import FAULT_KINDS, PRESETS
+from simqueue.model.fault import FAULT_KINDS, PRESETS
 from simqueue.sim.sources import SOURCES
 
 ROOT = Path(__file__).parents[1]

@@ -14,6 +14,7 @@ from simqueue.check.wording import seconds
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.explanation import Explanation
+from simqueue.model.fault import faults_with
 from simqueue.model.ids import Duration, Instant
 
 _NEVER = Instant(-1)
@@ -27,7 +28,9 @@ _STATEMENTS = 20
 """How many statements a worker sends, at most, on its way to listen again or to end."""
 _WAITED_FOR = Duration(600_000_000)
 """For how long a run goes on after its scenario to see whether a worker listens again."""
-_BREAKING = ("disconnect", "fail")
+_BREAKING = frozenset(
+    fault.kind for effect in ("disconnect", "reject") for fault in faults_with(effect)
+)
 """The faults of a worker that break one of its connections."""
 
 

@@ -8,23 +8,21 @@ import typer
 
 from simqueue.cli.options import TraceArgument
 from simqueue.cli.outputs import check_outputs
+from simqueue.report.export.formats import listed
 from simqueue.terminal import say_json
 
 
 def export_command(
     trace: TraceArgument,
     format: Annotated[  # noqa: A002  as the option is called
-        str, typer.Option("--format", metavar="NAME", help="perfetto, otlp or jsonl.")
+        str, typer.Option("--format", metavar="NAME", help=f"{listed()}.")
     ],
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to write; else to stdout."),
     ] = None,
 ) -> None:
-    """Write a trace as other programs take it.
-
-    perfetto is for ui.perfetto.dev and chrome://tracing, otlp for what takes OpenTelemetry's
-    spans as JSON, jsonl has one event a line.
+    """Write a trace in a format that other programs read.
 
     \b
     Examples:

@@ -174,7 +174,7 @@ def _change(found: Nearest, change: Change) -> list[str]:
 
 def _told(trace: Trace, choice: Choice | None) -> str:
     """Say what a choice did in a run."""
-    from simqueue.model.choice import kind_of
+    from simqueue.model.choice_key import word_of
     from simqueue.report.choices.explain_choices import explain_choice
     from simqueue.report.story.participants import involved_in
     from simqueue.report.words import moment
@@ -182,7 +182,7 @@ def _told(trace: Trace, choice: Choice | None) -> str:
     if choice is None:
         return "there it is as in a calm system"
     told = explain_choice(trace, choice, frozenset(involved_in(trace).subjects))
-    exact = f" ({choice.value} of {choice.of})" if kind_of(choice.key) == "random" else ""
+    exact = f" ({choice.value} of {choice.of})" if word_of(choice.key).kind == "random" else ""
     return f"{moment(told.at)} {told.said}{exact}"
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from simqueue.errors import UsageError
+from simqueue.search.planning.strategies import listed
 
 SEED_MAX = 2**63 - 1
 TRACE_HELP = "A trace file, as run --trace and fuzz write it."
@@ -38,7 +39,7 @@ VerboseOption = Annotated[
 ]
 StrategyOption = Annotated[
     str,
-    typer.Option("--strategy", metavar="NAME", help="auto, random, pct:D, exhaustive:K or calm."),
+    typer.Option("--strategy", metavar="NAME", help=f"{listed()}."),
 ]
 FaultsOption = Annotated[
     str | None,

@@ -453,7 +453,7 @@ def _settings(item: pytest.Function) -> tuple[int, int, Config]:
 
 
 def _strategy(item: pytest.Item) -> str:
-    from simqueue.search.planning.strategy import DEFAULT
+    from simqueue.search.planning.strategies import DEFAULT
 
     marker = item.get_closest_marker(MARKER)
     return DEFAULT if marker is None else marker.kwargs.get("strategy", DEFAULT)

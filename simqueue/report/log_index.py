@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from simqueue.model import events as e
-from simqueue.model.choice import key_of
+from simqueue.model.choice_key import spelled
 from simqueue.model.events import Entry
 from simqueue.model.ids import StatementId
 from simqueue.report.effects import render_deeds
@@ -110,7 +110,7 @@ class Course:
         """The notifications that were delivered to each connection, or lost with it, in order."""
         self.promised: list[tuple[int, int, str, int]] = []
         """What is to fall due: when, by which entry, ``"job"`` or ``"schedule"``, its number."""
-        self._names = {key_of(entry.worker): entry.worker for entry in entries}
+        self._names = {spelled(entry.worker): entry.worker for entry in entries}
         for number, entry in enumerate(entries):
             self._read(number, entry)
         self.promised.sort()
@@ -120,7 +120,7 @@ class Course:
             case e.StatementSent(statement, connection, name):
                 sent = Passage(statement, connection, name, entry.worker, (number, entry))
                 self.statements[statement] = sent
-                self._sent_over.setdefault((key_of(connection), name), []).append(sent)
+                self._sent_over.setdefault((spelled(connection), name), []).append(sent)
             case e.StatementHeld(statement):
                 self._executed(statement, number, entry)
             case e.StatementCommitted(statement) | e.StatementFailed(statement):
@@ -139,7 +139,7 @@ class Course:
             case e.FaultStruck(fault):
                 self.strikes.setdefault(fault, []).append((number, entry))
             case e.NotificationDelivered(connection) | e.NotificationDropped(connection):
-                self.heard.setdefault(key_of(connection), []).append((number, entry))
+                self.heard.setdefault(spelled(connection), []).append((number, entry))
             case e.HandlerStarted() | e.HandlerFinished() | e.HandlerRaised() | e.WorkerStarted():
                 self._doings.setdefault(entry.worker, []).append((number, entry))
             case event if isinstance(event, e.StoreEvent):

@@ -14,8 +14,10 @@ from simqueue.check import INVARIANTS
 from simqueue.check.expectations import EXPLANATIONS as EXPECTED
 from simqueue.errors import NAME_SHOWN, UsageError, excerpt
 from simqueue.model.explanation import Explanation, Subject
+from simqueue.model.fault import FAULTS
 from simqueue.model.verdict import VERDICTS
 from simqueue.report.explanations import filled, render_guide
+from simqueue.search.planning.strategies import STRATEGIES
 from simqueue.sim.sources import SOURCES
 
 _SECTIONS: dict[str, Subject] = {
@@ -35,6 +37,8 @@ def explanations() -> tuple[Explanation, ...]:
     return (
         *(invariant.explanation for invariant in INVARIANTS),
         *EXPECTED,
+        *(fault.explanation for fault in FAULTS),
+        *(strategy.explanation for strategy in STRATEGIES),
         *VERDICTS,
         *(source.explanation for source in SOURCES),
     )

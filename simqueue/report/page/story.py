@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simqueue.model import events as e
-from simqueue.model.choice import kind_of
+from simqueue.model.choice_key import word_of
 from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.ids import EntryNumber
@@ -101,7 +101,7 @@ def _shown_by(entries: Sequence[Entry], deviation: Deviation) -> int:
     """Return the event that a late message is of; else the first since a choice's instant."""
     event, at = deviation.choice.event, deviation.at
     last = min(event, len(entries)) - 1
-    if kind_of(deviation.choice.key) in _LATE and last >= 0 and entries[last].at == at:
+    if word_of(deviation.choice.key).kind in _LATE and last >= 0 and entries[last].at == at:
         return last  # it is sent, and then its way is chosen
     first = bisect_left(entries, at, key=lambda entry: entry.at)
     return min(max(first, event), len(entries) - 1)

@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator
 
-from simqueue.model.choice import kind_of
+from simqueue.model.choice_key import word_of
 from simqueue.model.events import Entry, HandlerRaised
 from simqueue.model.failure import Failure
 from simqueue.model.trace import Trace
@@ -115,7 +115,7 @@ def _user_frames(failure: Failure) -> Iterator[str]:
 
 def _deviations(trace: Trace, involved: Involved) -> str:
     """Explain the choices that were not 0 if they are few, else count them by kind."""
-    counts = Counter(kind_of(choice.key) for choice in trace.choices)
+    counts = Counter(word_of(choice.key).text for choice in trace.choices)
     if not counts:
         return "Deviations from calm: none" + ("" if trace.outcome.passed else "; it fails even so")
     total = f"Deviations from calm: {counts.total()}"

@@ -18,7 +18,8 @@ from typing import Literal
 
 from simqueue.choices import Recording
 from simqueue.errors import UsageError
-from simqueue.model.choice import Choice, Recorded, kind_of
+from simqueue.model.choice import Choice, Recorded
+from simqueue.model.choice_key import KINDS, word_of
 from simqueue.model.trace import Trace
 from simqueue.report.difference import first_difference
 from simqueue.search.budgets import CONTINUATIONS, NEAREST_RUNS
@@ -34,9 +35,6 @@ _IN_VAIN = 60
 """How many moves may bring nothing before the best so far is taken for the nearest."""
 
 _HALVINGS = 16
-
-_GRADUAL = ("random", "request", "reply", "commit", "notify", "lag", "thread")
-"""Kinds of choices whose values are more or less of the same."""
 
 _MOVES = 200
 """How many moves may fail before runs are tried that differ in more than one pick."""
@@ -173,7 +171,7 @@ class _Search:
         if self.found.passing is None:
             return
         choice = self.found.changes[0].there
-        if choice is not None and kind_of(choice.key) in _GRADUAL:
+        if choice is not None and KINDS[word_of(choice.key).kind].graded:
             self._close_in(_Move(choice.key, choice.position, 0), choice.value)
 
     # --- one pick moved ---
@@ -192,7 +190,7 @@ class _Search:
             if self._try_moved(move):
                 found, vain = move, 0
                 moves = self._moves(options, place + 1)
-        if found is not None and kind_of(found.key) in _GRADUAL:
+        if found is not None and KINDS[word_of(found.key).kind].graded:
             self._close_in(found, self._recorded.get(found.key, {}).get(found.position, 0))
 
     def _moves(

@@ -17,19 +17,17 @@ from itertools import groupby, islice
 
 import msgspec
 
-from simqueue.choices import DISASTER, Anchored, Source
-from simqueue.choices.anchored import LAG, MOVED_BY_EDITS, ORDER
-from simqueue.model.choice import Choice, by_key, kind_of
+from simqueue.choices import Anchored, Source
+from simqueue.model.choice import Choice, by_key
+from simqueue.model.choice_key import MOVED_BY_EDITS, ChoiceKind, Nature, word_of
 from simqueue.model.trace import Trace
 from simqueue.search.processes.clean import Clean, LostError
-from simqueue.sim.faults.encoding import parts_of, value_of
+from simqueue.sim.faults.encoding import is_around_statement, parts_of, value_of
 from simqueue.sim.run import SEED_MAX, Run, Scenario, run
 
 Change = Callable[[Choice], Choice]
 
-_ANCHORED = ((ORDER,), (ORDER, LAG), MOVED_BY_EDITS)
-_DELAYS = ("lag", "notify", "request", "reply", "commit", "thread")
-_DRAWS = ("choice", "chance", "random")
+_ANCHORED = (MOVED_BY_EDITS[:1], MOVED_BY_EDITS[:2], MOVED_BY_EDITS)
 _STRETCHES = (1, 2, 4)
 _SHIFTS = (1, -1, 2, -2, 3)
 _NAMED = 3
@@ -56,12 +54,12 @@ class Variation:
     """Choices by position, except those of the kinds ``anchored``: where the same is asked."""
 
     choices: tuple[Choice, ...]
-    anchored: tuple[str, ...] = ()
+    anchored: tuple[ChoiceKind, ...] = ()
 
-    def changed(self, change: Change, kinds: tuple[str, ...]) -> Variation:
-        """Return it with each choice of some kinds changed."""
+    def changed(self, change: Change, nature: Nature) -> Variation:
+        """Return it with each choice of one nature changed."""
         choices = tuple(
-            change(choice) if kind_of(choice.key).startswith(kinds) else choice
+            change(choice) if word_of(choice.key).nature == nature else choice
             for choice in self.choices
         )
         return Variation(choices, self.anchored)
@@ -228,14 +226,14 @@ def _all(choices: tuple[Choice, ...]) -> Iterator[Variation]:
     for shift in _SHIFTS:
         for base in bases[:2]:
             yield from _redrawn(base, shift)
-            yield base.changed(_struck_later(shift), (DISASTER,))
+            yield base.changed(_struck_later(shift), "fault")
     for shift in _SHIFTS:
         yield from _shifted(bases[0], shift)
 
 
-def _anchorings(choices: tuple[Choice, ...]) -> list[tuple[str, ...]]:
+def _anchorings(choices: tuple[Choice, ...]) -> list[tuple[ChoiceKind, ...]]:
     """Return the sets of kinds to be anchored, as far as there are choices of them."""
-    there = {kind_of(choice.key) for choice in choices}
+    there = {word_of(choice.key).kind for choice in choices}
     found = [tuple(kind for kind in kinds if kind in there) for kinds in _ANCHORED]
     return list(dict.fromkeys(kinds for kinds in found if kinds))
 
@@ -243,20 +241,24 @@ def _anchorings(choices: tuple[Choice, ...]) -> list[tuple[str, ...]]:
 def _stretched(base: Variation) -> Iterator[Variation]:
     """Yield it with longer delays: those of a shrunk trace are as short as can be."""
     for more in _STRETCHES:
-        yield base.changed(_with_value(more), _DELAYS)
+        yield base.changed(_with_value(more), "delay")
 
 
 def _redrawn(base: Variation, shift: int) -> Iterator[Variation]:
     """Yield it with the draws of each key taken for later ones, as after one draw more."""
-    for key in dict.fromkeys(each.key for each in base.choices if kind_of(each.key) in _DRAWS):
+    for key in dict.fromkeys(each.key for each in base.choices if _is_drawn(each)):
         yield Variation(_moved(base.choices, key, shift), base.anchored)
 
 
 def _shifted(base: Variation, shift: int) -> Iterator[Variation]:
     """Yield it with the choices of one key after the other moved."""
-    keys = dict.fromkeys(each.key for each in base.choices if kind_of(each.key) not in _DRAWS)
+    keys = dict.fromkeys(each.key for each in base.choices if not _is_drawn(each))
     for key in keys:
         yield Variation(_moved(base.choices, key, shift), base.anchored)
+
+
+def _is_drawn(choice: Choice) -> bool:
+    return word_of(choice.key).nature == "value"
 
 
 def _moved(choices: tuple[Choice, ...], key: str, shift: int) -> tuple[Choice, ...]:
@@ -282,18 +284,15 @@ def _struck_later(steps: int) -> Change:
     """Return what lets the fault of a statement strike some steps later."""
 
     def change(choice: Choice) -> Choice:
-        parts = parts_of(kind_of(choice.key), choice.value)
-        if len(parts) != _AIMED_PARTS or parts[1] + steps < 0:
+        word = word_of(choice.key)
+        parts = parts_of(word, choice.value)
+        if not is_around_statement(word) or parts[1] + steps < 0:
             return choice
         moment, before, rest = parts
-        value = value_of(kind_of(choice.key), (moment, before + steps, rest))
+        value = value_of(word, (moment, before + steps, rest))
         return msgspec.structs.replace(choice, value=min(value, choice.of - 1))
 
     return change
-
-
-_AIMED_PARTS = 3
-"""The moment, the steps after it, and how: what is picked of a fault around a statement."""
 
 
 def render_moves(found: tuple[Move, ...]) -> str:
