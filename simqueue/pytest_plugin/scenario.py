@@ -1,4 +1,4 @@
-"""A marked test as a scenario, and what it is given."""
+"""A marked test as a scenario, and the values it gets from fixtures."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from simqueue.sim.simulation import Simulation
 
 FIXTURE = "sim"
-STARTED = pytest.StashKey[int]()
-"""How many tests this process has begun."""
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ How it came about (job 1 (charge)):
       #4    +0.000800s  a starts to run job 1 (charge)
       #5    +1.000900s  a fails in job 1 (charge): ValueError: no money
 
+More: simqueue explain exception
 Again: simqueue replay t.json
 """
 
