@@ -306,7 +306,7 @@ def test_the_launch_configuration_is_the_one_that_is_tested():
 
 
 def test_the_table_of_entropy_is_the_one_that_is_printed():
-    rows = [f"| {each.name} | {each.treatment} | {each.how} |" for each in SOURCES]
+    rows = [f"| `{each.key}` | {each.name} | {each.treatment} | {each.how} |" for each in SOURCES]
     assert "\n".join(rows) in section("Entropy")
 
 
