@@ -124,3 +124,20 @@ def test_the_changelog_has_an_entry_for_the_version():
     assert versions[:2] == ["Unreleased", PROJECT["version"]]
     allowed = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
     assert set(re.findall(r"^### (\w+)", read("CHANGELOG.md"), re.MULTILINE)) <= allowed
+
+
+def test_the_page_of_the_tests_says_how_much_the_short_run_does():
+    amount = re.compile(r'\(([\d_]+), (\d+), "(SIMQUEUE_\w+)"\)')
+    texts = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("*.py"))]
+    amounts = {
+        variable: (int(short), int(full))
+        for text in texts
+        for full, short, variable in amount.findall(text)
+    }
+    row = re.compile(r"^\|[^|]*\| ([\d,]+) \| ([\d,]+) \| `(SIMQUEUE_\w+)` \|$", re.MULTILINE)
+    shown = {
+        variable: tuple(int(number.replace(",", "")) for number in (short, full))
+        for short, full, variable in row.findall(read("tests/README.md"))
+    }
+    assert len(amounts) >= 4
+    assert shown == amounts

@@ -41,6 +41,16 @@ def has_its_bug(row):
     return row.fixed is None or row.control is not None or release(INSTALLED) < release(row.fixed)
 
 
+LONG = ("beat_margin", "cron_every_poll", "deferred_crossing", "healthy_cron", "retry_lost")
+"""Scenarios whose campaigns take seconds, and run with --thorough only."""
+
+
+def by_length(names):
+    """Return parameters for these scenarios, of which the long ones are marked."""
+    marks = {name: [pytest.mark.thorough] for name in LONG}
+    return [pytest.param(name, marks=marks.get(name, [])) for name in names]
+
+
 BUGGY = [name for name, row in ROWS.items() if has_its_bug(row)]
 QUIET = [name for name in TARGETS if name not in {*BUGGY, *PLANTED}]
 
@@ -64,7 +74,7 @@ def signatures(rows):
     )
 
 
-@pytest.mark.parametrize("name", BUGGY)
+@pytest.mark.parametrize("name", by_length(BUGGY))
 def test_a_scenario_finds_its_bug_and_no_bug_without_a_row(name):
     row = ROWS[name]
     others = signatures(ROWS[other] for other in BUGGY if other != name)
@@ -84,7 +94,7 @@ def test_a_planted_bug_is_found_in_the_scenario_itself(name):
     assert replays(failure, name)
 
 
-@pytest.mark.parametrize("name", QUIET)
+@pytest.mark.parametrize("name", by_length(QUIET))
 def test_a_scenario_without_its_bug_finds_at_most_that_of_another_row(name):
     others = [] if name.startswith("healthy_") else signatures(map(ROWS.get, BUGGY))
     for failure in fuzz(name, runs=RUNS_OF_THE_QUIET).failures:
