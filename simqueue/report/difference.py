@@ -132,7 +132,7 @@ def _next(trace: Trace, number: int) -> Sequence[Entry]:
 
 
 def _ended(failure: Failure | None) -> str:
-    return "a passed run" if failure is None else f"a failure, signed {failure.signature}"
+    return "a passed run" if failure is None else f"a failure with the signature {failure.signature}"
 
 
 def render_difference(one: Trace, other: Trace, names: tuple[str, str]) -> str:
@@ -146,7 +146,7 @@ def render_difference(one: Trace, other: Trace, names: tuple[str, str]) -> str:
     shared = [managers.plain(render_line(*numbered)) for numbered in events]
     width = max(map(len, names))
     parted = [
-        f"They part at event {found.number} (by {found.actor}):",
+        f"They differ from event {found.number} (by {found.actor}):",
         f"  {names[0]:<{width}}  has {managers.plain(found.one)}",
         f"  {names[1]:<{width}}  has {others.plain(found.other)}",
     ]

@@ -7,7 +7,8 @@ from itertools import groupby
 
 from simqueue.model import events as e
 from simqueue.model.events import Entry
-from simqueue.report.words import moment, words
+from simqueue.report.units import moment
+from simqueue.report.words import words
 
 _SHOWN = 2
 _NUMBERS_SHOWN = 5

@@ -13,7 +13,8 @@ from simqueue.model.events import Entry
 from simqueue.model.ids import StatementId
 from simqueue.report.effects import render_deeds
 from simqueue.report.managers import Managers
-from simqueue.report.words import called, span, statement_words, task_words, words
+from simqueue.report.units import span
+from simqueue.report.words import called, statement_words, task_words, words
 
 Numbered = tuple[int, Entry]
 """An entry and its number in the log."""
@@ -74,22 +75,22 @@ class Passage:
 
     @property
     def short(self) -> str:
-        """``a's heartbeat (beats for job 3)``."""
+        """``a's heartbeat (refreshes the heartbeat of job 3)``."""
         return f"{self.title} ({self.result})" if self.result else self.title
 
     @property
     def full(self) -> str:
-        """``a's heartbeat (statement 41: beats for job 3)``."""
+        """``a's heartbeat (statement 41: refreshes the heartbeat of job 3)``."""
         return f"{self.title} {self.details}"
 
     @property
     def own(self) -> str:
-        """As its worker would say: ``its heartbeat (statement 41: beats for job 3)``."""
+        """In a sentence about its worker: ``its heartbeat (statement 41: ...)``."""
         return f"its {statement_words(self.name)} {self.details}"
 
     @property
     def details(self) -> str:
-        """``(statement 41: beats for job 3)``."""
+        """``(statement 41: refreshes the heartbeat of job 3)``."""
         return f"(statement {self.number}{': ' if self.result else ''}{self.result})"
 
 

@@ -24,7 +24,8 @@ from simqueue.report.sentence import sentence
 from simqueue.report.story.participants import Involved, involved_in
 from simqueue.report.story.timeline import matters, say
 from simqueue.report.subjects import subjects_of
-from simqueue.report.words import called, moment, statement_words
+from simqueue.report.units import moment
+from simqueue.report.words import called, statement_words
 
 _GAP = " | "
 _NARROWEST = 24
@@ -101,7 +102,7 @@ def _about(involved: Involved) -> str:
     """Say what the columns leave out."""
     shown = [f"{noun} {number}" for noun, number in involved.subjects] + list(involved.workers)
     if not shown:
-        return "From there on, without routine:"
+        return "From there on, without routine events:"
     return f"From there on, of {listed(shown)} alone:"
 
 

@@ -160,7 +160,7 @@ def test_what_nobody_is_named_in_is_told_without_routine(trace, sides):
         sides[0].trace, outcome=Outcome(False, 9, 1000, failure), events=BEGIN + FAILED[:-1]
     )
     text = render_side_by_side(Side("fails", one), sides[1], len(BEGIN), 100)
-    assert text.startswith("From there on, without routine:\n")
+    assert text.startswith("From there on, without routine events:\n")
     assert "a picks job 2" in text
     assert "beats for" not in text
 

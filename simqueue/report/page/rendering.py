@@ -18,7 +18,8 @@ from simqueue.report.page.lanes import lay_lanes
 from simqueue.report.page.part import tell_part
 from simqueue.report.page.shown import Shown
 from simqueue.report.page.story import Told, tell_story
-from simqueue.report.words import UNSEEN, moment, printable
+from simqueue.report.printable import UNSEEN, printable
+from simqueue.report.units import moment
 
 
 def render_page(

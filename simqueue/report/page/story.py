@@ -17,7 +17,7 @@ from simqueue.report.choices.explain_choices import Deviation, explain_deviation
 from simqueue.report.log_index import Course, Subject
 from simqueue.report.story.participants import involved_in
 from simqueue.report.story.story import DEVIATIONS_TOLD, render_story
-from simqueue.report.words import moment
+from simqueue.report.units import moment
 
 _LATE = ("request", "reply", "commit", "notify")
 _NUMBERED = re.compile(r"#(\d{1,12})\b")

@@ -9,7 +9,8 @@ from simqueue.report.effects import listed
 from simqueue.report.lines import render_line
 from simqueue.report.log_index import Course, Passage
 from simqueue.report.story.participants import Involved
-from simqueue.report.words import SCHEMA_CHECKS, moment, statement_words
+from simqueue.report.units import moment
+from simqueue.report.words import SCHEMA_CHECKS, statement_words
 
 _DEEDS_TOLD = 4
 _ROUTINE = frozenset(SCHEMA_CHECKS) | {"notify", "listen", "unlisten", "connect"}
@@ -22,7 +23,7 @@ def render_doings(course: Course, involved: Involved) -> str:
         lines |= _last_of(course, worker)
     if not lines:
         return ""
-    title = f"What {listed(list(involved.workers))} last said and heard:"
+    title = f"The last statements of {listed(list(involved.workers))}, with their replies:"
     return course.plain("\n".join([title, *(lines[number] for number in sorted(lines))]))
 
 

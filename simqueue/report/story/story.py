@@ -14,15 +14,16 @@ from simqueue.model.trace import Trace
 from simqueue.report.choices.explain_choices import render_deviations
 from simqueue.report.lines import render_lines
 from simqueue.report.log_index import Course
+from simqueue.report.printable import printable
 from simqueue.report.story.earlier import render_earlier
 from simqueue.report.story.last_actions import render_doings
 from simqueue.report.story.participants import Involved, involved_in
 from simqueue.report.story.timeline import matters, render_account
-from simqueue.report.words import moment, printable
+from simqueue.report.units import moment
 
 TAIL = 40
 DEVIATIONS_TOLD = 15
-_TOO_MANY = "Most of them have no part in the failure: `simqueue shrink` leaves those that do."
+_TOO_MANY = "Most of them play no part in the failure: `simqueue shrink` keeps only those that do."
 _NUMBER = re.compile(r" *#(\d+) ")
 _FRAME = re.compile(r'  File "')
 _NOT_THE_USERS = re.compile(r'  File "(?:<|(?:\./)?simqueue/|python/|site-packages/|prefix/)')
@@ -117,10 +118,10 @@ def _deviations(trace: Trace, involved: Involved) -> str:
     """Explain the choices that were not 0 if they are few, else count them by kind."""
     counts = Counter(word_of(choice.key).text for choice in trace.choices)
     if not counts:
-        return "Deviations from calm: none" + ("" if trace.outcome.passed else "; it fails even so")
+        return "Deviations from calm: none" + ("" if trace.outcome.passed else "; it fails without any")
     total = f"Deviations from calm: {counts.total()}"
     if counts.total() <= DEVIATIONS_TOLD:
-        total = f"{total} (where this run went otherwise than an undisturbed one)"
+        total = f"{total} (where this run differs from an undisturbed one)"
         return "\n".join([total, *render_deviations(trace, frozenset(involved.subjects))])
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
     hint = "" if trace.outcome.passed else f"\n{_TOO_MANY}"
@@ -129,7 +130,7 @@ def _deviations(trace: Trace, involved: Involved) -> str:
 
 def _tail(course: Course, lines: list[str]) -> str:
     """Tell the end of the log."""
-    title = "The last that happened:" if lines else "Nothing happened."
+    title = "The last events:" if lines else "No event was recorded."
     return course.plain("\n".join([title, *lines]))
 
 

@@ -14,7 +14,8 @@ from simqueue.report.story.claims import claim_words, is_claim
 from simqueue.report.story.heartbeat_gap import render_silence
 from simqueue.report.story.participants import Involved
 from simqueue.report.story.stale_view import render_hindsight
-from simqueue.report.words import span, task_words, words
+from simqueue.report.units import span
+from simqueue.report.words import task_words, words
 
 _LINES_MAX = 30
 _WORDS_MAX = 500
@@ -43,7 +44,7 @@ def render_account(course: Course, trace: Trace, involved: Involved) -> str:
     told = list(_without_idle_lives(told, involved))
     if not told:
         return ""
-    more = [f"{involved.left} more, which are not told of"] * bool(involved.left)
+    more = [f"{involved.left} more, which are not shown"] * bool(involved.left)
     names = [name for name in (_noun(course, involved), *involved.workers, *more) if name]
     failure = trace.outcome.failure
     if failure is not None and is_claim(failure):
