@@ -2,7 +2,8 @@
 
 ``invariant``  what an invariant is
 ``view``       what they all know of the world: who runs what, who is up, who was held up when
-``panel``      all of them, and what shows them the events
+``invariants`` the table of all of them
+``panel``      shows events to them
 
 ``book``       what several of them know together
 ``owed``       what must happen by when; ``idle`` and ``capacity``: who could do it
@@ -13,7 +14,8 @@ Each of the other modules holds one invariant and is named after it.
 """
 
 from simqueue.check.invariant import Broken, Invariant
-from simqueue.check.panel import INVARIANTS, Panel, Verdict
+from simqueue.check.invariants import INVARIANTS
+from simqueue.check.panel import Panel, Verdict
 from simqueue.check.view import View
 
 __all__ = ["INVARIANTS", "Broken", "Invariant", "Panel", "Verdict", "View"]

@@ -8,52 +8,15 @@ from functools import cache
 from typing import Any
 
 from simqueue.check.book import Book
-from simqueue.check.cancel_is_heard import CancelIsHeard
-from simqueue.check.concurrency_limit import ConcurrencyLimit
-from simqueue.check.dedupe_unique import DedupeUnique
-from simqueue.check.drain_means_done import DrainMeansDone
 from simqueue.check.expectations import EXPECTATIONS
 from simqueue.check.invariant import Broken, Invariant
-from simqueue.check.legal_transition import LegalTransition
-from simqueue.check.listens_again import ListensAgain
-from simqueue.check.no_lost_job import NoLostJob
-from simqueue.check.no_orphan import NoOrphan
-from simqueue.check.no_silent_error import NoSilentError
-from simqueue.check.no_starvation import NoStarvation
-from simqueue.check.run_ends import RunEnds
-from simqueue.check.schedule_on_time import ScheduleOnTime
-from simqueue.check.schedule_once import ScheduleOnce
-from simqueue.check.single_runner import SingleRunner
-from simqueue.check.status_is_true import StatusIsTrue
-from simqueue.check.terminal_once import TerminalOnce
+from simqueue.check.invariants import INVARIANTS
 from simqueue.check.view import View
-from simqueue.check.worker_limit import WorkerLimit
 from simqueue.errors import UsageError, excerpt
 from simqueue.model.config import Config
 from simqueue.model.events import Entry, StatementSent
 from simqueue.model.ids import EntryNumber, Instant
 from simqueue.store import Tables
-
-INVARIANTS: tuple[type[Invariant], ...] = (
-    StatusIsTrue,
-    NoLostJob,
-    TerminalOnce,
-    LegalTransition,
-    SingleRunner,
-    ConcurrencyLimit,
-    WorkerLimit,
-    DedupeUnique,
-    ScheduleOnce,
-    NoOrphan,
-    NoStarvation,
-    ScheduleOnTime,
-    ListensAgain,
-    RunEnds,
-    DrainMeansDone,
-    CancelIsHeard,
-    NoSilentError,
-)
-"""All of them, on by default."""
 
 Verdict = tuple[Invariant, Broken]
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from simqueue.errors import UsageError
+from simqueue.model.fault import FAULT_KINDS, PRESETS
 from simqueue.search.planning.strategies import listed
 
 SEED_MAX = 2**63 - 1
@@ -46,8 +47,8 @@ FaultsOption = Annotated[
     typer.Option(
         "--faults",
         metavar="NAMES",
-        help="What befalls workers and server: none, network, production, or kinds; none by "
-        "default.",
+        help=f"Faults to inject, separated by commas: the presets {', '.join(PRESETS)}; or kinds: "
+        f"{', '.join(FAULT_KINDS)}. By default none.",
     ),
 ]
 

@@ -33,22 +33,24 @@ class Kind(msgspec.Struct, frozen=True):
 
     ``longest`` is set where a value is a rung of the ladder up to that setting. ``graded``: a
     greater value is more of the same. ``moved_by_edits``: such choices are made so often that an
-    edit of the code moves them.
+    edit of the code moves them. ``of_message``: the choice follows the event of the message that it
+    delays.
     """
 
     nature: Nature
     longest: Longest | None = None
     graded: bool = False
     moved_by_edits: bool = False
+    of_message: bool = False
 
 
 KINDS: dict[ChoiceKind, Kind] = {
     "order": Kind("order", moved_by_edits=True),
     "lag": Kind("delay", "lag_max", graded=True, moved_by_edits=True),
-    "notify": Kind("delay", "hop_max", graded=True, moved_by_edits=True),
-    "request": Kind("delay", "hop_max", graded=True, moved_by_edits=True),
-    "reply": Kind("delay", "hop_max", graded=True, moved_by_edits=True),
-    "commit": Kind("delay", "commit_max", graded=True, moved_by_edits=True),
+    "notify": Kind("delay", "hop_max", graded=True, moved_by_edits=True, of_message=True),
+    "request": Kind("delay", "hop_max", graded=True, moved_by_edits=True, of_message=True),
+    "reply": Kind("delay", "hop_max", graded=True, moved_by_edits=True, of_message=True),
+    "commit": Kind("delay", "commit_max", graded=True, moved_by_edits=True, of_message=True),
     "thread": Kind("delay", "hop_max", graded=True, moved_by_edits=True),
     "cancel": Kind("delay", "hop_max", graded=True),
     "restart": Kind("delay", graded=True),  # ten times a rung of hop_max, and a second

@@ -8,9 +8,11 @@ from simqueue.check import INVARIANTS
 from simqueue.check.expectations import EXPECTATIONS
 from simqueue.errors import UsageError
 from simqueue.model.failure import FailureKind
+from simqueue.model.fault import FAULT_KINDS
 from simqueue.model.summary import SavedFailure
 from simqueue.report.explanations import filled
 from simqueue.search.explanations import explained, explanations, guides, sections
+from simqueue.search.planning.strategies import STRATEGIES
 from simqueue.search.replay.regressions import Fate
 from simqueue.search.replay.replayer import Verdict
 from simqueue.sim.sources import SOURCES
@@ -26,9 +28,11 @@ def test_no_name_is_explained_twice():
     assert len(set(every)) == len(every)
 
 
-def test_each_invariant_expectation_and_source_of_entropy_is_explained():
+def test_each_invariant_expectation_fault_strategy_and_source_of_entropy_is_explained():
     assert names("invariant") == [invariant.name for invariant in INVARIANTS]
     assert names("expectation") == list(EXPECTATIONS)
+    assert names("fault") == list(FAULT_KINDS)
+    assert names("strategy") == [strategy.name for strategy in STRATEGIES]
     assert names("entropy source") == [source.key for source in SOURCES]
 
 

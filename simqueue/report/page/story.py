@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simqueue.model import events as e
-from simqueue.model.choice_key import word_of
+from simqueue.model.choice_key import KINDS, word_of
 from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.ids import EntryNumber
@@ -19,7 +19,6 @@ from simqueue.report.story.participants import involved_in
 from simqueue.report.story.story import DEVIATIONS_TOLD, render_story
 from simqueue.report.units import moment
 
-_LATE = ("request", "reply", "commit", "notify")
 _NUMBERED = re.compile(r"#(\d{1,12})\b")
 _LINE_OF_EVENT = re.compile(r"^ *#(\d{1,12}) ", re.MULTILINE)
 
@@ -101,7 +100,11 @@ def _shown_by(entries: Sequence[Entry], deviation: Deviation) -> int:
     """Return the event that a late message is of; else the first since a choice's instant."""
     event, at = deviation.choice.event, deviation.at
     last = min(event, len(entries)) - 1
-    if word_of(deviation.choice.key).kind in _LATE and last >= 0 and entries[last].at == at:
+    if (
+        KINDS[word_of(deviation.choice.key).kind].of_message
+        and last >= 0
+        and entries[last].at == at
+    ):
         return last  # it is sent, and then its way is chosen
     first = bisect_left(entries, at, key=lambda entry: entry.at)
     return min(max(first, event), len(entries) - 1)

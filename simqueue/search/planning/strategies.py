@@ -1,39 +1,18 @@
 """The strategies of campaigns, one row each.
 
 ``STRATEGIES`` is the only list of them: ``--strategy``, its help, its errors and the guide derive
-from it. To add a strategy, write a function that returns its plan, and add a row here. Functions
-import what they need, so that `simqueue --help` is fast.
+from it. To add a strategy, write a module with a function that returns its plan, and add a row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import Any
 
 from simqueue.model.explanation import Explanation
 
-if TYPE_CHECKING:
-    from simqueue.choices.survey import Survey
-    from simqueue.search.planning.assignment import ByPriority, Script
-    from simqueue.search.planning.plan import Plan
-    from simqueue.search.planning.share import Share
-    from simqueue.sim.run import Run
-
-Play = Callable[["Survey"], "Run"]
-"""Plays the campaign's first seed with a survey of its choices."""
-
-Planner = Callable[[int, int, "Share", Play], "Plan"]
-"""Takes the strategy's numbers (0 if not given), the share, and a function that plays a survey."""
-
 DEFAULT = "auto"
-
-_HORIZONS = (1024, 4096, 256, 2048, 16384, 512, 8192)
-"""For how many choices of a run ``auto`` draws the moments of its ``pct`` runs, in turn: to count
-the choices of a calm run would cost a run."""
-
-_DEPTHS = (2, 2, 2, 3)
-_CALM = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +21,15 @@ class Row:
 
     ``letter`` stands for its number in help; without one it takes no number. ``takes_picks``: a
     second number may follow, the number of choices of a run. ``for_one_run``: one run can be played
-    by it without the others of a campaign. ``plan`` returns which runs a campaign plays.
+    by it without the others of a campaign. ``function`` is ``module:function``, a ``Planner`` of
+    ``plans``; it is imported when it is called, so that `simqueue --help` is fast.
     """
 
     name: str
     letter: str = ""
     takes_picks: bool = False
     for_one_run: bool = False
-    plan: Planner
+    function: str
     meaning: str
     reason: str
     no_violation: str = ""
@@ -72,77 +52,16 @@ class Row:
             advice=self.advice,
         )
 
-
-def _plan_auto(number: int, picks: int, share: Share, play: Play) -> Plan:
-    from simqueue.search.planning.plan import Independent
-
-    return Independent(share.numbers(), lambda number: portfolio(number - share.first))
-
-
-def portfolio(place: int) -> Script:
-    """Return how ``auto`` makes the ``place``-th run of a campaign.
-
-    Random runs and those by priority take turns, so that where one of the two is blind the other
-    takes at most twice the runs. The third is calm: it finds what takes no timing, and costs least.
-    """
-    from simqueue.search.planning.assignment import AsGiven, ByPriority, FromSeed
-
-    if place == _CALM:
-        return AsGiven({})
-    if place % 2 == 0:
-        return FromSeed()
-    turn = place // 2
-    return ByPriority(_DEPTHS[turn % len(_DEPTHS)], _HORIZONS[turn % len(_HORIZONS)])
-
-
-def _plan_random(number: int, picks: int, share: Share, play: Play) -> Plan:
-    from simqueue.search.planning.assignment import FromSeed
-    from simqueue.search.planning.plan import Independent
-
-    return Independent(share.numbers(), lambda _: FromSeed())
-
-
-def _plan_pct(depth: int, picks: int, share: Share, play: Play) -> Plan:
-    from simqueue.search.planning.assignment import ByPriority
-    from simqueue.search.planning.plan import Independent
-
-    script = ByPriority(depth, picks or count_picks(play))
-    return Independent(share.numbers(), lambda _: script, [_bound(script)])
-
-
-def count_picks(play: Play) -> int:
-    """Return how many choices a calm run has."""
-    from simqueue.choices import Calm
-    from simqueue.choices.survey import Survey
-
-    return play(Survey(Calm())).made
-
-
-def _bound(script: ByPriority) -> str:
-    return (
-        f"pct: in runs of {script.picks} choices a bug that {script.depth} orderings among n tasks "
-        "bring about, each within the delays allowed, is met by a run with a probability of at "
-        f"least 1 / (n * {script.picks}^{script.depth - 1})"
-    )
-
-
-def _plan_exhaustive(most: int, picks: int, share: Share, play: Play) -> Plan:
-    from simqueue.search.planning.exhaustive import Exhaustive
-
-    return Exhaustive(most, share, play)
-
-
-def _plan_calm(number: int, picks: int, share: Share, play: Play) -> Plan:
-    from simqueue.search.planning.assignment import AsGiven
-    from simqueue.search.planning.plan import Independent
-
-    return Independent(share.numbers(), lambda _: AsGiven({}))
+    def planner(self) -> Any:
+        """Import the function that returns the plan of a campaign."""
+        module, _, name = self.function.partition(":")
+        return getattr(import_module(module), name)
 
 
 STRATEGIES: tuple[Row, ...] = (
     Row(
         name="auto",
-        plan=_plan_auto,
+        function="simqueue.search.planning.plans:plan_auto",
         meaning=(
             "Plays random runs and runs by priority (`pct`) in turn, and one calm run, the third."
         ),
@@ -156,7 +75,7 @@ STRATEGIES: tuple[Row, ...] = (
     Row(
         name="random",
         for_one_run=True,
-        plan=_plan_random,
+        function="simqueue.search.planning.plans:plan_random",
         meaning=(
             "Draws every choice of a run from its seed; how often each kind of choice deviates "
             "from calm is drawn from the seed, too."
@@ -172,7 +91,7 @@ STRATEGIES: tuple[Row, ...] = (
         letter="D",
         takes_picks=True,
         for_one_run=True,
-        plan=_plan_pct,
+        function="simqueue.search.planning.plans:plan_pct",
         meaning=(
             "Gives each task a random priority, applied as message delay and as order, and demotes "
             "the running task at D - 1 random choices (probabilistic concurrency testing)."
@@ -187,14 +106,14 @@ STRATEGIES: tuple[Row, ...] = (
             "values that the scenario draws still come from the seed."
         ),
         advice=(
-            "`pct:2` or `pct:3` for bugs of few orderings. A second number, `pct:2:4096`, gives "
-            "the number of choices of a run; without it a calm run counts them."
+            "Use `pct:2` or `pct:3` for bugs of few orderings. A second number, `pct:2:4096`, "
+            "gives the number of choices of a run; without it a calm run counts them."
         ),
     ),
     Row(
         name="exhaustive",
         letter="K",
-        plan=_plan_exhaustive,
+        function="simqueue.search.planning.plans:plan_exhaustive",
         meaning=(
             "Plays every schedule with at most K deviations from calm, those with fewer first."
         ),
@@ -207,14 +126,14 @@ STRATEGIES: tuple[Row, ...] = (
             "`fuzz` names them."
         ),
         advice=(
-            "`exhaustive:1` for short scenarios with few workers. Each K multiplies the runs by "
-            "the number of choices."
+            "Use `exhaustive:1` for short scenarios with few workers. Each K multiplies the runs "
+            "by the number of choices."
         ),
     ),
     Row(
         name="calm",
         for_one_run=True,
-        plan=_plan_calm,
+        function="simqueue.search.planning.plans:plan_calm",
         meaning=("Plays runs that never deviate: asyncio's own order, constant delays, no faults."),
         reason=(
             "It shows what the application does when nothing goes wrong, and finds bugs that need "

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from simqueue.errors import UsageError
 from simqueue.search.planning.assignment import Assignment
 from simqueue.search.planning.plan import Plan
+from simqueue.search.planning.plans import Planner, Play
 from simqueue.search.planning.share import Share
-from simqueue.search.planning.strategies import STRATEGIES, STRATEGY_OF, Play, Row
+from simqueue.search.planning.strategies import STRATEGIES, STRATEGY_OF, Row
 
 _NAME = re.compile(r"([a-z][a-z-]*)(?::([1-9]\d?))?(?::([1-9]\d{0,8}))?")
 
@@ -49,7 +50,8 @@ class Strategy:
 
     def plan(self, share: Share, play: Play) -> Plan:
         """Return the plan of a campaign; ``play`` plays a run whose choices are counted."""
-        return STRATEGY_OF[self.name].plan(self.number, self.picks, share, play)
+        planner: Planner = STRATEGY_OF[self.name].planner()
+        return planner(self.number, self.picks, share, play)
 
     def assignment(self, seed: int, play: Play) -> Assignment:
         """Return a single run.
