@@ -45,7 +45,7 @@ class Wanted:
         """Play the test."""
         self.before = picture(scenario)
         self.signature = signature_of(of_trace(self.trace)(scenario))
-        self.played = scenario.said is None
+        self.played = scenario.outcome is None
 
 
 def open_clean(session: pytest.Session) -> None:

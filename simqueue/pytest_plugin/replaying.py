@@ -35,9 +35,9 @@ def replay_trace(item: pytest.Function, scenario: MarkedTest, trace: Trace) -> N
         _report(item, "diverged", str(error))
         fail(str(error))
     _report_missed(item, stops)
-    if scenario.said is not None:
+    if scenario.outcome is not None:
         _report(item, "different", "different: the test says now that it is not to be run")
-        scenario.speak()
+        scenario.raise_outcome()
     _judge(item, replayed, frames)
 
 

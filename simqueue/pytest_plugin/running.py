@@ -74,7 +74,7 @@ def _play_seeds(item: pytest.Function, scenario: MarkedTest) -> None:
         target=PYTEST + item.nodeid,
         known=known,
         until_failure=True,
-        on_progress=lambda _: scenario.speak(),
+        on_progress=lambda _: scenario.raise_outcome(),
     )
     for each in campaign.remarks(DEFAULT_FILE):
         remark(item, each)
@@ -83,11 +83,11 @@ def _play_seeds(item: pytest.Function, scenario: MarkedTest) -> None:
 
 def _fail_for(campaign: Campaign, item: pytest.Function, scenario: MarkedTest) -> None:
     """Fail a test for what its campaign found, if that is so."""
-    for found in campaign.failures:
+    for failed in campaign.failures:
         first = campaign.runs == 1
-        _fail_for_others(left_behind(item, scenario, found.trace, first=first))
+        _fail_for_others(left_behind(item, scenario, failed.trace, first=first))
         note = f"after {campaign.passed} that passed" if campaign.passed else ""
-        trace = _shrunk(found.trace, item, scenario)
+        trace = _shrunk(failed.trace, item, scenario)
         text, frames = report(trace, item, note), Frames(item)
         if frames.needed:  # a campaign keeps none
             replay(trace, scenario=scenario, on_failure=frames.keep)
@@ -130,7 +130,7 @@ def _play_saved(item: pytest.Function, scenario: MarkedTest, accepted: Collectio
         except TraceFormatError as error:
             remark(item, f"saved failure {file} is not played: {error}")
             continue
-        scenario.speak()
+        scenario.raise_outcome()
         line = f"saved failure {regression.describe(file)}"
         if regression.failed:
             again = again_command(item, saved.path)

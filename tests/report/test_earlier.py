@@ -118,7 +118,7 @@ def test_a_job_that_is_never_picked_is_told_with_the_lost_listen():
     story = render_story(run(scenario).trace)
     assert "How it came about (job 1 (ping)" in story
     assert "The last events:" not in story
-    assert "w stops listening to ch_pgqueuer over w" in story.partition("Earlier, what was")[2]
+    assert "w stops listening to ch_pgqueuer over w" in story.partition("Earlier disturbances:")[2]
 
 
 def test_an_error_that_a_handler_raises_is_not_told_with_other_troubles():
@@ -148,4 +148,4 @@ def test_a_passed_run_is_told_as_it_was():
 
     story = render_story(run(scenario).trace)
     assert "earlier lines" in story
-    assert "Earlier, what was not calm" not in story
+    assert "Earlier disturbances" not in story

@@ -86,7 +86,7 @@ def _file(name: str) -> str:
 def _in_script(document: str) -> str:
     """Return JSON as it may stand in a script element: no tag can begin in it."""
     # Escapes that are still escapes when the JSON around them is read; it has no bare line ends.
-    document = UNSEEN.sub(lambda found: printable(found[0]).replace("\\", "\\\\"), document)
+    document = UNSEEN.sub(lambda character: printable(character[0]).replace("\\", "\\\\"), document)
     return document.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
