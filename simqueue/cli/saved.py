@@ -37,8 +37,7 @@ def capturing(settings: Settings) -> Iterator[Output | _Open]:
     if not settings.capture:
         yield _Open()
         return
-    output = Output()
-    with output.captured():
+    with Output() as output, output.captured():
         yield output
 
 

@@ -14,7 +14,7 @@ from time import perf_counter
 
 from simqueue.search.planning.assignment import Assignment
 from simqueue.search.processes.forks import die_with_parent, signals_arrive, signals_wait
-from simqueue.search.processes.output import Output
+from simqueue.search.processes.output import Output, flush
 from simqueue.search.processes.player import Job, Judging, Player, answer
 from simqueue.search.processes.workload import Workload
 
@@ -97,4 +97,6 @@ def _work(
         player = Player(job, accepted, alone, first=first, output=output)
         while True:
             for assignment in connection.recv():
-                connection.send(answer(player, assignment))
+                result = answer(player, assignment)
+                flush()  # this process may be killed while it waits for more work
+                connection.send(result)

@@ -31,5 +31,5 @@ def _perform(play: Callable[[], object], parent: int) -> None:
     signals_arrive()
     die_with_parent(parent)
     # An error is raised again where the run is played for its result.
-    with suppress(Exception, KeyboardInterrupt), Output().captured():
+    with suppress(Exception, KeyboardInterrupt), Output() as output, output.captured():
         play()

@@ -41,8 +41,8 @@ def default_processes() -> int:
 
 def in_turns_here(loads: Sequence[Workload], *, capture: bool = False) -> InTurns:
     """Play runs of workloads in this process, each of the one that has had the least time."""
-    output = Output() if capture else None
     with ExitStack() as stack:
+        output = stack.enter_context(Output()) if capture else None
         players = {
             id(load): Player(
                 load.job, load.accepted, stack.enter_context(load.judging()), output=output
