@@ -18,6 +18,7 @@ pytestmark = pytest.mark.filterwarnings(
 ROOT = str(Path(__file__).parents[2])
 PRINTING = """
 import logging
+import sys
 
 logging.basicConfig()
 
@@ -25,7 +26,7 @@ async def scenario(sim):
     def app(pq):
         @pq.entrypoint("mail")
         async def mail(job):
-            print("mail", job.id)
+            sys.stdout.write(f"mail {job.id}\n")  # in one piece
             logging.getLogger("app").error("sent")
 
     sim.worker("a", app)
