@@ -26,7 +26,7 @@ async def scenario(sim):
     def app(pq):
         @pq.entrypoint("mail")
         async def mail(job):
-            sys.stdout.write(f"mail {job.id}\n")  # in one piece
+            sys.stdout.write(f"mail {job.id}\\n")  # in one piece
             logging.getLogger("app").error("sent")
 
     sim.worker("a", app)
