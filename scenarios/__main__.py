@@ -1,24 +1,25 @@
-"""The scoreboard: each bug is looked for in the affected release, and in the first fixed one.
+"""The scoreboard: searches for each bug in the affected release and in the first fixed one.
 
     python -m scenarios [--runs N] [--seconds S] [--markdown] [NAME ...]
 
-For each release that is needed there is a virtual environment with this checkout and that release;
-they are kept under ``--environments``. Each scenario is run on one core, seed after seed from 0:
+Each release has a virtual environment with this checkout, which is kept under ``--environments``.
+Each scenario runs on one core, with seeds from 0 on:
 
 - on the affected release until the row's invariant fails, at most ``--runs`` seeds and
-  ``--seconds`` of processor time, which does not depend on what else the machine does;
-- on the first fixed release for the whole of that budget, where it must not fail.
+  ``--seconds`` of processor time, which does not depend on the machine's other work;
+- on the first fixed release until this budget is used up; there it must not fail.
 
-All invariants are on. Other failures are told, with the number of runs that had them; those of
-invariants are accepted, so that they end no run before what is looked for could be seen.
+All invariants are on. Other failures are listed with their number of runs; violations of other
+invariants are accepted, so that they do not end a run before the row's bug could occur.
 
-Scenarios of healthy applications are run on the newest release, where nothing may fail. The exit
+Scenarios of healthy applications run on the newest release, where nothing may fail. The exit
 status is 0 if every bug was found, every fixed release was silent, and the healthy ones passed.
 
     python -m scenarios --strategies calm,random,pct:2,auto [--campaigns N] [--results FILE] ...
 
-measures strategies instead: for each bug and each of them ``--campaigns`` campaigns of other first
-seeds, until the bug is found or ``--runs`` and ``--seconds`` are spent. It prints medians.
+measures strategies instead: for each bug and each strategy it plays ``--campaigns`` campaigns with
+different first seeds, until the bug is found or ``--runs`` and ``--seconds`` are used up, and
+prints medians.
 """
 
 from __future__ import annotations
@@ -43,12 +44,12 @@ HEADINGS = (
     "fixed is silent", "other failures",
 )  # fmt: skip
 _SLOWER_AT_MOST, _GRACE = 20, 120
-"""How long a child may take: so many times its processor time, and so many seconds more."""
+"""A child may take 20 times its processor time plus 120 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of running a scenario's seeds under a release."""
+    """The results of a scenario's seeds under a release."""
 
     runs: int
     seconds: float
@@ -60,7 +61,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What may be spent on a scenario under a release, and where the releases are."""
+    """The budget of a scenario under a release, and the directory of environments."""
 
     runs: int
     seconds: float
@@ -97,23 +98,23 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="files, without .py; or ids")
     parser.add_argument("--runs", type=int, default=1000, help="seeds per scenario and release")
-    parser.add_argument("--seconds", type=float, default=60, help="likewise, of processor time")
+    parser.add_argument("--seconds", type=float, default=60, help="processor time for the same")
     parser.add_argument("--environments", type=Path, default=default_home(), metavar="DIR")
-    parser.add_argument("--strategies", metavar="NAMES", help="measure these, as in calm,auto")
-    parser.add_argument("--campaigns", type=int, default=20, help="of each, with --strategies")
+    parser.add_argument("--strategies", metavar="NAMES", help="measure these, such as calm,auto")
+    parser.add_argument("--campaigns", type=int, default=20, help="with --strategies: of each")
     parser.add_argument(
         "--results",
         type=Path,
         default=Path("strategies.jsonl"),
         metavar="FILE",
-        help="what was measured: read first, then added to",
+        help="results: read first, then appended to",
     )
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     return parser.parse_args()
 
 
 def _measure_strategies(options: argparse.Namespace) -> int:
-    """Measure what the results do not hold yet, and print the table of all."""
+    """Measure what the results do not contain, and print the table of all."""
     chosen = _chosen(options.names)
     rows = [row for row in read_rows() if row.path in chosen]
     protocol = Protocol(options.campaigns, options.runs, options.seconds)
@@ -129,7 +130,7 @@ def _measure_strategies(options: argparse.Namespace) -> int:
 
 
 def _chosen(names: list[str]) -> list[Path]:
-    """Return the files that hold a row or a healthy application, or the named ones of them."""
+    """Return the files with a row or a healthy application, or those of them that are named."""
     known = {path: constants(path).get("ID") for path in scenario_files()}
     known = {path: name for path, name in known.items() if name}
     unknown = set(names) - {path.stem for path in known} - set(known.values())
@@ -142,8 +143,8 @@ def _chosen(names: list[str]) -> list[Path]:
 
 
 def _judged(row: Row, budget: Budget) -> tuple[list[str], bool]:
-    """Return a line of the table, and whether it is as it should be."""
-    found = _play(row.path, row.runs_on, budget, row, first=True)
+    """Return a line of the table, and whether the result is as expected."""
+    affected = _play(row.path, row.runs_on, budget, row, first=True)
     silent, after = "not fixed", None
     if row.control is not None:
         after = _play(row.path, row.runs_on, budget, row, function=row.control)
@@ -159,23 +160,24 @@ def _judged(row: Row, budget: Budget) -> tuple[list[str], bool]:
         f"{row.affected} → {row.fixed or '-'}",
         row.invariant + (" (asserted)" if row.by_itself else ""),
         row.faults,
-        "yes" if found.hits else "NO",
-        "-" if found.first is None else str(found.first),
-        f"{found.seconds:.1f}",
-        _duration(found.simulated),
+        "yes" if affected.hits else "NO",
+        "-" if affected.first is None else str(affected.first),
+        f"{affected.seconds:.1f}",
+        _duration(affected.simulated),
         silent,
-        _others(found, after),
+        _others(affected, after),
     ]
-    return line, bool(found.hits) and (after is None or (not after.hits and bool(after.runs)))
+    return line, bool(affected.hits) and (after is None or (not after.hits and bool(after.runs)))
 
 
 def _healthy(path: Path, budget: Budget) -> tuple[list[str], bool]:
-    said = constants(path)
-    played = _play(path, NEWEST, budget, None, faults=said["FAULTS"])
+    declared = constants(path)
+    played = _play(path, NEWEST, budget, None, faults=declared["FAULTS"])
     passed = played.runs - sum(played.others.values())  # each failure ends its run
     line = [
-        said["ID"], NEWEST, "all", said["FAULTS"], f"{passed:,} of {played.runs:,} runs pass", "-",
-        f"{played.seconds:.1f}", _duration(played.simulated), "-", _others(played, None),
+        declared["ID"], NEWEST, "all", declared["FAULTS"],
+        f"{passed:,} of {played.runs:,} runs pass", "-", f"{played.seconds:.1f}",
+        _duration(played.simulated), "-", _others(played, None),
     ]  # fmt: skip
     return line, not played.others
 
@@ -214,12 +216,12 @@ def _play(
 
 def _others(*outcomes: Outcome | None) -> str:
     """Name the other failures, of the affected and of the fixed release."""
-    told = []
+    parts = []
     for place, outcome in zip(("", "fixed: "), outcomes, strict=True):
         if outcome is not None and outcome.others:
             named = ", ".join(f"{count} x {what}" for what, count in outcome.others.items())
-            told.append(f"{place}{named}")
-    return "; ".join(told) or "none"
+            parts.append(f"{place}{named}")
+    return "; ".join(parts) or "none"
 
 
 def _duration(seconds: float) -> str:

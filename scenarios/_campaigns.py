@@ -1,8 +1,8 @@
 """Play campaigns of one row with one strategy under the installed PgQueuer; print them as JSON.
 
-What ``python -m scenarios --strategies`` calls with the interpreter of each environment. Each
-campaign ends with the first run that shows what the row is about. Other broken invariants are
-accepted when they first occur, and the run is played again, as ``_play`` does.
+``python -m scenarios --strategies`` calls this with the interpreter of each environment. Each
+campaign ends with the first run that shows the row's bug. Other violations of invariants are
+accepted when they first occur, and the run is played again, as in ``_play``.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from simqueue.search.processes.workers import results_here
 from simqueue.search.target import Target, load_target
 
 SEEDS_APART = 1_003
-"""Campaigns begin so far from each other; odd, so that they begin anywhere in a cycle of runs."""
+"""The distance between campaigns' first seeds; odd, so that they begin anywhere in a cycle."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a campaign spent: runs, seconds of processor time, and what found the bug, if it did."""
+    """What a campaign used: runs, seconds of processor time, the strategy that found the bug."""
 
     first: int
     runs: int
@@ -41,14 +41,14 @@ class Spent:
 
 @dataclass(slots=True)
 class Bench:
-    """A row's scenario, and what is accepted because it is not what is looked for."""
+    """A row's scenario, and the other failures that are accepted."""
 
     row: Row
     target: Target
     accepted: set[str] = field(default_factory=set)
 
     def campaign(self, strategy: Strategy, first: int, runs: int, seconds: float) -> Spent:
-        """Look for the row's bug until it is found, or so much is spent."""
+        """Search for the row's bug until it is found or the budget is used up."""
         began, played, found_by = time.process_time(), 0, None
         plan = strategy.plan(Share(first, runs), lambda survey: self._play(first, lambda: survey))
         for result in results_here(self._assigned, plan):
@@ -64,7 +64,7 @@ class Bench:
         return self._play(assignment.seed, lambda: source_of(assignment))
 
     def _play(self, seed: int, source: Callable[[], Source]) -> Run:
-        """Play a run, again while something else than what is looked for ends it."""
+        """Play a run; play it again if another failure than the row's ends it."""
         faults = Faults.named(self.row.faults)
         while True:
             config = Config(faults=faults, accepted=tuple(sorted(self.accepted)))

@@ -19,7 +19,7 @@ def default_home() -> Path:
 
 
 def environment(home: Path, release: str) -> Path:
-    """Return the interpreter of a release's environment, which is made unless it is there."""
+    """Return the interpreter of a release's environment; create the environment if needed."""
     base = home / f"pgqueuer-{release}-py{sys.version_info.major}.{sys.version_info.minor}"
     python, ready = base / "bin" / "python", base / ".simqueue-checkout"
     if ready.is_file() and ready.read_text() == str(ROOT):
@@ -32,6 +32,6 @@ def environment(home: Path, release: str) -> Path:
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if made.returncode:
-        sys.exit(f"{base} cannot be made:\n{made.stdout}")
-    ready.write_text(str(ROOT))  # last, so that half an environment is made anew
+        sys.exit(f"{base} cannot be created:\n{made.stdout}")
+    ready.write_text(str(ROOT))  # last, so that half an environment is created again
     return python

@@ -1,8 +1,8 @@
-"""Run many seeds of one scenario under the installed PgQueuer; print what came of it as JSON.
+"""Run many seeds of one scenario under the installed PgQueuer; print the result as JSON.
 
-What ``python -m scenarios`` calls with the interpreter of each environment. All invariants are on.
-What is not looked for is accepted when it first occurs, and the seed runs again: so it ends no run
-before what is looked for could be seen, and is counted all the same.
+``python -m scenarios`` calls this with the interpreter of each environment. All invariants are on.
+Another violation than the row's is accepted when it first occurs, and the seed runs again. So it
+cannot end a run before the row's bug could occur, and is counted nevertheless.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ def main() -> None:
     parser.add_argument("--faults", default="none")
     parser.add_argument("--runs", type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
-    parser.add_argument("--first", action="store_true", help="stop at the first that counts")
+    parser.add_argument("--first", action="store_true", help="stop at the first failure of the row")
     options = parser.parse_args()
     row = {row.id: row for row in read_rows()}.get(options.row)
     tally = Tally(row)
     play(options, tally)
-    sys.stdout.write(f"{json.dumps(tally.said())}\n")
+    sys.stdout.write(f"{json.dumps(tally.as_dict())}\n")
 
 
 @dataclass(slots=True)
 class Tally:
-    """What came of the seeds so far."""
+    """The results of the seeds so far."""
 
     row: Row | None
     runs: int = 0
@@ -66,8 +66,8 @@ class Tally:
             self.hits.append(seed)
         self.others.update(seen - hit)
 
-    def said(self) -> dict[str, object]:
-        """Return it as plain values."""
+    def as_dict(self) -> dict[str, object]:
+        """Return the results as plain values."""
         return {
             "runs": self.runs,
             "seconds": self.elapsed(),
@@ -79,7 +79,7 @@ class Tally:
 
 
 def play(options: argparse.Namespace, tally: Tally) -> None:
-    """Run seeds until runs, seconds, or what is looked for end it."""
+    """Run seeds until runs or seconds are used up, or the row's bug is found."""
     target = load_target(options.target)
     faults, accepted = Faults.named(options.faults), set[str]()
     for seed in range(options.runs):
@@ -97,7 +97,7 @@ def play(options: argparse.Namespace, tally: Tally) -> None:
 
 
 def _counts(tally: Tally, signature: str) -> bool:
-    """Return whether a failure is what is looked for; of a healthy application, each is."""
+    """Return whether a failure is the row's; for a healthy application, every failure counts."""
     return tally.row is None or tally.row.is_hit(signature)
 
 

@@ -1,4 +1,4 @@
-"""What the scenario files of this directory say of themselves, read without running them."""
+"""The declarations of this directory's scenario files, read without running them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ NEWEST = "1.6.0"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A bug, the releases of PgQueuer that have it and first do not, and who must notice it.
+    """A bug, the releases of PgQueuer with it and first without it, and the check that must fail.
 
-    ``fixed`` is None while no release is without it. ``runs_on`` is the release to install where
-    the affected one is too old for simqueue. ``control`` is the scenario without the bug, for
-    where installing another release does not make one. ``variants`` are those in which the
-    invariant breaks when this bug is what breaks it, none being all. ``by_itself``: the
-    invariant cannot see it, and the scenario's own assertion is what must fail.
+    ``fixed`` is None if all releases have it. ``runs_on`` is the release to install if the
+    affected one is too old for simqueue. ``control`` is the name of the scenario without the
+    bug, if installing another release does not remove it. ``variants`` are the invariant's
+    variants that this bug can cause; none means all. ``by_itself``: the invariant cannot see the
+    bug, and the scenario's own assertion must fail.
     """
 
     id: str
@@ -34,7 +34,7 @@ class Row:
     by_itself: bool
 
     def is_hit(self, signature: str) -> bool:
-        """Return whether a failure is what this row is about."""
+        """Return whether a failure is this row's bug."""
         if self.by_itself:
             return signature.startswith("exception:AssertionError:")
         named = f"invariant:{self.invariant}"
@@ -47,12 +47,12 @@ class Row:
 
 def read_rows() -> list[Row]:
     """Return the rows, by file name; a file without ``AFFECTED`` holds none."""
-    found = []
+    rows = []
     for path in scenario_files():
-        said = constants(path)
-        if "AFFECTED" in said:
-            found.append(_row(path, said))
-    return found
+        declared = constants(path)
+        if "AFFECTED" in declared:
+            rows.append(_row(path, declared))
+    return rows
 
 
 def scenario_files() -> list[Path]:
@@ -62,7 +62,7 @@ def scenario_files() -> list[Path]:
 
 def constants(path: Path) -> dict[str, Any]:
     """Return the literal constants of a module: ``A = 1`` and ``A, B = 1, 2``."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for node in ast.parse(path.read_text()).body:
         if not isinstance(node, ast.Assign):
             continue
@@ -72,28 +72,28 @@ def constants(path: Path) -> dict[str, Any]:
         except ValueError:
             continue
         if isinstance(target, ast.Name):
-            found[target.id] = value
+            values[target.id] = value
         elif isinstance(target, ast.Tuple):
             names = [each.id for each in target.elts if isinstance(each, ast.Name)]
-            found.update(zip(names, value, strict=True))
-    return found
+            values.update(zip(names, value, strict=True))
+    return values
 
 
-def _row(path: Path, said: dict[str, Any]) -> Row:
+def _row(path: Path, declared: dict[str, Any]) -> Row:
     functions = {
         node.name
         for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.AsyncFunctionDef)
     }
     return Row(
-        id=said["ID"],
+        id=declared["ID"],
         path=path,
-        affected=said["AFFECTED"],
-        fixed=said["FIXED"],
-        invariant=said["INVARIANT"],
-        faults=said["FAULTS"],
-        runs_on=said.get("RUNS_ON", said["AFFECTED"]),
+        affected=declared["AFFECTED"],
+        fixed=declared["FIXED"],
+        invariant=declared["INVARIANT"],
+        faults=declared["FAULTS"],
+        runs_on=declared.get("RUNS_ON", declared["AFFECTED"]),
         control="fixed" if "fixed" in functions else None,
-        variants=said.get("VARIANTS", ()),
-        by_itself=said.get("BY_ITSELF", False),
+        variants=declared.get("VARIANTS", ()),
+        by_itself=declared.get("BY_ITSELF", False),
     )

@@ -1,8 +1,8 @@
-"""What the strategies take to find each bug: measured in campaigns, kept in a file, as a table.
+"""How soon strategies find each bug: measured in campaigns, stored in a file, shown as a table.
 
-Each campaign is one of a row, in its affected release, with one strategy, and ends with the first
-run that shows the bug. What was measured is kept as lines of JSON, so that a table can be made of
-parts that were measured at different times: what the file holds is not measured again.
+Each campaign plays a row's scenario, in its affected release, with one strategy, and ends with the
+first run that shows the bug. Results are stored as lines of JSON, so that a table can combine
+parts that were measured at different times: a result in the file is not measured again.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from scenarios._environments import ROOT, environment
 from scenarios._rows import HERE, Row
 
 WHOLE = "auto"
-"""The strategy that is held to the best of the others."""
+"""The strategy that is compared with the best of the others."""
 
-_ALIKE = ("calm", "exhaustive")
-"""Strategies whose runs do not depend on a seed: one campaign tells as much as twenty."""
+_SEEDLESS = ("calm", "exhaustive")
+"""Strategies whose runs do not depend on a seed: one campaign is enough."""
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How many campaigns there are of a row and a strategy, and what each may spend."""
+    """How many campaigns to play for a row and a strategy, and the budget of each."""
 
     campaigns: int
     runs: int
@@ -54,7 +54,7 @@ Cells = dict[tuple[str, str], Cell]
 def measure(
     rows: list[Row], names: list[str], protocol: Protocol, home: Path, results: Path
 ) -> Iterator[str]:
-    """Play what ``results`` does not hold and add it there; yield a line for each."""
+    """Play what ``results`` does not contain, append it there, and yield a line for each."""
     known = read(results)
     for row in rows:
         for name in names:
@@ -67,27 +67,27 @@ def measure(
 
 
 def read(results: Path) -> Cells:
-    """Return what was measured so far."""
+    """Return the stored results."""
     lines = results.read_text().splitlines() if results.exists() else []
     measured = [json.loads(line) for line in lines]
     return {(each["row"], each["strategy"]): _cell(each["campaigns"]) for each in measured}
 
 
 def table(rows: list[Row], names: list[str], cells: Cells) -> list[list[str]]:
-    """Return the lines of a table: medians of runs and seconds, and how auto does beside the best.
+    """Return the lines of a table: medians of runs and seconds, and auto compared with the best.
 
-    The best single strategy is another one for runs than for seconds, perhaps.
+    The best strategy by runs may not be the best by seconds.
     """
     lines = [["bug", *names, f"{WHOLE} : best"]]
     for row in rows:
-        found = {name: cells.get((row.id, name), Cell(inf, inf)) for name in names}
-        lines.append([f"`{row.id}`", *(str(cell) for cell in found.values()), _ratio(found)])
+        by_name = {name: cells.get((row.id, name), Cell(inf, inf)) for name in names}
+        lines.append([f"`{row.id}`", *(str(cell) for cell in by_name.values()), _ratio(by_name)])
     return lines
 
 
-def _ratio(found: dict[str, Cell]) -> str:
-    others = [cell for name, cell in found.items() if name != WHOLE]
-    whole = found.get(WHOLE, Cell(inf, inf))
+def _ratio(by_name: dict[str, Cell]) -> str:
+    others = [cell for name, cell in by_name.items() if name != WHOLE]
+    whole = by_name.get(WHOLE, Cell(inf, inf))
     runs, seconds = (min(getattr(cell, what) for cell in others) for what in ("runs", "seconds"))
     if inf in (whole.runs, runs):
         return "-"
@@ -95,7 +95,7 @@ def _ratio(found: dict[str, Cell]) -> str:
 
 
 def _cell(campaigns: list[dict[str, float | str | None]]) -> Cell:
-    """Return the medians of campaigns, of which those that found nothing took for ever."""
+    """Return the medians of campaigns; one that found nothing counts as infinite."""
     spent = [
         (each["runs"], each["seconds"]) if each["found_by"] is not None else (inf, inf)
         for each in campaigns
@@ -107,7 +107,7 @@ def _cell(campaigns: list[dict[str, float | str | None]]) -> Cell:
 def _play(
     row: Row, name: str, protocol: Protocol, home: Path
 ) -> list[dict[str, float | str | None]]:
-    count = 1 if name.startswith(_ALIKE) else protocol.campaigns
+    count = 1 if name.startswith(_SEEDLESS) else protocol.campaigns
     runs = 1 if name == "calm" else protocol.runs
     command = [
         str(environment(home, row.runs_on)), str(HERE / "_campaigns.py"), row.id, name,

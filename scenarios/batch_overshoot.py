@@ -1,8 +1,8 @@
-"""Three at a time, said the shop; one dequeue takes more than the free slots.
+"""A limit of three at a time: one dequeue takes more jobs than there are free slots.
 
 Claim: an entrypoint's ``concurrency_limit`` holds. PgQueuer 1.2.0 takes a whole batch, as large
 as the limit, whenever fewer jobs than the limit are running (#696): one worker alone exceeds it.
-Affected: 1.2.0 and older. Fixed in 1.3.0, which takes no more than what is free. Invariant:
+Affected: 1.2.0 and older. Fixed in 1.3.0, which takes only as many as are free. Invariant:
 ``concurrency-limit``.
 """
 
@@ -28,7 +28,7 @@ IMAGES = 12
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
-    """Make thumbnails, three at a time for want of memory."""
+    """Make thumbnails, three at a time to save memory."""
 
     def app(pq: PgQueuer) -> None:
         @pq.entrypoint("thumbnail", concurrency_limit=3)

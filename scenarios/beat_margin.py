@@ -1,10 +1,10 @@
 """One heartbeat that fails: another worker runs the job, too.
 
-Claim: a job does not run twice at a time while its first runner lives. Jobs beat every 15 s and
-their beats are sent up to 9 s later; when that statement fails, it is repeated up to 9 s later
-again, and by then more than the 30 s have gone by after which PgQueuer 1.4.0 takes a job for
-abandoned. Affected: 1.4.0 and older. Fixed in 1.5.0, which sends beats twice as often, so that
-one may fail. Invariant: ``single-runner``. What strikes: statements fail.
+Claim: a job does not run a second time while its first worker is alive. A heartbeat is due every
+15 s and is sent up to 9 s later. If that statement fails, it is repeated up to 9 s later still. By
+then more than 30 s have passed, after which PgQueuer 1.4.0 treats a job as abandoned. Affected:
+1.4.0 and older. Fixed in 1.5.0, which sends heartbeats twice as often, so that one may fail.
+Invariant: ``single-runner``. Faults: statements fail.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ async def scenario(sim: simqueue.Simulation) -> None:
             await asyncio.sleep(sim.random.uniform(60, 300))
 
     for name in ("ada", "bob"):
-        # A worker that a failing statement ends is started again, as by systemd.
+        # If a failing statement ends a worker, it is restarted, as by systemd.
         sim.worker(name, app, restart="always", dequeue_timeout=timedelta(seconds=1))
     for _ in range(VIDEOS):
         await sim.queries.enqueue("transcode", None)

@@ -1,9 +1,9 @@
 """One slow statement: all jobs of a worker count as abandoned, and another runs them again.
 
-Claim: a job does not run twice at a time while its first runner lives. A worker sends the
-heartbeats of all its jobs in one UPDATE at a time; while it waits for a lock or a disk, no other
-is sent, and 30 s after their last beat the jobs are anybody's. Affected: PgQueuer up to 1.6.0.
-Invariant: ``single-runner``. What strikes: statements are slow.
+Claim: a job does not run a second time while its first worker is alive. A worker sends the
+heartbeats of all its jobs in one UPDATE at a time. While that waits for a lock or a disk, no
+other is sent, and 30 s after their last heartbeat any worker may take the jobs over. Affected:
+PgQueuer up to 1.6.0. Invariant: ``single-runner``. Faults: statements are slow.
 """
 
 from __future__ import annotations

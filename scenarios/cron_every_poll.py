@@ -1,14 +1,14 @@
 """An hourly schedule that fires every minute: PgQueuer's own in-memory adapter.
 
 Claim: each tick of a schedule runs once. ``fetch_schedule`` of ``pgqueuer.adapters.inmemory``
-claims what is due and never moves ``next_run`` on, so that a schedule that was due once is due at
-every poll from then on; in PgQueuer's tests on that adapter, an hourly schedule beside a minutely
-one fires each minute. Affected: PgQueuer up to 1.6.0, without PostgreSQL only. Invariant:
-``schedule-once``.
+claims due schedules and never advances ``next_run``. So a schedule that was due once is due at
+every poll from then on: in PgQueuer's tests with that adapter, an hourly schedule beside one of
+every minute fires each minute. Affected: PgQueuer up to 1.6.0, without PostgreSQL only.
+Invariant: ``schedule-once``.
 
-The bug lies in PgQueuer's adapter, whose tables are not simqueue's, so its invariants have no
-eyes there: ``scenario`` runs PgQueuer's adapter in a simulation and counts what fired. ``fixed``
-is the same application on simqueue's database, which must not have inherited it.
+The bug lies in PgQueuer's adapter, and simqueue's invariants cannot see that adapter's tables. So
+``scenario`` runs it in a simulation and counts how often schedules fire. ``fixed`` is the same
+application on simqueue's database, which must not have the same bug.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ async def fixed(sim: simqueue.Simulation) -> None:
 
 
 async def watch(sim: simqueue.Simulation, prepare: Callable[[PgQueuer], None]) -> None:
-    """Send a digest every hour, and poll an inbox every minute; count how often."""
+    """Send a digest every hour, poll an inbox every minute, and count both."""
     fired = Counter[str]()
 
     def app(pq: PgQueuer) -> None:

@@ -1,10 +1,10 @@
-"""A job that becomes due between two questions: it waits although its worker is idle.
+"""A job that becomes due between two queries: it waits although its worker is idle.
 
-Claim: a job that is due does not wait for an idle worker. Before it waits, a worker asks whether
-a job is eligible, and then when the next deferred one will be. A job that becomes due between the
-two is not eligible yet to the first and not deferred any more to the second. If no other is
-deferred, a third question catches it; if one is, be it for next week, the worker waits out its
-``dequeue_timeout`` of 30 s. Affected: PgQueuer up to 1.6.0; this is what 1.3.0 left open of #695.
+Claim: a due job does not wait while a worker is idle. Before it waits, a worker queries whether
+a job is eligible, and then when the next deferred job becomes due. A job that becomes due between
+these queries is not yet eligible for the first and no longer deferred for the second. If no other
+job is deferred, a third query finds it. If one is, even for next week, the worker waits for its
+``dequeue_timeout`` of 30 s. Affected: PgQueuer up to 1.6.0; 1.3.0 left this part of #695 open.
 Invariant: ``no-starvation``.
 """
 
@@ -27,7 +27,7 @@ AFFECTED, FIXED = "1.6.0", None
 INVARIANT = "no-starvation"
 VARIANTS = ("deferred",)
 FAULTS = "none"
-CONFIG = simqueue.Config(without=("entrypoints-run",))  # one job is for long after the run
+CONFIG = simqueue.Config(without=("entrypoints-run",))  # one job is due long after the run
 
 ORDERS = 25
 

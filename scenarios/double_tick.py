@@ -1,9 +1,9 @@
 """A deploy at the wrong moment: one tick of a schedule runs twice.
 
-Claim: each tick of a schedule runs once, however many schedulers there are and whenever they are
-deployed. A scheduler computes the delay to a schedule's next run before it sends the statement
-that claims what is due; when the tick passes in between, the claimed schedule's next run is set
-to the very tick it was claimed for. Affected: PgQueuer up to 1.6.0. Invariant: ``schedule-once``.
+Claim: each tick of a schedule runs once, with any number of schedulers and deploys. A scheduler
+computes the delay to a schedule's next run before it sends the statement that claims due
+schedules. If the tick passes in between, the next run of the claimed schedule is set to the same
+tick again. Affected: PgQueuer up to 1.6.0. Invariant: ``schedule-once``.
 """
 
 from __future__ import annotations

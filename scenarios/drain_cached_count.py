@@ -1,8 +1,8 @@
-"""A nightly batch that ends too early: a mail that asked to be tried again is left behind.
+"""A nightly batch that ends too early: a mail that requested a retry is left behind.
 
-Claim: a worker in drain mode ends when the queue is empty. In PgQueuer 1.2.0 it asks a count that
-may be 250 ms old: one from when all mails were being sent, while since then one of them was
-throttled and went back to the queue (#692). Affected: 1.2.0. Fixed in 1.3.0, which counts again
+Claim: a worker in drain mode ends when the queue is empty. PgQueuer 1.2.0 uses a count that may
+be 250 ms old. At that time all mails were being sent; since then one of them was throttled and
+went back to the queue (#692). Affected: 1.2.0. Fixed in 1.3.0, which counts again
 before it ends. Invariant: ``drain-means-done``.
 """
 

@@ -1,7 +1,7 @@
 """A healthy application: schedules of three kinds on two workers.
 
-Claim: every tick runs, and runs once. Without faults simqueue may find nothing here except what
-is a real defect of the installed PgQueuer.
+Claim: every tick runs, and runs once. Without faults simqueue may find only real bugs of the
+installed PgQueuer here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MINUTES = 20
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
-    """Run schedules for a while, the longest of them longer than a claim lasts without beats."""
+    """Run schedules; the longest takes longer than a claim lasts without heartbeats."""
     fired = Counter[str]()
 
     def app(pq: PgQueuer) -> None:
@@ -42,7 +42,7 @@ async def scenario(sim: simqueue.Simulation) -> None:
         async def sweep(schedule: Schedule) -> None:
             fired["sweep"] += 1
 
-    # The last tick has ten seconds and more to be noticed.
+    # The last tick has at least ten seconds to be noticed.
     await asyncio.sleep(sim.random.uniform(15, 55))
     for name in ("blue", "green"):
         sim.worker(name, app)

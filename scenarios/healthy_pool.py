@@ -1,7 +1,7 @@
 """A healthy application: workers whose statements go over a pool of connections.
 
-Claim: nothing goes wrong. Without faults simqueue may find nothing here except what is a real
-defect of the installed PgQueuer. Nobody is told of a retry, so the workers look every five
+Claim: nothing goes wrong. Without faults simqueue may find only real bugs of the installed
+PgQueuer here. Workers are not notified of a retry, so these look for jobs every five
 seconds (``dequeue_timeout``).
 """
 
@@ -25,8 +25,8 @@ PHOTOS = 40
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
-    """Make thumbnails of photos, and tell their owners."""
-    told: list[bytes] = []
+    """Make thumbnails of photos, and notify their owners."""
+    notified: list[bytes] = []
 
     def app(pq: PgQueuer) -> None:
         @pq.entrypoint("thumbnail", concurrency_limit=5)
@@ -40,7 +40,7 @@ async def scenario(sim: simqueue.Simulation) -> None:
         async def tell_owner(job: Job) -> None:
             assert job.payload is not None
             await asyncio.sleep(0.1)
-            told.append(job.payload)
+            notified.append(job.payload)
 
     for name in ("ada", "bob"):
         sim.worker(name, app, pool=4, dequeue_timeout=timedelta(seconds=5))
@@ -49,4 +49,4 @@ async def scenario(sim: simqueue.Simulation) -> None:
         await sim.queries.enqueue("thumbnail", photo)
         await asyncio.sleep(sim.random.uniform(0, 1))
     await sim.settled(timeout=timedelta(minutes=10))
-    assert sorted(told) == sorted(photos)
+    assert sorted(notified) == sorted(photos)

@@ -1,8 +1,8 @@
 """A healthy application: a shop with several workers, retries, held jobs, dedupe keys and deploys.
 
-Claim: nothing goes wrong. Without faults simqueue may find nothing here except what is a real
-defect of the installed PgQueuer. The shop knows one and lives with it: nobody is told of a retry,
-so its workers look every five seconds (``dequeue_timeout``).
+Claim: nothing goes wrong. Without faults simqueue may find only real bugs of the installed
+PgQueuer here. The shop works around one: workers are not notified of a retry, so its workers
+look for jobs every five seconds (``dequeue_timeout``).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ WORKERS = ("ada", "bob", "cyd")
 
 
 class CardError(Exception):
-    """The bank does not pay."""
+    """The bank declines the payment."""
 
 
 class Shop:
-    """What the shop's other systems saw."""
+    """The shop's other systems, and what they recorded."""
 
     def __init__(self, sim: simqueue.Simulation) -> None:
         self.sim = sim
@@ -67,7 +67,7 @@ class Shop:
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
-    """Sell for some minutes, and deploy in between."""
+    """Take orders for some minutes, and deploy in between."""
     shop = Shop(sim)
     workers = [sim.worker(name, shop.app, dequeue_timeout=timedelta(seconds=5)) for name in WORKERS]
     orders = [f"order {number}".encode() for number in range(ORDERS)]
@@ -85,7 +85,7 @@ async def scenario(sim: simqueue.Simulation) -> None:
 
 
 async def reindex_soon(sim: simqueue.Simulation) -> None:
-    """Ask for the search index to be made anew, unless that is asked for already."""
+    """Request a new search index, unless a request is queued already."""
     try:
         await sim.queries.enqueue(
             "reindex", None, execute_after=timedelta(seconds=5), dedupe_key="reindex"
@@ -95,7 +95,7 @@ async def reindex_soon(sim: simqueue.Simulation) -> None:
 
 
 async def deploy(sim: simqueue.Simulation, workers: list[simqueue.Worker]) -> None:
-    """Stop one worker after the other, and start it again."""
+    """Stop and restart one worker after the other."""
     for number in range(DEPLOYS):
         await asyncio.sleep(sim.random.uniform(5, 20))
         worker = workers[number % len(workers)]

@@ -1,9 +1,9 @@
-"""A reminder for tomorrow holds up today's work: eligible jobs wait although the worker is idle.
+"""A reminder for tomorrow delays today's work: eligible jobs wait although the worker is idle.
 
-Claim: a job that is due does not wait for an idle worker. A CRM takes one call at a time. A call
-that it turns down goes back to the queue, by an UPDATE, which notifies nobody; the calls behind
-it may go on now, and PgQueuer would look again after 100 ms, since there is work. But in 1.2.0 it
-does so only if no job at all is deferred: for the sake of the reminder it waits out its
+Claim: a due job does not wait while a worker is idle. A CRM takes one call at a time. A call
+that it rejects goes back to the queue by an UPDATE, which notifies nobody. The calls behind it
+may run now, and PgQueuer would look again after 100 ms, because there is work. But 1.2.0 does
+so only if no job at all is deferred: because of the reminder it waits for its
 ``dequeue_timeout`` of 30 s (#695). Affected: 1.2.0. Fixed in 1.3.0, which looks for eligible jobs
 first. Invariant: ``no-starvation``.
 """
@@ -27,14 +27,14 @@ AFFECTED, FIXED = "1.2.0", "1.3.0"
 INVARIANT = "no-starvation"
 VARIANTS = ("enqueued",)
 FAULTS = "none"
-CONFIG = simqueue.Config(without=("entrypoints-run",))  # one job is for long after the run
+CONFIG = simqueue.Config(without=("entrypoints-run",))  # one job is due long after the run
 
 CALLS = 60
 TURNED_DOWN = 0.2
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
-    """Bring customers to a CRM for a minute, while a reminder waits for tomorrow."""
+    """Send customers to a CRM for a minute, while a reminder is due tomorrow."""
 
     def app(pq: PgQueuer) -> None:
         @pq.entrypoint("remind")
@@ -50,4 +50,4 @@ async def scenario(sim: simqueue.Simulation) -> None:
     await sim.queries.enqueue("remind", None, execute_after=timedelta(days=1))
     sim.worker("worker", app)
     await sim.queries.enqueue(["update_crm"] * CALLS, [None] * CALLS, [0] * CALLS)
-    await asyncio.sleep(60)  # there is more to do than that
+    await asyncio.sleep(60)  # the jobs take longer than that

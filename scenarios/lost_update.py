@@ -1,7 +1,7 @@
 """A planted bug: two handlers read a balance, wait for another service, and write it back.
 
-Claim: after the queue is drained, every transfer is in the balance. It is not, whenever two
-transfers of one account overlap: the second one writes over the first.
+Claim: after the queue is drained, every transfer is in the balance. It is not if two transfers
+of one account overlap: the second one overwrites the first.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TRANSFERS = 12
 
 
 class Bank:
-    """Balances by account, as a service somewhere else keeps them."""
+    """Balances by account, as another service keeps them."""
 
     def __init__(self) -> None:
         self.balances = dict.fromkeys(ACCOUNTS, 0)
@@ -33,13 +33,13 @@ class Bank:
         return self.balances[account]
 
     async def write(self, account: str, balance: int) -> None:
-        """Set a balance, which takes the service two milliseconds."""
+        """Set a balance. This takes the service two milliseconds."""
         await asyncio.sleep(0.002)
         self.balances[account] = balance
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
-    """Drain a queue of transfers, a few at a time, and compare the balances."""
+    """Drain a queue of transfers, two at a time, and compare the balances."""
     bank = Bank()
 
     def app(pq: PgQueuer) -> None:

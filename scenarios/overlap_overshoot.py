@@ -1,9 +1,9 @@
-"""One call at a time, said the bank; two workers ask for work at the same moment.
+"""A limit of one at a time: two workers dequeue at the same moment.
 
 Claim: an entrypoint's ``concurrency_limit`` holds across workers. In PgQueuer 1.3.2 two dequeues
-that overlap each count the running jobs in their own snapshot, find a free slot, and SKIP LOCKED
-lets the second slide on to the next row (#761). Affected: 1.3.2 and older. Fixed in 1.4.0, where
-a unique index over numbered slots decides. Invariant: ``concurrency-limit``.
+that overlap each count the running jobs in their own snapshot and find a free slot; SKIP LOCKED
+lets the second take the next row (#761). Affected: 1.3.2 and older. Fixed in 1.4.0, which uses
+a unique index over numbered slots. Invariant: ``concurrency-limit``.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A library that blocks the loop: a worker takes its own running job for an abandoned one.
 
-Claim: a job does not run twice at a time while its first runner lives. Thumbnails are made by a
-library that computes for many seconds without awaiting anything, so heartbeats of the uploads
-beside it are late. When the loop is free again, PgQueuer 1.4.0 may ask for work before it sends
-them, and gets the very uploads that it is in the middle of. Affected: 1.4.0 and older. Fixed in
+Claim: a job does not run a second time while its first worker is alive. A library makes thumbnails
+and computes for many seconds without awaiting anything, so heartbeats of the uploads beside it are
+late. When the loop is free again, PgQueuer 1.4.0 may dequeue before it sends the heartbeats, and
+then claims the uploads that the same worker is running. Affected: 1.4.0 and older. Fixed in
 1.5.0, which skips jobs that it runs. Invariant: ``single-runner``.
 """
 
@@ -38,7 +38,7 @@ async def scenario(sim: simqueue.Simulation) -> None:
 
         @pq.entrypoint("thumbnail")
         async def thumbnail(job: Job) -> None:
-            time.sleep(sim.random.uniform(1, 40))  # noqa: ASYNC251  as the library does
+            time.sleep(sim.random.uniform(1, 40))  # noqa: ASYNC251  like the library
 
     sim.worker("media", app)
     for _ in range(6):

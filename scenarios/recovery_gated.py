@@ -1,9 +1,9 @@
-"""A worker that ran out of memory: what it was doing is never taken up again.
+"""A worker that runs out of memory: its jobs are never taken over.
 
 Claim: a job whose worker died is run by another. An accounting system takes two invoices at a
-time. A worker dies with both, and they count as being booked; in PgQueuer 1.0.1 abandoned jobs,
-too, are only taken up while their entrypoint is below its limit, which is the very limit that
-they fill (#633). Affected: 1.0.1 and older. Fixed in 1.0.2. Invariant: ``no-orphan``.
+time. A worker dies with both, and they still count as running. PgQueuer 1.0.1 takes abandoned
+jobs over only while their entrypoint is below its limit, and these jobs fill that limit
+themselves (#633). Affected: 1.0.1 and older. Fixed in 1.0.2. Invariant: ``no-orphan``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ INVOICES = 20
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
-    """Book invoices in a worker that is killed once, and started again."""
+    """Book invoices in a worker that is killed once and restarted."""
 
     def app(pq: PgQueuer) -> None:
         @pq.entrypoint("book_invoice", concurrency_limit=2)

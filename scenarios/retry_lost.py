@@ -1,8 +1,8 @@
-"""A retry that cannot be written down: the job is deleted instead.
+"""A retry that cannot be saved: the job is deleted instead.
 
-Claim: a job whose handler asked for a retry is tried again. When the statement that puts it back
-fails, be it for a moment, PgQueuer takes that for the job's own failure, logs ``exception`` and
-deletes it. Affected: PgQueuer up to 1.6.0. Invariant: ``status-is-true``. What strikes:
+Claim: a job whose handler requested a retry runs again. If the statement that puts it back
+fails, even temporarily, PgQueuer treats that as a failure of the job, logs ``exception`` and
+deletes it. Affected: PgQueuer up to 1.6.0. Invariant: ``status-is-true``. Faults:
 statements fail.
 """
 
@@ -39,7 +39,7 @@ async def scenario(sim: simqueue.Simulation) -> None:
                 raise RetryRequested(delay=timedelta(seconds=2 ** min(job.attempts, 5)))
 
     for name in ("ada", "bob"):
-        # A worker that a failing statement ends is started again, as by systemd.
+        # If a failing statement ends a worker, it is restarted, as by systemd.
         sim.worker(name, app, restart="always")
     await sim.queries.enqueue(["deliver_hook"] * HOOKS, [b"{}"] * HOOKS, [0] * HOOKS)
     await sim.settled(timeout=timedelta(minutes=30))

@@ -1,10 +1,10 @@
 """One schedule heartbeat that fails: two workers make the same report.
 
-Claim: each tick of a schedule runs once. In PgQueuer 1.5.0 the loop that beats for running
-schedules ends for good when one of its statements fails, and nobody is told; 30 s later every
-long schedule of that worker counts as abandoned. Affected: 1.5.0 and older. Fixed in 1.6.0, which
-logs the error and goes on. Invariant: ``schedule-once`` (``no-silent-error`` sees the task that
-died, too). What strikes: statements fail.
+Claim: each tick of a schedule runs once. In PgQueuer 1.5.0 the loop that sends heartbeats for
+running schedules ends for good when one of its statements fails, without an error in the log.
+30 s later every long schedule of that worker counts as abandoned. Affected: 1.5.0 and older.
+Fixed in 1.6.0, which logs the error and goes on. Invariant: ``schedule-once``
+(``no-silent-error`` reports the failed task, too). Faults: statements fail.
 """
 
 from __future__ import annotations
@@ -39,6 +39,6 @@ async def scenario(sim: simqueue.Simulation) -> None:
             await asyncio.sleep(0.5)
 
     for name in ("blue", "green"):
-        # A worker that a failing statement ends is started again, as by systemd.
+        # If a failing statement ends a worker, it is restarted, as by systemd.
         sim.worker(name, app, restart="always")
     await asyncio.sleep(10 * 60)

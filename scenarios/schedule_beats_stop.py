@@ -1,9 +1,9 @@
 """A deploy during a long report: the other scheduler makes the same report.
 
-Claim: each tick of a schedule runs once, whenever schedulers are deployed. A worker that is told
-to stop finishes the report it is making, but in PgQueuer 1.5.0 it stops beating for it at once;
-30 s later the report counts as abandoned, and the other worker makes it, too. Affected: 1.5.0 and
-older. Fixed in 1.6.0, which beats until schedules have ended. Invariant: ``schedule-once``.
+Claim: each tick of a schedule runs once, even during deploys. A worker that is told to stop
+finishes its report, but in PgQueuer 1.5.0 it stops sending heartbeats for it at once. 30 s later
+the report counts as abandoned, and the other worker makes it, too. Affected: 1.5.0 and older.
+Fixed in 1.6.0, which sends heartbeats until schedules have ended. Invariant: ``schedule-once``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DEPLOYS = 3
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
-    """Make a report every five minutes on two workers, and deploy them now and then."""
+    """Make a report every five minutes on two workers, and deploy them three times."""
 
     def app(pq: PgQueuer) -> None:
         @pq.schedule("report", "*/5 * * * *")

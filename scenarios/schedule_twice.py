@@ -1,13 +1,13 @@
 """Two schedulers at one tick: both run it.
 
-Claim: each tick of a schedule runs once, however many schedulers there are. In PgQueuer 0.26.0
-claiming a schedule does not set its heartbeat, which is still that of its last run: until the
-first beat, up to a second later, the claim looks abandoned to the other scheduler (#536).
+Claim: each tick of a schedule runs once, with any number of schedulers. In PgQueuer 0.26.0
+claiming a schedule does not set its heartbeat, which is still that of its last run. Until the
+first heartbeat, up to a second later, the other scheduler sees the claim as abandoned (#536).
 Affected: 0.26.0. Fixed in 0.26.1. Invariant: ``schedule-once``.
 
-PgQueuer 0.26 is older than what simqueue runs on. So this scenario runs the installed PgQueuer,
-and gives it a ``fetch_schedule`` that does what 0.26.0's UPDATE did; ``fixed`` is the same
-application without it.
+simqueue does not run with PgQueuer 0.26. So this scenario runs the installed PgQueuer with a
+``fetch_schedule`` that does what 0.26.0's UPDATE did; ``fixed`` is the same application
+without it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ STALE_US = 30_000_000
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
-    """Read an inbox every minute on two workers, whose claims do not beat."""
+    """Read an inbox every minute on two workers whose claims set no heartbeat."""
     heartbeats = Heartbeats()
 
     def setup(pq: PgQueuer) -> None:
@@ -83,22 +83,22 @@ async def watch(sim: simqueue.Simulation, setup: Callable[[PgQueuer], None]) -> 
 
 @dataclass
 class Heartbeats:
-    """What the heartbeat column would hold, were it not set by claims.
+    """The heartbeat column as it would be if claims did not set it.
 
-    ``claims`` holds, by schedule, when it was claimed last and the heartbeat it had before.
+    ``claims`` holds, by schedule, the time of its last claim and its heartbeat before that.
     """
 
     claims: dict[ScheduleId, tuple[Instant, Instant]] = field(default_factory=dict)
 
     def of(self, row: ScheduleRow) -> Instant:
-        """Return the last beat for a schedule, or when it was registered."""
+        """Return the last heartbeat of a schedule, or the time of its registration."""
         claimed, before = self.claims.get(row.id, (None, row.heartbeat))
         return before if row.heartbeat == claimed else row.heartbeat
 
     def decide(
         self, tables: Tables, now: Instant, registered: list[tuple[str, str, Duration]]
     ) -> list[StoreEvent]:
-        """Claim what is due or looks abandoned."""
+        """Claim schedules that are due or look abandoned."""
         events = decide_fetch_schedules(tables, now, registered)
         taken = {event.schedule_id for event in events if isinstance(event, SchedulePicked)}
         for expression, entrypoint, delay in registered:
@@ -124,7 +124,7 @@ class QueriesOf026(InMemoryQueries):
     async def fetch_schedule(
         self, entrypoints: dict[CronExpressionEntrypoint, timedelta]
     ) -> list[Schedule]:
-        """Claim the schedules that are due, or look abandoned."""
+        """Claim the schedules that are due or look abandoned."""
         registered = [
             (str(key.expression), str(key.entrypoint), round(delay.total_seconds() * 1_000_000))
             for key, delay in entrypoints.items()

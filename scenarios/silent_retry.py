@@ -1,8 +1,8 @@
-"""A retried job that nobody is told about: it waits although its worker is idle.
+"""A retried job without a notification: it waits although its worker is idle.
 
-Claim: a job that is due does not wait for an idle worker. The trigger that wakes workers is a
-statement-level one and never notifies for an UPDATE, and a retry is an UPDATE: idle workers
-notice it when their ``dequeue_timeout`` (30 s) is over. Affected: PgQueuer up to 1.6.0.
+Claim: a due job does not wait while a worker is idle. The trigger that wakes workers is a
+statement-level trigger and never notifies for an UPDATE, and a retry is an UPDATE. Idle workers
+notice it only after their ``dequeue_timeout`` (30 s). Affected: PgQueuer up to 1.6.0.
 Invariant: ``no-starvation``.
 """
 
@@ -29,7 +29,7 @@ PAGES = 6
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
-    """Fetch pages from a site that now and then answers too late."""
+    """Fetch pages from a site that sometimes answers too late."""
 
     def app(pq: PgQueuer) -> None:
         @pq.entrypoint("fetch_page")

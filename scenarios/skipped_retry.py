@@ -1,9 +1,9 @@
-"""A retried job that its own worker claims and then skips: nobody runs it for half a minute.
+"""A retried job that its own worker claims and then skips: it does not run for half a minute.
 
-Claim: a job that asked to be retried at once runs again soon. PgQueuer 1.5.0 skips what it claims
-of jobs that it runs already. But a retried job counts as running until its task has ended, and
+Claim: a job that requested an immediate retry runs again soon. PgQueuer 1.5.0 skips a claimed job
+if the same worker is running it. But a retried job counts as running until its task has ended, and
 over a pool of connections the worker may claim it before it has the reply to the statement that
-put it back: then the job stays picked, its handler not called, until its heartbeat is stale.
+put it back. Then the job stays picked, and its handler is not called, until its heartbeat is stale.
 Affected: 1.5.0. Fixed in 1.6.0, which forgets the job before it puts it back. Invariant:
 ``no-orphan``.
 """

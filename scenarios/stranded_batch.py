@@ -1,7 +1,7 @@
-"""A shutdown in the middle of a batch: the jobs that were claimed with it run nowhere.
+"""A shutdown in the middle of a batch: some claimed jobs are never run.
 
-Claim: a worker that shut down gracefully holds no job. PgQueuer 1.2.0 asks between two jobs of a
-batch whether it shall end, and if so forgets the rest of the batch, which stays picked (#693).
+Claim: a worker that shut down gracefully holds no job. Between two jobs of a batch PgQueuer 1.2.0
+checks for a shutdown; if there is one, it drops the rest of the batch, which stays picked (#693).
 Affected: 1.2.0 and older. Fixed in 1.3.0. Invariant: ``no-orphan``.
 """
 
@@ -28,7 +28,7 @@ DEPLOYS = 8
 
 
 async def scenario(sim: simqueue.Simulation) -> None:
-    """Deploy a worker again and again while mails are being sent."""
+    """Deploy a worker several times while mails are being sent."""
 
     def app(pq: PgQueuer) -> None:
         @pq.entrypoint("send_mail")

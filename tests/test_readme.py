@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from _rows import NEWEST, constants, read_rows
+from _rows import NEWEST
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -18,7 +18,6 @@ from simqueue.check import INVARIANTS
 from simqueue.cli.app import app
 from simqueue.cli.options import shard
 from simqueue.model.fault import FAULT_KINDS, PRESETS
-from simqueue.search.target import load_targets
 from simqueue.sim.sources import SOURCES
 
 ROOT = Path(__file__).parents[1]
@@ -307,7 +306,7 @@ def test_the_launch_configuration_is_the_one_that_is_tested():
 
 
 def test_the_table_of_entropy_is_the_one_that_is_printed():
-    rows = [f"| {each.name} | {each.treatment} | {each.how} |" for each in SOURCES]
+    rows = [f"| `{each.key}` | {each.name} | {each.treatment} | {each.how} |" for each in SOURCES]
     assert "\n".join(rows) in section("Entropy")
 
 
@@ -315,98 +314,3 @@ def test_the_screenshot_is_there():
     page = "simqueue/report/README.md"
     (path,) = re.findall(r"!\[.*?\]\((.*?)\)", PAGES[page])
     assert ((ROOT / page).parent / path).read_bytes().startswith(b"\x89PNG")
-
-
-# --- what a campaign over each scenario finds ---
-
-ROWS = {row.path.stem: row for row in read_rows()}
-INSTALLED = version("pgqueuer")
-PLANTED = {"lost_update": "exception:AssertionError:scenario:"}
-# README says what happens with Python 3.11: asyncio takes other steps in other releases.
-RUNS, RUNS_OF_THE_QUIET = 40 if sys.version_info[:2] == (3, 11) else 300, 3
-TARGETS = {
-    Path(each.name.partition(":")[0]).stem: each for each in load_targets(ROOT / "scenarios")
-}
-
-
-def release(text):
-    return tuple(map(int, text.split(".")))
-
-
-def has_its_bug(row):
-    """Return whether the installed PgQueuer has a row's bug, or the scenario puts it there."""
-    if release(INSTALLED) < release(row.runs_on):
-        return False
-    return row.fixed is None or row.control is not None or release(INSTALLED) < release(row.fixed)
-
-
-BUGGY = [name for name, row in ROWS.items() if has_its_bug(row)]
-QUIET = [name for name in TARGETS if name not in {*BUGGY, *PLANTED}]
-
-
-def fuzz(name, **options):
-    target = TARGETS[name]
-    return simqueue.fuzz(target.scenario, target=target.name, **options)
-
-
-def replays(found, name):
-    return simqueue.replay(found.trace, scenario=TARGETS[name].scenario, exact=True).reproduced
-
-
-def signatures(rows):
-    """Return what failures of these rows are recognized by, where an invariant sees them."""
-    by_invariants = [row for row in rows if not row.by_itself]
-    return tuple(
-        ":".join(filter(None, ("invariant", row.invariant, variant)))
-        for row in by_invariants
-        for variant in row.variants
-    )
-
-
-@pytest.mark.parametrize("name", BUGGY)
-def test_a_scenario_finds_its_bug_where_it_is_and_nothing_that_is_no_row_s(name):
-    row = ROWS[name]
-    others = signatures(ROWS[other] for other in BUGGY if other != name)
-    config = simqueue.Config(
-        faults=simqueue.Faults.named(row.faults),
-        accepted=tuple(each for each in others if not row.is_hit(each)),
-    )
-    (found,) = fuzz(name, runs=RUNS, config=config, until_failure=True).failures
-    assert row.is_hit(found.signature)
-    assert replays(found, name)
-
-
-@pytest.mark.parametrize("name", PLANTED)
-def test_a_planted_bug_is_found_in_the_scenario_itself(name):
-    (found,) = fuzz(name, runs=RUNS).failures
-    assert found.signature.startswith(PLANTED[name])
-    assert replays(found, name)
-
-
-@pytest.mark.parametrize("name", QUIET)
-def test_a_scenario_without_its_bug_finds_at_most_another_row_s(name):
-    others = [] if name.startswith("healthy_") else signatures(map(ROWS.get, BUGGY))
-    for found in fuzz(name, runs=RUNS_OF_THE_QUIET).failures:
-        assert found.signature in others
-        assert name in first_column("All of them at once") or INSTALLED != NEWEST
-
-
-@pytest.mark.skipif(INSTALLED != NEWEST, reason="the README tells of the newest release")
-def test_the_first_command_finds_what_the_table_says():
-    (runs,) = re.findall(r"simqueue fuzz scenarios/ --runs (\d+)\n", section("All of them at once"))
-    assert int(runs) == 40
-    calm = {name for name in BUGGY if ROWS[name].faults == "none"}
-    other = set(first_column("All of them at once")) - calm - set(PLANTED)
-    assert set(first_column("All of them at once")) >= calm | set(PLANTED)
-    assert all(fuzz(name, runs=RUNS, until_failure=True).failures for name in other)
-    for name in set(BUGGY) - calm:
-        assert f"scenarios/{name}.py --faults {ROWS[name].faults}\n" in section(
-            "All of them at once"
-        )
-
-
-def test_the_healthy_applications_are_counted():
-    files = {name: constants(ROOT / "scenarios" / f"{name}.py") for name in TARGETS}
-    healthy = {name for name, said in files.items() if "AFFECTED" not in said} - set(PLANTED)
-    (counted,) = re.findall(r"(\w+) more are healthy", section("The catalogue"))
-    assert ("One", "Two", "Three", "Four", "Five").index(counted) + 1 == len(healthy)

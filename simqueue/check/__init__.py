@@ -1,8 +1,9 @@
 """Invariants over the store: what must hold in every run, checked without the user writing a check.
 
 ``invariant``     the base class of invariants
+``invariants``    the table of all of them
 ``view``          the state that all of them share: workers, running handlers, stalls
-``invariants``    the table of all invariants; ``panel``: shows events to them
+``panel``         shows events to them
 ``expectations``  what some run of a campaign has to show
 
 ``book``       state that several invariants share

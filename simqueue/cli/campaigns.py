@@ -1,118 +1,149 @@
-"""One target's part of `simqueue fuzz`: what was saved, the campaign, and what it found."""
+"""The campaigns of `simqueue fuzz`: saved failures, the runs of all targets, what they found."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from simqueue.cli.found import Finds
-from simqueue.cli.progress import campaign_bar
+from simqueue.cli.found import Finds, Patience
+from simqueue.cli.progress import CampaignBar, campaign_bar
 from simqueue.cli.saved import play_saved
 from simqueue.cli.settings import Settings
 from simqueue.cli.summaries import print_campaign, summed_up
 from simqueue.errors import ClusterError
 from simqueue.model.summary import SavedFailure, TargetSummary
+from simqueue.search.campaign.keeping import Keeping
+from simqueue.search.campaign.order import Order
+from simqueue.search.campaign.tally import Campaign
+from simqueue.search.campaign.turns import Watcher, play_campaigns
 
 if TYPE_CHECKING:
-    from simqueue.search.campaign.keeping import Keeping
-    from simqueue.search.campaign.tally import Campaign
     from simqueue.search.target import Target
 
-
-def play_target(
-    target: Target, settings: Settings, targets_left: int
-) -> tuple[TargetSummary, ClusterError | None]:
-    """Play what was saved of a target, then its campaign, and tell of both; return what cut it."""
-    keeping = _keeping(target, settings)
-    saved, over = _play_saved(target, settings, keeping)
-    campaign, cut = _play_campaign(target, settings, targets_left, over=over)
-    finds = Finds(target, settings, keeping, saved, interrupted=cut is not None)
-    failures = tuple(finds.keep_all(campaign.failures))
-    speed = f", {campaign.seeds_per_second:.0f} seeds/s"
-    print_campaign(target.name, campaign, settings.known.file, speed=speed)
-    summary = summed_up(
-        target.name,
-        campaign,
-        failures,
-        strategy=settings.strategy,
-        first_seed=settings.seed,
-        shard=settings.shard,
-        saved=saved,
-        interrupted=finds.interrupted,
-        known_file=settings.known.file,
-    )
-    return summary, cut if isinstance(cut, ClusterError) else None
+_NOT_PLAYED = "no run of it was played: the time was over"
 
 
-def _keeping(target: Target, settings: Settings) -> Keeping:
-    """Return which failures the campaign that is to go on has saved itself."""
-    from simqueue.search.campaign.campaign import identity_of, session_of
-    from simqueue.search.campaign.keeping import Keeping
-    from simqueue.search.planning.share import Share
+@dataclass(slots=True)
+class Part:
+    """One target's part: its saved failures, its campaign so far, and what to say of it."""
 
-    name, known = target.name, settings.known
-    Share.of(settings.seed, settings.runs, settings.shard)  # or there is no such shard
-    identity = identity_of(
-        name,
-        settings.configs[name],
-        known,
-        strategy=settings.strategy,
-        seed=settings.seed,
-        shard=settings.shard,
-    )
-    session = session_of(target.scenario, known, name, settings.runs)
-    return Keeping.of(settings.state, identity, session, resume=settings.resume)
+    target: Target
+    settings: Settings
+    patience: Patience
+    keeping: Keeping
+    finds: Finds
+    campaign: Campaign = field(default_factory=lambda: Campaign(0, 0, (), (), (), 0.0))
+    begun: bool = False
+    ended: bool = False
+
+    @classmethod
+    def of(cls, target: Target, settings: Settings, patience: Patience) -> Part:
+        """Return the part of a target, with what its campaign's state says of saved failures."""
+        order = settings.order(target)
+        order.check()
+        keeping = Keeping.of(
+            settings.state, order.identity(), order.session(), resume=settings.resume
+        )
+        return cls(target, settings, patience, keeping, Finds(target, settings, keeping, patience))
+
+    def play_saved(self) -> None:
+        """Play the target's saved failures again."""
+        for each in play_saved(self.target, self.settings, self.keeping):
+            self.finds.saved = (*self.finds.saved, each)
+
+    def order(self) -> Order:
+        """Return its campaign."""
+        self.begun = True
+        return self.settings.order(self.target, self.keeping)
+
+    def conclude(self) -> TargetSummary:
+        """Shrink and print what was found, then the counts; return the summary."""
+        settings, name, campaign = self.settings, self.target.name, self.campaign
+        failures = tuple(self.finds.keep_all(campaign.failures))
+        gaps = (_NOT_PLAYED,) if self.ended and not campaign.runs and not campaign.lost else ()
+        speed = f", {campaign.seeds_per_second:.0f} seeds/s"
+        print_campaign(name, campaign, settings.known.file, gaps, speed=speed)
+        return summed_up(
+            name,
+            campaign,
+            failures,
+            strategy=settings.strategy,
+            first_seed=settings.seed,
+            shard=settings.shard,
+            saved=self.saved,
+            gaps=gaps,
+            interrupted=self.finds.interrupted or not self.ended,
+            known_file=settings.known.file,
+        )
+
+    @property
+    def saved(self) -> tuple[SavedFailure, ...]:
+        """What came of saved failures."""
+        return self.finds.saved
 
 
-def _play_saved(
-    target: Target, settings: Settings, keeping: Keeping
-) -> tuple[tuple[SavedFailure, ...], bool]:
-    """Return what came of saved failures, and whether Ctrl-C cut it short."""
-    told: list[SavedFailure] = []
-    try:
-        told.extend(play_saved(target, settings, keeping))
-    except KeyboardInterrupt:
-        return tuple(told), True
-    return tuple(told), False
+def play_targets(
+    targets: Sequence[Target], settings: Settings
+) -> tuple[list[TargetSummary], ClusterError | None]:
+    """Play campaigns of targets in turns; return their summaries, and the error that ended them.
 
+    Failures are printed when they are found. They are shrunk when no more runs are played, and
+    printed again as far as that changed them. Ctrl-C ends the part that is under way.
+    """
+    from simqueue.search.processes.clean import clean_for
 
-def _play_campaign(
-    target: Target, settings: Settings, targets_left: int, *, over: bool
-) -> tuple[Campaign, KeyboardInterrupt | ClusterError | None]:
-    """Return the campaign, and what cut it short."""
-    from simqueue.search.campaign.campaign import fuzz
-    from simqueue.search.campaign.tally import Campaign
-
-    so_far = [Campaign(0, 0, (), (), (), 0.0)]
-    if over:
-        return so_far[0], KeyboardInterrupt()
-    with campaign_bar(target.name, settings.total) as show:
-
-        def on_progress(campaign: Campaign) -> None:
-            so_far[0] = campaign
-            show(campaign)
-
+    patience = Patience()
+    parts = [Part.of(target, settings, patience) for target in targets]
+    cluster_error = None
+    with clean_for(*(target.scenario for target in targets)):
         try:
-            campaign = fuzz(
-                target.scenario,
-                runs=settings.runs,
-                seed=settings.seed,
-                config=settings.configs[target.name],
-                processes=settings.processes,
-                dask=settings.dask,
-                target=target.name,
-                time_limit=settings.allowance.to_play(targets_left),
-                run_limit=settings.run_limit,
-                strategy=settings.strategy,
-                shard=settings.shard,
-                known=settings.known,
-                state=settings.state,
-                resume=settings.resume,
-                on_progress=on_progress,
-            )
-        except ClusterError as cut:
-            if not so_far[0].runs:
+            for part in parts:
+                part.play_saved()
+            for number, group in enumerate(groups := _groups(parts, settings)):
+                _play(group, settings, parts=len(groups) - number)
+        except KeyboardInterrupt:
+            patience.over = True
+        except ClusterError as error:
+            if not any(part.begun and part.campaign.runs for part in parts):
                 raise
-            return so_far[0], cut
-        except KeyboardInterrupt as cut:
-            return so_far[0], cut
-    return campaign, None
+            patience.over, cluster_error = True, error
+        shown = [part for part in parts if part.begun or part.saved or part is parts[0]]
+        for part in shown:
+            patience.waiting += len(part.campaign.failures)
+        summaries = [part.conclude() for part in shown]
+    return summaries, cluster_error
+
+
+def _groups(parts: Sequence[Part], settings: Settings) -> list[Sequence[Part]]:
+    """Return which targets are played together: all, but on a Dask cluster one after the other."""
+    return [parts] if settings.dask is None else [[part] for part in parts]
+
+
+def _play(group: Sequence[Part], settings: Settings, parts: int) -> None:
+    """Play the campaigns of a group in turns; print each failure when it is found."""
+    by_target = {part.target.name: part for part in group}
+    name = group[0].target.name if len(group) == 1 else f"{len(group)} targets"
+    total = None if settings.total is None else settings.total * len(group)
+    with campaign_bar(name, total) as bar:
+
+        def on_result(order: Order, campaign: Campaign) -> None:
+            part = by_target[order.target]
+            part.campaign = campaign
+            _report_new(part, bar)
+            bar.show(each.campaign for each in group)
+
+        def on_end(order: Order, campaign: Campaign) -> None:
+            part = by_target[order.target]
+            part.campaign, part.ended = campaign, True
+
+        orders = [part.order() for part in group]
+        campaigns = play_campaigns(orders, settings.means(parts), Watcher(on_result, on_end))
+    for part, campaign in zip(group, campaigns, strict=True):
+        part.campaign, part.ended = campaign, True
+
+
+def _report_new(part: Part, bar: CampaignBar) -> None:
+    for found in part.finds.new(part.campaign.failures):
+        with bar.hidden():
+            part.finds.report(found)

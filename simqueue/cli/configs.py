@@ -1,4 +1,4 @@
-"""Configs: options that set single fields of a run's config, over what the scenario's file says."""
+"""Configs: options that set single fields of a run's config and override the scenario's file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,18 @@ _HELP = {
     "commit_max": "How long after it was executed a statement may commit; 250ms by default.",
     "lag_max": "How late an idle process may notice a timer; 250ms by default.",
 }
-"""Options by the fields of ``Config`` that they set."""
+"""Help by the fields of ``Config`` that options set."""
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+CONFIG_OPTIONS: dict[str, Any] = {
+    name: Annotated[str | None, typer.Option(_option(name), metavar="TIME", help=text)]
+    for name, text in _HELP.items()
+}
+"""Annotations of parameters, by the fields of ``Config`` that they set."""
 
 
 def instant(text: str, option: str) -> datetime:
@@ -76,10 +87,6 @@ class Overrides:
         from msgspec.structs import replace
 
         return replace(config, **self.fields)
-
-
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
 
 
 def _field(name: str, text: str, option: str) -> datetime | timedelta:
@@ -136,7 +143,7 @@ def takes_config(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapped(**arguments: Any) -> Any:
-        texts = {name: arguments.pop(name) for name in _HELP}
+        texts = {name: arguments.pop(name) for name in CONFIG_OPTIONS}
         return command(**arguments, overrides=Overrides.read(texts))
 
     parameters = list(_with_options(inspect.signature(command, eval_str=True)))
@@ -150,8 +157,5 @@ def _with_options(own: inspect.Signature) -> Iterator[inspect.Parameter]:
         if each.name != "overrides":
             yield each
             continue
-        for name, text in _HELP.items():
-            option = typer.Option(_option(name), metavar="TIME", help=text)
-            yield inspect.Parameter(
-                name, each.kind, default=None, annotation=Annotated[str | None, option]
-            )
+        for name, annotation in CONFIG_OPTIONS.items():
+            yield inspect.Parameter(name, each.kind, default=None, annotation=annotation)

@@ -1,24 +1,25 @@
-"""Failures that a campaign found: shrunk, saved, and told."""
+"""Failures that a campaign found: printed and saved when they are found, shrunk afterwards."""
 
 from __future__ import annotations
 
 import os
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simqueue.cli.painting import tell
 from simqueue.cli.progress import shrink_bar
-from simqueue.cli.saved import STORY_TAIL
+from simqueue.cli.saved import STORY_TAIL, capturing
 from simqueue.cli.settings import Settings
 from simqueue.cli.shrink import describe
 from simqueue.cli.trusting import replay_line
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.summary import FoundFailure, SavedFailure
-from simqueue.terminal import complain
+from simqueue.search.processes.output import LINES_SHOWN
+from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
     from simqueue.model.trace import Trace
@@ -28,7 +29,19 @@ if TYPE_CHECKING:
     from simqueue.search.target import Target
 
 _NOT_ALONE = ("exhaustive",)
-"""Strategies whose runs are made from what others came to."""
+"""Strategies whose runs follow from the results of others."""
+
+
+@dataclass(slots=True)
+class Patience:
+    """What all targets share when runs are over.
+
+    ``over`` is set by Ctrl-C: then nothing more is shrunk. ``waiting`` is how many failures are
+    still to be shrunk.
+    """
+
+    over: bool = False
+    waiting: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +65,61 @@ class _File:
 
 @dataclass(slots=True)
 class Finds:
-    """What came of all failures of a target; ``interrupted`` is for who no longer wants to wait."""
+    """The failures of one target. ``interrupted`` is set if one of them was not shrunk to the end.
+
+    ``printed`` holds the checksums of the runs that were printed, by their failures' signatures.
+    """
 
     target: Target
     settings: Settings
     keeping: Keeping
-    saved: tuple[SavedFailure, ...]
-    interrupted: bool
+    patience: Patience
+    saved: tuple[SavedFailure, ...] = ()
+    interrupted: bool = False
+    printed: dict[str, str] = field(default_factory=dict)
+    reported: set[str] = field(default_factory=set)
+    old: dict[str, Path | None] = field(default_factory=dict)
+    unsaved: set[str] = field(default_factory=set)
+
+    def new(self, failures: Iterable[Found]) -> list[Found]:
+        """Return failures that were not reported yet."""
+        return [found for found in failures if found.signature not in self.reported]
+
+    def report(self, found: Found) -> None:
+        """Save a failure and print it as it was found, unless it is known from before."""
+        self.reported.add(found.signature)
+        file = self._keep(found)
+        if file.small is not None or self._was_printed(file):
+            return
+        trace = self._trace_in(file, found.trace)
+        if file.old:
+            remark = ""  # printed with its file
+        elif self.settings.shrink_runs and file.waits:
+            remark = f"As found in run {found.number}: it is shrunk when the runs are over.\n"
+        else:
+            remark = f"As found in run {found.number}.\n"
+        self._print(found, trace, file, f"{_printed(found)}{remark}")
 
     def keep_all(self, failures: Iterable[Found]) -> Iterator[FoundFailure]:
-        """Save all failures at once, then shrink one after another, and tell of each."""
+        """Save all failures, then shrink one after another, and print what that changed."""
         files = [(found, self._keep(found)) for found in failures]
-        waiting = sum(file.waits for _, file in files)
+        self.patience.waiting -= sum(not file.waits for _, file in files)
         for found, file in files:
-            trace, note = file.small or found.trace, file.note
+            trace, note = self._trace_in(file, file.small or found.trace), file.note
             if file.waits and file.path is not None:
-                trace, note = self._shrunk(found, file.path, waiting)
-                waiting -= 1
-            yield self._told(found, trace, file.path, note, old=file.old)
+                trace, note = self._shrunk(found, file.path)
+            if not self._was_printed(file):
+                self._print_small(found, trace, file, note)
+            yield self._described(found, trace, file)
+
+    # --- saving ---
 
     def _keep(self, found: Found) -> _File:
         """Save a failure, if it is not saved already; return its file."""
         from simqueue.search.saved import keep
 
+        if found.signature in self.unsaved:
+            return _File(None)
         try:
             own = self.keeping.own(found.trace, found.signature, self.settings.traces)
             if own is not None:
@@ -84,12 +129,13 @@ class Finds:
                 return _File(known, old=True)
             self.keeping.note(found.trace, found.signature, found.trace)
             return _File(keep(found.trace, self.settings.traces))
-        except UsageError as error:  # what was found is not lost with the file
+        except UsageError as error:  # the failure is printed without a file
+            self.unsaved.add(found.signature)
             complain(f"simqueue: {error}")
             return _File(None)
 
     def _gone_on_with(self, own: Own, found: Found) -> _File:
-        """Return the file of a failure that this campaign saved before it was resumed."""
+        """Return the file of a failure that this campaign has saved already."""
         if own.done:
             return _File(own.path, small=own.trace, note=own.note)
         if not own.as_found:  # it is half shrunk, or of a later run
@@ -104,21 +150,28 @@ class Finds:
         for each in self.saved:
             if each.signature == signature and each.fate == "fails":
                 return self.settings.home / each.trace
-        if self.settings.regressions or self.interrupted:
+        if self.settings.regressions or self.patience.over:
             return None
-        name, scenario = self.target.name, self.target.scenario
-        try:
-            regression = still_failing(signature, self.settings.traces, name, scenario)
-        except KeyboardInterrupt:
-            self.interrupted = True
-            return None
-        return None if regression is None else regression.saved.path
+        if signature not in self.old:
+            name, scenario = self.target.name, self.target.scenario
+            try:
+                with capturing(self.settings):
+                    regression = still_failing(signature, self.settings.traces, name, scenario)
+            except KeyboardInterrupt:
+                self.patience.over = self.interrupted = True
+                return None
+            self.old[signature] = None if regression is None else regression.saved.path
+        return self.old[signature]
 
-    def _shrunk(self, found: Found, path: Path, waiting: int) -> tuple[Trace, str]:
+    # --- shrinking ---
+
+    def _shrunk(self, found: Found, path: Path) -> tuple[Trace, str]:
         """Shrink a failure into its file; return its trace, and what there is to say of that."""
-        if self.interrupted or not self.settings.shrink_runs:
+        if self.patience.over or not self.settings.shrink_runs:
+            self.interrupted |= self.patience.over
             return found.trace, ""
-        limit = self.settings.allowance.to_shrink(waiting)
+        limit = self.settings.allowance.to_shrink(max(1, self.patience.waiting))
+        self.patience.waiting -= 1
         small, note = found.trace, ""
         try:
             shrunk = self._shrink(found.trace, os.path.relpath(path, self.settings.home), limit)
@@ -139,58 +192,91 @@ class Finds:
         self.keeping.note(found.trace, found.signature, saved, done=done, note=note)
 
     def _shrink(self, trace: Trace, name: str, limit: timedelta | None) -> Shrunk | None:
-        """Return the simplest run, or the simplest so far if patience is over."""
+        """Return the simplest run, or the simplest so far if Ctrl-C ended the search."""
         from simqueue.search.shrink.shrinker import shrink_further
 
-        so_far: list[Shrunk | None] = [None]
+        simplest: list[Shrunk | None] = [None]
         with shrink_bar(name, self.settings.shrink_runs) as show:
-
-            def on_progress(shrunk: Shrunk) -> None:
-                so_far[0] = shrunk
-                show(shrunk)
-
             try:
-                return shrink_further(
-                    trace,
-                    scenario=self.target.scenario,
-                    budget_runs=self.settings.shrink_runs,
-                    time_limit=limit,
-                    on_progress=on_progress,
-                )
-            except KeyboardInterrupt:
-                self.interrupted = True
-                return so_far[0]
+                with capturing(self.settings) as output:
 
-    def _told(
-        self, found: Found, trace: Trace, path: Path | None, note: str, *, old: bool
-    ) -> FoundFailure:
+                    def on_progress(shrunk: Shrunk) -> None:
+                        simplest[0] = shrunk
+                        with output.paused():
+                            show(shrunk)
+
+                    return shrink_further(
+                        trace,
+                        scenario=self.target.scenario,
+                        budget_runs=self.settings.shrink_runs,
+                        time_limit=limit,
+                        on_progress=on_progress,
+                    )
+            except KeyboardInterrupt:
+                self.patience.over = self.interrupted = True
+                return simplest[0]
+
+    # --- printing ---
+
+    def _was_printed(self, file: _File) -> bool:
+        """Return whether a failure's file was printed when saved failures were played."""
+        return file.old and self._name(file) in {each.trace for each in self.saved}
+
+    def _trace_in(self, file: _File, trace: Trace) -> Trace:
+        """Return the trace of an old file, else the one that is given."""
         from simqueue.model.trace import Trace
+
+        return Trace.load(file.path) if file.old and file.path is not None else trace
+
+    def _print(self, found: Found, trace: Trace, file: _File, remark: str) -> None:
+        from simqueue.model.trace import seal
         from simqueue.report.story.story import render_story
 
-        if old and path is not None:
-            trace = Trace.load(path)
-        home, name = self.settings.home, self.target.name
-        file = None if path is None else os.path.relpath(path, home)
-        again = self._again(found) if file is None else replay_line(file, name, home)
+        self.printed[found.signature] = seal(trace).checksum
         story = render_story(trace, tail=STORY_TAIL)
-        if old and file not in {each.trace for each in self.saved}:  # nobody has printed it yet
-            note = f"saved before: {file}"
-            old = False
-        if not old:
-            said = f"{story}\n{note}\n" if note else f"{story}\n"
-            tell(f"{said}Again: {again}\n\n")
-        return described(found, trace, file, again, story)
+        if file.old:
+            remark = f"{remark}saved before: {self._name(file)}\n"
+        tell(f"{story}\n{remark}Again: {self._again(found, file)}\n\n")
 
-    def _again(self, found: Found) -> str:
-        """Return the command that plays the first run of a failure, or saves it after all."""
+    def _print_small(self, found: Found, trace: Trace, file: _File, note: str) -> None:
+        """Print a failure as it was shrunk, or in one line if that is how it was found."""
+        from simqueue.model.trace import seal
+
+        if self.printed.get(found.signature) != seal(trace).checksum:
+            self._print(found, trace, file, f"{note}\n" if note else "")
+        elif note:
+            say(f"{self._name(file)}: {note}")
+
+    def _name(self, file: _File) -> str | None:
+        return None if file.path is None else os.path.relpath(file.path, self.settings.home)
+
+    def _again(self, found: Found, file: _File) -> str:
+        """Return the command that replays a failure; without a file, one that plays its run."""
         from simqueue.search.target import as_word
 
+        name = self._name(file)
+        if name is not None:
+            return replay_line(name, self.target.name, self.settings.home)
         if found.strategy in _NOT_ALONE:
             state = os.path.relpath(self.settings.state, self.settings.home)
             return f"simqueue merge {shlex.quote(state)} --traces DIR"
         other = "" if found.strategy == "random" else f" --strategy {found.strategy}"
-        name, options = as_word(self.target.name), self.settings.options
-        return f"simqueue run {name} --seed {found.trace.seed}{other}{options}"
+        target, options = as_word(self.target.name), self.settings.options
+        return f"simqueue run {target} --seed {found.trace.seed}{other}{options}"
+
+    def _described(self, found: Found, trace: Trace, file: _File) -> FoundFailure:
+        from simqueue.report.story.story import render_story
+
+        story = render_story(trace, tail=STORY_TAIL)
+        return described(found, trace, self._name(file), self._again(found, file), story)
+
+
+def _printed(found: Found) -> str:
+    """Return what the run of a failure printed, under a heading."""
+    if not found.printed:
+        return ""
+    lines = "".join(f"    {line}\n" for line in found.printed.splitlines())
+    return f"Printed in this run, the last {LINES_SHOWN} lines at most:\n{lines}\n"
 
 
 def described(found: Found, trace: Trace, file: str | None, again: str, story: str) -> FoundFailure:

@@ -1,14 +1,15 @@
-"""``simqueue fuzz``: a campaign."""
+"""``simqueue fuzz``: campaigns."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simqueue.cli.configs import Overrides, config_for, given, takes_config
+from simqueue.cli.configs import Overrides, config_for, given
 from simqueue.cli.durations import duration
 from simqueue.cli.options import (
     SEED_MAX,
@@ -22,6 +23,7 @@ from simqueue.cli.options import (
     shard,
 )
 from simqueue.cli.outputs import check_outputs
+from simqueue.cli.records import takes
 from simqueue.cli.summaries import JsonOption, JunitOption, write_reports
 from simqueue.cli.terminations import Termination, terminable
 from simqueue.search.budgets import SHRINK_RUNS
@@ -29,17 +31,20 @@ from simqueue.terminal import complain
 
 if TYPE_CHECKING:
     from simqueue.cli.settings import Settings
+    from simqueue.model.config import Config
     from simqueue.search.target import Target
 
 _RUNS = 100
 
 
-@takes_config
-def fuzz_command(
+@dataclass(frozen=True, slots=True)
+class FuzzOptions:
+    """The options of `simqueue fuzz`."""
+
     targets: Annotated[
         list[str],
         typer.Argument(metavar="TARGET...", help="As for run, or a directory."),
-    ],
+    ]
     runs: Annotated[
         int | None,
         typer.Option(
@@ -49,146 +54,182 @@ def fuzz_command(
             metavar="N",
             help="Seeds per target; 100, or no end with --time.",
         ),
-    ] = None,
-    seed: SeedOption = 0,
+    ] = None
+    seed: SeedOption = 0
+    time_limit: Annotated[
+        str | None,
+        typer.Option(
+            "--time", metavar="TIME", help="Begin no run after this much time, as 50s or 5m."
+        ),
+    ] = None
     processes: Annotated[
-        int, typer.Option("--processes", min=1, metavar="N", help="How many runs at a time.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            "--processes",
+            min=1,
+            metavar="N",
+            help="How many runs at a time; by default one for each core, and 1 with -s.",
+        ),
+    ] = None
     dask: Annotated[
         str | None,
         typer.Option(
             "--dask", metavar="ADDRESS", help="Run on a Dask cluster: its scheduler's address."
         ),
-    ] = None,
-    time_limit: Annotated[
-        str | None, typer.Option("--time", metavar="60s", help="Begin no run after this much time.")
-    ] = None,
+    ] = None
     run_limit: Annotated[
         str | None,
         typer.Option(
             "--run-limit",
-            metavar="5m",
-            help="Give up a run that takes longer, with its process; 5m with --processes.",
+            metavar="TIME",
+            help="Give up a run that takes longer, with its process; 5m with several processes.",
         ),
-    ] = None,
-    strategy: StrategyOption = "auto",
-    faults: FaultsOption = None,
-    without: WithoutOption = None,
-    overrides: Overrides = Overrides(),  # noqa: B008  frozen
-    known: KnownOption = None,
-    traces: TracesOption = ".simqueue/failures",
+    ] = None
+    show_output: Annotated[
+        bool,
+        typer.Option("-s", "--show-output", help="Show what runs print; debuggers can be used."),
+    ] = False
+    strategy: StrategyOption = "auto"
+    faults: FaultsOption = None
+    without: WithoutOption = None
+    overrides: Overrides = Overrides()  # noqa: RUF009  frozen
+    known: KnownOption = None
+    traces: TracesOption = ".simqueue/failures"
     no_regressions: Annotated[
         bool, typer.Option("--no-regressions", help="Do not play saved failures again first.")
-    ] = False,
+    ] = False
     shrink_runs: Annotated[
         int,
         typer.Option(
             "--shrink-runs", min=0, metavar="N", help="Runs to spend on shrinking each failure."
         ),
-    ] = SHRINK_RUNS,
+    ] = SHRINK_RUNS
     part: Annotated[
         str | None,
         typer.Option("--shard", metavar="K/N", help="Play the K-th of N parts; see merge."),
-    ] = None,
+    ] = None
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a campaign that was begun before.")
-    ] = False,
+    ] = False
     state: Annotated[
         str, typer.Option("--state", metavar="DIR", help="Where the state of campaigns is kept.")
-    ] = ".simqueue/campaigns",
-    json: JsonOption = None,
-    junit: JunitOption = None,
-) -> None:
+    ] = ".simqueue/campaigns"
+    json: JsonOption = None
+    junit: JunitOption = None
+
+    def config(self, declared: Config | None) -> Config:
+        """Return a target's config: the declared one, with what the options set."""
+        return config_for(declared, self.faults, self.without, self.overrides)
+
+    def processes_used(self) -> int:
+        """Return how many runs are played at a time."""
+        from simqueue.search.processes.workers import default_processes
+
+        if self.processes is not None:
+            return self.processes
+        return 1 if self.dask is not None or self.show_output else default_processes()
+
+
+@takes(FuzzOptions)
+def fuzz_command(options: FuzzOptions) -> None:
     """Run many seeds; save and shrink the first failure of each kind; print how to replay it.
 
-    Failures that were saved before are played again first. Failures accepted with `simqueue accept`
-    are counted but do not fail the command. Exit status: 0 no failure, 1 a failure was found, 4
-    inconclusive: the runs did not show everything that they should have shown.
+    Several targets are played in turns, a few runs each. Failures are printed when they are found;
+    when the runs are over they are shrunk and printed as that left them. Failures that were saved
+    before are played again first. Failures accepted with `simqueue accept` are counted but do not
+    fail the command. Exit status: 0 no failure, 1 a failure was found, 4 inconclusive: the runs did
+    not show everything that they should have shown.
 
     \b
     Examples:
-      simqueue fuzz scenarios/ --runs 40
+      simqueue fuzz scenarios/ --runs 40 --time 45s
       simqueue fuzz tests/flaky.py:refunds --time 5m --processes 2
       simqueue fuzz tests/flaky.py --runs 100000 --shard 3/8 --resume
       simqueue fuzz tests/flaky.py --runs 100000 --dask tcp://10.0.0.5:8786
     """  # noqa: D301  the backspace keeps lines apart
-    from simqueue.check.panel import check_names
-
-    limit = None if time_limit is None else duration(time_limit)
-    limit_of_run = None if run_limit is None else duration(run_limit, "--run-limit")
-    this_shard = (1, 1) if part is None else shard(part)
-    check_names(config_for(None, faults, without, overrides))
-    from simqueue.cli.settings import Allowance, Settings
-    from simqueue.search.campaign.known import DEFAULT_FILE, load_known
-    from simqueue.search.planning.strategy import Strategy
-    from simqueue.search.saved import check_directory
-    from simqueue.search.target import load_targets
-
-    strategy = str(Strategy.named(strategy))
-    check_directory(traces)
-    home = Path.cwd()
-    check_outputs(
-        {"--json": json, "--junit": junit},
-        targets=targets,
-        known=[known or DEFAULT_FILE, DEFAULT_FILE],
-        saved=traces,
-        kept=state,
-    )
-    accepted = load_known(known or DEFAULT_FILE, missing_ok=known is None)
-    found = {target.name: target for text in targets for target in load_targets(text)}
-    configs = {
-        name: config_for(target.config, faults, without, overrides)
-        for name, target in found.items()
-    }
-    for config in configs.values():
-        check_names(config)
-    settings = Settings(
-        runs=runs or (_RUNS if limit is None else SEED_MAX - seed),
-        total=None if runs is None and limit is not None else runs or _RUNS,
-        seed=seed,
-        shard=this_shard,
-        strategy=strategy,
-        configs=configs,
-        known=accepted,
-        processes=processes,
-        dask=dask,
-        run_limit=limit_of_run,
-        allowance=Allowance(limit),
-        state=home / state,
-        resume=resume,
-        home=home,
-        traces=home / traces,
-        regressions=not no_regressions,
-        shrink_runs=shrink_runs,
-        options=given(faults, without, overrides),
-    )
+    settings, targets = _prepared(options)
     with terminable() as termination:
-        status = _play_all(list(found.values()), settings, termination, json, junit)
+        status = _play_all(targets, settings, termination, options)
     raise typer.Exit(status)
 
 
-def _play_all(
-    targets: Sequence[Target],
-    settings: Settings,
-    termination: Termination,
-    json: str | None,
-    junit: str | None,
-) -> int:
-    """Play the targets one after another, and write the reports; return the exit status."""
-    from simqueue.cli.campaigns import play_target
-    from simqueue.search.processes.clean import clean_for
+def _prepared(options: FuzzOptions) -> tuple[Settings, list[Target]]:
+    """Check the options, load the targets, and return both; nothing is played yet."""
+    from simqueue.check.panel import check_names
+    from simqueue.search.target import load_targets
 
-    played = []
-    with clean_for(*(target.scenario for target in targets)):
-        for number, target in enumerate(targets):
-            summary, cut = play_target(target, settings, targets_left=len(targets) - number)
-            played.append(summary)
-            if summary.interrupted:
-                break
-    status = write_reports(played, settings.home, json, junit, termination.status)
-    if cut is not None:
-        raise cut
-    if summary.interrupted:
+    home = Path.cwd()  # before a target is imported, which may change it
+    settings = _settings(options, home)
+    targets = {target.name: target for text in options.targets for target in load_targets(text)}
+    configs = {name: options.config(target.config) for name, target in targets.items()}
+    for config in configs.values():
+        check_names(config)
+    return replace(settings, configs=configs), list(targets.values())
+
+
+def _settings(options: FuzzOptions, home: Path) -> Settings:
+    """Return the settings without the targets' configs; refuse options that make no sense."""
+    from simqueue.check.panel import check_names
+    from simqueue.cli.settings import Allowance, Settings
+    from simqueue.search.campaign.known import DEFAULT_FILE, load_known
+    from simqueue.search.planning.strategy import Strategy
+
+    limit = None if options.time_limit is None else duration(options.time_limit)
+    run_limit = options.run_limit and duration(options.run_limit, "--run-limit")
+    this_shard = (1, 1) if options.part is None else shard(options.part)
+    check_names(options.config(None))
+    strategy = str(Strategy.named(options.strategy))
+    _check_files(options)
+    return Settings(
+        runs=options.runs or (_RUNS if limit is None else SEED_MAX - options.seed),
+        total=None if options.runs is None and limit is not None else options.runs or _RUNS,
+        seed=options.seed,
+        shard=this_shard,
+        strategy=strategy,
+        configs={},
+        known=load_known(options.known or DEFAULT_FILE, missing_ok=options.known is None),
+        processes=options.processes_used(),
+        dask=options.dask,
+        run_limit=run_limit or None,
+        allowance=Allowance(limit),
+        state=home / options.state,
+        resume=options.resume,
+        home=home,
+        traces=home / options.traces,
+        regressions=not options.no_regressions,
+        shrink_runs=options.shrink_runs,
+        capture=not options.show_output,
+        options=given(options.faults, options.without, options.overrides),
+    )
+
+
+def _check_files(options: FuzzOptions) -> None:
+    from simqueue.search.campaign.known import DEFAULT_FILE
+    from simqueue.search.saved import check_directory
+
+    check_directory(options.traces)
+    check_outputs(
+        {"--json": options.json, "--junit": options.junit},
+        targets=options.targets,
+        known=[options.known or DEFAULT_FILE, DEFAULT_FILE],
+        saved=options.traces,
+        kept=options.state,
+    )
+
+
+def _play_all(
+    targets: Sequence[Target], settings: Settings, termination: Termination, options: FuzzOptions
+) -> int:
+    """Play the campaigns, and write the reports; return the exit status."""
+    from simqueue.cli.campaigns import play_targets
+
+    summaries, cluster_error = play_targets(targets, settings)
+    status = write_reports(
+        summaries, settings.home, options.json, options.junit, termination.status
+    )
+    if cluster_error is not None:
+        raise cluster_error
+    if any(summary.interrupted for summary in summaries):
         complain(termination.word)
     return status
 

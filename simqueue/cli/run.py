@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simqueue.cli.configs import Overrides, config_for, given, takes_config
+from simqueue.cli.configs import Overrides, config_for, given
 from simqueue.cli.options import (
     FaultsOption,
     SeedOption,
@@ -19,19 +20,23 @@ from simqueue.cli.options import (
 )
 from simqueue.cli.outputs import check_outputs
 from simqueue.cli.painting import tell
+from simqueue.cli.records import takes
 from simqueue.cli.terminations import terminable
 from simqueue.cli.trusting import replay_line
 from simqueue.errors import UsageError
 from simqueue.terminal import say
 
 if TYPE_CHECKING:
+    from simqueue.search.planning.strategy import Strategy
     from simqueue.sim.run import Run
 
 
-@takes_config
-def run_command(
-    target: TargetArgument,
-    seed: SeedOption = 0,
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The options of `simqueue run`."""
+
+    target: TargetArgument
+    seed: SeedOption = 0
     trace: Annotated[
         str | None,
         typer.Option(
@@ -39,49 +44,61 @@ def run_command(
             metavar="FILE",
             help="Where to write the run's trace; compressed if the name ends in .gz.",
         ),
-    ] = None,
-    strategy: StrategyOption = "random",
-    faults: FaultsOption = None,
-    without: WithoutOption = None,
-    overrides: Overrides = Overrides(),  # noqa: B008  frozen
-    verbose: VerboseOption = False,
-) -> None:
+    ] = None
+    strategy: StrategyOption = "random"
+    faults: FaultsOption = None
+    without: WithoutOption = None
+    overrides: Overrides = Overrides()  # noqa: RUF009  frozen
+    verbose: VerboseOption = False
+
+
+@takes(RunOptions)
+def run_command(options: RunOptions) -> None:
     """Run a scenario once. Exit status: 0 it passed, 1 it failed.
 
     \b
     Example:
       simqueue run scenarios/lost_update.py --seed 7 --trace run.json
     """  # noqa: D301  the backspace keeps lines apart
-    config_for(None, faults, without, overrides)  # before a module is imported
-    check_outputs({"--trace": trace}, targets=[target])
-    # Now: what is imported and run may change the current directory.
-    home = Path.cwd()
-    file = None if trace is None else home / trace
+    from simqueue.search.planning.strategy import Strategy
+
+    config_for(None, options.faults, options.without, options.overrides)  # before any import
+    check_outputs({"--trace": options.trace}, targets=[options.target])
+    home = Path.cwd()  # before the target is imported, which may change it
+    search = Strategy.named(options.strategy)
+    with terminable():
+        played = _played(options, search)
+        _save_and_report(played, options, home)
+    raise typer.Exit(0 if played.passed else 1)
+
+
+def _played(options: RunOptions, search: Strategy) -> Run:
     from simqueue.cli.live import printer
     from simqueue.search.planning.assignment import source_of
-    from simqueue.search.planning.strategy import Strategy
-    from simqueue.search.target import as_word, load_target
+    from simqueue.search.target import load_target
     from simqueue.sim.run import run
 
-    search = Strategy.named(strategy)
-    with terminable():
-        found = load_target(target)
-        config = config_for(found.config, faults, without, overrides)
-        play = partial(run, found.scenario, seed=seed, config=config, target=found.name)
-        source = source_of(search.assignment(seed, lambda survey: play(choices=survey)))
-        played = play(choices=source, watch=printer() if verbose else None)
-        again = f"simqueue run {as_word(found.name)} --seed {seed}"
-        again += given(faults, without, overrides, strategy)
-        if trace is None or file is None:
-            _report(played, again)
-        else:
-            try:
-                played.trace.save(file)
-            except UsageError:
-                _report(played, again)  # what was found is not lost with the file
-                raise
-            _report(played, replay_line(trace, found.name, home))
-    raise typer.Exit(0 if played.passed else 1)
+    target = load_target(options.target)
+    config = config_for(target.config, options.faults, options.without, options.overrides)
+    play = partial(run, target.scenario, seed=options.seed, config=config, target=target.name)
+    source = source_of(search.assignment(options.seed, lambda survey: play(choices=survey)))
+    return play(choices=source, watch=printer() if options.verbose else None)
+
+
+def _save_and_report(played: Run, options: RunOptions, home: Path) -> None:
+    from simqueue.search.target import as_word
+
+    again = f"simqueue run {as_word(played.target)} --seed {options.seed}"
+    again += given(options.faults, options.without, options.overrides, options.strategy)
+    if options.trace is None:
+        _report(played, again)
+        return
+    try:
+        played.trace.save(home / options.trace)
+    except UsageError:
+        _report(played, again)  # a failure is printed although its trace is not saved
+        raise
+    _report(played, replay_line(options.trace, played.target, home))
 
 
 def _report(played: Run, again: str) -> None:

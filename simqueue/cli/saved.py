@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from simqueue.cli.painting import tell
@@ -11,6 +12,7 @@ from simqueue.cli.settings import Settings
 from simqueue.cli.trusting import replay_line
 from simqueue.errors import TraceFormatError
 from simqueue.model.summary import SavedFailure
+from simqueue.search.processes.output import Output
 from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
@@ -21,10 +23,28 @@ if TYPE_CHECKING:
 STORY_TAIL = 12
 
 
-def play_saved(target: Target, settings: Settings, keeping: Keeping) -> Iterator[SavedFailure]:
-    """Play a target's saved failures again, and tell of each; files are left alone.
+class _Open:
+    """Stands for an ``Output`` where nothing is captured."""
 
-    Those that the campaign which is resumed saved itself are not among them.
+    def paused(self) -> AbstractContextManager[None]:
+        """Do nothing."""
+        return nullcontext()
+
+
+@contextmanager
+def capturing(settings: Settings) -> Iterator[Output | _Open]:
+    """Capture what runs in this process print, unless the command lets it through."""
+    if not settings.capture:
+        yield _Open()
+        return
+    with Output() as output, output.captured():
+        yield output
+
+
+def play_saved(target: Target, settings: Settings, keeping: Keeping) -> Iterator[SavedFailure]:
+    """Play a target's saved failures again and print the result of each; leave the files alone.
+
+    Failures that were saved by the campaign that is resumed are not among them.
     """
     from simqueue.search.replay.regressions import saved_failures
 
@@ -40,21 +60,22 @@ def _play(saved: Saved, target: Target, settings: Settings) -> SavedFailure:
     file = os.path.relpath(saved.path, settings.home)
     accepted = settings.known.of(target.name)
     try:
-        regression = play_again(saved, target.scenario, accepted)
+        with capturing(settings):
+            regression = play_again(saved, target.scenario, accepted)
     except TraceFormatError as error:
-        said = " ".join(f"{file} is not played: {error}".split())
-        complain(f"saved failure {said}")
-        return SavedFailure(file, saved.signature, "unreadable", said)
-    return _told(regression, file, replay_line(file, target.name, settings.home))
+        problem = " ".join(f"{file} is not played: {error}".split())
+        complain(f"saved failure {problem}")
+        return SavedFailure(file, saved.signature, "unreadable", problem)
+    return _printed(regression, file, replay_line(file, target.name, settings.home))
 
 
-def _told(regression: Regression, file: str, again: str) -> SavedFailure:
+def _printed(regression: Regression, file: str, again: str) -> SavedFailure:
     from simqueue.report.story.story import render_story
 
-    said = regression.describe(file)
+    result = regression.describe(file)
     story = ""
     if regression.failed:
         story = render_story(regression.replayed.run.trace, tail=STORY_TAIL)
         tell(f"{story}\nAgain: {again}\n\n")
-    say(f"saved failure {said}")
-    return SavedFailure(file, regression.saved.signature, regression.fate, said, story)
+    say(f"saved failure {result}")
+    return SavedFailure(file, regression.saved.signature, regression.fate, result, story)

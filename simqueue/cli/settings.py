@@ -1,4 +1,4 @@
-"""What a campaign of several targets is to do, and how its time is shared out."""
+"""What `simqueue fuzz` is to do with each of its targets, and how its time is shared out."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simqueue.model.config import Config
 from simqueue.search.campaign.known import Known
 
+if TYPE_CHECKING:
+    from simqueue.search.campaign.keeping import Keeping
+    from simqueue.search.campaign.order import Means, Order
+    from simqueue.search.target import Target
+
 
 class Allowance:
-    """The time that ``--time`` allows: all of it for playing, and a part more for shrinking."""
+    """The time that ``--time`` allows: all of it for playing, and a quarter more for shrinking."""
 
     _SHRINKING = 0.25
 
@@ -21,11 +27,11 @@ class Allowance:
         self._limit = None if limit is None else limit.total_seconds()
         self._began = time.perf_counter()
 
-    def to_play(self, targets: int) -> timedelta | None:
-        """Return one target's share of what is left for so many; None if there is no limit."""
+    def to_play(self, parts: int) -> timedelta | None:
+        """Return the first of so many equal parts of the time left; None if there is no limit."""
         if self._limit is None:
             return None
-        return timedelta(seconds=self._left(self._limit) / targets)
+        return timedelta(seconds=self._left(self._limit) / parts)
 
     def to_shrink(self, failures: int) -> timedelta | None:
         """Return how long to shrink the first of so many failures; None if there is no limit."""
@@ -42,10 +48,10 @@ class Allowance:
 class Settings:
     """What is the same for all targets.
 
-    ``home`` is where the command was given: what is imported and run may change the current
-    directory. ``configs`` are those of the targets by their names. ``total`` is how many runs are
-    to be shown as all, None if time decides. ``options`` are those of the command line that a
-    single run needs to be the same.
+    ``home`` is the directory that the command was started in: what is imported and run may change
+    the current one. ``configs`` are those of the targets by their names. ``total`` is how many runs
+    of a target are announced, None if time decides. ``capture`` is whether what runs print is
+    captured. ``options`` are those of the command line that a single run needs to be the same.
     """
 
     runs: int
@@ -65,4 +71,35 @@ class Settings:
     traces: Path
     regressions: bool
     shrink_runs: int
+    capture: bool
     options: str
+
+    def order(self, target: Target, keeping: Keeping | None = None) -> Order:
+        """Return which campaign of a target is to be played."""
+        from simqueue.search.campaign.order import Order
+
+        return Order(
+            scenario=target.scenario,
+            target=target.name,
+            config=self.configs[target.name],
+            runs=self.runs,
+            seed=self.seed,
+            strategy=self.strategy,
+            shard=self.shard,
+            known=self.known,
+            keeping=keeping,
+        )
+
+    def means(self, parts: int) -> Means:
+        """Return how campaigns are played, in the first of so many parts of the time left."""
+        from simqueue.search.campaign.order import Means
+
+        return Means(
+            processes=self.processes,
+            dask=self.dask,
+            time_limit=self.allowance.to_play(parts),
+            run_limit=self.run_limit,
+            state=str(self.state),
+            resume=self.resume,
+            capture=self.capture,
+        )

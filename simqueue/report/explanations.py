@@ -36,20 +36,15 @@ def _listed(subject: str, explanations: Iterable[Explanation], width: int) -> It
 
 
 def render_guide(explanations: Iterable[Explanation]) -> str:
-    """Return the section of a guide that explains these names, as Markdown.
+    """Return the section of a guide that explains these names, as Markdown."""
+    return "\n\n".join(part for each in explanations for part in _entry(each))
 
-    Each has a heading of its own, but for those that share their reason: they are a list under it.
-    """
-    by_reason = dict[str, list[Explanation]]()
-    for each in explanations:
-        by_reason.setdefault(each.reason, []).append(each)
-    parts = list[str]()
-    for reason, group in by_reason.items():
-        if len(group) == 1:
-            parts += _entry(group[0])
-        else:
-            parts += [_paragraph(reason), "\n".join(map(_item, group))]
-    return "\n\n".join(parts)
+
+def render_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """Return a table as Markdown."""
+    lines = [tuple(headings), *map(tuple, rows)]
+    lines.insert(1, ("---",) * len(lines[0]))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _entry(explanation: Explanation) -> Iterator[str]:
@@ -57,11 +52,6 @@ def _entry(explanation: Explanation) -> Iterator[str]:
     yield _paragraph(explanation.meaning)
     for label, text in _labelled(explanation):
         yield _paragraph(f"**{label}.** {text}")
-
-
-def _item(explanation: Explanation) -> str:
-    text = f"- `{explanation.name}`: {explanation.meaning} {explanation.advice}"
-    return textwrap.fill(text, _GUIDE_WIDTH, subsequent_indent="  ", break_on_hyphens=False)
 
 
 def filled(page: str, sections: Mapping[str, str]) -> str:

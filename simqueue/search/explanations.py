@@ -16,7 +16,7 @@ from simqueue.errors import NAME_SHOWN, UsageError, excerpt
 from simqueue.model.explanation import Explanation, Subject
 from simqueue.model.fault import FAULTS
 from simqueue.model.verdict import VERDICTS
-from simqueue.report.explanations import filled, render_guide
+from simqueue.report.explanations import filled, render_guide, render_table
 from simqueue.search.planning.strategies import STRATEGIES
 from simqueue.sim.sources import SOURCES
 
@@ -26,7 +26,6 @@ _SECTIONS: dict[str, Subject] = {
     "faults": "fault",
     "strategies": "strategy",
     "verdicts": "verdict",
-    "entropy": "entropy source",
 }
 """What the guides call their sections of explanations."""
 _SUGGESTED = 3
@@ -86,10 +85,17 @@ def _unknown(name: str, known: list[str]) -> str:
 
 def sections() -> dict[str, str]:
     """Return the guides' sections of explanations, by what the guides call them."""
-    return {
+    texts = {
         section: render_guide(each for each in explanations() if each.subject == subject)
         for section, subject in _SECTIONS.items()
     }
+    return {**texts, "entropy": _entropy_table()}
+
+
+def _entropy_table() -> str:
+    """Return the sources of entropy as a table: few words each, most of them with one reason."""
+    rows = [(f"`{each.key}`", each.name, each.treatment, each.how) for each in SOURCES]
+    return render_table(("name", "source", "treatment", "how"), rows)
 
 
 def guides() -> Iterator[Path]:

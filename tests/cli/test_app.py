@@ -114,7 +114,8 @@ def test_a_verbose_run_prints_events_at_virtual_time_and_is_the_same_run(call):
 def test_a_campaign_saves_its_failures_and_the_printed_line_replays_them(call):
     result = call("fuzz", "one.py", "--runs", "30")
     assert result.exit_code == 1
-    (line,) = [line for line in result.output.splitlines() if line.startswith("Again: ")]
+    # As found, and as shrunk.
+    (line,) = {line for line in result.output.splitlines() if line.startswith("Again: ")}
     path = line.removeprefix("Again: simqueue replay ")
     assert path.startswith(".simqueue/failures/one-")
     assert call("replay", path).exit_code == 1
@@ -175,7 +176,7 @@ def test_a_campaign_that_is_interrupted_keeps_what_it_found(call, project, tmp_p
             assert False, "found"
         """,
     )
-    result = call("fuzz", "stopped.py", "--strategy", "random")
+    result = call("fuzz", "stopped.py", "--strategy", "random", "--processes", "1")
     assert result.exit_code == 130
     assert "2 runs, 2 failed in 1 way" in result.output
     assert len(list((tmp_path / ".simqueue/failures").iterdir())) == 1
@@ -226,7 +227,8 @@ def test_an_interrupted_campaign_says_nothing_of_what_was_yet_to_come(call, proj
         "[[failure]]\ntarget = 'stopped.py:scenario'\nsignature = 'x'\nreason = 'y'\n"
         "message = 'z'\naccepted = 2026-01-02\n"
     )
-    result = call("fuzz", "stopped.py", "--strategy", "random", "--known", "known.toml")
+    how = ["--strategy", "random", "--processes", "1", "--known", "known.toml"]
+    result = call("fuzz", "stopped.py", *how)
     assert result.exit_code == 130
     assert "2 runs, 0 failed" in result.output
     assert "inconclusive" not in result.output

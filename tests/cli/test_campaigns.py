@@ -56,6 +56,7 @@ async def scenario(sim):
     sim.sometimes("three", number == 3)
     assert number != 11, "eleven"
 """
+IN_ORDER = ("--strategy", "random", "--processes", "1")
 SIGNATURE = 'exception:AssertionError:scenario:assert number != 2, "it is two"'
 
 
@@ -400,7 +401,7 @@ def test_shrinking_that_is_interrupted_keeps_the_failure(call, project, failures
             assert not (picked[3] and picked[17]), "found"
         """,
     )
-    result = call("fuzz", "stopped.py", "--runs", "9", "--json", "r.json", "--strategy", "random")
+    result = call("fuzz", "stopped.py", "--runs", "9", "--json", "r.json", *IN_ORDER)
     assert result.exit_code == 130
     assert "stopped.py:scenario: 9 runs" in result.output
     assert "in 17 runs; more runs may leave fewer" in result.output
@@ -428,7 +429,7 @@ def test_shrinking_that_was_interrupted_goes_on_when_the_campaign_is_resumed(cal
             assert not (picked[3] and picked[17]), "found"
         """,
     )
-    command = ["fuzz", "stopped.py", "--runs", "9", "--json", "r.json", "--strategy", "random"]
+    command = ["fuzz", "stopped.py", "--runs", "9", "--json", "r.json", *IN_ORDER]
 
     def result(*options):
         done = call(*command, *options)
@@ -468,14 +469,14 @@ def test_a_campaign_that_is_interrupted_keeps_what_it_found_as_it_is(call, proje
             assert not [sim.chance(0.9) for _ in range(30)], "found"
         """,
     )
-    result = call("fuzz", "stopped.py", "--strategy", "random", "--junit", "j.xml")
+    result = call("fuzz", "stopped.py", *IN_ORDER, "--junit", "j.xml")
     assert result.exit_code == 130
     (saved,) = failures()
     assert len(Trace.load(saved).choices) > 1
     error = ET.parse("j.xml").find("testsuite/testcase[@name='campaign']/error")
     assert error.get("message") == "interrupted after 2 runs"
     project("stopped.py", Path("stopped.py").read_text().replace("== 3", "== -1"))
-    gone_on = call("fuzz", "stopped.py", "--strategy", "random", "--runs", "9", "--resume")
+    gone_on = call("fuzz", "stopped.py", *IN_ORDER, "--runs", "9", "--resume")
     assert "resumed: 2 runs" in gone_on.output
     assert "some of them were played with another version" in gone_on.output
     assert "stopped.py:scenario: 9 runs, 9 failed" in gone_on.output
@@ -497,7 +498,7 @@ def test_shrinking_ends_when_its_time_is_up(call, failures):
     project_seed = next(
         seed for seed in range(50) if call("run", "one.py", "--seed", str(seed)).exit_code
     )
-    how = ["--time", "0.0000001s", "--seed", str(project_seed), "--strategy", "random"]
+    how = ["--time", "0.0000001s", "--seed", str(project_seed), *IN_ORDER]
     result = call("fuzz", "one.py", *how)
     assert "1 runs, 1 failed in 1 way" in result.output
     assert "in 1 run; more runs may leave fewer" in result.output

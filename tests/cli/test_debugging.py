@@ -129,23 +129,54 @@ def test_leaving_an_interpreter_that_the_debugger_opened_ends_the_run_without_a_
 # --- stops at events --------------------------------------------------------------------------
 
 
+def failing(directory, *command):
+    """Run a command in a directory; it must exit with 1."""
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=directory,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """Record a failed run, once for all tests: the text of its trace."""
+    directory = tmp_path_factory.mktemp("recorded")
+    (directory / "one.py").write_text(PLAIN)
+    failing(directory, "simqueue", "run", "one.py", "--trace", "t.json")
+    return (directory / "t.json").read_text()
+
+
+@pytest.fixture(scope="module")
+def recorded_test(tmp_path_factory, plugin_args):
+    """Record a failed run of a test, once for all tests: the trace's path and text."""
+    directory = tmp_path_factory.mktemp("recorded")
+    (directory / "one.py").write_text(PLAIN)
+    (directory / "test_one.py").write_text(TEST)
+    failing(directory, "pytest", *plugin_args, "--simqueue-shrink-runs=0")
+    (path,) = (directory / ".simqueue/failures").glob("*.json")
+    return str(path.relative_to(directory)), path.read_text()
+
+
 @pytest.fixture
-def failed(project, call):
-    """Record a failed run; returns its trace, which is in t.json."""
+def failed(project, call, recorded):  # `call` writes another one.py first
+    """The trace of a failed run, which is in t.json."""
     project("one.py", PLAIN)
-    assert call("run", "one.py", "--trace", "t.json").returncode == 1
+    project("t.json", recorded)
     return Trace.load("t.json")
 
 
 @pytest.fixture
-def failed_test(project, failed, plugin_args):
-    """Record a failed run of a test; returns the trace and its path."""
+def failed_test(project, failed, recorded_test):
+    """The trace of a failed run of a test, and its path."""
+    path, text = recorded_test
     project("test_one.py", TEST)
-    command = [sys.executable, "-m", "pytest", *plugin_args, "--simqueue-shrink-runs=0"]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert done.returncode == 1, done.stdout
-    (path,) = Path(".simqueue/failures").glob("*.json")
-    return Trace.load(path), str(path)
+    project(path, text)
+    return Trace.load(path), path
 
 
 def find(trace, kind, job_id):

@@ -71,6 +71,6 @@ def test_a_saved_trace_that_another_run_explains_cannot_be_judged(call):
         result = call(*command, trace)
         assert result.exit_code == 2
         assert "something outlives the runs: leak.SEEN" in result.stderr
-    result = call("fuzz", "leak.py", "--runs", "2")
+    result = call("fuzz", "leak.py", "--runs", "2", "--processes", "1")
     assert result.exit_code == 4
     assert ".json passes alone: remove it if you agree" in result.stdout

@@ -59,7 +59,7 @@ def command(project):
     [(signal.SIGTERM, 143, "terminated"), (signal.SIGINT, 130, "interrupted")],
 )
 def test_a_campaign_that_is_told_to_end_says_what_it_found(number, status, word, command):
-    options = ("--strategy", "random", "--json", "s.json", "--junit", "j.xml")
+    options = ("--strategy", "random", "--processes", "1", "--json", "s.json", "--junit", "j.xml")
     done = command("fuzz", "stopped.py", *options, number=number)
     assert (done.returncode, done.stderr) == (status, f"{word}\n")
     assert "stopped.py:scenario: 2 runs, 2 failed in 1 way" in done.stdout

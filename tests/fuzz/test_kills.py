@@ -1,7 +1,8 @@
-"""Campaigns whose processes are killed at random moments and that are resumed.
+"""Campaigns whose processes are killed at random moments, and that are then resumed.
 
-Each comes to what one comes to that nobody disturbs. ``SIMQUEUE_FUZZED_KILLS=100`` asks for more
-kills, ``SIMQUEUE_KILLS_SEED=7`` for others.
+Each must end with the result of a campaign that was not disturbed. There are 3 kills with
+--thorough, 1 without; ``SIMQUEUE_FUZZED_KILLS=100`` overrides both, and ``SIMQUEUE_KILLS_SEED=7``
+draws others.
 """
 
 import itertools
@@ -17,7 +18,6 @@ from pathlib import Path
 
 from simqueue.model.summary import MEASURES_TIME
 
-KILLS = int(os.environ.get("SIMQUEUE_FUZZED_KILLS", "3"))
 SEED = int(os.environ.get("SIMQUEUE_KILLS_SEED", "0"))
 ROOT = str(Path(__file__).parents[2])
 RESULT, KEPT = b'"line":"run"', b'"line":"kept"'
@@ -163,7 +163,8 @@ class Killer:
         return status, output
 
 
-def test_a_campaign_whose_processes_are_killed_comes_to_what_it_would_have_come_to(tmp_path):
+def test_a_campaign_whose_processes_are_killed_comes_to_what_it_would_have_come_to(tmp_path, thorough):
+    kills = thorough(3, 1, "SIMQUEUE_FUZZED_KILLS")
     whole = Shop(tmp_path / "whole")
     status, output = whole.play()
     assert status == 1, output
@@ -171,16 +172,16 @@ def test_a_campaign_whose_processes_are_killed_comes_to_what_it_would_have_come_
     wanted = whole.result()
     assert len(wanted[1]) == 3
     assert wanted[0]["targets"][0]["inconclusive"]
-    assert whole.lines(KEPT) == 6  # as found, and shrunk
+    assert whole.lines(KEPT) >= 6  # as found, if that was not a later run first, and shrunk
     killer = Killer(random.Random(SEED), whole)
     for number in itertools.count():
         shop = Shop(tmp_path / str(number))
         status = -signal.SIGKILL
-        while status == -signal.SIGKILL and killer.killed < KILLS:
+        while status == -signal.SIGKILL and killer.killed < kills:
             status, output = killer.disturb(shop)
         lost = "is lost" in output  # killed twice
         if status == -signal.SIGKILL or lost:
             status, output = shop.play()
         assert (status, shop.result()) == (1, wanted), output
-        if killer.killed >= KILLS:
+        if killer.killed >= kills:
             break

@@ -1,6 +1,5 @@
 """States of campaigns that were damaged, or edited and sealed again: refused, or as they were."""
 
-import os
 import shutil
 from pathlib import Path
 
@@ -12,8 +11,6 @@ import simqueue
 from simqueue.errors import UsageError
 from simqueue.search.campaign.journal import decode_state, read_state
 from simqueue.search.campaign.known import Known
-
-FILES = int(os.environ.get("SIMQUEUE_FUZZED_STATES", "150"))
 
 
 async def rarely(sim):
@@ -52,9 +49,9 @@ def test_no_flipped_bit_changes_what_a_state_says(state):
             decode_state(flipped, "x")
 
 
-def test_an_edited_state_is_refused_in_one_line_or_merged(state):
+def test_an_edited_state_is_refused_in_one_line_or_merged(state, thorough):
     whole, outcomes = state.read_bytes(), set()
-    for seed in range(FILES):
+    for seed in range(thorough(150, 40, "SIMQUEUE_FUZZED_STATES")):
         state.write_bytes(edited_state(whole, seed))
         status, _, complained = called("merge", str(state))
         outcomes.add(status)

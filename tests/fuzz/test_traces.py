@@ -2,7 +2,8 @@
 
 A trace is somebody else's file: it is refused in one line that names it, or shown; no command ends
 in a traceback, uses 500 MB more than before it or 5 seconds of processor time, or touches a file
-but the one that is named after -o. ``SIMQUEUE_FUZZED_TRACES=10000`` asks for more files.
+but the one that is named after -o. There are 500 files, of which the short run takes a fifth;
+``SIMQUEUE_FUZZED_TRACES=10000`` makes more.
 """
 
 import asyncio
@@ -28,6 +29,9 @@ from simqueue.store import fold
 
 FILES = int(os.environ.get("SIMQUEUE_FUZZED_TRACES", "500"))
 PARTS = 10
+SHORT = 2
+"""How many of the parts the short run takes; each goes over every command."""
+
 STATUSES = {0, 1, 2, 3, 4, 125}
 LINE_MAX = 1_500
 SHOP = """
@@ -146,7 +150,10 @@ def loaded():
         return None
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize(
+    "part",
+    [*range(SHORT), *(pytest.param(n, marks=pytest.mark.thorough) for n in range(SHORT, PARTS))],
+)
 @pytest.mark.usefixtures("inside")
 def test_every_command_refuses_an_edited_trace_in_one_line_or_shows_it(part, shop):
     _, documents = shop

@@ -10,7 +10,6 @@
 import importlib.util
 import os
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -41,22 +40,3 @@ def rig(database):
 
     with open_rig(database) as opened:
         yield opened
-
-
-def pytest_terminal_summary(terminalreporter):
-    """Say how much was compared, also where workers of pytest-xdist did it."""
-    totals: Counter[tuple[str, str]] = Counter()
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            for name, value in getattr(report, "user_properties", ()):
-                if name == "parity" and report.when == "call":
-                    version, sequences, operations = value
-                    totals[version, "sequences"] += sequences
-                    totals[version, "operations"] += operations
-    for version in dict.fromkeys(version for version, _ in totals):
-        terminalreporter.write_line(
-            f"parity: {version}: {totals[version, 'sequences']:,} sequences, "
-            f"{totals[version, 'operations']:,} operations compared"
-        )
-    if MISSING:
-        terminalreporter.write_line(f"parity: not compared, {', '.join(MISSING)} is missing")

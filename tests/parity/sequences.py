@@ -1,6 +1,5 @@
 """Random sequences: how many, of what length, and what is drawn for each step of one."""
 
-import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,7 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from sides import Call, Rig
 from vocabulary import Draw, Vocabulary
 
-SEQUENCES = int(os.environ.get("SIMQUEUE_PARITY_SEQUENCES", "1000"))
+SEQUENCES = (1000, 60, "SIMQUEUE_PARITY_SEQUENCES")
+"""How many with --thorough, how many without, and the variable that overrides both."""
+
 OPERATIONS = 60
 
 
@@ -29,9 +30,10 @@ def turns(draw: Draw) -> Turn:
 
 
 def compare(
-    machine: Callable[[], RuleBasedStateMachine], sequences: float, rig: Rig, request: Any
+    machine: Callable[[], RuleBasedStateMachine], share: float, rig: Rig, request: Any
 ) -> None:
-    """Run sequences of a machine, and note how much was compared."""
+    """Run a share of all sequences on a machine, and record how much was compared."""
+    sequences = share * request.getfixturevalue("thorough")(*SEQUENCES)
     seeded = request.config.getoption("--hypothesis-seed", None) is not None
     before = rig.sequences, rig.operations
     try:

@@ -40,7 +40,13 @@ AFTER = [
 ]
 
 
-@pytest.fixture(params=["volatile", "balanced", "durable"])
+@pytest.fixture(
+    params=[
+        pytest.param("volatile", marks=pytest.mark.thorough),
+        "balanced",  # which loses some tables and keeps others
+        pytest.param("durable", marks=pytest.mark.thorough),
+    ]
+)
 def durability(request, monkeypatch):
     """The settings in force say so, on both sides."""
     read_again = getattr(getattr(settings, "db_settings", None), "cache_clear", lambda: None)

@@ -267,11 +267,11 @@ ANY_ACT = st.one_of(
 )
 
 
-def test_any_sessions_hear_what_they_hear_from_postgresql(database, rig, request):
+def test_any_sessions_hear_what_they_hear_from_postgresql(database, rig, request, thorough):
     seeded = request.config.getoption("--hypothesis-seed", None) is not None
 
     @settings(
-        max_examples=60,
+        max_examples=thorough(60, 15),
         derandomize=not seeded,
         database=None,
         deadline=None,

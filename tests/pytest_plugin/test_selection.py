@@ -1,6 +1,12 @@
 """Marked tests under options that select, order and spread tests."""
 
+from importlib.util import find_spec
+
 import pytest
+
+# It is not imported: it would import numpy.random, which pytester then removes from sys.modules,
+# where simqueue looks for it in the tests that follow.
+needs_randomly = pytest.mark.skipif(find_spec("pytest_randomly") is None, reason="not installed")
 
 TESTS = """
     import asyncio
@@ -60,9 +66,9 @@ def test_a_replay_is_no_news_to_lf(pytester, inner, replay_line):
     inner("--lf", plain=REMEMBERING).assert_outcomes(failed=1)
 
 
+@needs_randomly
 @pytest.mark.parametrize("spread", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_pytest_randomly_changes_the_order_alone(pytester, inner, spread):
-    pytest.importorskip("pytest_randomly")
     pytester.makepyfile(test_it=TESTS)
     shuffled = ("-p", "no:cacheprovider")
     told = set()
@@ -79,8 +85,8 @@ def test_pytest_randomly_changes_the_order_alone(pytester, inner, spread):
     assert len(list((pytester.path / ".simqueue/failures").iterdir())) == 1
 
 
+@needs_randomly
 def test_what_a_marked_test_draws_does_not_move_what_others_draw(pytester, inner):
-    pytest.importorskip("pytest_randomly")
     pytester.makepyfile(
         """
         import random

@@ -6,6 +6,7 @@ from simqueue.report.explanations import (
     render_explanation,
     render_guide,
     render_index,
+    render_table,
 )
 
 LATE = Explanation(
@@ -18,12 +19,6 @@ LATE = Explanation(
 )
 SLOW = Explanation(
     name="slow", subject="fault", meaning="A thing is slow.", reason="It occurs.", advice="Wait."
-)
-CLOCK = Explanation(
-    name="clock", subject="entropy source", meaning="A clock.", reason="It runs.", advice="Use it."
-)
-DICE = Explanation(
-    name="dice", subject="entropy source", meaning="Some dice.", reason="It runs.", advice="Roll."
 )
 
 
@@ -52,9 +47,15 @@ def test_a_guide_has_a_heading_for_each_name():
     )
 
 
-def test_names_with_the_same_reason_are_a_list_under_it():
-    assert render_guide([CLOCK, DICE]) == (
-        "It runs.\n\n- `clock`: A clock. Use it.\n- `dice`: Some dice. Roll."
+def test_a_guide_has_the_names_in_their_order():
+    headings = [line for line in render_guide([SLOW, LATE]).splitlines() if line[:3] == "###"]
+
+    assert headings == ["### `slow`", "### `late`"]
+
+
+def test_a_table_has_headings_and_rows():
+    assert render_table(("name", "how"), [("`clock`", "virtual")]) == (
+        "| name | how |\n| --- | --- |\n| `clock` | virtual |"
     )
 
 

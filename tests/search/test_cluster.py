@@ -489,7 +489,7 @@ def test_without_dask_the_command_says_what_to_install(target, monkeypatch):
     target()
     monkeypatch.setitem(sys.modules, "distributed", None)
     for name in ("cluster", "errands"):
-        monkeypatch.delitem(sys.modules, f"simqueue.search.{name}")
+        monkeypatch.delitem(sys.modules, f"simqueue.search.dask.{name}")
     result = CliRunner().invoke(app, ["fuzz", "one.py", "--dask", "tcp://127.0.0.1:1"])
     assert result.exit_code == 2
     assert result.stderr == "simqueue: Dask is not installed here: pip install 'simqueue[dask]'\n"

@@ -10,7 +10,7 @@ import pytest
 from simqueue.errors import UsageError
 from simqueue.search.planning.assignment import Assignment, FromSeed
 from simqueue.search.planning.plan import Independent
-from simqueue.search.processes import workers
+from simqueue.search.processes import crew
 from simqueue.search.processes.forks import die_with_parent
 from simqueue.search.processes.workers import results_of_processes
 from simqueue.sim.run import run
@@ -116,7 +116,8 @@ def test_a_process_that_takes_too_long_loses_its_run_and_the_rest_is_played():
             signal.pause()
         return play(assignment)
 
-    results = played(job, Independent(range(8), from_seed), run_limit=0.3)
+    run(nothing)  # loads what a forked process would have to load within the limit
+    results = played(job, Independent(range(8), from_seed), run_limit=1)
     assert [result.number for result in results] == list(range(8))
     assert [result.number for result in results if result.lost] == [1]
 
@@ -133,23 +134,23 @@ def test_a_process_whose_parent_is_dead_already_ends_at_once():
 
 
 def test_fewer_processes_than_wanted_play_all_runs(monkeypatch):
-    fork, forked = workers._Crew._fork, []
+    fork, forked = crew.fork_hand, []
 
-    def fork_once(crew):
+    def fork_once(load, *arguments, **options):
         if forked:
             raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
-        forked.append(crew)
-        return fork(crew)
+        forked.append(load)
+        return fork(load, *arguments, **options)
 
-    monkeypatch.setattr(workers._Crew, "_fork", fork_once)
+    monkeypatch.setattr(crew, "fork_hand", fork_once)
     results = played(play, Independent(range(40), from_seed), processes=3, runs=40)
     assert [result.number for result in results] == list(range(40))
 
 
 def test_no_room_for_a_single_process_is_an_error(monkeypatch):
-    def no_fork(crew):
+    def no_fork(load, *arguments, **options):
         raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
 
-    monkeypatch.setattr(workers._Crew, "_fork", no_fork)
+    monkeypatch.setattr(crew, "fork_hand", no_fork)
     with pytest.raises(UsageError, match="no process can be forked: resource temporarily"):
         played(play, Independent(range(3), from_seed))

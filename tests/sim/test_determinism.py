@@ -16,24 +16,27 @@ from simqueue.search.target import load_target
 from simqueue.sim.run import run
 
 SCENARIOS = {scenario.__name__: scenario for scenario in (busy_shop, deduplicated, impatient)}
-SEEDS = int(os.environ.get("SIMQUEUE_TORTURE_SEEDS", "200"))
 
 
 def digests(scenario, seeds):
     return {seed: run(SCENARIOS[scenario], seed=seed).digest for seed in seeds}
 
 
-def test_two_hundred_seeds_repeat_in_this_process_and_in_another(tmp_path):
-    """Digests and trace bytes, of every scenario and seed. SIMQUEUE_TORTURE_SEEDS asks for more."""
-    others = [_elsewhere(hashseed) for hashseed in ("1", "4242")]
-    here = list(_traces(SEEDS))
-    again = list(_traces(SEEDS))
+def test_many_seeds_repeat_in_this_process_and_in_another(thorough):
+    """Digests and trace bytes, of every scenario and seed.
+
+    200 seeds with --thorough, 15 without; SIMQUEUE_TORTURE_SEEDS overrides both.
+    """
+    seeds = thorough(200, 15, "SIMQUEUE_TORTURE_SEEDS")
+    others = [_elsewhere(hashseed, seeds) for hashseed in ("1", "4242")]
+    here = list(_traces(seeds))
+    again = list(_traces(seeds))
     assert here == again
     for other in others:
         out, err = other.communicate()
         assert other.returncode == 0, err
         assert json.loads(out) == here
-    assert len({digest for _, _, digest, _ in here}) > 2 * SEEDS
+    assert len({digest for _, _, digest, _ in here}) > 2 * seeds
 
 
 def _traces(seeds):
@@ -46,12 +49,12 @@ def _traces(seeds):
             yield [name, seed, trace.digest, sha256(encode(trace)).hexdigest()]
 
 
-def _elsewhere(hashseed):
-    """Start the same in a fresh process, whose heap and string hashes are others."""
+def _elsewhere(hashseed, seeds):
+    """Start the same runs in a new process, which has another heap and other string hashes."""
     code = (
         "import sys, json; junk = [bytearray(n) for n in range(4000)];"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r});"
-        "import test_determinism as t; json.dump(list(t._traces(t.SEEDS)), sys.stdout)"
+        f"import test_determinism as t; json.dump(list(t._traces({seeds})), sys.stdout)"
     )
     environment = os.environ | {"PYTHONHASHSEED": hashseed}
     return subprocess.Popen(

@@ -300,6 +300,8 @@ class Journal:
         """Write down one line; a campaign outlives a disk that is full."""
         if self._failed:
             return
+        if isinstance(line, Result) and line.printed:
+            line = msgspec.structs.replace(line, printed="")
         try:
             _write(self._file, sealed(_ENCODER.encode(line)))
         except OSError as error:

@@ -8,13 +8,14 @@ is not taken for one that was there before, and shrinking goes on.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from simqueue.errors import TraceFormatError
 from simqueue.model.trace import Trace, seal
 from simqueue.search.campaign.journal import append_to, read_state
-from simqueue.search.campaign.statelines import Identity, Kept, Session
+from simqueue.search.campaign.statelines import Identity, Kept, Line, Session
 from simqueue.search.replay.regressions import Saved, saved_failures
 
 
@@ -35,10 +36,15 @@ class Own:
 
 @dataclass(slots=True)
 class Keeping:
-    """What a campaign's state says of the failures that the campaign saved."""
+    """What a campaign's state says of the failures that the campaign saved.
+
+    ``journal`` writes lines while the campaign is played and has its file open. To open that a
+    second time would give up the lock on it.
+    """
 
     path: Path
     lines: list[Kept] = field(default_factory=list)
+    journal: Callable[[Line], object] | None = None
 
     @classmethod
     def of(
@@ -82,4 +88,7 @@ class Keeping:
         """Write down that ``saved`` is about to be the file of a failure."""
         line = Kept(signature, seal(found).checksum, seal(saved).checksum, done, note)
         self.lines.append(line)
-        append_to(self.path, line)
+        if self.journal is None:
+            append_to(self.path, line)
+        else:
+            self.journal(line)

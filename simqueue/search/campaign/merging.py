@@ -98,7 +98,8 @@ def _last_session(shards: list[State]) -> Session | None:
 
 def _counted(shards: list[State], session: Session | None) -> Campaign:
     known = {} if session is None else {each.signature: each for each in session.known}
-    tally = Tally(0.0, known, Evidence(wanted=frozenset() if session is None else session.wanted))
+    wanted = frozenset[str]() if session is None else session.wanted
+    tally = Tally(lambda: 0.0, known, Evidence(wanted=wanted))
     for state in shards:
         tally.resume(state.results.values())
     campaign = tally.whole_campaign(shards[0].identity.config)

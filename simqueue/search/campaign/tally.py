@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from simqueue.model.config import Config
@@ -20,7 +19,7 @@ class Found:
     """One way in which a scenario fails: how many runs show it, and the first one's trace.
 
     ``number`` is that run's in the campaign, ``strategy`` how it was made: with most strategies the
-    number is its seed.
+    number is its seed. ``printed`` is the end of what it printed, if that was captured.
     """
 
     signature: str
@@ -28,6 +27,7 @@ class Found:
     strategy: str
     count: int
     trace: Trace
+    printed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +155,11 @@ class Campaign:
 class Tally:
     """A campaign while it runs; results may come in any order.
 
-    Of those with one signature, the first to come has a trace.
+    Of those with one signature, the first to come has a trace. ``elapsed`` returns the real seconds
+    that the campaign has taken.
     """
 
-    started: float
+    elapsed: Callable[[], float]
     known: dict[str, KnownFailure]
     evidence: Evidence
     leaks: dict[str, Leak] = field(default_factory=dict)
@@ -202,14 +203,10 @@ class Tally:
         count = 1 if known is None else known.count + 1
         if result.trace is not None and (known is None or result.number < known.number):
             self.found[signature] = Found(
-                signature, result.number, result.strategy, count, result.trace
+                signature, result.number, result.strategy, count, result.trace, result.printed
             )
         elif known is not None:
             self.found[signature] = replace(known, count=count)
-
-    def elapsed(self) -> float:
-        """Return the real seconds since the campaign began."""
-        return time.perf_counter() - self.started
 
     def campaign(self) -> Campaign:
         """Return what came of it so far."""

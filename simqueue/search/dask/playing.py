@@ -23,7 +23,7 @@ from simqueue.search.planning.assignment import Assignment, source_of
 from simqueue.search.planning.sometimes import fingerprint
 from simqueue.search.processes.alone import Alone, alone_for
 from simqueue.search.processes.frames import pack, read_frame, unpack, write_frame
-from simqueue.search.processes.workers import Player, answer
+from simqueue.search.processes.player import Player, answer
 from simqueue.search.target import load_target
 from simqueue.sim.run import Run, Scenario, run, version_of
 

@@ -24,7 +24,8 @@ class Result(
     unless it is accepted. ``lost`` says how its process was lost, if it was. ``killed`` says how
     a process that played it before was killed from outside: the run was then played once more.
     ``leaked`` names what outlives the runs, if this run failed after others and passes alone or
-    fails in another way; the other fields then tell of the run that was played alone.
+    fails in another way; the other fields then describe the run that was played alone. ``printed``
+    is the end of what a run printed that comes with a trace; a campaign's state does not hold it.
     """
 
     number: Position
@@ -35,6 +36,7 @@ class Result(
     evidence: Evidence = NOTHING
     leaked: str = ""
     killed: str = ""
+    printed: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -1,6 +1,9 @@
 """Processes that play runs.
 
-``workers``        those of a campaign; ``losses``: how one ended that lost its run
+``workers``        the runs of campaigns, played here or by forked processes, in turns
+``crew``           those processes; ``hands``: one of them; ``losses``: how one ended with its run
+``workload``       what is left to play of one campaign; ``player``: plays its runs in a process
+``output``         what runs print, captured; ``rehearsal``: a run that its process may not survive
 ``clean``          forked before the first run; forks a child for each request
 ``alone``          a failure is played again in such a child before it counts
 ``outliving``      what state of user code a run has changed

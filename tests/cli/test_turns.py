@@ -1,0 +1,174 @@
+"""`simqueue fuzz` with several targets, and what their runs print."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from simqueue.cli.app import app
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:This process .* is multi-threaded:DeprecationWarning"  # under pytest -n, on 3.12
+)
+
+ROOT = str(Path(__file__).parents[2])
+PRINTING = """
+import logging
+import sys
+
+logging.basicConfig()
+
+async def scenario(sim):
+    def app(pq):
+        @pq.entrypoint("mail")
+        async def mail(job):
+            sys.stdout.write(f"mail {job.id}\\n")  # in one piece
+            logging.getLogger("app").error("sent")
+
+    sim.worker("a", app)
+    await sim.queries.enqueue("mail", b"x")
+    await sim.settled()
+    assert sim.choice(range(3)), "a third"
+"""
+STOPPING = """
+import asyncio
+
+async def scenario(sim):
+    number = sim.choice(range(3))
+    if number == 1:
+        breakpoint()
+    assert number != 2, "two"
+"""
+
+
+@pytest.fixture
+def call(project):
+    """Call the command line in this process; returns its result."""
+    return lambda *arguments: CliRunner().invoke(app, list(arguments), prog_name="simqueue")
+
+
+def spawned(*arguments, **options):
+    environment = {**os.environ, "PYTHONPATH": ROOT, "PYTHONHASHSEED": "0"}
+    environment.pop("PYTHONBREAKPOINT", None)
+    command = [sys.executable, "-m", "simqueue", *arguments]
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def test_a_failure_is_printed_with_its_line_while_others_are_played(project):
+    project("all/bad.py", "async def scenario(sim):\n    assert not sim, 'found'\n")
+    project(
+        "all/waits.py",
+        """
+        import os
+
+        async def scenario(sim):
+            while not os.path.exists("seen"):
+                pass
+        """,
+    )
+    how = ("--runs", "2", "--processes", "2", "--strategy", "calm")
+    with spawned("fuzz", "all", *how) as process:
+        try:
+            lines = iter(process.stdout.readline, "")
+            shown = []
+            for line in lines:
+                shown.append(line)
+                if line.startswith("Again: simqueue replay .simqueue/failures/bad-"):
+                    break
+            assert any(
+                line.startswith("Failed: exception: AssertionError: found") for line in shown
+            )
+            assert not any(" runs, " in line for line in shown)
+            Path("seen").touch()
+            rest = list(lines)
+        finally:
+            process.kill()
+    assert any(line.startswith("all/bad.py:scenario: 2 runs, 2 failed in 1 way") for line in rest)
+    assert any(line.startswith("all/waits.py:scenario: 2 runs, 0 failed") for line in rest)
+
+
+def test_targets_are_summed_up_in_their_order_whatever_ends_first(call, project):
+    project("b.py", "async def scenario(sim):\n    assert sim.choice(range(3)), 'a third'\n")
+    project("a.py", "async def scenario(sim): ...\n")
+    summaries = []
+    for processes in ("1", "2"):
+        how = ["--runs", "20", "--processes", processes, "--state", processes, "--json", "s.json"]
+        assert call("fuzz", "b.py", "a.py", *how, "--traces", f"t{processes}").exit_code == 1
+        text = Path("s.json").read_text().replace(f"t{processes}/", "")
+        summary = json.loads(text)
+        for target in summary["targets"]:
+            del target["elapsed_s"]
+        summaries.append(summary)
+    assert summaries[0] == summaries[1]
+    assert [each["target"] for each in summaries[0]["targets"]] == [
+        "b.py:scenario",
+        "a.py:scenario",
+    ]
+
+
+def test_a_target_that_had_no_time_is_inconclusive(call, project):
+    project("a.py", "async def scenario(sim): ...\n")
+    project("b.py", "async def scenario(sim): ...\n")
+    result = call("fuzz", "a.py", "b.py", "--time", "0.000001s", "--processes", "1")
+    assert result.exit_code == 4
+    assert "a.py:scenario: 1 runs, 0 failed" in result.stdout
+    assert "b.py:scenario: 0 runs, 0 failed in 0 ways, 0 seeds/s\n  inconclusive: no run of it" in (
+        result.stdout
+    )
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_what_runs_print_is_shown_with_the_failure_alone(project, processes):
+    project("loud.py", PRINTING)
+    process = spawned("fuzz", "loud.py", "--runs", "12", "--processes", processes)
+    shown, errors = process.communicate()
+    assert process.returncode == 1
+    assert errors == ""
+    assert shown.count("mail 1") == 1
+    heading = "Printed in this run, the last 20 lines at most:\n    mail 1\n    ERROR:app:sent\n"
+    assert f"{heading}\nAs found in run " in shown
+
+
+@pytest.mark.parametrize("processes", [(), ("--processes", "2")])
+def test_what_runs_print_is_let_through(project, processes):
+    project("loud.py", PRINTING)
+    how = ("--runs", "12", "--shrink-runs", "0", *processes)
+    process = spawned("fuzz", "loud.py", "-s", *how)
+    shown, errors = process.communicate()
+    assert shown.count("mail 1\n") >= 12
+    assert errors.count("ERROR:app:sent\n") >= 12
+    assert "Printed in this run" not in shown
+
+
+def test_saved_failures_and_shrinking_print_nothing(call, project, capfd):
+    project("loud.py", PRINTING)
+    for _ in range(2):
+        result = call("fuzz", "loud.py", "--runs", "12")
+        assert result.exit_code == 1
+    assert "still fails" in result.stdout
+    assert "mail 1" not in capfd.readouterr().out + result.stdout
+
+
+def test_a_breakpoint_has_the_terminal_in_this_process_and_is_refused_in_others(project):
+    project("stops.py", STOPPING)
+    how = ("--runs", "9", "--strategy", "random", "--shrink-runs", "0")
+    for option in (("-s",), ("--processes", "1")):
+        process = spawned("fuzz", "stops.py", *how, *option, stdin=subprocess.PIPE)
+        shown, _ = process.communicate("p 6 * 7\nc\n" * 30)
+        assert process.returncode == 1
+        assert "(Pdb) 42\n" in shown
+    process = spawned("fuzz", "stops.py", *how, "--processes", "2", stdin=subprocess.PIPE)
+    _, errors = process.communicate("c\n" * 30)
+    assert process.returncode == 2
+    assert errors.startswith("simqueue: a run opened a debugger, which needs the terminal: give -s")
