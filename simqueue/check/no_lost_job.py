@@ -1,4 +1,4 @@
-"""no-lost-job: what a worker logs as done has been run."""
+"""no-lost-job: a job that a worker logs as done has run."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class NoLostJob(Invariant):
         self._contested = Contested.of(view)
         self._put_back: dict[JobId, str] = {}
         self._ended: dict[JobId, list[str]] = {}
-        """The workers that have run a job to an end of which they have not told the queue."""
+        """By job, the workers whose handler of it has ended and that have not logged it."""
 
     def see(self, entry: Entry) -> Broken | None:
-        """Keep books of ends; complain about a job logged without one."""
-        match entry.event:
+        """Track the ends of handlers; judge a job that is logged without one."""
+        match entry.event:  # partial: only the events that it sees
             case JobPicked(job_id=job):
                 if self._put_back:
                     self._put_back.pop(job, None)
@@ -83,7 +83,7 @@ class NoLostJob(Invariant):
         return None
 
     def _forget(self, event: object, at: Instant) -> None:
-        match event:
+        match event:  # partial: only the events that it sees
             case JobRequeued(job_id=job) | JobDeleted(job_id=job):
                 if not self._contested.holds(job, at):
                     self._ended.pop(job, None)

@@ -75,8 +75,8 @@ class NoStarvation(Liveness):
         self._waits: dict[JobId, _Wait] = {}
 
     def see(self, entry: Entry) -> Broken | None:
-        """Remember who waits since when; judge a wait when it is over."""
-        match entry.event:
+        """Track since when each job waits; judge a wait when it is over."""
+        match entry.event:  # partial: only the events that it sees
             case e.JobPicked(job_id):
                 wait = self._waits.pop(job_id, None)
                 if wait is None or entry.at - wait.since <= self.view.patience:

@@ -1,4 +1,4 @@
-"""schedule-on-time: a tick is claimed when it comes."""
+"""schedule-on-time: a schedule is claimed when its tick comes."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ class ScheduleOnTime(Liveness):
         """Whether its tick is one at which schedulers look."""
 
     def see(self, entry: Entry) -> Broken | None:
-        """Remember who looks when; judge a claim."""
+        """Track when each scheduler looks; judge a claim."""
         event, worker = entry.event, entry.worker
         broken: Broken | None = None
-        match event:
+        match event:  # partial: only the events that it sees
             case e.StatementSent(name="fetch_schedule"):
                 _, last = self._looks.get(worker, (_NEVER, _NEVER))
                 self._looks[worker] = last, entry.at

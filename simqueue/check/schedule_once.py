@@ -55,12 +55,12 @@ class ScheduleOnce(Invariant):
         self._leases = Leases(view)
 
     def see(self, entry: Entry) -> Broken | None:
-        """Remember a claim; complain about a second one for the same tick, or beside a run."""
-        match entry.event:
+        """Track claims; judge a second one for the same tick, and one beside a run."""
+        match entry.event:  # partial: only the events that it sees
             case SchedulePicked() as picked:
-                # Both of them, since each keeps books.
-                found = self._claimed(entry, picked), self._beside(entry, picked)
-                return found[0] or found[1]
+                # Both are called, since each updates its state.
+                verdicts = self._claimed(entry, picked), self._beside(entry, picked)
+                return verdicts[0] or verdicts[1]
             case ScheduleReleased(schedule_id=schedule):
                 ticking = self.view.ticking.get(schedule)
                 if ticking and entry.worker not in self.view.workers:
@@ -79,7 +79,7 @@ class ScheduleOnce(Invariant):
 
     def _claimed(self, entry: Entry, picked: SchedulePicked) -> Broken | None:
         claim = self._claims.get(picked.schedule_id)
-        # Who takes a schedule over runs the tick that it was claimed for, and leaves the next one.
+        # A takeover runs the tick of the first claim, and leaves the next one.
         tick = claim[0] if picked.stale and claim is not None else picked.due
         self._claims[picked.schedule_id] = tick, entry
         if claim is None:
@@ -124,17 +124,17 @@ class ScheduleOnce(Invariant):
         if not wronged:
             return None
         worker = wronged[0].worker
-        told = f"{self._named(picked)} was running on {worker} ({state(worker)}"
+        text = f"{self._named(picked)} was running on {worker} ({state(worker)}"
         if picked.stale:
             silent = seconds(entry.now - beat)
             own = worker.name == entry.worker
             return Broken(
-                f"{told}, silent for {silent}) when {'it' if own else entry.worker} claimed it",
+                f"{text}, silent for {silent}) when {'it' if own else entry.worker} claimed it",
                 "own" if own else "running",
                 schedules=(schedule,),
             )
         return Broken(
-            f"{told}) when {entry.worker} claimed it, since another scheduler had released it",
+            f"{text}) when {entry.worker} claimed it, since another scheduler had released it",
             "released",
             schedules=(schedule,),
         )

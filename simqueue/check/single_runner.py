@@ -1,4 +1,4 @@
-"""single-runner: no job runs twice at a time while its first runner is well."""
+"""single-runner: no job runs twice at a time while its first worker is healthy."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class SingleRunner(Invariant):
 
     def see(self, entry: Entry) -> Broken | None:
         """Judge claims and starts of jobs that run."""
-        match entry.event:
+        match entry.event:  # partial: only the events that it sees
             case JobPicked() as picked:
                 runs = self.view.running.get(picked.job_id)
                 return self._claimed(entry, picked, runs) if runs else None
@@ -85,16 +85,16 @@ class SingleRunner(Invariant):
         if not wronged:
             return None
         worker = wronged[0].worker
-        told = f"job {job} was running on {worker} ({state(worker)}"
+        text = f"job {job} was running on {worker} ({state(worker)}"
         if picked.stale:
             silent = seconds(entry.now - self._beat(picked, wronged[0]))
             return Broken(
-                f"{told}, silent for {silent}) when {entry.worker} picked it",
+                f"{text}, silent for {silent}) when {entry.worker} picked it",
                 "stale",
                 jobs=(job,),
             )
         return Broken(
-            f"{told}) when {entry.worker} picked it, since somebody else had put it back",
+            f"{text}) when {entry.worker} picked it, since somebody else had put it back",
             "fresh",
             jobs=(job,),
         )

@@ -69,8 +69,8 @@ class TerminalOnce(Invariant):
         """The last connections that each worker lost."""
 
     def see(self, entry: Entry) -> Broken | None:
-        """Remember a job's end; complain about a second one."""
-        match entry.event:
+        """Track the end of each job; judge a second one."""
+        match entry.event:  # partial: only the events that it sees
             case JobLogged() as logged:
                 return self._judge(entry, logged)
             case JobRetried(job_id=job) | JobRequeued(job_id=job):

@@ -16,7 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from simqueue.errors import UsageError, excerpt
 from simqueue.model.files import MAX_SIZE, MAX_SIZE_DEFAULT, parse_size
-from simqueue.report.words import printable
+from simqueue.report.printable import printable
 from simqueue.terminal import complain, say
 
 BAD_INPUT = 2

@@ -166,7 +166,7 @@ def _picked(found: Inevitable, after: int, until: int) -> list[str]:
     """Return the deviations that were picked between two events, a line for each."""
     from simqueue.report.choices.explain_choices import explain_choice
     from simqueue.report.story.participants import involved_in
-    from simqueue.report.words import moment
+    from simqueue.report.units import moment
 
     about = frozenset(involved_in(found.trace).subjects)
     between = [each for each in found.trace.choices if after < each.event <= until]
@@ -204,7 +204,7 @@ def _odds(found: Inevitable) -> str:
 
 def _place(found: Inevitable, odds: Odds) -> tuple[str, str]:
     """Return which event the odds are those after, and when it was."""
-    from simqueue.report.words import moment
+    from simqueue.report.units import moment
 
     if odds.first < 0:
         return "at the start", ""

@@ -177,7 +177,7 @@ def _told(trace: Trace, choice: Choice | None) -> str:
     from simqueue.model.choice_key import word_of
     from simqueue.report.choices.explain_choices import explain_choice
     from simqueue.report.story.participants import involved_in
-    from simqueue.report.words import moment
+    from simqueue.report.units import moment
 
     if choice is None:
         return "there it is as in a calm system"

@@ -1,4 +1,4 @@
-"""Where two runs part."""
+"""The first difference between two runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WORD = re.compile(r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first thing that two runs do not share.
+    """The first difference between two runs.
 
     ``number`` is the event's, or how many events there are when all of them agree. ``one`` and
     ``other`` say what each run had there, ``actor`` which worker did it.
@@ -36,30 +36,30 @@ class Difference:
 
 
 def difference_at(number: int, one: Entry | None, other: Entry | None) -> Difference | None:
-    """Compare what two runs have at one place of their logs, None being their end."""
+    """Compare the entries of two runs at one place of their logs; None is the end of a log."""
     if one == other:
         return None
-    said, said_other = _said(one), _said(other)
-    if said == said_other:  # they differ in a field that the words leave out
-        said, said_other = _unsaid(one, other)
-    return Difference(number, said, said_other, _actor(other) or _actor(one))
+    sentence, sentence_other = _said(one), _said(other)
+    if sentence == sentence_other:  # they differ in a field that the words leave out
+        sentence, sentence_other = _unsaid(one, other)
+    return Difference(number, sentence, sentence_other, _actor(other) or _actor(one))
 
 
 def _unsaid(one: Entry | None, other: Entry | None) -> tuple[str, str]:
-    """Say of two entries that read alike in which field they differ, and how."""
+    """Return the field in which two entries with the same sentence differ, and its values."""
     assert one is not None  # noqa: S101  what is not there does not read like an entry
     assert other is not None  # noqa: S101  likewise
     for mine, theirs in ((one.event, other.event), (one, other)):
         for field in mine.__struct_fields__:
             has, has_other = getattr(mine, field), getattr(theirs, field)
             if field != "event" and has != has_other:
-                said, said_other = _around(repr(has), repr(has_other))
-                return f"{_said(one)}, its {field} being {said}", f"{field} {said_other}"
+                sentence, sentence_other = _around(repr(has), repr(has_other))
+                return f"{_said(one)}, its {field} being {sentence}", f"{field} {sentence_other}"
     return repr(one), repr(other)
 
 
 def _around(one: str, other: str) -> tuple[str, str]:
-    """Return the places at which two texts part, if they are long."""
+    """Return two texts around the place where they differ, if they are long."""
     both = zip(one, other, strict=False)
     parted = next((n for n, (mine, theirs) in enumerate(both) if mine != theirs), 0)
     begin = max(0, parted - _AROUND)
@@ -80,9 +80,9 @@ def first_difference(one: Trace, other: Trace) -> Difference | None:
     """Compare two runs event by event, then by outcome, then by digest."""
     longest = max(len(one.events), len(other.events))
     for number in range(longest):
-        found = difference_at(number, _at(one.events, number), _at(other.events, number))
-        if found is not None:
-            return found
+        difference = difference_at(number, _at(one.events, number), _at(other.events, number))
+        if difference is not None:
+            return difference
     return unseen_difference(one, other)
 
 
@@ -91,7 +91,7 @@ def _at(events: Sequence[Entry], number: int) -> Entry | None:
 
 
 def unseen_difference(one: Trace, other: Trace) -> Difference | None:
-    """Compare what no event shows: outcome, drawn randomness, clock readings, number of steps."""
+    """Compare outcomes, numbers of steps and digests, which no event shows."""
     number = len(one.events)
     ended, ended_other = _ended(one.outcome.failure), _ended(other.outcome.failure)
     if ended != ended_other:
@@ -106,7 +106,7 @@ def unseen_difference(one: Trace, other: Trace) -> Difference | None:
 
 
 def reordered(one: Trace, other: Trace, number: int) -> bool:
-    """Return whether two runs that part at an event have the same there, in another order.
+    """Return whether two runs that differ at an event have the same events in another order.
 
     That is what the order of a set does: either the words of one event, or the next few events.
     """
@@ -132,22 +132,24 @@ def _next(trace: Trace, number: int) -> Sequence[Entry]:
 
 
 def _ended(failure: Failure | None) -> str:
-    return "a passed run" if failure is None else f"a failure, signed {failure.signature}"
+    return (
+        "a passed run" if failure is None else f"a failure with the signature {failure.signature}"
+    )
 
 
 def render_difference(one: Trace, other: Trace, names: tuple[str, str]) -> str:
-    """Say where two runs part, after the events they share before that."""
-    found = first_difference(one, other)
-    if found is None:
+    """Return where two runs differ, after the last events that they share."""
+    difference = first_difference(one, other)
+    if difference is None:
         return f"The runs are the same: {len(one.events)} events, digest {one.digest}\n"
-    start = max(0, found.number - CONTEXT)
+    start = max(0, difference.number - CONTEXT)
     managers, others = Managers(one.events), Managers(other.events)
-    events = enumerate(one.events[start : found.number], start)
+    events = enumerate(one.events[start : difference.number], start)
     shared = [managers.plain(render_line(*numbered)) for numbered in events]
     width = max(map(len, names))
     parted = [
-        f"They part at event {found.number} (by {found.actor}):",
-        f"  {names[0]:<{width}}  has {managers.plain(found.one)}",
-        f"  {names[1]:<{width}}  has {others.plain(found.other)}",
+        f"They differ from event {difference.number} (by {difference.actor}):",
+        f"  {names[0]:<{width}}  has {managers.plain(difference.one)}",
+        f"  {names[1]:<{width}}  has {others.plain(difference.other)}",
     ]
     return "\n".join([*shared, *parted]) + "\n"

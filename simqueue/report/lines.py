@@ -8,7 +8,8 @@ from itertools import groupby
 
 from simqueue.model import events as e
 from simqueue.model.events import Entry
-from simqueue.report.words import moment, words
+from simqueue.report.units import moment
+from simqueue.report.words import words
 
 Numbered = tuple[int, Entry]
 """An entry and its number in the log."""
@@ -22,7 +23,7 @@ ROUTINE = (
     e.TableChanged,
     e.NotificationDelivered,
 )
-"""What goes on all the time and seldom tells anything: heartbeats, reads, messages under way."""
+"""Routine events: heartbeats, reads, messages under way."""
 
 _BEATS = (e.JobsBeat, e.SchedulesBeat)
 _RANGE_MIN = 2
@@ -31,20 +32,20 @@ _HEALTH_CHECK = "health_check_event"
 _INDENT = " " * 11
 
 
-def render_line(number: int, entry: Entry, said: str | None = None) -> str:
-    """Return one entry as one line: number, time, who, what."""
-    said = (words(entry.event) if said is None else said).replace("\n", "\n" + _INDENT)
-    return f"{numbered(number, entry)}  {entry.worker} {said}"
+def render_line(number: int, entry: Entry, text: str | None = None) -> str:
+    """Return one entry as one line: number, time, actor, sentence."""
+    text = (words(entry.event) if text is None else text).replace("\n", "\n" + _INDENT)
+    return f"{numbered(number, entry)}  {entry.worker} {text}"
 
 
 def numbered(number: int, entry: Entry) -> str:
-    """Return how an entry's line begins: its number and its time."""
+    """Return the begin of an entry's line: its number and its time."""
     return f"{'#' + str(number):>8} {moment(entry.at):>13}"
 
 
 def is_routine(event: e.AnyEvent) -> bool:
-    """Return whether an event is folded where it is not asked for."""
-    match event:
+    """Return whether an event is folded unless it is asked for."""
+    match event:  # partial: most events do not matter here
         case e.NotificationSent(_, payload):
             return _HEALTH_CHECK in payload
         case e.ScenarioChose(name):
@@ -59,7 +60,7 @@ def render_lines(
     last: int | None = None,
     say: Callable[[int], str] | None = None,
 ) -> list[str]:
-    """Return a line for each entry; jobs that fare alike share one, and so does routine in a row.
+    """Return lines of entries; jobs with the same event share a line, as consecutive routine does.
 
     Args:
         entries: of the log.
@@ -78,13 +79,13 @@ def _folded(entries: Iterable[Numbered], say: Callable[[int], str] | None) -> It
         if routine:
             yield _fold(list(alike))
             continue
-        told = [(each, say(each[0]) if say else words(each[1].event)) for each in alike]
-        for _, same in groupby(told, key=_fares):
+        described = [(each, say(each[0]) if say else words(each[1].event)) for each in alike]
+        for _, same in groupby(described, key=_fares):
             yield _together(list(same))
 
 
 def _fold(routine: list[Numbered]) -> str:
-    """Say how much routine there was; of heartbeats alone, when the last one was."""
+    """Return a line that counts routine events; for heartbeats alone, with the last one's time."""
     beats = all(isinstance(entry.event, _BEATS) for _, entry in routine)
     noun = "heartbeat" if beats else "routine event"
     count = f"{_INDENT}... {len(routine)} {noun}{'s' if len(routine) > 1 else ''}"
@@ -96,33 +97,33 @@ def _fold(routine: list[Numbered]) -> str:
 # --- jobs that fare alike, in one instant ---
 
 _Told = tuple[Numbered, str]
-"""An entry, and what is said of it."""
+"""An entry and its sentence."""
 
 _JOB = re.compile(r"\bjob (\d{1,19})\b")
 
 
-def _fares(told: _Told) -> tuple[object, ...]:
-    """Return the same for what can be told together.
+def _fares(described: _Told) -> tuple[object, ...]:
+    """Return a key that is the same for entries that share a line.
 
     That is what differs in the number of the one job named, and what happens again and again.
     """
-    (number, entry), said = told
+    (number, entry), text = described
     if isinstance(entry.event, e.LoopBlocked):
-        return (entry.worker, _JOB.sub("", said))
-    jobs = _JOB.findall(said)
-    return (entry.at, entry.worker, _JOB.sub("", said)) if len(jobs) == 1 else (number,)
+        return (entry.worker, _JOB.sub("", text))
+    jobs = _JOB.findall(text)
+    return (entry.at, entry.worker, _JOB.sub("", text)) if len(jobs) == 1 else (number,)
 
 
-def _together(told: list[_Told]) -> str:
-    (number, entry), said = told[0]
-    if len(told) > 1 and isinstance(entry.event, e.LoopBlocked):
-        last = told[-1][0][1]
+def _together(described: list[_Told]) -> str:
+    (number, entry), text = described[0]
+    if len(described) > 1 and isinstance(entry.event, e.LoopBlocked):
+        last = described[-1][0][1]
         over = moment(last.at + getattr(last.event, "duration", 0))
-        said = f"{said}, and so {len(told) - 1} more times until {over}"
-    elif len(told) > 1:
-        jobs = [int(_JOB.findall(each)[0]) for _, each in told]
-        said = _JOB.sub(f"jobs {_numbers(jobs)}", said)
-    return render_line(number, entry, said)
+        text = f"{text}, and so {len(described) - 1} more times until {over}"
+    elif len(described) > 1:
+        jobs = [int(_JOB.findall(each)[0]) for _, each in described]
+        text = _JOB.sub(f"jobs {_numbers(jobs)}", text)
+    return render_line(number, entry, text)
 
 
 def _numbers(numbers: list[int]) -> str:
@@ -134,7 +135,7 @@ def _numbers(numbers: list[int]) -> str:
 
 
 def concerns(event: e.AnyEvent, *, job: int | None = None, schedule: int | None = None) -> bool:
-    """Return whether an event is about that job or that schedule."""
+    """Return whether an event is about a job or a schedule."""
     return _names(event, "job_id", job) or _names(event, "schedule_id", schedule)
 
 

@@ -1,4 +1,4 @@
-"""The course of a run: its log, read for who did what, and for what became of each statement."""
+"""The log of a run, indexed by statements, connections, faults, jobs and schedules."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from simqueue.model.events import Entry
 from simqueue.model.ids import StatementId
 from simqueue.report.effects import render_deeds
 from simqueue.report.managers import Managers
-from simqueue.report.words import called, span, statement_words, task_words, words
+from simqueue.report.units import span
+from simqueue.report.words import called, statement_words, task_words, words
 
 Numbered = tuple[int, Entry]
 """An entry and its number in the log."""
@@ -31,7 +32,7 @@ _OF_THE_SERVER = (e.StatementHeld, e.StatementCommitted, e.StatementFailed, e.Li
 
 @dataclass(slots=True)
 class Passage:
-    """What became of a statement: the entries that say so, each as soon as there is one.
+    """The entries of one statement; each is None as long as it has not occurred.
 
     ``executed`` is the first that the server said of it, ``ended`` its commit or its failure.
     """
@@ -48,12 +49,12 @@ class Passage:
 
     @property
     def title(self) -> str:
-        """Whose it is and what: ``a's heartbeat``."""
+        """Its worker and its kind: ``a's heartbeat``."""
         return f"{called(self.worker)}'s {statement_words(self.name)}"
 
     @property
     def answer(self) -> str:
-        """What a question was answered with, or ``""``."""
+        """The answer to a query, or ``""``."""
         if self.replied is None or self.name not in _QUESTIONS:
             return ""
         number = getattr(self.replied[1].event, "answer", None)
@@ -65,31 +66,31 @@ class Passage:
 
     @property
     def result(self) -> str:
-        """What it did, or ``""`` if that goes without saying."""
+        """Its effect; ``""`` if it has none to report."""
         if self.ended is not None and isinstance(self.ended[1].event, e.StatementFailed):
             return f"fails with {self.ended[1].event.sqlstate}"
-        said = render_deeds(self.did)
+        effects = render_deeds(self.did)
         searched = self.name in _SEARCHES and self.ended is not None
-        return said or ("finds nothing" if searched else "")
+        return effects or ("finds nothing" if searched else "")
 
     @property
     def short(self) -> str:
-        """``a's heartbeat (beats for job 3)``."""
+        """``a's heartbeat (refreshes the heartbeat of job 3)``."""
         return f"{self.title} ({self.result})" if self.result else self.title
 
     @property
     def full(self) -> str:
-        """``a's heartbeat (statement 41: beats for job 3)``."""
+        """``a's heartbeat (statement 41: refreshes the heartbeat of job 3)``."""
         return f"{self.title} {self.details}"
 
     @property
     def own(self) -> str:
-        """As its worker would say: ``its heartbeat (statement 41: beats for job 3)``."""
+        """In a sentence about its worker: ``its heartbeat (statement 41: ...)``."""
         return f"its {statement_words(self.name)} {self.details}"
 
     @property
     def details(self) -> str:
-        """``(statement 41: beats for job 3)``."""
+        """``(statement 41: refreshes the heartbeat of job 3)``."""
         return f"(statement {self.number}{': ' if self.result else ''}{self.result})"
 
 
@@ -109,14 +110,14 @@ class Course:
         self.heard: dict[str, list[Numbered]] = {}
         """The notifications that were delivered to each connection, or lost with it, in order."""
         self.promised: list[tuple[int, int, str, int]] = []
-        """What is to fall due: when, by which entry, ``"job"`` or ``"schedule"``, its number."""
+        """What will be due: when, by which entry, ``"job"`` or ``"schedule"``, its number."""
         self._names = {spelled(entry.worker): entry.worker for entry in entries}
         for number, entry in enumerate(entries):
             self._read(number, entry)
         self.promised.sort()
 
     def _read(self, number: int, entry: Entry) -> None:
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.StatementSent(statement, connection, name):
                 sent = Passage(statement, connection, name, entry.worker, (number, entry))
                 self.statements[statement] = sent
@@ -135,7 +136,7 @@ class Course:
                 self._note(number, entry)
 
     def _note(self, number: int, entry: Entry) -> None:
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.FaultStruck(fault):
                 self.strikes.setdefault(fault, []).append((number, entry))
             case e.NotificationDelivered(connection) | e.NotificationDropped(connection):
@@ -148,7 +149,7 @@ class Course:
     def _decided(self, number: int, entry: Entry) -> None:
         for due, noun, whose in _promises(entry):
             self.promised.append((due, number, noun, whose))
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.JobEnqueued(job_id, entrypoint):
                 self._entrypoints["job", job_id] = entrypoint
             case e.ScheduleInserted(schedule_id, _, entrypoint):
@@ -164,7 +165,7 @@ class Course:
         return passage
 
     def name_of(self, word: str) -> str:
-        """Return the name that is so spelled in keys."""
+        """Return the name of the process that choice keys spell like this."""
         return self._names.get(word, word)
 
     def passage_of(self, entry: Entry) -> Passage | None:
@@ -180,7 +181,7 @@ class Course:
         for _, entry in () if passage.replied is None else self.since(passage.replied[0]):
             if passage.replied is None or entry.at > passage.replied[1].at:
                 break
-            match entry.event:
+            match entry.event:  # partial: most events do not matter here
                 case e.HandlerStarted() if entry.worker == passage.worker:
                     return entry
                 case e.StatementSent(_, connection) if connection == passage.connection:
@@ -217,11 +218,11 @@ class Course:
         return f"{noun} {number}" + (f" ({entrypoint})" if entrypoint else "")
 
     def notification(self, sent: int) -> str:
-        """Return a notification and who caused it: ``of the insert by a's enqueue``."""
+        """Return a notification and its cause: ``of the insert by a's enqueue``."""
         entry = self.entries[sent]
         passage = self.passage_of(entry)
         by = "" if passage is None else f" by {passage.short}"
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.TableChanged(operation):
                 return f"of the {operation}{by}"
             case e.NotificationSent(_, payload):
@@ -246,7 +247,7 @@ class Course:
         for place, entry in self._doings.get(worker, ()):
             if place >= number:
                 break
-            match entry.event:
+            match entry.event:  # partial: most events do not matter here
                 case e.HandlerStarted() as event:
                     begun[_subject(event), task_words(event)] += 1
                 case e.HandlerFinished() | e.HandlerRaised() as event:
@@ -263,7 +264,7 @@ def _subject(event: e.HandlerStarted | e.HandlerFinished | e.HandlerRaised) -> S
 
 
 def _clause(entry: Entry, passage: Passage) -> str:
-    match entry.event:
+    match entry.event:  # partial: most events do not matter here
         case e.StatementSent():
             return f"sends {passage.own}"
         case e.StatementReplied():
@@ -279,8 +280,8 @@ def _clause(entry: Entry, passage: Passage) -> str:
 
 
 def _promises(entry: Entry) -> Iterator[tuple[int, str, int]]:
-    """Yield what an entry says will fall due: when, and which job or schedule."""
-    match entry.event:
+    """Yield what will be due by an entry: when, and which job or schedule."""
+    match entry.event:  # partial: most events do not matter here
         case e.ScheduleInserted(schedule_id, _, _, due) | e.SchedulePicked(schedule_id, _, due):
             yield due, "schedule", schedule_id
         case e.JobEnqueued(job_id, _, _, due) | e.JobRetried(job_id, due) if due > entry.now:

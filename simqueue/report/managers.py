@@ -12,7 +12,7 @@ _FROM = re.compile(r"\bfrom manager ([0-9a-f-]{36})")
 
 
 class Managers:
-    """Which worker each manager of a run is in, as far as its log was read."""
+    """The worker of each manager of a run, as far as its log was read."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._workers: dict[str, str] = {}
@@ -20,7 +20,7 @@ class Managers:
             self.read(entry)
 
     def read(self, entry: Entry) -> None:
-        """Learn of a manager, if the entry is about a worker that is ready."""
+        """Note the manager of a worker that becomes ready."""
         if isinstance(entry.event, e.WorkerReady):
             self._workers[entry.event.manager] = entry.worker
 
@@ -28,6 +28,6 @@ class Managers:
         """Return a text whose takeovers are from workers, where their managers are known."""
         return _FROM.sub(self._from, text)
 
-    def _from(self, found: re.Match[str]) -> str:
-        worker = self._workers.get(found[1])
-        return found[0] if worker is None else f"from {worker}"
+    def _from(self, named: re.Match[str]) -> str:
+        worker = self._workers.get(named[1])
+        return named[0] if worker is None else f"from {worker}"

@@ -18,19 +18,19 @@ def subjects_in(text: str) -> list[Subject]:
 
 def subjects_of(event: e.AnyEvent) -> list[Subject]:
     """Return the jobs and schedules that an event is about."""
-    found: list[Subject] = []
+    subjects: list[Subject] = []
     for noun, field, many in _fields(type(event)):
         value = getattr(event, field)
         if many:
-            found += [(noun, number) for number in value]
+            subjects += [(noun, number) for number in value]
         elif value is not None:
-            found.append((noun, value))
-    return found
+            subjects.append((noun, value))
+    return subjects
 
 
 @cache
 def _fields(event: type[e.AnyEvent]) -> tuple[tuple[str, str, bool], ...]:
-    """Return the fields that name subjects: the noun, the field, whether it holds several."""
+    """Return the fields that name subjects: the noun, the field, whether it holds several ids."""
     known = [
         (noun, f"{noun}_id{'s' if many else ''}", many)
         for noun in ("job", "schedule")

@@ -454,7 +454,7 @@ def test_two_runs_are_compared(call, trace_file):
     assert call("diff", trace_file, trace_file).exit_code == 0
     result = call("diff", trace_file, "other.json")
     assert result.exit_code == 1
-    assert "They part at event 0" in result.output
+    assert "They differ from event 0" in result.output
 
 
 def test_an_audit_of_a_sound_scenario_exits_with_0(call):

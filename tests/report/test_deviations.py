@@ -120,7 +120,7 @@ EXPLAINED = [
         (two_workers, "a QueueManager.run dequeue reply", 1, 40, CALM),
         (
             "+1.000600s  the reply to a's dequeue (statement 52: picks jobs 1 and 2) gets there"
-            " 5.84 ms late, after b's count of eligible jobs, b's question for the next "
+            " 5.84 ms late, after b's count of eligible jobs, b's query for the next "
             "deferred job and 2 more; only then a starts to run job 1 (charge)"
         ),
     ),
@@ -167,8 +167,8 @@ EXPLAINED = [
         (
             "+2.000000s  a's fetch of due schedules (statement 51: finds nothing) reaches the "
             "server 153 ms late, after b's fetch of due schedules (picks schedule 1 for its "
-            "tick at +1.000000s, the next is +3.000000s), b's schedule heartbeat (beats for "
-            "schedule 1) and 3 more"
+            "tick at +1.000000s, the next is +3.000000s), b's schedule heartbeat "
+            "(refreshes the heartbeat of schedule 1) and 3 more"
         ),
     ),
     (

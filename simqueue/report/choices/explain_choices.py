@@ -21,7 +21,8 @@ from simqueue.report.choices.explain_delays import (
 )
 from simqueue.report.choices.explain_faults import explain_strike
 from simqueue.report.log_index import Course, Subject
-from simqueue.report.words import called, moment, span, task_words, words
+from simqueue.report.units import moment, span
+from simqueue.report.words import called, task_words, words
 
 _CALM_RESTART_US = 1_000_000
 _ACTS = (e.WorkerStopping, e.WorkerCrashed, e.WorkerPaused, e.ClockSet, e.ServerCrashed)

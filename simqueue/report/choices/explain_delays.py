@@ -7,7 +7,8 @@ from simqueue.model.events import Entry
 from simqueue.report.choices.choice_context import Case
 from simqueue.report.effects import few
 from simqueue.report.log_index import Passage
-from simqueue.report.words import called, span
+from simqueue.report.units import span
+from simqueue.report.words import called
 
 
 def explain_request(case: Case) -> str:

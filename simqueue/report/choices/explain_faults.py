@@ -12,7 +12,8 @@ from simqueue.model.ids import MICROSECONDS
 from simqueue.report.choices.choice_context import Case
 from simqueue.report.effects import few, listed
 from simqueue.report.log_index import Numbered, Passage
-from simqueue.report.words import called, span
+from simqueue.report.units import span
+from simqueue.report.words import called
 
 Explained = tuple[int, str]
 """The instant at which the fault occurred, and what it did."""

@@ -1,4 +1,4 @@
-"""A reading of a run: what lasted how long, who did it, and how it ended."""
+"""A reading of a run: its processes, statements and handlers, from when to when."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Reading:
 
     def _read_exchange(self, numbered: Numbered) -> None:
         entry = numbered[1]
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.StatementSent(statement):
                 self._waiting.setdefault(entry.worker, set()).add(statement)
             case e.StatementReplied(statement):
@@ -125,7 +125,7 @@ class Reading:
 
     def _read_doing(self, numbered: Numbered) -> None:
         entry = numbered[1]
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.HandlerStarted():
                 self._start(entry.event, numbered)
             case e.HandlerFinished():

@@ -1,4 +1,4 @@
-"""Stays: how long each job and each schedule had which status."""
+"""Status spans: how long each job and each schedule had each status."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Stays:
         self._note(numbered[1].at)
 
     def _read_change(self, numbered: Numbered) -> None:
-        match numbered[1].event:
+        match numbered[1].event:  # partial: most events do not matter here
             case e.JobEnqueued(job_id, entrypoint):
                 self._insert(("job", job_id), entrypoint, numbered)
             case e.ScheduleInserted(schedule_id, _, entrypoint):
@@ -85,7 +85,7 @@ class Stays:
 
     def _read_emptying(self, numbered: Numbered) -> None:
         at = numbered[1].at
-        match numbered[1].event:
+        match numbered[1].event:  # partial: most events do not matter here
             case e.QueueTruncated():
                 self._empty("job", at)
             case e.SchedulesTruncated():

@@ -121,7 +121,7 @@ def _statements(course: Course) -> Iterator[Hops]:
 
 def _notes(entries: Sequence[Entry]) -> Iterator[Note]:
     for number, entry in enumerate(entries):
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.NotificationDelivered(_, sent):
                 yield Note(entry.worker, sent, number, dropped=False)
             case e.NotificationDropped(_, sent):
@@ -131,7 +131,7 @@ def _notes(entries: Sequence[Entry]) -> Iterator[Note]:
 def _lives(entries: Sequence[Entry]) -> Iterator[Stretch]:
     alive: dict[str, int] = {}
     for number, entry in enumerate(entries):
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.WorkerStarted():
                 alive[entry.worker] = number
             case e.WorkerExited() | e.WorkerCrashed() if entry.worker in alive:
@@ -145,7 +145,7 @@ def _lives(entries: Sequence[Entry]) -> Iterator[Stretch]:
 def _stalls(entries: Sequence[Entry]) -> Iterator[Stall]:
     paused: dict[str, Stall] = {}
     for number, entry in enumerate(entries):
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.LoopBlocked(duration, thread=False):
                 yield Stall(entry.worker, number, entry.at + duration, "blocked")
             case e.WorkerPaused(duration):
@@ -167,7 +167,7 @@ def _runs(entries: Sequence[Entry]) -> Iterator[Stretch]:
     """Yield what handlers ran; what a killed worker ran is cut off where it was killed."""
     running: dict[tuple[str, str], list[int]] = {}
     for number, entry in enumerate(entries):
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.HandlerStarted() as event:
                 running.setdefault((entry.worker, _task(event)), []).append(number)
             case e.HandlerFinished() | e.HandlerRaised() as event:

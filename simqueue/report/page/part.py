@@ -184,7 +184,7 @@ def _key(change: Change) -> _Key:
 
 
 def _subject(row: Row) -> str:
-    match row:
+    match row:  # partial: other values do not matter here
         case JobRow():
             return f"job {row.id}"
         case ScheduleRow():

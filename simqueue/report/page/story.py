@@ -1,4 +1,4 @@
-"""The top of the page: how the run ended, where, and in what it deviated."""
+"""The top of the page: how and where the run ended, and its deviations."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from simqueue.report.choices.explain_choices import Deviation, explain_deviation
 from simqueue.report.log_index import Course, Subject
 from simqueue.report.story.participants import involved_in
 from simqueue.report.story.story import DEVIATIONS_TOLD, render_story
-from simqueue.report.words import moment
+from simqueue.report.units import moment
 
 _NUMBERED = re.compile(r"#(\d{1,12})\b")
 _LINE_OF_EVENT = re.compile(r"^ *#(\d{1,12}) ", re.MULTILINE)
@@ -25,7 +25,7 @@ _LINE_OF_EVENT = re.compile(r"^ *#(\d{1,12}) ", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Deviated:
-    """A deviation: when, the event that first shows it, and what it did, if that is told."""
+    """A deviation: when, the event that first shows it, and its effect if it is explained."""
 
     at: int
     event: int
@@ -49,12 +49,12 @@ class Told:
 
     @property
     def explained(self) -> bool:
-        """Whether deviations are few enough to be told one by one."""
+        """Whether deviations are few enough to be explained one by one."""
         return len(self.deviations) <= DEVIATIONS_TOLD
 
 
 def tell_story(trace: Trace, again: str | None, course: Course | None = None) -> Told:
-    """Return a run's story and what of the log it is about; ``course`` is the trace's."""
+    """Return a run's story and the events it is about; ``course`` is the index of the log."""
     course = course or Course(trace.events)
     failure = trace.outcome.failure
     involved = list(involved_in(trace).subjects)
@@ -76,10 +76,10 @@ def _pieces(text: str, size: int) -> list[tuple[str, int | None]]:
     """Return a text in pieces: ``#12`` is one that leads to event 12."""
     pieces: list[tuple[str, int | None]] = []
     end = 0
-    for found in _NUMBERED.finditer(text):
-        if int(found[1]) < size:
-            pieces += [(text[end : found.start()], None), (found[0], int(found[1]))]
-            end = found.end()
+    for mark in _NUMBERED.finditer(text):
+        if int(mark[1]) < size:
+            pieces += [(text[end : mark.start()], None), (mark[0], int(mark[1]))]
+            end = mark.end()
     return [*pieces, (text[end:], None)]
 
 
@@ -87,17 +87,17 @@ def _deviations(trace: Trace, about: frozenset[Subject]) -> list[Deviated]:
     if not trace.events:
         return []
     if len(trace.choices) > DEVIATIONS_TOLD:  # to explain each of them would take long
-        found = [Deviation(choice.at, choice, "") for choice in trace.choices]
+        deviations = [Deviation(choice.at, choice, "") for choice in trace.choices]
     else:
-        found = explain_deviations(trace, about)
+        deviations = explain_deviations(trace, about)
     return [
         Deviated(each.at, _shown_by(trace.events, each), moment(each.at), each.said)
-        for each in found
+        for each in deviations
     ]
 
 
 def _shown_by(entries: Sequence[Entry], deviation: Deviation) -> int:
-    """Return the event that a late message is of; else the first since a choice's instant."""
+    """Return the event of a late message; for other choices the first event since."""
     event, at = deviation.choice.event, deviation.at
     last = min(event, len(entries)) - 1
     if (
@@ -121,7 +121,7 @@ def _failing(entries: Sequence[Entry], failure: Failure) -> EntryNumber | None:
 def _says(event: e.AnyEvent, failure: Failure | None) -> bool:
     if failure is None:
         return False
-    match event:
+    match event:  # partial: most events do not matter here
         case e.InvariantBroken():
             return event.signature == failure.signature
         case e.HandlerRaised(_, error) | e.WorkerExited(error) if failure.kind == "exception":

@@ -1,4 +1,4 @@
-"""Earlier: what was not calm in a run before the end of its log that is told."""
+"""Earlier disturbances: faults, errors and lost LISTENs before the part of a log that is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simqueue.report.log_index import Course, Numbered
 from simqueue.report.story.timeline import say
 
 _SHOWN = 12
-"""So many lines are told from the beginning, and so many from the end."""
+"""How many lines are shown from the beginning, and how many from the end."""
 
 _INDENT = " " * 11
 _NOT_CALM = (
@@ -25,16 +25,16 @@ _NOT_CALM = (
 def render_earlier(
     course: Course, before: int, *, besides: Callable[[Entry], bool] = lambda entry: False
 ) -> str:
-    """Tell what was not calm before the entry ``before``, ``""`` if all was.
+    """Return the disturbances before the entry ``before``, ``""`` if there are none.
 
     Args:
         course: the run.
-        before: the number of the first entry that is told anyway.
-        besides: returns whether an entry is told elsewhere.
+        before: the number of the first entry that is shown anyway.
+        besides: returns whether an entry is shown elsewhere.
     """
     lines = [
-        render_line(*numbered, said)
-        for numbered, said in _deviant(course)
+        render_line(*numbered, text)
+        for numbered, text in _deviant(course)
         if numbered[0] < before and not besides(numbered[1])
     ]
     if not lines:
@@ -42,18 +42,18 @@ def render_earlier(
     left = len(lines) - 2 * _SHOWN
     if left > 0:
         lines[_SHOWN:-_SHOWN] = [f"{_INDENT}... {left} more line{'s' if left > 1 else ''}"]
-    return course.plain("\n".join(["Earlier, what was not calm:", *lines]))
+    return course.plain("\n".join(["Earlier disturbances:", *lines]))
 
 
 def _deviant(course: Course) -> Iterator[tuple[Numbered, str]]:
-    """Yield the entries that tell of something not calm, and their words."""
+    """Yield the entries of disturbances, and their sentences."""
     lost = {
         (entry.at, entry.event.connection)
         for entry in course.entries
         if isinstance(entry.event, e.ConnectionLost)
     }
     for number, entry in enumerate(course.entries):
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.Listening(connection, _, on=False) if (entry.at, connection) in lost:
                 yield (number, entry), say(course, number) + _for_ever(course, number)
             case e.WorkerStarted(incarnation) if incarnation > 1:
@@ -71,7 +71,7 @@ def _for_ever(course: Course, number: int) -> str:
     gone = course.entries[number]
     assert isinstance(gone.event, e.Listening)  # noqa: S101  as it was chosen
     for _, entry in course.since(number + 1):
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.Listening(_, channel) if (
                 entry.event.on and entry.worker == gone.worker and channel == gone.event.channel
             ):

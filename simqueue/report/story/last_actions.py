@@ -1,4 +1,4 @@
-"""Doings: what the workers whom a failure is about last asked of the server, and heard from it."""
+"""The last statements of the workers that a failure is about, and the server's replies."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from simqueue.report.effects import listed
 from simqueue.report.lines import render_line
 from simqueue.report.log_index import Course, Passage
 from simqueue.report.story.participants import Involved
-from simqueue.report.words import SCHEMA_CHECKS, moment, statement_words
+from simqueue.report.units import moment
+from simqueue.report.words import SCHEMA_CHECKS, statement_words
 
 _DEEDS_TOLD = 4
 _ROUTINE = frozenset(SCHEMA_CHECKS) | {"notify", "listen", "unlisten", "connect"}
 
 
 def render_doings(course: Course, involved: Involved) -> str:
-    """Tell the last deeds of each worker, and what it last asked of each kind."""
+    """Return the last statements of each worker, and its last one of each kind."""
     lines = dict[int, str]()
     for worker in involved.workers:
         lines |= _last_of(course, worker)
     if not lines:
         return ""
-    title = f"What {listed(list(involved.workers))} last said and heard:"
+    title = f"The last statements of {listed(list(involved.workers))}, with their replies:"
     return course.plain("\n".join([title, *(lines[number] for number in sorted(lines))]))
 
 
@@ -32,7 +33,7 @@ def _last_of(course: Course, worker: str) -> dict[int, str]:
     for number, entry in enumerate(course.entries):
         if entry.worker != worker:
             continue
-        match entry.event:
+        match entry.event:  # partial: most events do not matter here
             case e.StatementSent(statement, _, name) if name not in _ROUTINE:
                 passage = course.statements[statement]
                 if _is_idle(passage):
@@ -50,7 +51,7 @@ def _last_of(course: Course, worker: str) -> dict[int, str]:
 
 
 def _is_idle(passage: Passage) -> bool:
-    """Return whether a statement was answered and changed nothing, as those of idle workers."""
+    """Return whether a statement was answered and changed nothing, as an idle worker's does."""
     return passage.replied is not None and not passage.did
 
 
@@ -61,14 +62,14 @@ def _sent(passage: Passage, times: int = 1) -> str:
 
 
 def _fate(passage: Passage) -> str:
-    """Say what became of a statement."""
+    """Return how a statement ended."""
     if passage.ended is None:
         held = passage.executed is not None
         return f", which is {'not committed' if held else 'not executed'} when the run ends"
     executed, ended = passage.executed or passage.ended, passage.ended
-    said = f", executed at {moment(executed[1].at)}"
+    fate = f", executed at {moment(executed[1].at)}"
     if executed[1].at < ended[1].at:
-        said += f" and committed at {moment(ended[1].at)}"
+        fate += f" and committed at {moment(ended[1].at)}"
     result = passage.result or passage.answer
-    said += f": {result}" if result else ""
-    return said if passage.replied else f"{said}; it has no reply when the run ends"
+    fate += f": {result}" if result else ""
+    return fate if passage.replied else f"{fate}; it has no reply when the run ends"

@@ -1,4 +1,4 @@
-"""Involved: the jobs, schedules and workers that the end of a run is about."""
+"""Participants: the jobs, schedules and workers that the end of a run is about."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ class Involved:
 
 
 def involved_in(trace: Trace) -> Involved:
-    """Return who a failure is about; nobody, if the run passed."""
+    """Return the participants of a failure; none if the run passed."""
     failure = trace.outcome.failure
     if failure is None:
         return Involved()
     raised = _raised(trace)
-    told = _judged(trace, failure) or tuple(subjects_in(failure.message))
-    if not told and raised is not None and raised.error == failure.message:
-        told = tuple(subjects_of(raised))
-    subjects = told or _guessed(trace, failure, raised)
+    known = _judged(trace, failure) or tuple(subjects_in(failure.message))
+    if not known and raised is not None and raised.error == failure.message:
+        known = tuple(subjects_of(raised))
+    subjects = known or _guessed(trace, failure, raised)
     workers = tuple(dict.fromkeys(_workers(trace, failure, subjects)))
     told_of = subjects[:_SUBJECTS_MAX]
-    return Involved(told_of, workers, bool(told), len(subjects) - len(told_of))
+    return Involved(told_of, workers, bool(known), len(subjects) - len(told_of))
 
 
 def _guessed(trace: Trace, failure: Failure, raised: e.HandlerRaised | None) -> tuple[Subject, ...]:
-    """Return what a failure may be about that names neither jobs nor schedules."""
+    """Return the likely subjects of a failure that names neither jobs nor schedules."""
     if is_claim(failure):
         return subjects_around(trace.events)
     return () if raised is None else tuple(subjects_of(raised))
 
 
 def _judged(trace: Trace, failure: Failure) -> tuple[Subject, ...]:
-    """Return what the broken invariant itself says that it is about."""
+    """Return the subjects that the violation of an invariant names."""
     for entry in reversed(trace.events):
         event = entry.event
         if isinstance(event, e.InvariantBroken) and event.signature == failure.signature:
@@ -72,7 +72,7 @@ def _judged(trace: Trace, failure: Failure) -> tuple[Subject, ...]:
 
 
 def _raised(trace: Trace) -> e.HandlerRaised | None:
-    """Return the last that a handler raised."""
+    """Return the last error that a handler raised."""
     raised = (each.event for each in reversed(trace.events))
     return next((event for event in raised if isinstance(event, e.HandlerRaised)), None)
 

@@ -14,15 +14,16 @@ from simqueue.model.trace import Trace
 from simqueue.report.choices.explain_choices import render_deviations
 from simqueue.report.lines import render_lines
 from simqueue.report.log_index import Course
+from simqueue.report.printable import printable
 from simqueue.report.story.earlier import render_earlier
 from simqueue.report.story.last_actions import render_doings
 from simqueue.report.story.participants import Involved, involved_in
 from simqueue.report.story.timeline import matters, render_account
-from simqueue.report.words import moment, printable
+from simqueue.report.units import moment
 
 TAIL = 40
 DEVIATIONS_TOLD = 15
-_TOO_MANY = "Most of them have no part in the failure: `simqueue shrink` leaves those that do."
+_TOO_MANY = "Most of them play no part in the failure: `simqueue shrink` keeps only those that do."
 _NUMBER = re.compile(r" *#(\d+) ")
 _FRAME = re.compile(r'  File "')
 _NOT_THE_USERS = re.compile(r'  File "(?:<|(?:\./)?simqueue/|python/|site-packages/|prefix/)')
@@ -31,14 +32,13 @@ _NOT_THE_USERS = re.compile(r'  File "(?:<|(?:\./)?simqueue/|python/|site-packag
 def render_story(
     trace: Trace, *, again: str | None = None, tail: int = TAIL, course: Course | None = None
 ) -> str:
-    """Tell what happened in a run.
+    """Return what happened in a run, in words.
 
     Args:
         trace: of the run.
-        again: the command that makes the run happen once more; the story's last line.
-        tail: how many lines of the end of the log are told, where the failure does not say whom it
-            is about.
-        course: the trace's, if somebody has it already.
+        again: the command that repeats the run; the story's last line.
+        tail: how many lines of the end of the log are shown if the failure names no subject.
+        course: the index of the trace's log, if the caller has one.
     """
     course, involved = course or Course(trace.events), involved_in(trace)
     account = render_account(course, trace, involved)
@@ -65,7 +65,7 @@ def _pointers(trace: Trace, again: str | None) -> Iterator[str]:
 
 
 def render_headline(trace: Trace) -> str:
-    """Say in one line what ran, from which seed, and how it ended."""
+    """Return a line with the target, the seed and how the run ended."""
     failure = trace.outcome.failure
     named = f"{trace.target or 'a scenario'}, seed {trace.seed}"
     if failure is None:
@@ -92,7 +92,7 @@ def _outcome(trace: Trace) -> str:
 
 
 def _failed(failure: Failure) -> Iterator[str]:
-    """Yield what should hold, what was so instead, and where the user's code said so."""
+    """Yield what was expected, what happened instead, and the line of the user's code."""
     kind = failure.where if failure.kind == "invariant" else failure.kind
     if failure.expected:
         yield f"Expected: {failure.expected}"
@@ -114,13 +114,15 @@ def _user_frames(failure: Failure) -> Iterator[str]:
 
 
 def _deviations(trace: Trace, involved: Involved) -> str:
-    """Explain the choices that were not 0 if they are few, else count them by kind."""
+    """Explain the deviations if they are few, else count them by kind."""
     counts = Counter(word_of(choice.key).text for choice in trace.choices)
     if not counts:
-        return "Deviations from calm: none" + ("" if trace.outcome.passed else "; it fails even so")
+        return "Deviations from calm: none" + (
+            "" if trace.outcome.passed else "; it fails without any"
+        )
     total = f"Deviations from calm: {counts.total()}"
     if counts.total() <= DEVIATIONS_TOLD:
-        total = f"{total} (where this run went otherwise than an undisturbed one)"
+        total = f"{total} (where this run differs from an undisturbed one)"
         return "\n".join([total, *render_deviations(trace, frozenset(involved.subjects))])
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
     hint = "" if trace.outcome.passed else f"\n{_TOO_MANY}"
@@ -128,20 +130,20 @@ def _deviations(trace: Trace, involved: Involved) -> str:
 
 
 def _tail(course: Course, lines: list[str]) -> str:
-    """Tell the end of the log."""
-    title = "The last that happened:" if lines else "Nothing happened."
+    """Return the end of the log."""
+    title = "The last events:" if lines else "No event was recorded."
     return course.plain("\n".join([title, *lines]))
 
 
 def _earlier(course: Course, trace: Trace, before: int, involved: Involved) -> str:
-    """Tell what was not calm before an entry and is not in the account of those involved."""
+    """Return the disturbances before an entry that the timeline does not show."""
     if trace.outcome.failure is None:
         return ""
 
-    def told(entry: Entry) -> bool:
+    def shown_later(entry: Entry) -> bool:
         return bool(involved.workers or involved.subjects) and matters(entry, involved)
 
-    return render_earlier(course, before, besides=told)
+    return render_earlier(course, before, besides=shown_later)
 
 
 def _is_seen_from_outside(trace: Trace) -> bool:
@@ -154,6 +156,6 @@ def _is_seen_from_outside(trace: Trace) -> bool:
 
 
 def _first_number(lines: list[str], entries: int) -> int:
-    """Return the number of the first entry that lines tell of; if none, of the one after all."""
-    numbers = (found[1] for found in map(_NUMBER.match, lines) if found is not None)
+    """Return the number of the first entry that lines show; ``entries`` if they show none."""
+    numbers = (number[1] for number in map(_NUMBER.match, lines) if number is not None)
     return int(next(numbers, entries))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import traceback
 from typing import Any
 
 from simqueue.errors import RefusedError, SettleTimeoutError, SimqueueError
 from simqueue.model.failure import Failure, FailureKind
-from simqueue.report.words import printable
+from simqueue.report.printable import printable
 from simqueue.sim.code.places import (
     culprit,
     is_users,
@@ -40,7 +41,9 @@ class FailedRun(SimqueueError):  # noqa: N818  what ``Run.check`` raises
         self.failure = failure
 
     def __str__(self) -> str:
-        return printable(f"{self.failure.kind}: {self.failure.message}\nat {self.failure.where}")
+        failure = self.failure
+        more = f"More: simqueue explain {shlex.quote(failure.explained_as)}"
+        return printable(f"{failure.kind}: {failure.message}\nat {failure.where}\n{more}")
 
 
 def failure_of(error: BaseException) -> Failure:
