@@ -15,6 +15,7 @@ from simqueue.check.expectations import EXPLANATIONS as EXPECTED
 from simqueue.errors import NAME_SHOWN, UsageError, excerpt
 from simqueue.model.explanation import Explanation, Subject
 from simqueue.model.fault import FAULTS
+from simqueue.model.files import write_whole
 from simqueue.model.verdict import VERDICTS
 from simqueue.report.explanations import filled, render_guide, render_table
 from simqueue.search.planning.strategies import STRATEGIES
@@ -108,7 +109,7 @@ def write_guides() -> None:
     texts = sections()
     for guide in guides():
         page = guide.read_text(encoding="utf-8")
-        guide.write_text(filled(page, texts), encoding="utf-8")
+        write_whole(guide, filled(page, texts).encode())
 
 
 if __name__ == "__main__":
