@@ -30,7 +30,7 @@ _Output = Annotated[
     typer.Option("--output", "-o", metavar="FILE", help="Save that passing run as a trace."),
 ]
 _Runs = Annotated[
-    int, typer.Option("--runs", metavar="N", min=1, help="Most runs to play in that search.")
+    int, typer.Option("--runs", metavar="N", min=1, help="Largest number of runs in that search.")
 ]
 _Time = Annotated[
     str | None,
@@ -48,8 +48,8 @@ def diff_command(
 ) -> None:
     """Find the first event where two runs part, and print both side by side from there on.
 
-    Of one failing trace, best a shrunk one: find the run that makes the same choices except one and
-    passes. Exit status: 0 they are the same, 1 they differ, 4 no passing run was found.
+    With one failing trace, ideally a shrunk one: find the run that makes the same choices except
+    one, and passes. Exit status: 0 they are the same, 1 they differ, 4 no passing run was found.
 
     \b
     Examples:

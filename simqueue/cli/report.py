@@ -34,8 +34,8 @@ def report_command(
         typer.Option(
             "--events",
             metavar="N",
-            help="Most events on the page, or all: those of the story, faults, and the last ones "
-            "come first.",
+            help="Largest number of events on the page, or all. Those of the story, faults and the "
+            "last ones are kept first.",
         ),
     ] = str(EVENTS_MAX),
 ) -> None:

@@ -49,7 +49,7 @@ _Until = Annotated[
 ]
 _All = Annotated[
     bool,
-    typer.Option("--all", help="All events, also the routine that is left out or folded."),
+    typer.Option("--all", help="All events, including the routine that is left out or folded."),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print events as JSON, one a line.")]
 _At = Annotated[
@@ -67,17 +67,24 @@ _Inevitable = Annotated[
 _Continuations = Annotated[
     int,
     typer.Option(
-        "--continuations", min=2, metavar="N", help="With --inevitable: runs from each event."
+        "--continuations",
+        min=2,
+        metavar="N",
+        help="With --inevitable: number of runs from each event.",
     ),
 ]
 _Runs = Annotated[
     int,
-    typer.Option("--runs", metavar="N", min=1, help="With --inevitable: most runs in all."),
+    typer.Option(
+        "--runs", metavar="N", min=1, help="With --inevitable: largest number of runs in all."
+    ),
 ]
 _Time = Annotated[
     str | None,
     typer.Option(
-        "--time", metavar="SPAN", help="With --inevitable: begin no more runs after 60s, 5m."
+        "--time",
+        metavar="SPAN",
+        help="With --inevitable: begin no more runs after so long: 60s, 5m.",
     ),
 ]
 

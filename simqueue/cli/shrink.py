@@ -33,7 +33,7 @@ _Output = Annotated[
         help="Where to write; by default beside TRACE, as *.small.",
     ),
 ]
-_Runs = Annotated[int, typer.Option("--runs", metavar="N", min=1, help="Most runs to play.")]
+_Runs = Annotated[int, typer.Option("--runs", metavar="N", min=1, help="Largest number of runs.")]
 
 
 def shrink_command(

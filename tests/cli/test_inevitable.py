@@ -62,7 +62,7 @@ def test_the_event_is_named_with_how_many_continuations_say_so(call, recorded):
     text = told(call, recorded(0, 2, 4), "--continuations", "30")
     assert "continued from an event with fresh choices, 30 times, once calmly" in text
     assert (
-        "After event #8 all 30 of 30 continuations fail the same:\n  #8 +0.000000s the scenario"
+        "After event #8 all 30 of 30 continuations fail the same way:\n  #8 +0.000000s the scenario"
         in text
     )
     assert "Before it, after event #7, " in text

@@ -54,9 +54,9 @@ def _verdict(finding: Inevitable) -> str:
 
 
 def _after(finding: Inevitable) -> str:
-    count = finding.continuations
     if not finding.nothing_left:
-        return f"After event #{finding.since} all {count} of {count} continuations fail the same:"
+        all_fail = f"all {finding.continuations} of {finding.continuations} continuations fail"
+        return f"After event #{finding.since} {all_fail} the same way:"
     if finding.since >= len(finding.trace.events):
         return (
             "It could be avoided until the end of the log: a choice after the last event decides."

@@ -60,7 +60,7 @@ def nearest_passing(
             single one that decides.
         scenario: replaces the trace's target, which is looked up from the current directory, and
             run only if it is a ``*.py`` file below it or a module that can be imported.
-        budget_runs: most runs to play.
+        budget_runs: largest number of runs to play.
         time_limit: begin no more runs after so long.
         on_progress: called after each run with the nearest run so far.
 

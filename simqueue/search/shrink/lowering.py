@@ -130,7 +130,7 @@ def _ladder_of(config: Config, choice: Choice) -> Sequence[int]:
             longest = config.commit_max
         case "lag":
             longest = config.lag_max
-        case _:
+        case _:  # the other kinds are no delays
             return ()
     return ladder(longest // timedelta(microseconds=1))
 

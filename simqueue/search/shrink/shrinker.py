@@ -85,7 +85,7 @@ def shrink(
         trace_or_path: must end in a failure, whose ``signature`` every simpler run must have.
         scenario: replaces the trace's target, which is looked up from the current directory, and
             run only if it is a ``*.py`` file below it or a module that can be imported.
-        budget_runs: most runs to play.
+        budget_runs: largest number of runs to play.
 
     Raises:
         DivergenceError: the trace does not fail that way when it is replayed unchanged.
