@@ -15,7 +15,7 @@ SimqueueError
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 Occasion = Literal["statement", "in flight", "closed", "connecting", "client"]
 """When an error of the database met its client.
@@ -135,11 +135,9 @@ class PostgresError(SimqueueError):
     """An error of the simulated server, shaped as asyncpg shapes one.
 
     ``sqlstate`` is the five-character code, ``constraint_name`` names a violated constraint.
-    ``leaves`` are the events that stay although the statement failed: ids drawn from a sequence.
-    ``awaits`` are the rows and the keys of unique indexes that the statement came to until it met
-    one that was taken, that last, as the store's locks name them. ``by_fault`` says that the
-    statement would have succeeded but for a fault. ``occasion`` decides which class a client of
-    another library gets; ``detail``, ``schema_name`` and ``table_name`` are what the server adds.
+    ``by_fault`` says that the statement would have succeeded but for a fault. ``occasion`` decides
+    which class a client of another library gets; ``detail``, ``schema_name`` and ``table_name`` are
+    what the server adds.
     """
 
     by_fault = False
@@ -148,17 +146,9 @@ class PostgresError(SimqueueError):
     schema_name: str | None = None
     table_name: str | None = None
 
-    def __init__(
-        self,
-        sqlstate: str,
-        message: str,
-        constraint_name: str | None = None,
-        leaves: tuple[object, ...] = (),
-        awaits: tuple[tuple[Any, object], ...] = (),
-    ) -> None:
-        super().__init__(sqlstate, message, constraint_name, leaves, awaits)
+    def __init__(self, sqlstate: str, message: str, constraint_name: str | None = None) -> None:
+        super().__init__(sqlstate, message, constraint_name)
         self.sqlstate, self.message, self.constraint_name = sqlstate, message, constraint_name
-        self.leaves, self.awaits = leaves, awaits
 
     def __str__(self) -> str:
         return self.message
@@ -168,18 +158,12 @@ class UniqueViolationError(PostgresError):
     """A row would have broken a unique index (SQLSTATE 23505); the statement changed nothing."""
 
     @classmethod
-    def of(
-        cls,
-        index: str,
-        awaits: tuple[tuple[Any, object], ...],
-        leaves: tuple[object, ...] = (),
-    ) -> UniqueViolationError:
+    def of(cls, index: str) -> UniqueViolationError:
         """Name the violated ``index`` in the server's words."""
-        message = f'duplicate key value violates unique constraint "{index}"'
-        return cls("23505", message, index, leaves, awaits)
+        return cls("23505", f'duplicate key value violates unique constraint "{index}"', index)
 
     def within(self, schema: str, table: str, detail: str) -> Self:
-        """Add what the server tells of the table and of the key that is taken."""
+        """Add the table and the taken key, as the server does."""
         self.schema_name, self.table_name, self.detail = schema, table, detail
         return self
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from simqueue.errors import excerpt
-from simqueue.report.words import UNSEEN, printable
+from simqueue.report.printable import UNSEEN, printable
 
 if TYPE_CHECKING:
     import structlog

@@ -1,4 +1,4 @@
-"""What README.md shows works as it stands there."""
+"""Every code block, command line, table and link of the pages works as it is printed there."""
 
 import asyncio
 import re
@@ -17,13 +17,20 @@ import simqueue
 from simqueue.check import INVARIANTS
 from simqueue.cli.app import app
 from simqueue.cli.options import shard
-from simqueue.model.config import FAULT_KINDS, PRESETS
+from simqueue.model.fault import FAULT_KINDS, PRESETS
 from simqueue.search.target import load_targets
 from simqueue.sim.sources import SOURCES
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+PATHS = (
+    "README.md",
+    *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("simqueue/**/README.md")),
+    "scenarios/README.md",
+    "tests/README.md",
+)
+PAGES = {path: (ROOT / path).read_text(encoding="utf-8") for path in PATHS}
+ALL = "".join(PAGES.values())
+BLOCKS = re.findall(r"```python\n(.*?)```", ALL, re.DOTALL)
 
 
 def block(mark):
@@ -32,7 +39,7 @@ def block(mark):
 
 
 def section(title):
-    (found,) = re.findall(rf"^##+ {title}\n(.*?)(?=^##)", README, re.DOTALL | re.MULTILINE)
+    (found,) = re.findall(rf"^## {title}\n(.*?)(?=^##? |\Z)", ALL, re.DOTALL | re.MULTILINE)
     return found
 
 
@@ -44,7 +51,7 @@ def first_column(title):
 def shown():
     """The names of the first scenario's module."""
     names = {}
-    exec(compile(block("async def scenario"), "mails.py", "exec"), names)
+    exec(compile(block("sent.append(job.id)"), "mails.py", "exec"), names)
     return names
 
 
@@ -61,8 +68,9 @@ def test_the_first_scenario_fails_under_faults_by_what_it_asserts_alone(shown, c
     assert re.fullmatch(r"\d+ exception:AssertionError:scenario:.* \d+", line)
 
 
-def test_the_marked_test_passes(pytester, plugin_args):
-    pytester.makepyfile(test_shown=block("pytest.mark.simqueue"))
+@pytest.mark.parametrize("mark", ["async def ship(job)", "async def resize(job)"])
+def test_the_marked_tests_pass(pytester, plugin_args, mark):
+    pytester.makepyfile(test_shown=block(mark))
     result = pytester.runpytest_subprocess(
         *plugin_args, "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"
     )
@@ -95,7 +103,7 @@ def test_pgqueuer_drains_without_postgresql(capsys):
 
 
 def test_every_command_is_shown():
-    shown = set(re.findall(r"simqueue ([a-z]+)(?: |`)", README))
+    shown = set(re.findall(r"simqueue ([a-z]+)(?: |`)", ALL))
     assert {command.name for command in app.registered_commands} - {"_record", "_play"} <= shown
 
 
@@ -107,7 +115,7 @@ def test_every_option_of_a_campaign_has_a_row():
 
 
 def test_the_commands_of_the_workflow_can_be_given():
-    (workflow,) = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+    (workflow,) = re.findall(r"```yaml\n(.*?)```", ALL, re.DOTALL)
     said = re.sub(r"\n +(?=--|\|\|)", " ", re.sub(r"\$\{\{.*?\}\}", "3", workflow))
     commands = re.findall(r"simqueue (fuzz|merge) (.*?)(?: \|\| .*)?$", said, re.MULTILINE)
     assert [name for name, _ in commands] == ["fuzz", "fuzz", "merge"]
@@ -142,28 +150,73 @@ def test_what_a_simulation_and_a_worker_can_do_is_in_the_table():
 
 # --- each block is run somewhere here ---
 
-ALL_BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-TESTED = (
-    ("python", "# app.py"),
-    ("", "$ simqueue new app.py"),
-    ("python", "async def scenario"),
-    ("python", "run.check()"),
-    ("", "status-is-true is broken"),
-    ("json", "debugpy"),
-    ("yaml", "simqueue merge"),
-    ("python", "pytest.mark.simqueue"),
-    ("python", "from hypothesis import given"),
-    ("python", "CONFIG = simqueue.Config"),
-    ("python", "Faults.named"),
-    ("python", "asyncio.run(main())"),
-)
+ALL_BLOCKS = {
+    path: re.findall(r"^```(\w*)\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    for path, page in PAGES.items()
+}
+TESTED = {
+    "README.md": (
+        ("python", "# orders.py"),
+        ("", "nobody pays twice is broken"),
+        ("python", "# app.py"),
+        ("", "$ simqueue new app.py"),
+        ("python", "async def ship(job)"),
+    ),
+    "simqueue/README.md": (),
+    "simqueue/adapter/README.md": (("python", "asyncio.run(main())"),),
+    "simqueue/check/README.md": (),
+    "simqueue/cli/README.md": (
+        ("python", "CONFIG = simqueue.Config"),
+        ("yaml", "simqueue merge"),
+        ("json", "debugpy"),
+    ),
+    "simqueue/pytest_plugin/README.md": (
+        ("python", "async def resize(job)"),
+        ("python", "from hypothesis import given"),
+    ),
+    "simqueue/report/README.md": (("", "status-is-true is broken"),),
+    "simqueue/search/README.md": (),
+    "simqueue/sim/README.md": (
+        ("python", "sent.append(job.id)"),
+        ("python", "run.check()"),
+        ("python", "Faults.named"),
+    ),
+    "scenarios/README.md": (),
+    "tests/README.md": (),
+}
 
 
-def test_every_block_is_tested():
-    assert len(ALL_BLOCKS) == len(TESTED)
-    for (language, text), (wanted, mark) in zip(ALL_BLOCKS, TESTED, strict=True):
+def texts(language):
+    return [text for blocks in ALL_BLOCKS.values() for name, text in blocks if name == language]
+
+
+def test_every_page_is_listed():
+    assert list(PAGES) == list(TESTED)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_block_is_tested(path):
+    assert len(ALL_BLOCKS[path]) == len(TESTED[path])
+    for (language, text), (wanted, mark) in zip(ALL_BLOCKS[path], TESTED[path], strict=True):
         assert language == wanted
         assert mark in text
+
+
+def anchors(page):
+    titles = re.findall(
+        r"^#+ (.*)$", re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE), re.MULTILINE
+    )
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_link_leads_somewhere(path):
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)", PAGES[path])
+    for file, anchor in links:
+        target = (ROOT / path).parent / file if file else ROOT / path
+        assert target.exists(), file
+        if anchor:
+            assert anchor in anchors(target.read_text(encoding="utf-8")), (file, anchor)
 
 
 def given(words):
@@ -172,8 +225,8 @@ def given(words):
     return get_command(app).commands[name].make_context(name, arguments)
 
 
-LINES = re.findall(r"^    (?:.*&& |.*-m )?simqueue ([a-z]+ .*)$", README, re.MULTILINE)
-TABLED = re.findall(r"^\| `simqueue ([a-z]+ trace\.json[^`\[]*)`", README, re.MULTILINE)
+LINES = re.findall(r"^    (?:.*&& |.*-m )?simqueue ([a-z]+ .*)$", ALL, re.MULTILINE)
+TABLED = re.findall(r"^\| `simqueue ([a-z]+ trace\.json[^`\[]*)`", ALL, re.MULTILINE)
 
 
 @pytest.mark.parametrize("line", [*LINES, *TABLED])
@@ -187,7 +240,7 @@ def test_command_lines_are_found():
 
 
 def test_a_first_scenario_is_written_for_the_application(pytester):
-    (shown,) = [text for language, text in ALL_BLOCKS if not language and text.startswith("$ ")]
+    (shown,) = [text for text in texts("") if text.startswith("$ ")]
     pytester.makepyfile(app=block("# app.py"))
     command, *said = shown.splitlines()
     done = pytester.run(sys.executable, "-m", *command.removeprefix("$ ").split())
@@ -196,12 +249,52 @@ def test_a_first_scenario_is_written_for_the_application(pytester):
     assert played.ret == 0
 
 
-@pytest.mark.skipif(
+as_shown = pytest.mark.skipif(
     sys.version_info[:2] != (3, 11) or version("pgqueuer") != NEWEST,
-    reason="README tells a run with Python 3.11, where asyncio takes those steps",
+    reason="the pages show runs of Python 3.11, whose asyncio takes those steps",
 )
+
+
+def test_every_module_that_a_page_names_exists():
+    modules = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.(?:py|json))`", PAGES["simqueue/README.md"])
+    assert len(modules) > 20
+    for module in {*modules} - {"check/no_such_thing.py"}:
+        assert (ROOT / "simqueue" / module).exists(), module
+
+
+def test_the_map_names_every_package_and_every_room():
+    rows = re.findall(r"^\| (`.*?)\|", PAGES["simqueue/README.md"], re.MULTILINE)
+    rows += re.findall(r"^\| \w[\w ]* \| (`.*?)\|", section("Map"), re.MULTILINE)
+    rooms = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    for folder in ("", "sim", "search"):
+        packages = (ROOT / "simqueue" / folder).glob("*/__init__.py")
+        assert {path.parent.name for path in packages} <= rooms
+
+
+def test_every_option_of_pytest_has_a_row(pytester):
+    given = pytester.runpytest_subprocess("--help").stdout.str()
+    shown = set(re.findall(r"--simqueue-[a-z-]+", section("With pytest")))
+    for noun in ("schedule", "kind"):
+        shown.add(f"--simqueue-break-{noun}")
+    assert set(re.findall(r"^  (--simqueue-[a-z-]+)", given, re.MULTILINE)) == shown
+
+
+@as_shown
+def test_the_bug_of_the_first_example_is_found_with_that_story(pytester):
+    (story,) = [text for text in texts("") if "nobody pays twice is broken" in text]
+    (replay,) = re.findall(
+        r"^    (simqueue replay \.simqueue/failures/orders-.*)$", ALL, re.MULTILINE
+    )
+    pytester.makepyfile(orders=block("# orders.py"))
+    done = pytester.run(sys.executable, "-m", "simqueue", "fuzz", "orders.py", "--processes", "1")
+    assert done.ret == 1
+    assert story in done.stdout.str()
+    assert f"Again: {replay}" in done.outlines
+
+
+@as_shown
 def test_the_failure_that_is_read_is_what_the_command_prints(pytester):
-    (shown,) = [text for language, text in ALL_BLOCKS if "status-is-true is broken" in text]
+    (shown,) = [text for text in texts("") if "status-is-true is broken" in text]
     pytester.makepyfile(retry_lost=(ROOT / "scenarios" / "retry_lost.py").read_text())
     found = "fuzz retry_lost.py --faults fail --seed 12 --runs 1 --strategy random"
     done = pytester.run(sys.executable, "-m", "simqueue", *found.split())
@@ -210,7 +303,7 @@ def test_the_failure_that_is_read_is_what_the_command_prints(pytester):
 
 def test_the_launch_configuration_is_the_one_that_is_tested():
     tested = (ROOT / "tests" / "cli" / "launch.json").read_text(encoding="utf-8")
-    assert ("json", tested) in ALL_BLOCKS
+    assert tested in texts("json")
 
 
 def test_the_table_of_entropy_is_the_one_that_is_printed():
@@ -219,8 +312,9 @@ def test_the_table_of_entropy_is_the_one_that_is_printed():
 
 
 def test_the_screenshot_is_there():
-    (path,) = re.findall(r"!\[.*?\]\((.*?)\)", README)
-    assert (ROOT / path).read_bytes().startswith(b"\x89PNG")
+    page = "simqueue/report/README.md"
+    (path,) = re.findall(r"!\[.*?\]\((.*?)\)", PAGES[page])
+    assert ((ROOT / page).parent / path).read_bytes().startswith(b"\x89PNG")
 
 
 # --- what a campaign over each scenario finds ---
@@ -294,23 +388,25 @@ def test_a_scenario_without_its_bug_finds_at_most_another_row_s(name):
     others = [] if name.startswith("healthy_") else signatures(map(ROWS.get, BUGGY))
     for found in fuzz(name, runs=RUNS_OF_THE_QUIET).failures:
         assert found.signature in others
-        assert name in first_column("Try it") or INSTALLED != NEWEST
+        assert name in first_column("All of them at once") or INSTALLED != NEWEST
 
 
 @pytest.mark.skipif(INSTALLED != NEWEST, reason="the README tells of the newest release")
 def test_the_first_command_finds_what_the_table_says():
-    (runs,) = re.findall(r"simqueue fuzz scenarios/ --runs (\d+)\n", section("Try it"))
+    (runs,) = re.findall(r"simqueue fuzz scenarios/ --runs (\d+)\n", section("All of them at once"))
     assert int(runs) == 40
     calm = {name for name in BUGGY if ROWS[name].faults == "none"}
-    other = set(first_column("Try it")) - calm - set(PLANTED)
-    assert set(first_column("Try it")) >= calm | set(PLANTED)
+    other = set(first_column("All of them at once")) - calm - set(PLANTED)
+    assert set(first_column("All of them at once")) >= calm | set(PLANTED)
     assert all(fuzz(name, runs=RUNS, until_failure=True).failures for name in other)
     for name in set(BUGGY) - calm:
-        assert f"scenarios/{name}.py --faults {ROWS[name].faults}\n" in section("Try it")
+        assert f"scenarios/{name}.py --faults {ROWS[name].faults}\n" in section(
+            "All of them at once"
+        )
 
 
 def test_the_healthy_applications_are_counted():
     files = {name: constants(ROOT / "scenarios" / f"{name}.py") for name in TARGETS}
     healthy = {name for name, said in files.items() if "AFFECTED" not in said} - set(PLANTED)
-    (counted,) = re.findall(r"(\w+) more are healthy", section("Scenarios"))
+    (counted,) = re.findall(r"(\w+) more are healthy", section("The catalogue"))
     assert ("One", "Two", "Three", "Four", "Five").index(counted) + 1 == len(healthy)

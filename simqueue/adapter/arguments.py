@@ -12,8 +12,9 @@ from typing import Any
 from pydantic_core import to_json
 
 from simqueue.adapter.installed import semantics_in_force
+from simqueue.errors import PostgresError
 from simqueue.model.ids import JobId, ScheduleId
-from simqueue.store import check_integer, normalize_json
+from simqueue.store import Rejection, normalize_json
 
 
 def text(value: str) -> str:
@@ -28,12 +29,31 @@ def binary(value: bytes | None) -> bytes | None:
 
 def document(value: Mapping[str, object] | None) -> str:
     """Return JSON text as the server gives it back."""
-    return "null" if value is None else normalize_json(to_json(value, inf_nan_mode="constants"))
+    return "null" if value is None else _stored(to_json(value, inf_nan_mode="constants"))
 
 
 def record(value: Any) -> str | None:
     """Return a traceback record as JSON text, or None."""
-    return None if value is None else normalize_json(value.model_dump_json())
+    return None if value is None else _stored(value.model_dump_json())
+
+
+def _stored(document: str | bytes) -> str:
+    try:
+        return normalize_json(document)
+    except Rejection as rejection:
+        raise rejection.error from None
+
+
+def check_integer(value: int, bits: int) -> int:
+    """Return an ``integer`` (31 bits) or ``bigint`` (63).
+
+    Raises:
+        PostgresError: it is out of range (SQLSTATE 22000: the driver cannot encode it).
+    """
+    if not -(1 << bits) <= value < 1 << bits:
+        size = f"value out of int{bits + 1} range"
+        raise PostgresError("22000", f"invalid input for query argument: {value!r} ({size})")
+    return value
 
 
 def int32(value: int) -> int:

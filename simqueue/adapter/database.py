@@ -11,7 +11,15 @@ from simqueue.adapter.naming import Client, Naming
 from simqueue.errors import UsageError
 from simqueue.model.events import NotificationSent, StoreEvent, TableChanged
 from simqueue.model.ids import Instant
-from simqueue.store import Statement, Tables, apply, decide_crash, execute, render_table_changed
+from simqueue.store import (
+    Rejection,
+    Statement,
+    Tables,
+    apply,
+    decide_crash,
+    execute,
+    render_table_changed,
+)
 
 T = TypeVar("T")
 
@@ -52,7 +60,10 @@ class Database:
             PostgresError: the server rejects it.
         """
         now = self._clock()
-        events, answer = execute(self.tables, now, statement)
+        try:
+            events, answer = execute(self.tables, now, statement)
+        except Rejection as rejection:
+            raise rejection.error from None
         if self._on_commit is not None:
             self._on_commit(now, events)
         if self._sessions:

@@ -13,7 +13,7 @@ from simqueue.adapter.arguments import text
 from simqueue.adapter.connection import AMBIENT, Connection, LocalConnection
 from simqueue.adapter.database import Database
 from simqueue.adapter.statements import telling
-from simqueue.store import decide_notify, identifier
+from simqueue.store import Rejection, decide_notify, identifier
 
 if TYPE_CHECKING:
     from pgqueuer.ports.driver import Driver, ListenerRemover, NotifyCallback
@@ -70,7 +70,7 @@ class InMemoryDriver:
         given; PgQueuer's drivers do the same. Since PgQueuer can remove a listener, one that is
         added twice is called once.
         """
-        name = identifier(text(channel))
+        name = _identifier(channel)
         if channel not in self._listeners:
             await self.connection.listen(name)
         callbacks = self._listeners.setdefault(channel, [])
@@ -84,7 +84,7 @@ class InMemoryDriver:
             callbacks.remove(callback)
             if not callbacks:
                 del self._listeners[channel]
-                await self.connection.unlisten(identifier(text(channel)))
+                await self.connection.unlisten(_identifier(channel))
 
     def deliver(self, channel: str, payload: str) -> None:
         """Call this driver's listeners on ``channel`` at once, in the order they were added.
@@ -102,6 +102,14 @@ class InMemoryDriver:
 
     async def __aexit__(self, *_: object) -> None:
         """Keep everything: the tables outlive whoever worked on them."""
+
+
+def _identifier(channel: str) -> str:
+    """Return a channel's name as the server takes it; raise ``PostgresError`` if it refuses it."""
+    try:
+        return identifier(text(channel))
+    except Rejection as rejection:
+        raise rejection.error from None
 
 
 def _connect(database: Database | None) -> Connection:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -11,12 +11,12 @@ import msgspec
 from pgqueuer.domain import models
 from pydantic import BaseModel
 
+from simqueue.model.epoch import UNIX_EPOCH
 from simqueue.model.ids import Duration, Instant, ManagerId
 from simqueue.model.rows import JobRow
 
 M = TypeVar("M", bound=BaseModel)
 
-_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 _SCHEDULE_TIMES = ("heartbeat", "created", "updated", "next_run", "last_run")
 
@@ -31,7 +31,7 @@ class Calendar(dict[Instant, datetime]):
 
     def __init__(self, epoch_us: int) -> None:
         super().__init__()
-        self._epoch = _UNIX_EPOCH + timedelta(microseconds=epoch_us)
+        self._epoch = UNIX_EPOCH + timedelta(microseconds=epoch_us)
 
     def __missing__(self, instant: Instant) -> datetime:
         moment = self[instant] = self._epoch + timedelta(microseconds=instant)

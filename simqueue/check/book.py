@@ -23,10 +23,10 @@ class Book:
     @classmethod
     def of(cls, view: View) -> Self:
         """Return the one of this kind that a run's invariants share; to be called as they begin."""
-        found = view.books.get(cls)
-        if not isinstance(found, cls):
-            found = view.books[cls] = cls(view)
-        return found
+        book = view.books.get(cls)
+        if not isinstance(book, cls):
+            book = view.books[cls] = cls(view)
+        return book
 
     def take(self, entry: Entry) -> None:
         """Learn what an event tells, when all invariants have judged it."""

@@ -11,6 +11,7 @@ from simqueue.check.owed import latency, moment
 from simqueue.check.view import View, WorkerView
 from simqueue.model import events as e
 from simqueue.model.events import Entry
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import EntryNumber, Instant, JobId
 
 
@@ -43,19 +44,31 @@ class _Ear(msgspec.Struct, frozen=True):
 
 
 class CancelIsHeard(Invariant):
-    """A handler whose job is cancelled while a worker has it finds its cancel scope cancelled.
+    """Follows which workers hear of a cancellation, and judges the ends of their handlers.
 
-    That is owed once the notification reached the worker, to handlers that end later, and also to
-    one that begins later, if the worker had claimed the job before the notification was sent
-    (``before-dispatch``); best is not to begin it.
-
-    It is not a violation when the notification was dropped with its connection, or came after the
-    handler's end, or before the claim; nor when the worker was killed, was held up at that moment,
-    so that the order of things is not to be known, or runs the job twice.
+    A handler that begins later counts, too, if its worker had claimed the job before the
+    notification was sent (``before-dispatch``).
     """
 
     name: ClassVar[str] = "cancel-is-heard"
-    reason: ClassVar[str] = "an operator who cancels a job expects its handler to be told"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "A handler whose job is cancelled while a worker has it finds its cancel scope "
+            "cancelled, once the notification has reached the worker."
+        ),
+        reason="An operator who cancels a job expects its handler to stop.",
+        no_violation=(
+            "A notification that was dropped with its connection, or that came after the handler's "
+            "end or before the claim. A worker that was killed, was held up at that moment so that "
+            "the order is not known, or runs the job twice."
+        ),
+        advice=(
+            "`before-dispatch` means that the worker had claimed the job and not yet started it. "
+            "Let a handler ask for its job's status before work that cannot be undone."
+        ),
+    )
     sees: ClassVar[tuple[type, ...]] = (
         e.JobPicked, e.JobRetried, e.HandlerStarted, e.HandlerFinished, e.HandlerRaised,
         e.NotificationSent, e.NotificationDelivered, e.Listening, e.ConnectionLost,

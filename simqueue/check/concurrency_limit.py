@@ -9,24 +9,40 @@ from simqueue.check.owed import committed_by
 from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import JOBS_NAMED, numbers
 from simqueue.model.events import Entry, JobPicked, WorkerReady
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Instant, JobId, ManagerId
 
 
 class ConcurrencyLimit(Invariant):
-    """A claim leaves at most ``concurrency_limit`` jobs of the entrypoint picked, over all workers.
+    """Counts the picked rows of an entrypoint after each claim, over all workers.
 
-    Who sets a limit has something that does not bear more. It is counted over rows, as the
-    queue counts: a job whose lease has expired may run twice and counts once.
-
-    It is not a violation when workers registered different limits, as long as the highest holds: of
-    those that live, and for a moment of those that have ended, whose last claims may be under way.
-    Nor when a claim takes over a stale job, which was counted before; nor while a job is picked
-    that some client claimed by itself, with whatever limit.
+    For a moment the limits of workers that have ended count, too: their last claims may be under
+    way.
     """
 
     name: ClassVar[str] = "concurrency-limit"
-    reason: ClassVar[str] = (
-        "an entrypoint's concurrency_limit holds over all workers, whoever claims at one time"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "A claim leaves at most `concurrency_limit` jobs of the entrypoint picked, counted "
+            "over all workers."
+        ),
+        reason=(
+            "A limit protects something that does not bear more, such as a service with few "
+            "connections."
+        ),
+        no_violation=(
+            "A job whose lease has expired and that runs twice: rows are counted, as the queue "
+            "counts. Workers that registered different limits, as long as the highest one holds. A "
+            "claim that takes over a stale job, which was counted before. Claims while a job is "
+            "picked that a client claimed by itself."
+        ),
+        advice=(
+            "`batch` means that one worker's claim exceeded the limit, `overlap` that another one "
+            "had claimed at the same time. If the limit has to hold, guard the resource itself, "
+            "for example with a lock in the database."
+        ),
     )
     sees: ClassVar[tuple[type, ...]] = (WorkerReady, JobPicked)
 

@@ -15,20 +15,25 @@ from simqueue.model.events import (
     JobRequeued,
     JobRetried,
 )
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import JobId
 
 
 class DedupeUnique(Invariant):
-    """No two jobs that are queued or picked have the same dedupe key.
-
-    Who gives a key wants one job at a time. Keys are kept from the events alone, so this holds
-    the tables' index to account, too.
-
-    It is not a violation when held (``failed``) jobs share a key with a live one.
-    """
+    """Keeps the keys by the events alone, independently of the tables' unique index."""
 
     name: ClassVar[str] = "dedupe-unique"
-    reason: ClassVar[str] = "a dedupe key stands for one queued or picked job at a time"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning="No two jobs that are queued or picked have the same dedupe key.",
+        reason="A dedupe key promises that its work is queued once at a time.",
+        no_violation="Held (`failed`) jobs that share a key with a queued or picked one.",
+        advice=(
+            "Find in the story the statement that queued the second job: an enqueue, a retry, or a "
+            "requeue of a held job."
+        ),
+    )
     sees: ClassVar[tuple[type, ...]] = (
         JobEnqueued, JobLogged, JobRetried, JobRequeued, JobDeleted, *EMPTYING,
     )  # fmt: skip

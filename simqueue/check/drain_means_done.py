@@ -13,6 +13,7 @@ from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import JOBS_NAMED, numbers
 from simqueue.model import events as e
 from simqueue.model.events import Entry
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Instant, JobId
 
 _NEVER = Instant(0)
@@ -33,21 +34,34 @@ class _Questions:
 
 
 class DrainMeansDone(Invariant):
-    """A worker in drain mode whose ``run()`` returns leaves no job that it could know of.
+    """Follows what a worker in drain mode asks, and looks at the queue when it returns.
 
-    That is a job that it put back itself (``retried``), or one that was queued already when it
-    last asked whether anything is (``queued``); a deferred one, too, since PgQueuer's count has
-    them in all releases.
-
-    It is not a violation when others enqueue or put back jobs after it asked, or hold them; nor
-    when it was told to stop, ended with an error, or lost its connection; nor when a handler told
-    its own worker to end (``pq.shutdown.set()``), which may be so unless it looked for jobs after
-    its last handler's end.
+    Deferred jobs count, too, since PgQueuer's own count has them in all releases. A handler may
+    have told its worker to end unless the worker looked for jobs after its last handler's end.
     """
 
     name: ClassVar[str] = "drain-means-done"
-    reason: ClassVar[str] = (
-        "a worker in drain mode ends when the queue is empty, also of deferred jobs, not before"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "A worker in drain mode whose `run()` returns leaves no job queued that it put back "
+            "itself, or that was queued when it last asked."
+        ),
+        reason=(
+            "A script that drains a queue takes the end of its worker to mean that all work is "
+            "done."
+        ),
+        no_violation=(
+            "Jobs that others enqueue or put back after it asked, or that others hold. A worker "
+            "that was told to stop, ended with an error, or lost its connection. A handler that "
+            "told its own worker to end (`pq.shutdown.set()`)."
+        ),
+        advice=(
+            "`retried` means that the worker left jobs that it had put back, `queued` that it left "
+            "jobs that were queued when it asked. Check the queue itself after a drain, and start "
+            "another one while jobs are left."
+        ),
     )
     sees: ClassVar[tuple[type, ...]] = (
         e.JobEnqueued, e.JobPicked, e.JobLogged, e.JobRetried, e.JobRequeued, e.JobDeleted,

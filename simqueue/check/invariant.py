@@ -8,6 +8,7 @@ import msgspec
 
 from simqueue.check.view import View
 from simqueue.model.events import Entry
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Instant, JobId, ScheduleId
 
 
@@ -34,7 +35,8 @@ class Invariant:
     """
 
     name: ClassVar[str]
-    reason: ClassVar[str]
+    explanation: ClassVar[Explanation]
+    """What it means; its ``meaning`` is what a failure says was expected."""
     sees: ClassVar[tuple[type, ...]] = ()
     """The events it wants to be shown."""
     hears: ClassVar[tuple[str, ...]] = ()

@@ -17,24 +17,36 @@ from simqueue.model.events import (
     JobRequeued,
     JobRetried,
 )
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import JobId, Status
 
 
 class LegalTransition(Invariant):
-    """A queued job is picked; a picked one is put back, held, or leaves; a held one is put back.
-
-    A job that a worker ends or puts back without having it is one that nobody runs, or that
-    somebody else does. Statuses are kept from the events alone, so this holds the tables to
-    account, too.
-
-    It is not a violation when a stale job is picked from who has it; when a job is cancelled or
-    deleted, or a client puts back or logs one, whatever its status; or what workers say of a job
-    that was taken from one of them. That a job is held twice is for terminal-once to judge.
-    """
+    """Follows each job's status by the events alone, independently of the tables."""
 
     name: ClassVar[str] = "legal-transition"
-    reason: ClassVar[str] = (
-        "a job must be picked before it ends or is put back, and be queued before it is picked"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "A job is picked only if it is queued, ends or is put back only if it is picked, and "
+            "is requeued only if it is held (`failed`)."
+        ),
+        reason=(
+            "A worker that ends or puts back a job which it does not have changes a job that "
+            "nobody runs, or that another worker runs."
+        ),
+        no_violation=(
+            "A stale job that is picked from its holder. A job that is cancelled or deleted, "
+            "whatever its status. A job that a client logs or puts back. What workers write about "
+            "a job that was taken over from one of them. A job that is held twice, which is judged "
+            "by `terminal-once`."
+        ),
+        advice=(
+            "The signature names both statuses, such as `queued-to-successful`. Find the statement "
+            "in the story and the code that sent it: code that calls PgQueuer's queries itself may "
+            "do so only for jobs that it has."
+        ),
     )
     sees: ClassVar[tuple[type, ...]] = (
         JobEnqueued, JobPicked, JobLogged, JobRetried, JobRequeued, JobDeleted, *EMPTYING,

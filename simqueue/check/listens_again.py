@@ -13,6 +13,8 @@ from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import seconds
 from simqueue.model import events as e
 from simqueue.model.events import Entry
+from simqueue.model.explanation import Explanation
+from simqueue.model.fault import faults_with
 from simqueue.model.ids import Duration, Instant
 
 _NEVER = Instant(-1)
@@ -26,7 +28,9 @@ _STATEMENTS = 20
 """How many statements a worker sends, at most, on its way to listen again or to end."""
 _WAITED_FOR = Duration(600_000_000)
 """For how long a run goes on after its scenario to see whether a worker listens again."""
-_BREAKING = ("disconnect", "fail")
+_BREAKING = frozenset(
+    fault.kind for effect in ("disconnect", "reject") for fault in faults_with(effect)
+)
 """The faults of a worker that break one of its connections."""
 
 
@@ -61,31 +65,45 @@ class _Ears:
 
 
 class ListensAgain(Liveness):
-    """A worker whose LISTEN is lost listens again, or ends, within a minute and a dequeue_timeout.
+    """Follows with which connections each worker listens, and judges how long it is deaf.
 
-    A worker without LISTEN is deaf: it hears neither of new jobs, which wait for its next poll, nor
-    of cancellations, which it never learns of. A worker that connects again needs a moment for it.
-    One that ends is started again by its supervisor. With ``shutdown_on_listener_failure=True``
-    PgQueuer does the latter: after a failed check of its listener, when the main loop comes round,
-    which it does every ``dequeue_timeout``. A worker with one connection ends, as its next
-    statement fails. PgQueuer's ``AsyncpgPoolDriver`` takes one connection out of the pool to listen
-    with and keeps it for ever, also when it is broken (1.0 to 1.6.0), while all statements go over
-    others: such a worker stays deaf (``pool``).
+    A worker that connects again needs a moment for it. With ``shutdown_on_listener_failure=True``
+    PgQueuer ends: after a failed check of its listener, when the main loop comes round, which it
+    does every ``dequeue_timeout``. A worker with one connection ends, as its next statement fails.
+    PgQueuer's ``AsyncpgPoolDriver`` takes one connection out of the pool to listen with and keeps
+    it, also when it is broken (1.0 to 1.6.0), while all statements go over others: such a worker
+    stays deaf (``pool``).
 
     The time counts from the loss, or from when the world was calm, the worker's last stall was
-    over, or the server last refused it a connection.
-
-    A worker may be about to end while a handler still runs, or after it found jobs: it checks its
-    listener only after a dequeue that claims nothing. That excuse ends with the next dequeue, which
-    a worker that ends does not send. It is not a violation when the worker was told to stop, which
-    is for run-ends to judge; nor in drain mode, in which it ends when the queue is empty and
-    PgQueuer does not check its listener; nor when another connection of the worker still listens.
+    over, or the server last refused it a connection. A worker may be about to end while a handler
+    still runs, or after it found jobs: it checks its listener only after a dequeue that claims
+    nothing. That excuse ends with the next dequeue, which a worker that ends does not send.
     """
 
     name: ClassVar[str] = "listens-again"
-    reason: ClassVar[str] = (
-        "a worker that has lost its LISTEN must listen again, or end and be started again, or it "
-        "is deaf for ever"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "A worker that has lost its LISTEN listens again, or ends, within a minute and its "
+            "`dequeue_timeout`."
+        ),
+        reason=(
+            "A worker without LISTEN hears neither of new jobs, which wait for its next poll, nor "
+            "of cancellations, which it never learns of. One that ends is started again by its "
+            "supervisor."
+        ),
+        no_violation=(
+            "A worker that was told to stop, which is judged by `run-ends`. Drain mode, in which a "
+            "worker ends when the queue is empty and PgQueuer does not check its listener. A "
+            "worker of which another connection still listens. Time while faults are active, the "
+            "worker is held up, or the server refuses its connection does not count."
+        ),
+        advice=(
+            "`pool` means that the worker uses a pool of connections: PgQueuer's "
+            "`AsyncpgPoolDriver` keeps the broken connection (1.0 to 1.6.0). Set "
+            "`shutdown_on_listener_failure=True` and let a supervisor start the worker again."
+        ),
     )
     sees: ClassVar[tuple[type, ...]] = (
         e.Listening, e.ConnectionLost, e.ConnectionRefused, e.FaultStruck, e.ServerRestarted,

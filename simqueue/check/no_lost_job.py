@@ -18,23 +18,38 @@ from simqueue.model.events import (
     JobRequeued,
     JobRetried,
 )
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Instant, JobId, Status
 
 _DONE: frozenset[Status] = frozenset(("successful", "exception", "failed"))
 
 
 class NoLostJob(Invariant):
-    """A job that a worker logs successful, exception or failed has had a handler run to its end.
+    """Keeps the ends of handlers since a job was enqueued or put back, and asks for one at its log.
 
-    Otherwise the job is gone, and nothing was done. The end counts that came since the job was
-    enqueued or put back; it need not be one of the worker that logs.
-
-    It is not a violation when a job is cancelled, when an operator or a client logs or deletes
-    jobs, or when the table is truncated, dropped, or lost with an UNLOGGED table's server.
+    The end need not be one of the worker that logs.
     """
 
     name: ClassVar[str] = "no-lost-job"
-    reason: ClassVar[str] = "a job must not leave the queue as done when no handler has run it"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "A job that a worker logs `successful`, `exception` or `failed` has had a handler run "
+            "to its end since it was enqueued or put back."
+        ),
+        reason="Otherwise the job has left the queue and its work was never done.",
+        no_violation=(
+            "A cancelled job. A job that an operator or a client logs or deletes. A table that is "
+            "truncated or dropped, or an UNLOGGED table that a crash of the server emptied. A job "
+            "that was taken over, about which both workers may write. A job of an entrypoint that "
+            "was registered after the worker was ready, since its handler is not observed."
+        ),
+        advice=(
+            "Find in the story the statement that logged the job and the worker that sent it. If "
+            "application code logs jobs itself, let it log only jobs whose handler has ended."
+        ),
+    )
     sees: ClassVar[tuple[type, ...]] = (
         HandlerFinished, HandlerRaised, JobPicked, JobLogged, JobRetried, JobRequeued, JobDeleted,
         *EMPTYING,

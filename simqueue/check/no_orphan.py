@@ -13,33 +13,46 @@ from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import JOBS_NAMED, numbers, seconds
 from simqueue.model import events as e
 from simqueue.model.events import Entry
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Instant, JobId, ManagerId
 from simqueue.model.rows import JobRow
 
 
 class NoOrphan(Liveness):
-    """When a worker's ``run()`` returns no row is left picked in its name; and none is for ever.
+    """Judges what a worker leaves when it returns, how long silent jobs wait, and late starts.
 
-    A job that is left behind runs nowhere, and nobody else takes it before its heartbeat is stale.
-    It is not a violation when the worker was killed, ended with an error, or held the job while it
-    lost a connection or a fault rejected a statement of it, so that it could not give the job back:
-    recovery is for such rows. What it claims later has no such excuse. But then another worker has
-    to take them over (``forever``): one that has been idle and registered their entrypoint looks
-    for silent jobs at least every ``dequeue_timeout``, and finds them once they have been silent
-    for its ``heartbeat_timeout``.
-
-    And a worker runs what it claims, at once: a job that it has held for longer than
-    ``Config.patience`` without calling its handler (``skipped``) waits for nothing, unless the
-    worker was held up, is ending, or lost a connection, and the news of its claim with it.
-
-    The former is not owed while the handler runs or beats come, while faults fly, or while every
-    worker that could take the job is busy: jobs that are queued may go first.
+    What a worker claims after it was in trouble has no such excuse. A silent job has to be taken
+    over by a worker that has been idle and registered its entrypoint (``forever``): it looks for
+    silent jobs at least every ``dequeue_timeout``, and finds them once they have been silent for
+    its ``heartbeat_timeout``. A job that is claimed waits for nothing before its handler is called
+    (``skipped``), unless its worker was held up, is ending, or lost a connection.
     """
 
     name: ClassVar[str] = "no-orphan"
-    reason: ClassVar[str] = (
-        "a worker that shut down gracefully has finished or given back what it picked, and what "
-        "another one left behind is taken over"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "A worker whose `run()` returns leaves no job picked in its name, a job that another "
+            "one left behind is taken over, and a job that is claimed is started."
+        ),
+        reason=(
+            "A job that is left behind runs nowhere, and no worker takes it before its heartbeat "
+            "is stale."
+        ),
+        no_violation=(
+            "A worker that was killed, ended with an error, or held the job while a connection "
+            "broke or a fault rejected its statement: another worker has to recover such rows. "
+            "That recovery is not due while the handler runs or heartbeats come, while faults are "
+            "active, or while every worker that could take the job is busy."
+        ),
+        advice=(
+            "Without a further word in the signature the worker returned and left jobs: read in "
+            "the story what it did with them after it was told to stop. `forever` means that an "
+            "idle worker did not take over a silent job within its `heartbeat_timeout` and "
+            "`dequeue_timeout`, `skipped` that a worker claimed a job and did not call its handler "
+            "within `Config.patience`. Watch for rows that stay `picked` in production."
+        ),
     )
     sees: ClassVar[tuple[type, ...]] = (
         e.WorkerReady, e.WorkerExited, e.ConnectionLost, e.FaultStruck, e.JobPicked, e.JobLogged,

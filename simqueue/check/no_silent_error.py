@@ -10,6 +10,7 @@ from simqueue.check.owed import latency
 from simqueue.check.view import View, WorkerView
 from simqueue.model import events as e
 from simqueue.model.events import Entry
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Duration, Instant
 
 _A_WHILE = Duration(60_000_000)
@@ -19,22 +20,38 @@ _NUMBERS = re.compile(r"\d+")
 
 
 class NoSilentError(Invariant):
-    """Each error of a worker's is raised, logged or looked at, and its tasks end before it does.
+    """Judges errors of tasks that were never retrieved, and tasks that outlive ``run()``.
 
-    What nobody awaits fails unseen: a task that ended with an error which was never asked for
-    (``unawaited``) or not for a long while (``ignored``), and one that was not done when ``run()``
-    returned (``leaked``). Each kind is told apart by the coroutine.
-
-    A task of the scenario that fails unseen is a violation, too: it may be what checks the
-    application. It is not one when a worker was killed; one that ended with an error may leave
-    tasks behind. Who should look may be held up: by faults, by a stall, by a long
-    ``dequeue_timeout``; and a handler that runs may yet await what it started. Then nobody has
-    ignored anything so far. The question comes again later, after twice the time and so on: a
-    worker that has had longer than all that and is still not done has ignored it.
+    Each kind is told apart by the coroutine. An unretrieved error is reported again after twice the
+    time and so on: a worker that has had longer than faults, stalls and its ``dequeue_timeout`` may
+    take, and runs no handler, has ignored it.
     """
 
     name: ClassVar[str] = "no-silent-error"
-    reason: ClassVar[str] = "an error that nobody sees, and a task that nobody awaits, hide bugs"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "Each error of a worker is raised, logged or retrieved, and its tasks are done before "
+            "its `run()` returns."
+        ),
+        reason=(
+            "An error that nobody sees, and a task that nobody awaits, hide bugs. An unseen error "
+            "of the scenario may be the check of the application itself."
+        ),
+        no_violation=(
+            "What a killed worker leaves, and tasks of a worker that ended with an error. An error "
+            "that was not retrieved yet because faults, a stall or a long `dequeue_timeout` held "
+            "up the code that should do so, or because a handler runs that may still await the "
+            "task."
+        ),
+        advice=(
+            "`unawaited` means that a task ended with an error which was never retrieved: await "
+            "it, or log its error in a done callback. `ignored` means that nobody has retrieved it "
+            "for a minute or more. `leaked` means that a task was not done when `run()` returned: "
+            "cancel and await it, or use `asyncio.TaskGroup`."
+        ),
+    )
     sees: ClassVar[tuple[type, ...]] = (
         e.TaskFailed, e.ErrorIgnored, e.TasksLeaked, e.WorkerExited, e.WorkerCrashed,
     )  # fmt: skip
@@ -120,11 +137,11 @@ def _scenarios_own(entry: Entry) -> Broken | None:
 
 
 def _unawaited(worker: WorkerView | str, message: str, error: str) -> Broken:
-    found = _TASK.search(message)
-    told = message if found is None else message[: found.start()]
-    by = _stable(told.partition("\n")[0] if found is None else found["name"])
-    task = "" if found is None else f" (task {by})"
-    return Broken(f"on {worker}: {told}{task}: {error}", f"unawaited:{by}")
+    task_named = _TASK.search(message)
+    text = message if task_named is None else message[: task_named.start()]
+    by = _stable(text.partition("\n")[0] if task_named is None else task_named["name"])
+    task = "" if task_named is None else f" (task {by})"
+    return Broken(f"on {worker}: {text}{task}: {error}", f"unawaited:{by}")
 
 
 def _stable(name: str) -> str:

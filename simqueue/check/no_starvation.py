@@ -14,6 +14,7 @@ from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import seconds
 from simqueue.model import events as e
 from simqueue.model.events import Entry
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Instant, JobId
 
 
@@ -33,21 +34,36 @@ class _Offer(NamedTuple):
 
 
 class NoStarvation(Liveness):
-    """A due job waits at most ``Config.patience`` while an idle worker could take it.
+    """Follows since when each job is due, and since when a worker could take it.
 
-    A worker is told when a job is inserted, and looks by itself when a deferred one is due, so
-    that an idle one takes it within a moment. The time counts from when the job is due and
-    committed, its entrypoint has room, the world is calm and the worker is idle, which it is not
-    while it runs anything (see ``Idle``).
-
-    It is not a violation when a job waits for a worker that is busy, starting, stopping, held up
-    or without its connection, or for capacity; nor when a worker that lost the connection it
-    listens with finds the job only after its ``dequeue_timeout``. A worker that registered the
-    entrypoint with a higher limit than others counts by its own.
+    An idle worker is notified of a new job, and looks by itself when a deferred one is due. The
+    time counts from when the job is due and committed, its entrypoint has room, the world is calm
+    and the worker is idle, which it is not while it runs anything (see ``Idle``).
     """
 
     name: ClassVar[str] = "no-starvation"
-    reason: ClassVar[str] = "a job that is due must not wait while a worker has nothing to do"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "A job that is due waits at most `Config.patience` while an idle worker could take it."
+        ),
+        reason=(
+            "A job that waits while a worker has nothing to do is late, and more workers would not "
+            "help."
+        ),
+        no_violation=(
+            "A wait for a worker that is busy, starting, stopping, held up or disconnected, or for "
+            "room under a concurrency limit. A worker that lost the connection it listens with and "
+            "finds the job only after its `dequeue_timeout`. Time while faults are active does not "
+            "count."
+        ),
+        advice=(
+            "The signature says how the job was queued: `enqueued`, `deferred`, `retried` or "
+            "`requeued`. Read in the story when the worker looked for jobs, and lower its "
+            "`dequeue_timeout`, or raise `Config.patience` if the wait is acceptable."
+        ),
+    )
     sees: ClassVar[tuple[type, ...]] = (
         e.JobEnqueued, e.JobPicked, e.JobLogged, e.JobRetried, e.JobRequeued, e.JobDeleted,
         *EMPTYING,

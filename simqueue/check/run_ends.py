@@ -12,6 +12,7 @@ from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import seconds
 from simqueue.model import events as e
 from simqueue.model.events import Entry
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Duration, Instant
 
 _GRACE = Duration(30_000_000)
@@ -19,19 +20,31 @@ _GRACE = Duration(30_000_000)
 
 
 class RunEnds(Liveness):
-    """After SIGTERM ``run()`` returns, at most 30 s after the last thing that it has to wait for.
+    """Judges how long a worker that was told to stop takes, once none of its handlers runs.
 
     It waits for the handlers that run, of jobs and of schedules, and those of jobs it had picked
-    by then; the time counts from the end of the last one. A worker that hangs must be killed, and
-    what it does at its end is never done.
-
-    It is not a violation while a handler runs, be it for ever; while the worker is paused or a
-    step blocks its loop; before its registration code is done; and while faults fly. A worker that
-    ends with an error has ended, too.
+    by then; the time counts from the end of the last one.
     """
 
     name: ClassVar[str] = "run-ends"
-    reason: ClassVar[str] = "a worker that was told to stop must end by itself, and not hang"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "After SIGTERM `run()` returns at most 30 seconds after the last handler that it has "
+            "to wait for."
+        ),
+        reason="A worker that hangs has to be killed, and its cleanup is never done.",
+        no_violation=(
+            "A handler that still runs, for however long. A worker that is paused, whose loop is "
+            "blocked, or whose registration code is not done. Time while faults are active does "
+            "not count. A worker that ends with an error has ended, too."
+        ),
+        advice=(
+            "Read in the story what the worker did after it was told to stop. Look for tasks, "
+            "context managers and locks of the application that never end or are never released."
+        ),
+    )
     sees: ClassVar[tuple[type, ...]] = (e.WorkerExited,)
 
     def __init__(self, view: View) -> None:

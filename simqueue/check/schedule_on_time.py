@@ -12,6 +12,7 @@ from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import seconds
 from simqueue.model import events as e
 from simqueue.model.events import Entry
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Duration, Instant, ScheduleId
 from simqueue.model.rows import ScheduleRow
 
@@ -23,35 +24,42 @@ _NEVER = Instant(0)
 
 
 class ScheduleOnTime(Liveness):
-    """A schedule whose tick has come is claimed within ten seconds while a scheduler could do so.
-
-    With a ``Config`` of a slower network it is eight times what a statement may take.
+    """Follows when schedulers look, and judges late claims.
 
     A scheduler looks, computes how long it is until the next tick of any of its schedules, and
     looks again one second after that. So it is at a tick in time if it looked before, and was done
     with that before the tick came; or else it is late if it looked after the tick and left the
-    schedule where it was.
+    schedule where it was. A look that straddles a tick (``sm.py`` fetches first and computes the
+    delay afterwards) misses it, and comes when the next one is due.
 
-    What counts is a scheduler that registered the schedule, is able and runs no handler (one that
-    does may have been told to end by its own code, see ``Idle``). It need not be at a tick in time
-    if
-
-    - its clock is wrong;
-    - it started, was held up or set its clock after its last look before the tick: a look that
-      straddles a tick (``sm.py`` fetches first and computes the delay afterwards) misses it, and
-      comes when the next one is due;
-    - the schedule was still running at its tick;
-    - the tick was not on a whole minute, as are those of expressions of five fields, or was set by
-      somebody whose clock was wrong or who was held up, or before the world was calm: then
-      ``next_run`` is no moment at which a scheduler looks;
-    - the expression has seconds.
-
-    All those excuses end when it has looked while the schedule was due, and looks once more: the
-    first of these looks had to claim it, for the server alone decides what is due.
+    What counts is a scheduler that registered the schedule, is able and runs no handler: one that
+    does may have been ended by its own code (see ``Idle``). A ``next_run`` that was set by a
+    process whose clock was wrong or that was held up, or before the world was calm, is no moment at
+    which a scheduler looks. Every excuse ends when a scheduler has looked while the schedule was
+    due and looks once more, since the server alone decides what is due.
     """
 
     name: ClassVar[str] = "schedule-on-time"
-    reason: ClassVar[str] = "a schedule must run when its tick comes, not a period later"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "A schedule whose tick has come is claimed within ten seconds, or in a slower network "
+            "eight times what a statement may take, while a scheduler could claim it."
+        ),
+        reason="A tick that is missed runs a period later.",
+        no_violation=(
+            "A scheduler that runs a handler, whose clock is wrong, or that started, was held up "
+            "or had its clock set after its last look before the tick. A schedule that was still "
+            "running at its tick. An expression with seconds, or a tick that is not on a whole "
+            "minute. None of these is an excuse once a scheduler has looked while the schedule was "
+            "due and looks again."
+        ),
+        advice=(
+            "Read in the story when the schedulers looked and what they did at the tick. Let a "
+            "scheduled task do all that is due since its last run, not only the work of one tick."
+        ),
+    )
     sees: ClassVar[tuple[type, ...]] = (
         e.SchedulePicked, e.ScheduleInserted, e.ScheduleReleased, e.ClockSet, e.WorkerStarted,
     )  # fmt: skip

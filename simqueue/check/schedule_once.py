@@ -10,24 +10,40 @@ from simqueue.check.resets import RESTARTING, restarts_ids
 from simqueue.check.view import Running, View
 from simqueue.check.wording import seconds, state
 from simqueue.model.events import Entry, ScheduleDeleted, SchedulePicked, ScheduleReleased
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Instant, ScheduleId
 
 
 class ScheduleOnce(Invariant):
-    """No schedule is claimed twice for the same tick, nor while a live scheduler still runs it.
+    """Judges two claims of one tick, and a claim beside a run.
 
-    A schedule's row is the lock that keeps several schedulers from running one tick twice, and
-    its heartbeat says that the one who holds it is alive.
-
-    It is not a violation when a scheduler takes over a schedule whose holder has stopped beating:
-    that claim is marked stale, and the first one may never have finished. A holder that has not
-    finished is excused if it was paused, its loop blocked, or its connection broken; a schedule
-    that was taken from it so may be claimed again beside it.
+    A schedule that was taken from a holder with an excuse may be claimed again beside its run.
     """
 
     name: ClassVar[str] = "schedule-once"
-    reason: ClassVar[str] = (
-        "each tick of a schedule must run once, however many schedulers there are"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "No schedule is claimed twice for the same tick, nor while a live scheduler still runs "
+            "it."
+        ),
+        reason=(
+            "A schedule's row is the lock that keeps several schedulers from running one tick "
+            "twice, and its heartbeat says that its holder is alive."
+        ),
+        no_violation=(
+            "A takeover from a holder that has sent no heartbeat for 30 seconds and has ended, was "
+            "paused, had its loop blocked, or lost its connection. From then on the schedule may "
+            "be claimed again beside that run."
+        ),
+        advice=(
+            "Without a further word in the signature one tick was claimed twice. `early` means "
+            "that a schedule was taken over before 30 seconds of silence, `running` that a healthy "
+            "scheduler lost the schedule it was running, `own` that it claimed that schedule again "
+            "itself, `released` that another one had released it. Make the scheduled work "
+            "idempotent for each tick."
+        ),
     )
     sees: ClassVar[tuple[type, ...]] = (
         SchedulePicked, ScheduleReleased, ScheduleDeleted, *Leases.sees, *RESTARTING,
@@ -43,8 +59,8 @@ class ScheduleOnce(Invariant):
         match entry.event:
             case SchedulePicked() as picked:
                 # Both of them, since each keeps books.
-                found = self._claimed(entry, picked), self._beside(entry, picked)
-                return found[0] or found[1]
+                verdicts = self._claimed(entry, picked), self._beside(entry, picked)
+                return verdicts[0] or verdicts[1]
             case ScheduleReleased(schedule_id=schedule):
                 ticking = self.view.ticking.get(schedule)
                 if ticking and entry.worker not in self.view.workers:
@@ -108,17 +124,17 @@ class ScheduleOnce(Invariant):
         if not wronged:
             return None
         worker = wronged[0].worker
-        told = f"{self._named(picked)} was running on {worker} ({state(worker)}"
+        text = f"{self._named(picked)} was running on {worker} ({state(worker)}"
         if picked.stale:
             silent = seconds(entry.now - beat)
             own = worker.name == entry.worker
             return Broken(
-                f"{told}, silent for {silent}) when {'it' if own else entry.worker} claimed it",
+                f"{text}, silent for {silent}) when {'it' if own else entry.worker} claimed it",
                 "own" if own else "running",
                 schedules=(schedule,),
             )
         return Broken(
-            f"{told}) when {entry.worker} claimed it, since another scheduler had released it",
+            f"{text}) when {entry.worker} claimed it, since another scheduler had released it",
             "released",
             schedules=(schedule,),
         )

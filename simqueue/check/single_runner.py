@@ -10,26 +10,41 @@ from simqueue.check.resets import RESTARTING, restarts_ids
 from simqueue.check.view import Running, View
 from simqueue.check.wording import seconds, state
 from simqueue.model.events import Entry, HandlerStarted, JobPicked, JobRequeued, JobRetried
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Instant
 
 
 class SingleRunner(Invariant):
-    """A job that a live, connected and unblocked worker runs is claimed by no other worker.
+    """Judges each claim of a job that runs, and each start of one.
 
-    Most handlers are written as if they were alone with their job. PgQueuer gives a job away
-    when its heartbeat is stale, so a worker that is well has to keep its jobs' heartbeats fresh,
-    whatever one slow or rejected statement does. A worker never runs a job beside itself.
-
-    It is not a violation when the first runner was paused, its loop blocked, or its connection
-    broken: PgQueuer promises to run a job at least once, not at most once. Nor when workers
-    disagree on ``heartbeat_timeout``, when somebody else than a worker put the job back, or when
-    a worker claims its own job again and does not start it.
+    A run whose lease was lost with an excuse has none from then on (see ``excuse``).
     """
 
     name: ClassVar[str] = "single-runner"
-    reason: ClassVar[str] = (
-        "a job must not run twice at a time while its first runner is alive, connected, and its "
-        "event loop not blocked"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "A job that a live, connected and unblocked worker runs is claimed by no other worker, "
+            "and no worker starts it a second time beside its first run."
+        ),
+        reason=(
+            "Most handlers are written as if they were alone with their job. PgQueuer gives a job "
+            "away when its heartbeat is stale, so a healthy worker has to keep its jobs' "
+            "heartbeats fresh, even if one statement is slow or rejected."
+        ),
+        no_violation=(
+            "A first worker that was paused, whose loop was blocked, whose only connection broke, "
+            "or whose heartbeats were rejected again and again: PgQueuer runs a job at least once, "
+            "not at most once. A claim by a worker with a shorter `heartbeat_timeout`. A job that "
+            "a client put back. A worker that claims its own job again and does not start it."
+        ),
+        advice=(
+            "`stale` means that the job was claimed for its silence: read in the story what held "
+            "up its heartbeats, and raise `heartbeat_timeout` if that may take so long. `fresh` "
+            "means that it was put back while it ran, `own` that its own worker started it again. "
+            "Make the handler idempotent in any case."
+        ),
     )
     sees: ClassVar[tuple[type, ...]] = (
         JobPicked, HandlerStarted, JobRetried, JobRequeued, *Leases.sees, *RESTARTING,
@@ -70,16 +85,16 @@ class SingleRunner(Invariant):
         if not wronged:
             return None
         worker = wronged[0].worker
-        told = f"job {job} was running on {worker} ({state(worker)}"
+        text = f"job {job} was running on {worker} ({state(worker)}"
         if picked.stale:
             silent = seconds(entry.now - self._beat(picked, wronged[0]))
             return Broken(
-                f"{told}, silent for {silent}) when {entry.worker} picked it",
+                f"{text}, silent for {silent}) when {entry.worker} picked it",
                 "stale",
                 jobs=(job,),
             )
         return Broken(
-            f"{told}) when {entry.worker} picked it, since somebody else had put it back",
+            f"{text}) when {entry.worker} picked it, since somebody else had put it back",
             "fresh",
             jobs=(job,),
         )

@@ -15,26 +15,42 @@ from simqueue.model.events import (
     JobRetried,
     WorkerStarted,
 )
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import JobId, Status
 
 End = HandlerFinished | HandlerRaised
 
 
 class StatusIsTrue(Invariant):
-    """A worker logs successful what returned, exception or failed what raised, canceled what was.
+    """Keeps each worker's ends of handlers, and compares what it logs with them.
 
-    The log is all that remains of a job, so nobody could find out later. A handler that asked to
-    be retried has not ended its job: logged in any way, the job is lost.
-
-    It is not a violation what a worker logs of a job that it has not run, which is for
-    no-lost-job to judge; nor when a handler cancels other jobs over its worker's connection, nor
-    an error that a handler raised after it had been cancelled.
+    A handler that asked for a retry has not ended its job: logged in any way, the job is lost.
     """
 
     name: ClassVar[str] = "status-is-true"
-    reason: ClassVar[str] = (
-        "a job must be logged successful if and only if its handler returned, and a retry that "
-        "was asked for must be one"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "A worker logs a job `successful` if and only if its handler returned, `exception` or "
+            "`failed` only if it raised, `canceled` only if it was cancelled, and puts it back if "
+            "it asked for a retry."
+        ),
+        reason=(
+            "The log is all that remains of a job, so nobody can find out later that its work was "
+            "not done; a job whose retry is not written is lost."
+        ),
+        no_violation=(
+            "An error that a handler raises after it was cancelled, logged `canceled`, `exception` "
+            "or `failed`. A handler that cancels other jobs over its worker's connection. What a "
+            "worker logs of a job that it has not run, which is judged by `no-lost-job`."
+        ),
+        advice=(
+            "Read in the story how the handler ended and which statement logged the job. The "
+            "signature says which end was logged as which status; `retry-lost` means that the "
+            "handler had asked for a retry and the job was not put back. Look for jobs in the log "
+            "whose work was not done, and enqueue them again."
+        ),
     )
     sees: ClassVar[tuple[type, ...]] = (
         HandlerFinished, HandlerRaised, JobLogged, JobRetried, WorkerStarted, *EMPTYING,
@@ -92,12 +108,12 @@ class StatusIsTrue(Invariant):
         # A cancellation may be that of an operator, who may be a handler beside it.
         if status == "canceled" and (not ends or self._runs_any(worker)):
             return None
-        told = f"{worker} logged job {job} ({logged.entrypoint}) {status}, though its handler"
+        text = f"{worker} logged job {job} ({logged.entrypoint}) {status}, though its handler"
         if lost:
-            return Broken(f"{told} had asked for a retry", "retry-lost", jobs=(job,))
+            return Broken(f"{text} had asked for a retry", "retry-lost", jobs=(job,))
         if not ends:
             return None
-        return Broken(f"{told} {_told(ends[-1])}", _said(ends[-1], status), jobs=(job,))
+        return Broken(f"{text} {_told(ends[-1])}", _said(ends[-1], status), jobs=(job,))
 
     def _runs_any(self, worker: str) -> bool:
         return any(run.worker.name == worker for runs in self.view.running.values() for run in runs)

@@ -18,6 +18,7 @@ from simqueue.model.events import (
     JobRequeued,
     JobRetried,
 )
+from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Instant, JobId
 
 _REMEMBERED = 64
@@ -31,18 +32,31 @@ class _Loss(NamedTuple):
 
 
 class TerminalOnce(Invariant):
-    """Workers log a job successful, exception, failed or canceled once, unless it is put back.
+    """Remembers the first log of each job, and judges the second one.
 
-    Who reads the log counts a job that is logged twice as two.
-
-    It is not a violation when a held job is cancelled or deleted, whoever does so; when two
-    workers log a job that was taken from the first of them; or when a worker repeats a statement
-    because the connection broke over which it had sent it, and it cannot know that it was executed.
-    That excuses only the log whose statement was under way when a connection broke.
+    A lost connection excuses only the log whose statement was under way when it broke.
     """
 
     name: ClassVar[str] = "terminal-once"
-    reason: ClassVar[str] = "a job must end once, unless it is put back in between"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "Workers log a job `successful`, `exception`, `failed` or `canceled` once, unless it "
+            "is put back in between."
+        ),
+        reason="Code that reads the log counts a job that is logged twice as two jobs.",
+        no_violation=(
+            "A job that is cancelled after its end, such as a held one. Two workers that log a job "
+            "which was taken over from the first of them. A worker that sends its statement again "
+            "because the connection broke before the reply: it cannot know that the first one was "
+            "executed."
+        ),
+        advice=(
+            "Find both logs in the story. If one worker sent both, look for code that logs jobs "
+            "besides PgQueuer; if two did, look for how the second one came to have the job."
+        ),
+    )
     sees: ClassVar[tuple[type, ...]] = (
         JobLogged, JobRetried, JobRequeued, ConnectionLost, *RESTARTING,
     )  # fmt: skip

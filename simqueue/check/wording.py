@@ -24,5 +24,5 @@ def seconds(microseconds: int) -> str:
 
 def state(worker: WorkerView) -> str:
     """Return how a worker that lives is doing, ``alive, connected``."""
-    told = "alive" if worker.stopping is None else "alive, told to stop"
-    return f"{told}, {'connected' if worker.lost is None else 'disconnected'}"
+    life = "alive" if worker.stopping is None else "alive, told to stop"
+    return f"{life}, {'connected' if worker.lost is None else 'disconnected'}"

@@ -6,19 +6,29 @@ from typing import ClassVar
 
 from simqueue.check.invariant import Broken, Invariant
 from simqueue.model.events import Entry, JobPicked
+from simqueue.model.explanation import Explanation
 
 
 class WorkerLimit(Invariant):
-    """A claim leaves a worker with at most ``max_concurrent_tasks`` jobs in its name.
-
-    Who sets it knows how much one process bears. It is counted over rows, as the queue counts.
-
-    It is not a violation when more handlers run than there are rows, since another worker has
-    taken over some of them.
-    """
+    """Counts the rows picked in a worker's name after each of its claims."""
 
     name: ClassVar[str] = "worker-limit"
-    reason: ClassVar[str] = "a worker must not claim more jobs than its max_concurrent_tasks"
+    explanation: ClassVar[Explanation] = Explanation(
+        name=name,
+        subject="invariant",
+        meaning=(
+            "A claim leaves a worker with at most `max_concurrent_tasks` jobs picked in its name."
+        ),
+        reason="The limit says how much one process can bear.",
+        no_violation=(
+            "More handlers that run than the worker has rows, because another worker took over "
+            "some of them."
+        ),
+        advice=(
+            "Read in the story which jobs the worker held when it claimed one more. Size its "
+            "memory and its connections for more than the limit until the cause is fixed."
+        ),
+    )
     sees: ClassVar[tuple[type, ...]] = (JobPicked,)
 
     def see(self, entry: Entry) -> Broken | None:

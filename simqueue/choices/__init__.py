@@ -12,9 +12,6 @@ from simqueue.choices.anchored import Anchored
 from simqueue.choices.continued import Continued
 from simqueue.choices.door import Choices, Draws, Pick, Stream, choice_of
 from simqueue.choices.sources import (
-    DISASTER,
-    EACH_SECOND,
-    MISHAP,
     OPTIONS_OF_A_SECOND,
     Calm,
     Generator,
@@ -25,9 +22,6 @@ from simqueue.choices.sources import (
 )
 
 __all__ = [
-    "DISASTER",
-    "EACH_SECOND",
-    "MISHAP",
     "OPTIONS_OF_A_SECOND",
     "Anchored",
     "Calm",

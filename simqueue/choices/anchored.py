@@ -10,15 +10,19 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from simqueue.choices.sources import NEVER, Among, Deviations, Recording, Values, about
+from simqueue.choices.sources import NEVER, Among, Deviations, Recording, Values
 from simqueue.model import events as e
-from simqueue.model.choice import Choice, actor_of, by_key, key_of, kind_of
+from simqueue.model.choice import Choice, by_key
+from simqueue.model.choice_key import (
+    MOVED_BY_EDITS,
+    ChoiceKind,
+    parse_key,
+    render_steps,
+    spelled,
+    word_of,
+)
 from simqueue.model.events import Entry
 from simqueue.model.ids import StatementId
-
-ORDER, LAG = "order", "lag"
-MOVED_BY_EDITS = (ORDER, LAG, "notify", "request", "reply", "commit", "thread")
-"""Kinds of choices that are asked for so often that edits move them, the most sensitive first."""
 
 Milestone = tuple[str, str, str]
 """A worker, what it did, and of what kind: the statement or the entrypoint."""
@@ -80,7 +84,7 @@ class Anchored:
         self,
         choices: Iterable[Choice],
         events: Iterable[Entry],
-        kinds: Sequence[str] = MOVED_BY_EDITS,
+        kinds: Sequence[ChoiceKind] = MOVED_BY_EDITS,
     ) -> None:
         self._progress = Progress()
         self._kinds = kinds
@@ -88,7 +92,7 @@ class Anchored:
         self._rest = Recording(by_key(each for each in choices if not self._is_anchored(each.key)))
         self._awaited: dict[str, list[_Awaited]] = defaultdict(list)
         events = tuple(events)
-        workers = {actor_of(key_of(entry.worker)): entry.worker for entry in events}
+        workers = {parse_key(spelled(entry.worker)).process: entry.worker for entry in events}
         seen, log = Progress(), iter(events)
         number = 0
         for choice in choices:
@@ -96,12 +100,13 @@ class Anchored:
                 seen.see(next(log))
                 number += 1
             if self._is_anchored(choice.key):
-                whom = (choice.key, choice.about) if kind_of(choice.key) == ORDER else (choice.key,)
-                after = tuple(seen.of(_worker(actor_of(each), workers)) for each in whom)
+                key = parse_key(choice.key)
+                whom = (key, parse_key(choice.about)) if key.kind == "order" else (key,)
+                after = tuple(seen.of(_worker(each.process, workers)) for each in whom)
                 self._awaited[choice.key].append(_Awaited(choice, after))
 
     def _is_anchored(self, key: str) -> bool:
-        return kind_of(key) in self._kinds
+        return word_of(key).kind in self._kinds
 
     def see(self, number: int, entry: Entry) -> None:
         """Take in one event of the run; what ``run`` calls ``watch``."""
@@ -147,6 +152,6 @@ def _value(choice: Choice, n: int, among: Among) -> int:
     """Return what the choice is among these options, 0 if it is none of them."""
     options = among.options()
     if len(options) > 1:
-        return next((i for i in range(1, n) if about(among.steps(i)) == choice.about), 0)
-    same = not options or about(among.steps(0)) == choice.about
+        return next((i for i in range(1, n) if render_steps(among.steps(i)) == choice.about), 0)
+    same = not options or render_steps(among.steps(0)) == choice.about
     return min(choice.value, n - 1) if same else 0

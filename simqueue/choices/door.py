@@ -5,17 +5,9 @@ from __future__ import annotations
 from collections.abc import Sized
 from typing import Protocol
 
-from simqueue.choices.sources import (
-    EACH_SECOND,
-    NOBODY,
-    Among,
-    Deviations,
-    Source,
-    Steps,
-    Values,
-    about,
-)
+from simqueue.choices.sources import NOBODY, Among, Deviations, Source, Values
 from simqueue.model.choice import Choice, Recorded, by_key
+from simqueue.model.choice_key import Steps, render_steps, word_of
 from simqueue.model.ids import Instant
 
 Pick = tuple[str, int, int, int, int, int, Steps]
@@ -155,7 +147,7 @@ class Choices:
     def made(self) -> int:
         """Return how many picks were made, calm ones included, but not those of each second."""
         deviations = sum(
-            each.made for key, each in self._streams.items() if not key.endswith(EACH_SECOND)
+            each.made for key, each in self._streams.items() if not word_of(key).is_each_second
         )
         return deviations + sum(each.made for each in self._draws.values())
 
@@ -163,4 +155,4 @@ class Choices:
 def choice_of(pick: Pick) -> Choice:
     """Return a pick as it is written down, which is not done before somebody asks for it."""
     key, position, value, n, at, event, steps = pick
-    return Choice(key, position, value, n, Instant(at), event, about(steps))
+    return Choice(key, position, value, n, Instant(at), event, render_steps(steps))

@@ -12,23 +12,12 @@ such delays can bring about. Faults and the values that a scenario draws are lef
 
 from __future__ import annotations
 
-from simqueue.choices.sources import (
-    DISASTER,
-    MISHAP,
-    Among,
-    Deviations,
-    Generator,
-    Seeded,
-    Values,
-)
-from simqueue.model.choice import key_of, kind_of
+from simqueue.choices.sources import Among, Deviations, Generator, Seeded, Values
+from simqueue.model.choice_key import parse_key, spelled
 from simqueue.model.delays import RUNGS
 
 SLOWEST = RUNGS - 1
 """The priority of a chain that fell behind: all others begin with a higher one."""
-
-_TASK_WORDS = 2
-"""Of a key that begins with a process and its task."""
 
 
 class Priorities:
@@ -51,9 +40,10 @@ class Priorities:
 
     def deviations(self, key: str) -> Deviations:
         """Begin the deviations of ``key``: faults are the seed's, the rest obeys priorities."""
-        if kind_of(key).startswith((DISASTER, MISHAP)) or kind_of(key) == "back":
+        parsed = parse_key(key)
+        if parsed.nature == "fault":
             return self._rest.deviations(key)
-        return _Obedient(self, chain_of(key))
+        return _Obedient(self, parsed.chain)
 
     def values(self, key: str) -> Values:
         """Begin the values of ``key``; they are the seed's."""
@@ -82,12 +72,6 @@ def _moments(seed: int, count: int, picks: int) -> set[int]:
     return found
 
 
-def chain_of(key: str) -> str:
-    """Return the process of a key, and its task if the key names one."""
-    words = key.split(" ")
-    return " ".join(words[:_TASK_WORDS]) if len(words) > _TASK_WORDS else words[0]
-
-
 class _Obedient:
     """The choices of one key, none of which is calm by itself."""
 
@@ -103,6 +87,6 @@ class _Obedient:
         self._priorities.step(self._chain)
         waiting = among.options()
         if len(waiting) > 1:
-            slowness = [self._priorities.slowness(key_of(each.name)) for each in waiting]
+            slowness = [self._priorities.slowness(spelled(each.name)) for each in waiting]
             return slowness.index(min(slowness))
         return self._priorities.slowness(self._chain) * (n - 1) // SLOWEST

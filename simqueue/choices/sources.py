@@ -7,28 +7,23 @@ from hashlib import blake2b
 from struct import Struct
 from typing import Protocol
 
-from simqueue.model.choice import Recorded, key_of, kind_of
+from simqueue.model.choice import Recorded
+from simqueue.model.choice_key import Steps, Word, word_of
 from simqueue.model.delays import RUNGS
+from simqueue.model.fault import Severity
 
 _EIGHT_WORDS = Struct("<8Q")
 _MILLION = 1_000_000
 _MEAN_GAPS = (None, 100, 20, 4, 0)
 """How many calm picks lie between two that are not, on average; None: all are calm."""
 
-DISASTER, MISHAP = "disaster:", "mishap:"
-"""What the last word of a key begins with when it is about a fault that ends something, as a crash
-does, or one that does not. A slash may follow, and what the fault befalls."""
-
-EACH_SECOND = "/second"
-"""What the last word of a key ends with whose picks are made once a second, by leaps."""
-
 OPTIONS_OF_A_SECOND = RUNGS * RUNGS
 
-_MEAN_GAPS_OF_FAULTS: dict[str, tuple[int | None, ...]] = {
-    DISASTER: (None, None, 1000, 200, 50, 12),
-    MISHAP: (None, None, None, 200, 40, 6),
+_MEAN_GAPS_OF_FAULTS: dict[Severity, tuple[int | None, ...]] = {
+    "disaster": (None, None, 1000, 200, 50, 12),
+    "mishap": (None, None, None, 200, 40, 6),
 }
-"""Likewise: they leave a run time to go on."""
+"""Likewise for faults: they leave a run time to go on."""
 
 _ONE_IN = 6
 _MEAN_GAPS_OF_THE_ONE = (30, 8, 2)
@@ -48,10 +43,6 @@ class Named(Protocol):
     def name(self) -> str:
         """The name, which is no other's."""
         ...
-
-
-Steps = tuple[str, ...]
-"""Whose steps a pick is about: a task; or who goes first, its task, and the task it goes before."""
 
 
 class Among(Protocol):
@@ -76,18 +67,6 @@ class _Nobody:
 
 NOBODY = _Nobody()
 """For a pick whose options are numbers."""
-
-
-def about(steps: Steps) -> str:
-    """Say whose steps a pick is about; tasks are told without their numbers."""
-    if len(steps) <= 1:
-        return "".join(map(_without_number, steps))
-    who, doing, before = steps
-    return key_of(who, _without_number(doing), "before", _without_number(before))
-
-
-def _without_number(task: str) -> str:
-    return task.partition("#")[0]
 
 
 class Deviations(Protocol):
@@ -204,28 +183,27 @@ class Seeded:
 
     def deviations(self, key: str) -> Deviations:
         """Begin the deviations of ``key``; equal seeds and keys give equal sequences."""
-        kind = kind_of(key)
-        temper = self._tempers.get(kind)
+        word = word_of(key)
+        temper = self._tempers.get(word.text)
         if temper is None:
-            temper = self._tempers[kind] = self._temper(kind)
+            temper = self._tempers[word.text] = self._temper(word)
         return _RandomDeviations(self._seed, key, temper)
 
-    def _temper(self, kind: str) -> _Temper:
-        generator = Generator(self._seed, f"temper {kind}")
-        for prefix, gaps in _MEAN_GAPS_OF_FAULTS.items():
-            if kind.startswith(prefix):
-                # Of what does not strike a trace must not tell.
-                return self._gap_of_fault(kind, gaps, generator), 1
+    def _temper(self, word: Word) -> _Temper:
+        generator = Generator(self._seed, f"temper {word}")
+        if word.severity is not None:
+            # At least 1: a trace must not hold choices of faults that did not occur.
+            gaps = _MEAN_GAPS_OF_FAULTS[word.severity]
+            return self._gap_of_fault(word, gaps, generator), 1
         return _MEAN_GAPS[generator.below(len(_MEAN_GAPS))], 0
 
     def _gap_of_fault(
-        self, kind: str, gaps: tuple[int | None, ...], generator: Generator
+        self, word: Word, gaps: tuple[int | None, ...], generator: Generator
     ) -> int | None:
-        fault, _, befallen = kind.partition("/")
-        if befallen:
-            match Generator(self._seed, f"temper {fault}").below(4):
+        if word.target:
+            match Generator(self._seed, f"temper {word.without_target}").below(4):
                 case 0:
-                    return None  # A quarter of the faults that may befall a run do not.
+                    return None  # A quarter of the allowed faults does not occur in a run.
                 case 1 | 2:
                     hard = not generator.below(_ONE_IN)
                     return _MEAN_GAPS_OF_THE_ONE[generator.below(3)] if hard else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from simqueue.choices.sources import EACH_SECOND, Among, Deviations, Source, Values
+from simqueue.choices.sources import Among, Deviations, Source, Values
+from simqueue.model.choice_key import word_of
 
 Options = tuple[str, int, int]
 """A key, a position, and how many options there were."""
@@ -23,7 +24,7 @@ class Survey:
     def deviations(self, key: str) -> Deviations:
         """Begin the deviations of ``key``."""
         inner = self._source.deviations(key)
-        if key.endswith(EACH_SECOND):
+        if word_of(key).is_each_second:
             self.leapt.append(key)
             return inner
         return _Surveyed(self, key, inner)

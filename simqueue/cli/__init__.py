@@ -18,6 +18,7 @@
 ``accept``     a failure made known
 ``audit``      a seed under other circumstances
 ``show``       a run's story, some of its events, its tables after one
+``explain``    what a printed name means
 ``reading``    what needs no run: two traces' difference, the table of entropy
 ``nearest``    the passing run that is most like a failing one, beside it
 ``inevitable`` when a failure became inevitable

@@ -1,32 +1,22 @@
-"""All commands, and how errors become exit statuses."""
+"""All commands in one table, and how errors become exit statuses."""
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Annotated, Any, Literal, get_args
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
-from simqueue.cli.accept import accept_command
-from simqueue.cli.audit import audit_command, record_command
-from simqueue.cli.export import export_command
-from simqueue.cli.fuzz import fuzz_command, play_command
-from simqueue.cli.merge import merge_command
-from simqueue.cli.new import new_command
-from simqueue.cli.reading import diff_command, entropy_command
-from simqueue.cli.replay import replay_command
-from simqueue.cli.report import report_command
-from simqueue.cli.run import run_command
-from simqueue.cli.serve import serve_command
-from simqueue.cli.show import show_command
-from simqueue.cli.shrink import shrink_command
 from simqueue.errors import UsageError, excerpt
 from simqueue.model.files import MAX_SIZE, MAX_SIZE_DEFAULT, parse_size
-from simqueue.report.words import printable
+from simqueue.report.printable import printable
 from simqueue.terminal import complain, say
 
 BAD_INPUT = 2
@@ -34,8 +24,49 @@ _PARSER_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "Cli
 """What the parser of the command line raises; newer releases of typer bring their own click."""
 
 
+Group = Literal["Begin", "Find", "Understand", "Keep"]
+"""What a command is for; `simqueue --help` lists the groups in this order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: its name, its group, and ``module:function``. Without a group it is hidden."""
+
+    name: str
+    group: Group | None
+    function: str
+
+    def load(self) -> Callable[..., Any]:
+        """Import the function; typer makes options of its parameters and help of its docstring."""
+        module, _, name = self.function.partition(":")
+        function: Callable[..., Any] = getattr(import_module(module), name)
+        return function
+
+
+COMMANDS = (
+    Command("new", "Begin", "simqueue.cli.new:new_command"),
+    Command("run", "Begin", "simqueue.cli.run:run_command"),
+    Command("fuzz", "Find", "simqueue.cli.fuzz:fuzz_command"),
+    Command("merge", "Find", "simqueue.cli.merge:merge_command"),
+    Command("audit", "Find", "simqueue.cli.audit:audit_command"),
+    Command("replay", "Understand", "simqueue.cli.replay:replay_command"),
+    Command("show", "Understand", "simqueue.cli.show:show_command"),
+    Command("diff", "Understand", "simqueue.cli.reading:diff_command"),
+    Command("report", "Understand", "simqueue.cli.report:report_command"),
+    Command("serve", "Understand", "simqueue.cli.serve:serve_command"),
+    Command("export", "Understand", "simqueue.cli.export:export_command"),
+    Command("entropy", "Understand", "simqueue.cli.reading:entropy_command"),
+    Command("explain", "Understand", "simqueue.cli.explain:explain_command"),
+    Command("shrink", "Keep", "simqueue.cli.shrink:shrink_command"),
+    Command("accept", "Keep", "simqueue.cli.accept:accept_command"),
+    Command("_record", None, "simqueue.cli.audit:record_command"),
+    Command("_play", None, "simqueue.cli.fuzz:play_command"),
+)
+"""All commands, as `simqueue --help` lists them. To add one, write a module and add a row here."""
+
+
 class Commands(TyperGroup):
-    """Runs a command; what the user can mend becomes one line on stderr and exit status 2."""
+    """Runs a command. What the user can correct is one line on stderr and exit status 2."""
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         """Parse the options before the command's name."""
@@ -49,10 +80,39 @@ class Commands(TyperGroup):
                 return super().invoke(ctx)
         except (UsageError, UnicodeEncodeError, OSError) as error:
             if isinstance(error, OSError) and error.errno == errno.EPIPE:
-                raise  # typer ends in silence for who does not want to read on
+                raise  # typer then exits silently: the reader of the pipe has closed it
             problem = _described(error)
         complain(f"simqueue: {problem}")
         raise typer.Exit(BAD_INPUT)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands of each group under its heading."""
+        width = max(len(name) for name, command in self.commands.items() if not command.hidden)
+        limit = formatter.width - 6 - width
+        for group in get_args(Group):
+            rows = [
+                (name.ljust(width), command.get_short_help_str(limit))
+                for name, command in self.commands.items()
+                if command.rich_help_panel == group  # type: ignore[attr-defined]
+            ]
+            if rows:
+                with formatter.section(group):
+                    formatter.write_dl(rows)
+
+
+class PlainCommand(TyperCommand):
+    """Shows each argument by its name alone; newer releases of typer add braces and types."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        for each in self.params:
+            if each.param_type_name == "argument":
+                vars(each)["display_type_rich"] = lambda **_: ""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Return the words after the command's name in the line of usage."""
+        pieces = super().collect_usage_pieces(ctx)
+        return [re.sub(r"\{(.+?)\}(\.\.\.)?", r"\1", piece) for piece in pieces]
 
 
 @contextmanager
@@ -81,32 +141,6 @@ def _described(error: UsageError | UnicodeEncodeError | OSError) -> str:
             return str(error)
 
 
-app = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("new")(new_command)
-app.command("run")(run_command)
-app.command("fuzz")(fuzz_command)
-app.command("merge")(merge_command)
-app.command("replay")(replay_command)
-app.command("shrink")(shrink_command)
-app.command("show")(show_command)
-app.command("report")(report_command)
-app.command("diff")(diff_command)
-app.command("serve")(serve_command)
-app.command("export")(export_command)
-app.command("accept")(accept_command)
-app.command("audit")(audit_command)
-app.command("entropy")(entropy_command)
-app.command("_record", hidden=True)(record_command)
-app.command("_play", hidden=True)(play_command)
-
-
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  as typer calls it
     if not wanted:
         return
@@ -121,7 +155,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  as typer calls it
 
 
 def _environment_restored() -> Callable[[], None]:
-    """Return what sets the largest size back to what it is now."""
+    """Return a function that sets the largest size back to its present value."""
     before = os.environ.get(MAX_SIZE, "")
 
     def restore() -> None:
@@ -130,7 +164,6 @@ def _environment_restored() -> Callable[[], None]:
     return restore
 
 
-@app.callback()
 def options(
     context: typer.Context,
     version: Annotated[
@@ -159,4 +192,26 @@ def options(
     if max_size is not None:
         parse_size(max_size, "--max-size")
         context.call_on_close(_environment_restored())
-        os.environ[MAX_SIZE] = max_size  # for processes that are started from here, too
+        os.environ[MAX_SIZE] = max_size  # child processes read it, too
+
+
+def build_app(commands: Iterable[Command] = COMMANDS) -> typer.Typer:
+    """Return the command line with these commands."""
+    built = typer.Typer(
+        cls=Commands,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    built.callback()(options)
+    for each in commands:
+        hidden = each.group is None
+        register = built.command(
+            each.name, cls=PlainCommand, hidden=hidden, rich_help_panel=each.group
+        )
+        register(each.load())
+    return built
+
+
+app = build_app()

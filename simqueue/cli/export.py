@@ -8,13 +8,14 @@ import typer
 
 from simqueue.cli.options import TraceArgument
 from simqueue.cli.outputs import check_outputs
+from simqueue.report.export.formats import listed
 from simqueue.terminal import say_json
 
 
 def export_command(
     trace: TraceArgument,
     format: Annotated[  # noqa: A002  as the option is called
-        str, typer.Option("--format", metavar="NAME", help="perfetto, otlp or jsonl.")
+        str, typer.Option("--format", metavar="NAME", help=f"{listed()}.")
     ],
     output: Annotated[
         str | None,
@@ -27,9 +28,6 @@ def export_command(
     ] = None,
 ) -> None:
     """Write a trace in a format that other programs read.
-
-    perfetto is for ui.perfetto.dev and chrome://tracing, otlp for programs that read OpenTelemetry
-    spans as JSON; jsonl has one event a line.
 
     \b
     Examples:

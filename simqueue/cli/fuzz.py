@@ -18,6 +18,7 @@ from simqueue.cli.options import (
     StrategyOption,
     TracesOption,
     WithoutOption,
+    at_most_63_bits,
     shard,
 )
 from simqueue.cli.outputs import check_outputs
@@ -42,12 +43,16 @@ def fuzz_command(
     runs: Annotated[
         int | None,
         typer.Option(
-            "--runs", min=1, max=SEED_MAX, help="Seeds per target; 100, or no end with --time."
+            "--runs",
+            min=1,
+            callback=at_most_63_bits,
+            metavar="N",
+            help="Seeds per target; 100, or no end with --time.",
         ),
     ] = None,
     seed: SeedOption = 0,
     processes: Annotated[
-        int, typer.Option("--processes", min=1, help="How many runs at a time.")
+        int, typer.Option("--processes", min=1, metavar="N", help="How many runs at a time.")
     ] = 1,
     dask: Annotated[
         str | None,
@@ -77,7 +82,9 @@ def fuzz_command(
     ] = False,
     shrink_runs: Annotated[
         int,
-        typer.Option("--shrink-runs", min=0, help="Runs to spend on shrinking each failure."),
+        typer.Option(
+            "--shrink-runs", min=0, metavar="N", help="Runs to spend on shrinking each failure."
+        ),
     ] = SHRINK_RUNS,
     part: Annotated[
         str | None,

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def printer() -> Callable[[int, Entry], None]:
     """Return a watcher that prints each event: when, what, who, its number and its cause."""
     from simqueue.report.managers import Managers
-    from simqueue.report.words import moment, words
+    from simqueue.report.units import moment
+    from simqueue.report.words import words
 
     logger = line_logger()
     managers = Managers()

@@ -10,22 +10,36 @@ from typing import Annotated
 import typer
 
 from simqueue.errors import UsageError
+from simqueue.search.planning.strategies import listed
 
 SEED_MAX = 2**63 - 1
 TRACE_HELP = "A trace file, as run --trace and fuzz write it."
+
+
+def at_most_63_bits(number: int | None) -> int | None:
+    """Return a number from the command line; raise ``typer.BadParameter`` if it is too large."""
+    if number is not None and number > SEED_MAX:
+        raise typer.BadParameter(f"{number} is larger than {SEED_MAX}")
+    return number
+
 
 TargetArgument = Annotated[
     str,
     typer.Argument(metavar="TARGET", help="path/file.py[:function] or package.module:function."),
 ]
 TraceArgument = Annotated[str, typer.Argument(metavar="TRACE", help=TRACE_HELP)]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, max=SEED_MAX, help="Decides the run.")]
+SeedOption = Annotated[
+    int,
+    typer.Option(
+        "--seed", min=0, callback=at_most_63_bits, metavar="SEED", help="Decides the run."
+    ),
+]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", help="Print every event as it happens.")
 ]
 StrategyOption = Annotated[
     str,
-    typer.Option("--strategy", metavar="NAME", help="auto, random, pct:D, exhaustive:K or calm."),
+    typer.Option("--strategy", metavar="NAME", help=f"{listed()}."),
 ]
 FaultsOption = Annotated[
     str | None,

@@ -21,7 +21,8 @@ _STYLES = (
     (r"(?m)^ +\.\.\. .*", "dim"),
     (r"[+-]\d+\.\d{6}s", "dim cyan"),
     (r"\bbreaks [\w-]+", "bold red"),
-    (r"\b(is killed|is paused|suffers [\w-]+|loses its connection|crashes and comes up)\b", "red"),
+    (r"\b(is killed|is paused|is hit by an injected fault|loses its connection)\b", "red"),
+    (r"\bcrashes and starts again\b", "red"),
     (r"\(sent at [^)]*\)", "yellow"),
 )
 _ACTOR = r"(?m)^ *#\d+ +[+-]\d+\.\d{6}s  (?P<actor>\S+)"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from simqueue.report.words import printable
+from simqueue.report.printable import printable
 from simqueue.terminal import console, is_terminal
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from simqueue.cli.options import TraceArgument, VerboseOption, naming
 from simqueue.cli.painting import tell
 from simqueue.cli.trusting import TrustOption, door
 from simqueue.errors import NAME_SHOWN, excerpt
-from simqueue.report.words import printable
+from simqueue.report.printable import printable
 from simqueue.search.budgets import NEARBY_RUNS
 from simqueue.search.nodes import PYTEST, node_of
 from simqueue.search.replay.breakpoints import Breakpoints

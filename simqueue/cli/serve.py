@@ -19,7 +19,10 @@ def serve_command(
         ),
     ] = None,
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="On 127.0.0.1; 0 takes any free port.")
+        int,
+        typer.Option(
+            "--port", min=0, max=65535, metavar="N", help="On 127.0.0.1; 0 takes any free port."
+        ),
     ] = 0,
 ) -> None:
     """Show PgQueuer's dashboard with the tables as they stood after each event.

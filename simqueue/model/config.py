@@ -9,20 +9,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 import msgspec
 
 from simqueue.errors import UsageError
-from simqueue.model.ids import FaultKind
+from simqueue.model.fault import FAULT_KINDS, PRESETS, FaultKind
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
-_NETWORK: tuple[FaultKind, ...] = ("disconnect", "refuse", "fail", "slow", "late-notify")
-
-PRESETS: dict[str, tuple[FaultKind, ...]] = {
-    "none": (),
-    "network": _NETWORK,
-    "production": FAULT_KINDS,
-}
 
 
 class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaults=True):
@@ -31,20 +21,7 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_
     Which of the ``kinds`` a run really suffers, how often and for how long, is drawn from its
     seed, so that some runs have many of them and some but one.
 
-    ============== =============================================================================
-    crash          a worker is killed between two steps (SIGKILL), and started again later
-    stop           a worker is told to stop (SIGTERM), perhaps twice, and started again later
-    pause          nothing of a worker runs for a while, its connections staying open (SIGSTOP)
-    skew           a worker's wall clock is set, forwards or back
-    disconnect     a connection breaks: before a statement arrives, after its COMMIT, or while idle
-    refuse         the server does not let a client connect
-    fail           the server rejects a statement: 40001, 40P01, 57014, 57P01, 53300 or 08006
-    slow           a statement takes up to a minute, before it begins or until it commits
-    late-notify    what the server sends over a connection is held up for up to 30 seconds
-    restart-server the server is restarted properly; every connection is lost
-    crash-server   the server crashes: as before, and UNLOGGED tables are empty
-    fail-over      a replica takes over, with what was committed and empty UNLOGGED tables
-    ============== =============================================================================
+    The kinds are those of ``simqueue.model.fault.FAULTS``; `simqueue explain crash` describes one.
 
     Example:
         >>> simqueue.Faults.named("crash,slow").kinds

@@ -24,7 +24,8 @@ from simqueue.model.bounds import (
     ScheduleId,
     StatementId,
 )
-from simqueue.model.ids import FaultKind, ManagerId, Operation, Status, Table
+from simqueue.model.fault import FaultKind
+from simqueue.model.ids import ManagerId, Operation, Status, Table
 
 
 class Event(msgspec.Struct, frozen=True, gc=False, tag_field="type", omit_defaults=True):

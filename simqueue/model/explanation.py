@@ -1,10 +1,10 @@
-"""Explanations: what a name that simqueue prints means, for `simqueue explain NAME`, the guides."""
+"""Explanations: what a printed name means, for `simqueue explain NAME` and the guides."""
 
 from typing import Literal
 
 import msgspec
 
-Subject = Literal["invariant", "fault", "strategy", "verdict", "entropy source"]
+Subject = Literal["invariant", "expectation", "fault", "strategy", "verdict", "entropy source"]
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):

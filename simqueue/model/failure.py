@@ -33,6 +33,11 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True):
     traceback: str = ""
     expected: str = ""
 
+    @property
+    def explained_as(self) -> str:
+        """The name under which `simqueue explain` explains it."""
+        return self.where if self.kind == "invariant" and self.expected else self.kind
+
 
 class Outcome(msgspec.Struct, frozen=True):
     """How a run ended, after ``steps`` loop steps and ``simulated`` microseconds."""

@@ -38,22 +38,6 @@ STATUS_ORDER: dict[Status, int] = {
 Operation = Literal["insert", "delete", "truncate"]
 """What the statement-level trigger reports; UPDATE never does, since OLD and NEW are NULL there."""
 
-FaultKind = Literal[
-    "crash",
-    "stop",
-    "pause",
-    "skew",
-    "disconnect",
-    "refuse",
-    "fail",
-    "slow",
-    "late-notify",
-    "restart-server",
-    "crash-server",
-    "fail-over",
-]
-"""What can befall a worker, its connection, or the server."""
-
 Table = Literal["queue", "log", "statistics", "schedules"]
 
 OnConflict = Literal["raise", "skip", "update_priority"]

@@ -17,14 +17,17 @@ import msgspec
 from simqueue.model import events as e
 from simqueue.model.choice import Choice
 from simqueue.model.failure import Outcome
+from simqueue.model.fault import faults_with
 from simqueue.model.rowbook import RowBook
 
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TARGET_MAX = 4096
 """Bytes; a path has no more."""
 
-_LENGTHS = ("slow", "late-notify")
-"""Faults whose detail begins with how many seconds they take."""
+_WITH_LENGTH = frozenset(
+    fault.kind for effect in ("slow", "hold-up") for fault in faults_with(effect)
+)
+"""Faults whose detail begins with the number of seconds that they last."""
 
 
 class UnsoundError(ValueError):
@@ -117,7 +120,7 @@ def _check_object(text: str, what: str) -> None:
 
 
 def _struck(event: e.FaultStruck, number: int, managers: _Managers) -> None:
-    if event.fault not in _LENGTHS:
+    if event.fault not in _WITH_LENGTH:
         return
     try:
         timedelta(seconds=float(event.detail.partition(" ")[0]))

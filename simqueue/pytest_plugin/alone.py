@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from simqueue.pytest_plugin.scenario import STARTED
+from simqueue.pytest_plugin.state import STARTED
 from simqueue.search.processes.alone import of_trace, signature_of
 from simqueue.search.processes.clean import Clean, LostError, opened_for
 from simqueue.search.processes.outliving import Picture, difference, picture
@@ -45,7 +45,7 @@ class Wanted:
         """Play the test."""
         self.before = picture(scenario)
         self.signature = signature_of(of_trace(self.trace)(scenario))
-        self.played = scenario.said is None
+        self.played = scenario.outcome is None
 
 
 def open_clean(session: pytest.Session) -> None:

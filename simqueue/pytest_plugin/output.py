@@ -15,7 +15,7 @@ _REMARK = "simqueue"
 
 
 def _printable(text: str) -> str:
-    from simqueue.report.words import printable  # slow to import, and most sessions need none
+    from simqueue.report.printable import printable  # slow to import, and most sessions need none
 
     return printable(text)
 

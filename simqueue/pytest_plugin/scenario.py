@@ -1,4 +1,4 @@
-"""A marked test as a scenario, and what it is given."""
+"""A marked test as a scenario, and the values it gets from fixtures."""
 
 from __future__ import annotations
 
@@ -15,31 +15,30 @@ if TYPE_CHECKING:
     from simqueue.sim.simulation import Simulation
 
 FIXTURE = "sim"
-STARTED = pytest.StashKey[int]()
-"""How many tests this process has begun."""
 
 
 @dataclass(slots=True)
 class MarkedTest:
-    """A test as a scenario. What pytest's own exceptions say is kept until the run is over.
+    """A test as a scenario.
 
     ``owner`` is the instance whose method the test is; each run begins with the attributes that
-    setting up gave it, and at the time that fixtures travelled to.
+    setting up gave it, and at the time that fixtures travelled to. ``outcome`` is pytest's own
+    exception that the test raised (skip, xfail or exit); it is raised again after the run.
     """
 
     test: functools.partial[Any]
     owner: object = None
     travels: Travels = field(default_factory=Travels)
-    said: BaseException | None = None
+    outcome: BaseException | None = None
     _attributes: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Remember what setting up has left."""
+        """Remember the attributes after setup."""
         self._attributes |= getattr(self.owner, "__dict__", {})
 
     @property
     def __wrapped__(self) -> Callable[..., Any]:
-        """The test itself, whose source is read for the moments it marks."""
+        """The test itself: its source is read for the names of its ``sim.sometimes``."""
         return self.test.func
 
     async def __call__(self, sim: Simulation) -> None:
@@ -51,26 +50,26 @@ class MarkedTest:
         try:
             await self.test(**{FIXTURE: sim})
         except (pytest.skip.Exception, pytest.xfail.Exception, pytest.exit.Exception) as error:
-            self.said = error
+            self.outcome = error
         except pytest.fail.Exception as error:
-            # It is no Exception, and a run takes those for attempts to leave the process.
+            # It is not an Exception, and a run treats such errors as attempts to exit.
             raise AssertionError(error.msg).with_traceback(error.__traceback__) from None
 
-    def speak(self) -> None:
-        """Raise what the test said to pytest."""
-        if self.said is not None:
-            raise self.said
+    def raise_outcome(self) -> None:
+        """Raise the outcome, if there is one."""
+        if self.outcome is not None:
+            raise self.outcome
 
     def belongings(self) -> dict[str, object]:
-        """Return what each run is given, by what users call it: fixtures and attributes."""
+        """Return the fixtures and attributes that each run gets, by the names users know."""
         fixtures = {f"fixture {name!r}": value for name, value in self.test.keywords.items()}
         attributes = {f"attribute self.{name}": each for name, each in self._attributes.items()}
         return fixtures | attributes
 
     def carry(self) -> BaseException | None:
-        """Return what a run in another process has to report."""
-        return self.said
+        """Return the outcome of a run in another process, to be sent to this one."""
+        return self.outcome
 
     def take(self, carried: BaseException | None) -> None:
-        """Accept the report of a run in another process."""
-        self.said = carried
+        """Take the outcome of a run in another process."""
+        self.outcome = carried

@@ -5,6 +5,8 @@
 ``page``          a run as one HTML page
 ``export``        traces as other programs take them
 ``words``         one sentence for each event; ``sentence``: with its subject and statement
+``units``         virtual time and lengths of time; ``printable``: text that is safe to print
+``explanations``  what a printed name means, for a terminal and for the guides
 ``lines``         an event log as lines, its routine folded; ``selection``: a part of it
 ``log_index``     who did what in a run, and what became of each statement
 ``effects``       what a statement changed

@@ -25,10 +25,10 @@ def difference_at(number: int, one: Entry | None, other: Entry | None) -> Differ
     """Compare what two runs have at one place of their logs, None being their end."""
     if one == other:
         return None
-    said, said_other = _said(one), _said(other)
-    if said == said_other:  # they differ in a field that the words leave out
-        said, said_other = _unsaid(one, other)
-    return Difference(number, said, said_other, _actor(other) or _actor(one))
+    sentence, sentence_other = _said(one), _said(other)
+    if sentence == sentence_other:  # they differ in a field that the words leave out
+        sentence, sentence_other = _unsaid(one, other)
+    return Difference(number, sentence, sentence_other, _actor(other) or _actor(one))
 
 
 def _unsaid(one: Entry | None, other: Entry | None) -> tuple[str, str]:
@@ -39,8 +39,8 @@ def _unsaid(one: Entry | None, other: Entry | None) -> tuple[str, str]:
         for field in mine.__struct_fields__:
             has, has_other = getattr(mine, field), getattr(theirs, field)
             if field != "event" and has != has_other:
-                said, said_other = _around(repr(has), repr(has_other))
-                return f"{_said(one)}, its {field} being {said}", f"{field} {said_other}"
+                sentence, sentence_other = _around(repr(has), repr(has_other))
+                return f"{_said(one)}, its {field} being {sentence}", f"{field} {sentence_other}"
     return repr(one), repr(other)
 
 
@@ -66,9 +66,9 @@ def first_difference(one: Trace, other: Trace) -> Difference | None:
     """Compare two runs event by event, then by outcome, then by digest."""
     longest = max(len(one.events), len(other.events))
     for number in range(longest):
-        found = difference_at(number, _at(one.events, number), _at(other.events, number))
-        if found is not None:
-            return found
+        difference = difference_at(number, _at(one.events, number), _at(other.events, number))
+        if difference is not None:
+            return difference
     return unseen_difference(one, other)
 
 
@@ -118,22 +118,24 @@ def _next(trace: Trace, number: int) -> Sequence[Entry]:
 
 
 def _ended(failure: Failure | None) -> str:
-    return "a passed run" if failure is None else f"a failure, signed {failure.signature}"
+    return (
+        "a passed run" if failure is None else f"a failure with the signature {failure.signature}"
+    )
 
 
 def render_difference(one: Trace, other: Trace, names: tuple[str, str]) -> str:
     """Say where two runs part, after the events they share before that."""
-    found = first_difference(one, other)
-    if found is None:
+    difference = first_difference(one, other)
+    if difference is None:
         return f"The runs are the same: {len(one.events)} events, digest {one.digest}\n"
-    start = max(0, found.number - CONTEXT)
+    start = max(0, difference.number - CONTEXT)
     managers, others = Managers(one.events), Managers(other.events)
-    events = enumerate(one.events[start : found.number], start)
+    events = enumerate(one.events[start : difference.number], start)
     shared = [managers.plain(render_line(*numbered)) for numbered in events]
     width = max(map(len, names))
     parted = [
-        f"They part at event {found.number} (by {found.actor}):",
-        f"  {names[0]:<{width}}  has {managers.plain(found.one)}",
-        f"  {names[1]:<{width}}  has {others.plain(found.other)}",
+        f"They differ from event {difference.number} (by {difference.actor}):",
+        f"  {names[0]:<{width}}  has {managers.plain(difference.one)}",
+        f"  {names[1]:<{width}}  has {others.plain(difference.other)}",
     ]
     return "\n".join([*shared, *parted]) + "\n"

@@ -7,7 +7,8 @@ from itertools import groupby
 
 from simqueue.model import events as e
 from simqueue.model.events import Entry
-from simqueue.report.words import moment, words
+from simqueue.report.units import moment
+from simqueue.report.words import words
 
 _SHOWN = 2
 _NUMBERS_SHOWN = 5
@@ -25,10 +26,10 @@ _PLURALS: dict[type, str] = {
 def render_deeds(changes: Sequence[Entry]) -> str:
     """Say what a statement's entries changed; jobs that fare alike are told together."""
     telling = [entry for entry in changes if not isinstance(entry.event, _BY_THE_WAY)]
-    said: list[str] = []
+    texts: list[str] = []
     for _, alike in groupby(telling, key=_sort):
-        said += _together(list(alike))
-    return few(said)
+        texts += _together(list(alike))
+    return few(texts)
 
 
 def _sort(entry: Entry) -> tuple[str, object]:
@@ -69,12 +70,12 @@ def _due(entry: Entry) -> str:
     return f", due at {moment(event.execute_after)}"
 
 
-def few(said: Sequence[str], shown: int = _SHOWN) -> str:
+def few(texts: Sequence[str], shown: int = _SHOWN) -> str:
     """Return the first of several things, and how many more there are."""
-    left = len(said) - shown
-    return listed([*said[:shown], *([f"{left} more"] if left > 0 else [])])
+    left = len(texts) - shown
+    return listed([*texts[:shown], *([f"{left} more"] if left > 0 else [])])
 
 
-def listed(said: Sequence[str]) -> str:
+def listed(texts: Sequence[str]) -> str:
     """Return ``one, two and three``."""
-    return " and ".join(filter(None, (", ".join(said[:-1]), *said[-1:])))
+    return " and ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))

@@ -59,10 +59,10 @@ def _campaign(suite: ET.Element, target: TargetSummary) -> None:
     ET.SubElement(case, "system-out").text = _clean("\n".join([counts, *target.remarks]))
 
 
-def _found(suite: ET.Element, target: TargetSummary, found: FoundFailure) -> None:
-    case = _case(suite, target, found.signature)
-    message = f"{found.message.partition(chr(10))[0]} ({found.count} of {target.runs} runs)"
-    _told(case, "failure", found.kind, message, [found.story, f"Again: {found.again}"])
+def _found(suite: ET.Element, target: TargetSummary, failure: FoundFailure) -> None:
+    case = _case(suite, target, failure.signature)
+    message = f"{failure.message.partition(chr(10))[0]} ({failure.count} of {target.runs} runs)"
+    _told(case, "failure", failure.kind, message, [failure.story, f"Again: {failure.again}"])
 
 
 def _saved(suite: ET.Element, target: TargetSummary, saved: SavedFailure) -> None:
@@ -81,8 +81,8 @@ def _case(suite: ET.Element, target: TargetSummary, name: str, time: float = 0.0
 
 
 def _told(case: ET.Element, tag: str, kind: str, message: str, lines: list[str]) -> None:
-    told = ET.SubElement(case, tag, type=kind, message=_clean(message))
-    told.text = _clean("\n".join(lines))
+    element = ET.SubElement(case, tag, type=kind, message=_clean(message))
+    element.text = _clean("\n".join(lines))
 
 
 def _clean(text: str) -> str:

@@ -8,7 +8,8 @@ from itertools import groupby
 
 from simqueue.model import events as e
 from simqueue.model.events import Entry
-from simqueue.report.words import moment, words
+from simqueue.report.units import moment
+from simqueue.report.words import words
 
 Numbered = tuple[int, Entry]
 """An entry and its number in the log."""
@@ -31,10 +32,10 @@ _HEALTH_CHECK = "health_check_event"
 _INDENT = " " * 11
 
 
-def render_line(number: int, entry: Entry, said: str | None = None) -> str:
+def render_line(number: int, entry: Entry, text: str | None = None) -> str:
     """Return one entry as one line: number, time, who, what."""
-    said = (words(entry.event) if said is None else said).replace("\n", "\n" + _INDENT)
-    return f"{numbered(number, entry)}  {entry.worker} {said}"
+    text = (words(entry.event) if text is None else text).replace("\n", "\n" + _INDENT)
+    return f"{numbered(number, entry)}  {entry.worker} {text}"
 
 
 def numbered(number: int, entry: Entry) -> str:
@@ -78,8 +79,8 @@ def _folded(entries: Iterable[Numbered], say: Callable[[int], str] | None) -> It
         if routine:
             yield _fold(list(alike))
             continue
-        told = [(each, say(each[0]) if say else words(each[1].event)) for each in alike]
-        for _, same in groupby(told, key=_fares):
+        described = [(each, say(each[0]) if say else words(each[1].event)) for each in alike]
+        for _, same in groupby(described, key=_fares):
             yield _together(list(same))
 
 
@@ -101,28 +102,28 @@ _Told = tuple[Numbered, str]
 _JOB = re.compile(r"\bjob (\d{1,19})\b")
 
 
-def _fares(told: _Told) -> tuple[object, ...]:
+def _fares(described: _Told) -> tuple[object, ...]:
     """Return the same for what can be told together.
 
     That is what differs in the number of the one job named, and what happens again and again.
     """
-    (number, entry), said = told
+    (number, entry), text = described
     if isinstance(entry.event, e.LoopBlocked):
-        return (entry.worker, _JOB.sub("", said))
-    jobs = _JOB.findall(said)
-    return (entry.at, entry.worker, _JOB.sub("", said)) if len(jobs) == 1 else (number,)
+        return (entry.worker, _JOB.sub("", text))
+    jobs = _JOB.findall(text)
+    return (entry.at, entry.worker, _JOB.sub("", text)) if len(jobs) == 1 else (number,)
 
 
-def _together(told: list[_Told]) -> str:
-    (number, entry), said = told[0]
-    if len(told) > 1 and isinstance(entry.event, e.LoopBlocked):
-        last = told[-1][0][1]
+def _together(described: list[_Told]) -> str:
+    (number, entry), text = described[0]
+    if len(described) > 1 and isinstance(entry.event, e.LoopBlocked):
+        last = described[-1][0][1]
         over = moment(last.at + getattr(last.event, "duration", 0))
-        said = f"{said}, and so {len(told) - 1} more times until {over}"
-    elif len(told) > 1:
-        jobs = [int(_JOB.findall(each)[0]) for _, each in told]
-        said = _JOB.sub(f"jobs {_numbers(jobs)}", said)
-    return render_line(number, entry, said)
+        text = f"{text}, and so {len(described) - 1} more times until {over}"
+    elif len(described) > 1:
+        jobs = [int(_JOB.findall(each)[0]) for _, each in described]
+        text = _JOB.sub(f"jobs {_numbers(jobs)}", text)
+    return render_line(number, entry, text)
 
 
 def _numbers(numbers: list[int]) -> str:

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from simqueue.model import events as e
-from simqueue.model.choice import key_of
+from simqueue.model.choice_key import spelled
 from simqueue.model.events import Entry
 from simqueue.model.ids import StatementId
 from simqueue.report.effects import render_deeds
 from simqueue.report.managers import Managers
-from simqueue.report.words import called, span, statement_words, task_words, words
+from simqueue.report.units import span
+from simqueue.report.words import called, statement_words, task_words, words
 
 Numbered = tuple[int, Entry]
 """An entry and its number in the log."""
@@ -68,28 +69,28 @@ class Passage:
         """What it did, or ``""`` if that goes without saying."""
         if self.ended is not None and isinstance(self.ended[1].event, e.StatementFailed):
             return f"fails with {self.ended[1].event.sqlstate}"
-        said = render_deeds(self.did)
+        effects = render_deeds(self.did)
         searched = self.name in _SEARCHES and self.ended is not None
-        return said or ("finds nothing" if searched else "")
+        return effects or ("finds nothing" if searched else "")
 
     @property
     def short(self) -> str:
-        """``a's heartbeat (beats for job 3)``."""
+        """``a's heartbeat (refreshes the heartbeat of job 3)``."""
         return f"{self.title} ({self.result})" if self.result else self.title
 
     @property
     def full(self) -> str:
-        """``a's heartbeat (statement 41: beats for job 3)``."""
+        """``a's heartbeat (statement 41: refreshes the heartbeat of job 3)``."""
         return f"{self.title} {self.details}"
 
     @property
     def own(self) -> str:
-        """As its worker would say: ``its heartbeat (statement 41: beats for job 3)``."""
+        """In a sentence about its worker: ``its heartbeat (statement 41: ...)``."""
         return f"its {statement_words(self.name)} {self.details}"
 
     @property
     def details(self) -> str:
-        """``(statement 41: beats for job 3)``."""
+        """``(statement 41: refreshes the heartbeat of job 3)``."""
         return f"(statement {self.number}{': ' if self.result else ''}{self.result})"
 
 
@@ -110,7 +111,7 @@ class Course:
         """The notifications that were delivered to each connection, or lost with it, in order."""
         self.promised: list[tuple[int, int, str, int]] = []
         """What is to fall due: when, by which entry, ``"job"`` or ``"schedule"``, its number."""
-        self._names = {key_of(entry.worker): entry.worker for entry in entries}
+        self._names = {spelled(entry.worker): entry.worker for entry in entries}
         for number, entry in enumerate(entries):
             self._read(number, entry)
         self.promised.sort()
@@ -120,7 +121,7 @@ class Course:
             case e.StatementSent(statement, connection, name):
                 sent = Passage(statement, connection, name, entry.worker, (number, entry))
                 self.statements[statement] = sent
-                self._sent_over.setdefault((key_of(connection), name), []).append(sent)
+                self._sent_over.setdefault((spelled(connection), name), []).append(sent)
             case e.StatementHeld(statement):
                 self._executed(statement, number, entry)
             case e.StatementCommitted(statement) | e.StatementFailed(statement):
@@ -139,7 +140,7 @@ class Course:
             case e.FaultStruck(fault):
                 self.strikes.setdefault(fault, []).append((number, entry))
             case e.NotificationDelivered(connection) | e.NotificationDropped(connection):
-                self.heard.setdefault(key_of(connection), []).append((number, entry))
+                self.heard.setdefault(spelled(connection), []).append((number, entry))
             case e.HandlerStarted() | e.HandlerFinished() | e.HandlerRaised() | e.WorkerStarted():
                 self._doings.setdefault(entry.worker, []).append((number, entry))
             case event if isinstance(event, e.StoreEvent):

@@ -28,6 +28,6 @@ class Managers:
         """Return a text whose takeovers are from workers, where their managers are known."""
         return _FROM.sub(self._from, text)
 
-    def _from(self, found: re.Match[str]) -> str:
-        worker = self._workers.get(found[1])
-        return found[0] if worker is None else f"from {worker}"
+    def _from(self, named: re.Match[str]) -> str:
+        worker = self._workers.get(named[1])
+        return named[0] if worker is None else f"from {worker}"

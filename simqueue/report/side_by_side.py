@@ -24,7 +24,8 @@ from simqueue.report.sentence import sentence
 from simqueue.report.story.participants import Involved, involved_in
 from simqueue.report.story.timeline import matters, say
 from simqueue.report.subjects import subjects_of
-from simqueue.report.words import called, moment, statement_words
+from simqueue.report.units import moment
+from simqueue.report.words import called, statement_words
 
 _GAP = " | "
 _NARROWEST = 24
@@ -92,8 +93,8 @@ def render_event(trace: Trace, number: int) -> str:
 def _involved(one: Trace, other: Trace) -> Involved:
     """Return whom the failure of either is about; of many jobs the first, as the others fare so."""
     both = [involved_in(one), involved_in(other)]
-    subjects = dict.fromkeys(each for found in both for each in found.subjects)
-    workers = dict.fromkeys(each for found in both for each in found.workers)
+    subjects = dict.fromkeys(each for involved in both for each in involved.subjects)
+    workers = dict.fromkeys(each for involved in both for each in involved.workers)
     return Involved(tuple(subjects)[:_SUBJECTS], tuple(workers))
 
 
@@ -101,7 +102,7 @@ def _about(involved: Involved) -> str:
     """Say what the columns leave out."""
     shown = [f"{noun} {number}" for noun, number in involved.subjects] + list(involved.workers)
     if not shown:
-        return "From there on, without routine:"
+        return "From there on, without routine events:"
     return f"From there on, of {listed(shown)} alone:"
 
 
@@ -116,28 +117,28 @@ def _horizon(one: Trace, other: Trace) -> int | None:
 
 def _cells(trace: Trace, parted: int, involved: Involved, horizon: int | None) -> list[_Cell]:
     course = Course(trace.events)
-    told = list(_told(trace, parted, involved, horizon))
-    if len(told) > _CELLS:
-        told[_CELLS // 2 : -_CELLS // 2] = []
+    chosen = list(_told(trace, parted, involved, horizon))
+    if len(chosen) > _CELLS:
+        chosen[_CELLS // 2 : -_CELLS // 2] = []
     lives = _lives(trace)
     return [
         replace(cell, gist=f"{cell.gist} {lives[number]}")
-        for number, cell in ((number, _cell(course, number, entry)) for number, entry in told)
+        for number, cell in ((number, _cell(course, number, entry)) for number, entry in chosen)
     ]
 
 
 def _lives(trace: Trace) -> list[int]:
     """Return of each entry's worker how often it had been started: another life, another story."""
-    lives, found = Counter[str](), list[int]()
+    lives, incarnations = Counter[str](), list[int]()
     for entry in trace.events:
         lives[entry.worker] += isinstance(entry.event, e.WorkerStarted)
-        found.append(lives[entry.worker])
-    return found
+        incarnations.append(lives[entry.worker])
+    return incarnations
 
 
 def _cell(course: Course, number: int, entry: Entry) -> _Cell:
-    said = course.plain(_said(course, number, entry))
-    return _Cell(entry.at, f"#{number} {moment(entry.at)} {said}", _CHANGING.sub("", said))
+    sentence = course.plain(_said(course, number, entry))
+    return _Cell(entry.at, f"#{number} {moment(entry.at)} {sentence}", _CHANGING.sub("", sentence))
 
 
 def _said(course: Course, number: int, entry: Entry) -> str:

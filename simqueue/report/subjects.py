@@ -18,14 +18,14 @@ def subjects_in(text: str) -> list[Subject]:
 
 def subjects_of(event: e.AnyEvent) -> list[Subject]:
     """Return the jobs and schedules that an event is about."""
-    found: list[Subject] = []
+    subjects: list[Subject] = []
     for noun, field, many in _fields(type(event)):
         value = getattr(event, field)
         if many:
-            found += [(noun, number) for number in value]
+            subjects += [(noun, number) for number in value]
         elif value is not None:
-            found.append((noun, value))
-    return found
+            subjects.append((noun, value))
+    return subjects
 
 
 @cache

@@ -9,7 +9,8 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 
 from simqueue.model.ids import Instant
-from simqueue.report.words import moment, payload_words
+from simqueue.report.units import moment
+from simqueue.report.words import payload_words
 
 _TEXT_SHOWN = 60
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import assert_never
 
 from simqueue.model import events as e
 from simqueue.model.ids import MICROSECONDS, Instant
+from simqueue.report.units import moment
 
 _PAYLOAD_SHOWN = 40
-_MILLISECOND = 1_000
 
 _NAMELESS = ("faults", "scenario", "server", "supervisor", "world")
 SCHEMA_CHECKS = (
@@ -24,12 +23,12 @@ _STATEMENTS = {
     "fetch_schedule": "fetch of due schedules",
     **dict.fromkeys(SCHEMA_CHECKS, "check of the schema"),
     "insert_schedule": "registration of schedules",
-    "job_status": "question for job statuses",
+    "job_status": "query for job statuses",
     "listen": "LISTEN",
     "log_jobs": "log",
     "mark_job_as_cancelled": "cancellation",
     "notify": "NOTIFY",
-    "next_deferred_eta": "question for the next deferred job",
+    "next_deferred_eta": "query for the next deferred job",
     "queued_work": "count of queued jobs",
     "requeue_jobs": "requeue",
     "retry_job": "retry",
@@ -39,51 +38,6 @@ _STATEMENTS = {
     "update_schedule_heartbeat": "schedule heartbeat",
 }
 """What the log's users call PgQueuer's statements; others go by their own names."""
-
-
-UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
-    "\ud800-\udc9f\udd00-\udfff]"
-)
-"""Characters that ``printable`` escapes.
-
-Of lone surrogates, those that stand for the bytes 0xa0 to 0xff of a file's name are left: no
-terminal takes these bytes for a command, and a command line that names the file can be pasted.
-"""
-
-
-def printable(text: str) -> str:
-    """Return text without what would steer a terminal or turn the order of its letters.
-
-    Control characters but line ends and tabs, marks of direction and lone surrogates are written as
-    escapes.
-    """
-    return UNSEEN.sub(_escape, text)
-
-
-def _escape(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode()
-
-
-def moment(at: int) -> str:
-    """Return virtual time as ``+12.345678s``."""
-    sign = "-" if at < 0 else "+"
-    seconds, rest = divmod(abs(at), MICROSECONDS)
-    return f"{sign}{seconds}.{rest:06}s"
-
-
-def span(duration: int) -> str:
-    """Return a length of time in its own unit, to three digits: ``12.5 ms``."""
-    size = abs(duration)
-    if size >= MICROSECONDS:
-        return f"{duration / MICROSECONDS:.3g} s" if size < 1000 * MICROSECONDS else _long(duration)
-    if size >= _MILLISECOND:
-        return f"{min(duration / _MILLISECOND, 999):.3g} ms"
-    return f"{duration} us"
-
-
-def _long(duration: int) -> str:
-    return f"{duration // MICROSECONDS} s"
 
 
 def statement_words(name: str) -> str:
@@ -126,9 +80,9 @@ def _of_store(event: e.StoreEvent) -> str:  # noqa: PLR0911  a case per event
         case e.DatabaseDropped():
             return "drops the database"
         case e.ServerCrashed(emptied):
-            return f"crashes and comes up again; empty by now: {', '.join(emptied) or 'no table'}"
+            return f"crashes and starts again; emptied: {', '.join(emptied) or 'no table'}"
         case e.TableChanged(operation):
-            return f"makes the trigger notify of {operation}"
+            return f"fires the trigger that notifies of {operation}"
         case e.NotificationSent(channel, payload):
             return f"notifies {channel}: {payload}"
         case _:
@@ -159,7 +113,7 @@ def _of_queue(event: QueueEvent) -> str:  # noqa: C901, PLR0911  a case per even
         case e.JobReprioritized(_, job_id, priority):
             return f"sets job {job_id} to priority {priority}"
         case e.IdsBurned(sequence, count):
-            return f"draws {count} id(s) of the {sequence} sequence for nothing"
+            return f"draws {count} id(s) of the {sequence} sequence that it does not use"
         case e.JobPicked():
             return _of_picked(event)
         case e.JobLogged(job_id, status, entrypoint):
@@ -173,18 +127,18 @@ def _of_queue(event: QueueEvent) -> str:  # noqa: C901, PLR0911  a case per even
         case e.QueueTruncated():
             return "truncates the queue"
         case e.JobsBeat(job_ids):
-            return f"beats for {_numbered('job', job_ids)}"
+            return f"refreshes the heartbeat of {_numbered('job', job_ids)}"
         case _:
             assert_never(event)
 
 
 def _of_enqueued(event: e.JobEnqueued) -> str:
-    said = f"enqueues job {event.job_id} ({event.entrypoint}): {payload_words(event.payload)}"
+    text = f"enqueues job {event.job_id} ({event.entrypoint}): {payload_words(event.payload)}"
     if event.priority:
-        said += f", priority {event.priority}"
+        text += f", priority {event.priority}"
     if event.dedupe_key is not None:
-        said += f", dedupe key {event.dedupe_key!r}"
-    return said
+        text += f", dedupe key {event.dedupe_key!r}"
+    return text
 
 
 def _of_picked(event: e.JobPicked) -> str:
@@ -223,7 +177,7 @@ def _of_schedules(event: ScheduleEvent) -> str:  # noqa: PLR0911  a case per eve
         case e.ScheduleReleased(schedule_id):
             return f"gives schedule {schedule_id} back"
         case e.SchedulesBeat(schedule_ids):
-            return f"beats for {_numbered('schedule', schedule_ids)}"
+            return f"refreshes the heartbeat of {_numbered('schedule', schedule_ids)}"
         case e.ScheduleDeleted(schedule_id):
             return f"deletes schedule {schedule_id}"
         case e.SchedulesTruncated():
@@ -263,7 +217,7 @@ def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a ca
         case e.LogLine(logger, level, message):
             return f"says {logger} {level}: {message}"
         case e.TaskFailed(message, error):
-            return f"has an error that nobody awaited: {error or message}"
+            return f"has a task whose error was never retrieved: {error or message}"
         case e.ScenarioChose(name, value):
             return f"chooses {name} = {value}"
         case e.LoopBlocked(duration, thread):
@@ -273,7 +227,9 @@ def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a ca
             return "is shut down and started again"
         case e.FaultStruck(fault, detail, statement):
             befell = "" if statement is None else f" at statement {statement}"
-            return f"suffers an injected fault, {fault}{befell}" + (f": {detail}" if detail else "")
+            return f"is hit by an injected fault, {fault}{befell}" + (
+                f": {detail}" if detail else ""
+            )
         case e.Healed():
             return "is healed: all faults end"
         case e.Reached(name):
@@ -356,14 +312,14 @@ def _of_workers(event: WorkerEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a c
         case e.WorkerPaused(duration):
             return f"is paused for {duration / MICROSECONDS:g} s"
         case e.WorkerResumed():
-            return "goes on before its pause is over"
+            return "resumes before its pause is over"
         case e.ClockSet(offset):
             ahead = "ahead of" if offset >= 0 else "behind"
             return f"has its clock set {abs(offset) / MICROSECONDS:g} s {ahead} the others"
         case e.TasksLeaked(tasks):
             return f"leaves tasks that are not done: {', '.join(tasks)}"
         case e.ErrorIgnored(task, error):
-            return f"has an error that nobody looks at in task {task}: {error}"
+            return f"has an unretrieved error in task {task}: {error}"
         case e.HandlerStarted():
             return f"starts to run {task_words(event)}"
         case e.HandlerFinished():

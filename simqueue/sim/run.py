@@ -2,60 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import platform
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import Context, copy_context
 from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
-from time import perf_counter
 from types import TracebackType
 
 from simqueue.choices import Choices, Pick, Recording, Seeded, Source, choice_of
 from simqueue.errors import TargetError, UsageError
 from simqueue.model.choice import Choice, Recorded
 from simqueue.model.config import Config
-from simqueue.model.events import Entry
 from simqueue.model.failure import Failure, Outcome
-from simqueue.model.ids import Duration
 from simqueue.model.log import Entries
 from simqueue.model.trace import TRACE_VERSION, Trace, seal
-from simqueue.sim.applications.observers import logging_recorded
-from simqueue.sim.code.debuggers import prompting, quitting
-from simqueue.sim.endings import endings
 from simqueue.sim.entropy.garbage import quiet_heap
 from simqueue.sim.kernel.recorder import Watch, digest
-from simqueue.sim.patches import Randomness, patched
-from simqueue.sim.post_mortem import scene
+from simqueue.sim.playing import Hooks, Played, Scenario, play
 from simqueue.sim.simulation import Simulation
-from simqueue.sim.takedown import take_down
-from simqueue.sim.text.failing import FailedRun, fail_by
-from simqueue.sim.watches.hang import watched
-from simqueue.sim.watches.interrupts import Gate, gated
-from simqueue.sim.watches.outside import struck_from_outside
-from simqueue.sim.watches.standstill import moving
-from simqueue.sim.world import World
+from simqueue.sim.text.failing import FailedRun
+from simqueue.sim.watches.interrupts import gated
+
+__all__ = ["SEED_MAX", "Run", "Scenario", "is_scenario", "run", "version_of"]
 
 SEED_MAX = 2**63 - 1
-_DECIMAL = "decimal_context"
-"""The variable in which the standard library keeps a context that arithmetic changes."""
 _ONE_AT_A_TIME = threading.Lock()
-
-Scenario = Callable[[Simulation], Awaitable[None]]
 
 
 @dataclass(frozen=True)
 class Run:
-    """What became of one run.
+    """What happened in one run.
 
     ``events`` is the event log, ``elapsed`` is real seconds. ``choices``, ``trace`` and ``digest``
-    are made when they are first asked for: a campaign has no use for those of runs that pass.
-    ``wanted`` names the moments that ``sim.sometimes`` was asked to mark, reached or not.
+    are made on first use: a campaign does not need those of runs that pass. ``wanted`` names the
+    moments that ``sim.sometimes`` was called with, reached or not.
 
     Example:
         >>> run = simqueue.run(scenario, seed=7)
@@ -72,43 +56,43 @@ class Run:
     elapsed: float
     picks: tuple[Pick, ...]
     entropy: tuple[object, ...]
-    """What decided the run and is no event: clock readings and the state of drawn randomness."""
+    """Part of the digest that is no event: clock readings and the state of random generators."""
     wanted: frozenset[str] = frozenset()
     made: int = 0
-    """How many picks it made, calm ones included, but not those that are made each second."""
+    """How many choices it made, calm ones included, without those made each second."""
     held_allowed: bool = False
     """Whether the scenario said that jobs may be held in the end."""
 
     @functools.cached_property
     def choices(self) -> tuple[Choice, ...]:
-        """Its picks that were not 0, in the order in which they were made."""
+        """Its choices that were not 0, in the order in which they were made."""
         return tuple(map(choice_of, self.picks))
 
     @property
     def passed(self) -> bool:
-        """Whether nothing went wrong."""
+        """Whether the run did not fail."""
         return self.outcome.passed
 
     @property
     def failure(self) -> Failure | None:
-        """What went wrong."""
+        """How the run failed; None if it passed."""
         return self.outcome.failure
 
     @property
     def simulated(self) -> timedelta:
-        """Virtual time the run took."""
+        """How much virtual time the run took."""
         return timedelta(microseconds=self.outcome.simulated)
 
     @functools.cached_property
     def digest(self) -> str:
-        """32 hexadecimal digits over everything that happened: equal for the same run alone."""
+        """32 hexadecimal digits over everything that happened: equal only for the same run."""
         outcome, failure = self.outcome, self.outcome.failure
         judged = None if failure is None else (failure.kind, failure.signature)
         return digest(self.events, outcome.steps, outcome.simulated, judged, *self.entropy)
 
     @functools.cached_property
     def trace(self) -> Trace:
-        """The run as one document."""
+        """The run as one document, which ``save(path)`` writes and ``simqueue replay`` repeats."""
         trace = Trace(
             format="simqueue-trace",
             version=TRACE_VERSION,
@@ -127,7 +111,11 @@ class Run:
         return seal(trace)
 
     def check(self) -> None:
-        """Raise ``FailedRun`` if the run failed."""
+        """Do nothing if the run passed.
+
+        Raises:
+            FailedRun: the run failed; ``failure`` of the error says how.
+        """
         if self.failure is not None:
             raise FailedRun(self.failure)
 
@@ -143,24 +131,24 @@ def run(
     on_start: Callable[[Simulation], object] | None = None,
     on_failure: Callable[[TracebackType | None], object] | None = None,
 ) -> Run:
-    """Play a scenario once.
+    """Play a scenario once; return what happened, also if it failed.
 
     Args:
         scenario: an async function of one ``Simulation``.
-        seed: decides whatever ``choices`` does not.
-        config: what the run is allowed to do.
-        choices: picks of a trace to repeat, those it lacks being calm, or a source of them; None
-            draws them from the seed, ``{}`` is the calm run.
+        seed: decides everything that ``choices`` does not; 0 to 2**63 - 1.
+        config: what may happen in the run.
+        choices: choices of a trace to repeat (those it lacks are 0, the calm ones), or a source of
+            choices. None: the seed draws them. ``{}``: the calm run.
         target: what the trace calls the scenario.
         watch: called with each event's number and entry; what it raises ends the run and is raised.
         on_start: called with the scenario's simulation before it begins.
         on_failure: called if the run fails, with the frames that it failed in, the user's last, or
-            in which its scenario waited; None if there are none. Who keeps them can look at them
-            when the run is over.
+            in which its scenario waited; None if there are none. The frames can be kept and looked
+            at when the run is over.
 
     Raises:
         TargetError: ``scenario`` is not an async function.
-        UsageError: ``config`` makes no sense.
+        UsageError: ``seed`` or ``config`` cannot be used, or a run is in progress in this process.
 
     Example:
         >>> simqueue.run(scenario, seed=7).passed
@@ -170,19 +158,34 @@ def run(
         name = getattr(scenario, "__qualname__", repr(scenario))
         raise TargetError(name, "a scenario is an `async def` function of one Simulation")
     _check_settings(seed, config)
+    hooks = Hooks(watch, on_start, on_failure)
     with gated() as gate, _alone(), quiet_heap():
         # In a call of its own, so that nothing holds the world when the heap is collected.
-        return _run(
+        played = play(
             scenario,
-            gate,
-            seed=seed,
             config=config,
-            choices=choices,
-            target=target,
-            watch=watch,
-            on_start=on_start,
-            on_failure=on_failure,
+            seed=seed,
+            choices=Choices(_source(seed, choices)),
+            gate=gate,
+            hooks=hooks,
         )
+    return _run_of(played, target, seed, config)
+
+
+def _run_of(played: Played, target: str, seed: int, config: Config) -> Run:
+    return Run(
+        target=target,
+        seed=seed,
+        config=config,
+        outcome=played.outcome,
+        events=played.events,
+        elapsed=played.elapsed,
+        picks=played.picks,
+        made=played.made,
+        entropy=played.entropy,
+        wanted=played.wanted,
+        held_allowed=played.held_allowed,
+    )
 
 
 @contextmanager
@@ -205,72 +208,10 @@ def _check_settings(seed: int, config: Config) -> None:
         raise UsageError(f"config must be a simqueue.Config, not {config!r}")
 
 
-def _run(
-    scenario: Scenario,
-    gate: Gate,
-    *,
-    seed: int,
-    config: Config,
-    choices: Recorded | Source | None,
-    target: str,
-    watch: Watch | None,
-    on_start: Callable[[Simulation], object] | None,
-    on_failure: Callable[[TracebackType | None], object] | None,
-) -> Run:
-    started = perf_counter()
-    door = Choices(_source(seed, choices))
-    world = World(config, door)
-    if watch is not None:
-        world.recorder.watch(_guarded(world, watch))
-    with (
-        watched(world.core),
-        struck_from_outside(world.core, lambda: _aside(world, randomness)),
-        moving(world.machine),
-        patched(world.machine, seed) as randomness,
-        logging_recorded(world.recorder, world.config.log_level),
-        _debugged(world, randomness),
-    ):
-        try:
-            _play(world, scenario, gate, on_start)
-            if on_failure is not None and world.core.failure is not None:
-                on_failure(scene(world))
-            state = randomness.state()
-        finally:
-            take_down(world, gate)
-    if world.core.aborted is not None:
-        raise world.core.aborted
-    return Run(
-        target=target,
-        seed=seed,
-        config=config,
-        outcome=_outcome(world),
-        events=world.recorder.entries.whole(),
-        elapsed=perf_counter() - started,
-        picks=tuple(door.picks),
-        made=door.made(),
-        entropy=(world.recorder.readings, state),
-        wanted=frozenset(world.judge.checks.wanted),
-        held_allowed=world.held_allowed,
-    )
-
-
 def _source(seed: int, choices: Recorded | Source | None) -> Source:
     if choices is None:
         return Seeded(seed)
     return Recording(choices) if isinstance(choices, dict) else choices
-
-
-def _guarded(world: World, watch: Watch) -> Watch:
-    """Let what ``watch`` raises end the run from outside, where no handler can catch it."""
-
-    def guarded(number: int, entry: Entry) -> None:
-        if world.core.aborted is None:
-            try:
-                watch(number, entry)
-            except BaseException as error:  # noqa: BLE001  raised again by run()
-                world.core.abort(error)
-
-    return guarded
 
 
 def is_scenario(scenario: object) -> bool:
@@ -278,84 +219,6 @@ def is_scenario(scenario: object) -> bool:
     call = getattr(scenario, "__call__", None)  # noqa: B004  its own, not what makes it callable
     plain = inspect.unwrap(scenario) if callable(scenario) else scenario
     return inspect.iscoroutinefunction(plain) or inspect.iscoroutinefunction(call)
-
-
-def _play(
-    world: World,
-    scenario: Scenario,
-    gate: Gate,
-    on_start: Callable[[Simulation], object] | None,
-) -> None:
-    process = world.spawn("scenario", lambda: world.connect("scenario", process, spared=True))
-    _inherit(process.context)
-    loop, scheduler = world.loop, world.scheduler
-
-    def begin() -> None:
-        sim = Simulation(world, process)
-        if on_start is not None:
-            on_start(sim)
-        task = loop.create_task(
-            _main(scenario, sim), name="scenario", context=process.context.copy()
-        )
-        process.main, process.entry = task, scenario
-        task.add_done_callback(finished)
-
-    def finished(task: asyncio.Task[None]) -> None:
-        error = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if error is None:
-            world.judge.conclude()
-        elif isinstance(error, SystemExit | KeyboardInterrupt):
-            world.core.stop()
-        else:
-            fail_by(world.core, error)
-
-    scheduler.post(process, 0, begin)
-    with endings(world), loop.running(), gate.opened(world.core.stop):
-        world.core.interruptible = True
-        scheduler.interrupted = lambda: gate.explains() or world.core.aborted is not None
-        world.machine.depth.call(scheduler.run)
-
-
-def _inherit(context: Context) -> None:
-    """Let the scenario see the context variables of the code that started the run.
-
-    Fixtures set some. Workers are other processes, and begin with none.
-    """
-    for variable, value in copy_context().items():
-        if variable not in context:
-            mutable = variable.name == _DECIMAL
-            context.run(variable.set, value.copy() if mutable else value)
-
-
-async def _main(scenario: Scenario, sim: Simulation) -> None:
-    await scenario(sim)
-
-
-@contextmanager
-def _debugged(world: World, randomness: Randomness) -> Iterator[None]:
-    """Let debuggers leave the run as it is; who quits one quits the run, as Ctrl-C does."""
-
-    def quit_run() -> None:
-        world.core.abort(KeyboardInterrupt("a debugger was told to quit"))
-
-    with prompting(lambda: _aside(world, randomness)), quitting(quit_run):
-        yield
-
-
-@contextmanager
-def _aside(world: World, randomness: Randomness) -> Iterator[None]:
-    """Let code run that is no part of the run, without leaving a mark on it."""
-    with world.machine.aside(), randomness.aside():
-        yield
-
-
-def _outcome(world: World) -> Outcome:
-    return Outcome(
-        passed=world.core.failure is None,
-        steps=world.scheduler.steps,
-        simulated=Duration(world.scheduler.now),
-        failure=world.core.failure,
-    )
 
 
 @functools.cache

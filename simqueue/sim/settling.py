@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from simqueue.errors import SettleTimeoutError
+from simqueue.model.epoch import datetime_of
 from simqueue.model.events import HandlerRaised
 from simqueue.model.ids import Status
 from simqueue.model.rows import JobRow
 from simqueue.sim.world import World
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = 10
 
 
@@ -57,7 +57,7 @@ def _state(world: World, row: JobRow) -> str:
         case "failed":
             return f"held (failed){_reason(world, row)}"
         case "queued" if row.execute_after > world.scheduler.now:
-            due = _EPOCH + timedelta(microseconds=world.core.epoch_us + row.execute_after)
+            due = datetime_of(world.core.epoch_us + row.execute_after)
             return f"deferred until {due:%Y-%m-%d %H:%M:%S}"
         case status:
             return status

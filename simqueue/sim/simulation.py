@@ -1,4 +1,4 @@
-"""The simulation as a scenario sees it."""
+"""The simulation, as a scenario uses it."""
 
 from __future__ import annotations
 
@@ -6,38 +6,37 @@ import asyncio
 import functools
 import random
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar, get_args
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 import structlog
 
 from simqueue.adapter import InMemoryDriver, InMemoryQueries
-from simqueue.choices import Draws
 from simqueue.errors import UsageError
-from simqueue.model.choice import key_of
-from simqueue.model.events import ScenarioChose
+from simqueue.model.epoch import datetime_of
 from simqueue.model.ids import Status
-from simqueue.sim.applications.builders import check_registers
-from simqueue.sim.applications.factories import Setup, is_factory
+from simqueue.sim.applications.factories import Setup
 from simqueue.sim.applications.observers import logger_for
-from simqueue.sim.database.pool import POOL_MIN
-from simqueue.sim.kernel.causes import CAUSE
+from simqueue.sim.arguments import check_name, check_worker, checked_resources, microseconds
 from simqueue.sim.kernel.process import Process
 from simqueue.sim.kernel.recorded_random import RecordedRandom
+from simqueue.sim.restarts import RestartPolicy, Restarts
+from simqueue.sim.scenario_choices import ScenarioChoices
 from simqueue.sim.settling import settle
-from simqueue.sim.worker import RestartPolicy, Worker, positive
+from simqueue.sim.worker import Worker
+from simqueue.sim.worker_faults import FaultableProcess
 from simqueue.sim.world import World
 
 T = TypeVar("T")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 
 
 class Simulation:
-    """What a scenario is given: workers to start and stop, a client of the database, virtual time.
+    """What a scenario gets: workers to start and stop, a database client, virtual time.
 
-    ``driver`` and ``queries`` are a client of the simulated database, never faulted.
+    ``driver`` and ``queries`` are a client of the simulated database that no fault touches:
+    ``queries`` has the methods of PgQueuer's ``Queries``, ``driver`` those of its drivers.
 
     Example:
         >>> async def mails(sim: simqueue.Simulation) -> None:
@@ -51,18 +50,27 @@ class Simulation:
     def __init__(self, world: World, process: Process) -> None:
         self._world = world
         self._process = process
+        self._choices = ScenarioChoices(world.core)
         self._clients = 0
         self.driver = self.connect("scenario")
         self.queries = InMemoryQueries(self.driver)
 
     @functools.cached_property
     def random(self) -> random.Random:
-        """A ``random.Random`` whose draws are recorded choices."""
-        return RecordedRandom(self._bits)
+        """A ``random.Random`` whose draws are recorded choices.
+
+        Example:
+            >>> await asyncio.sleep(sim.random.uniform(0, 5))
+        """
+        return RecordedRandom(self._choices.bits)
 
     @functools.cached_property
     def log(self) -> structlog.typing.FilteringBoundLogger:
-        """A structlog logger whose lines enter the event log."""
+        """A structlog logger whose lines are recorded as events.
+
+        Example:
+            >>> sim.log.info("deploying", version=2)
+        """
         return logger_for(self._world.recorder)
 
     # --- workers and clients ---
@@ -79,104 +87,110 @@ class Simulation:
     ) -> Worker:
         """Start a simulated process that runs ``PgQueuer.run(**run_options)``.
 
-        ``setup(pq)`` registers entrypoints and schedules; it may be a function, an async function
-        or an async context manager. Or it is a factory without required parameters, as ``pgq run``
-        takes it: it connects with asyncpg or psycopg, which gives it a client of the simulated
-        database, and returns or yields its own ``PgQueuer``, or a ``QueueManager`` or
-        ``SchedulerManager`` alone, whose ``run`` then takes the options.
+        Args:
+            name: names the process in the event log and in stories; each worker has its own.
+            setup: registers entrypoints and schedules with the ``PgQueuer`` that is its parameter.
+                It is a function, an async function or an async context manager. Or it is a factory
+                without required parameters, as ``pgq run`` takes one: it connects with asyncpg or
+                psycopg, which gives it a client of the simulated database, and returns or yields
+                its own ``PgQueuer``, ``QueueManager`` or ``SchedulerManager``.
+            restart: with ``"always"`` a supervisor starts the process again about a second after it
+                was killed or ended with an error, but not after ``stop()``.
+            pool: the number of connections, 2 or more, as with asyncpg's pool: statements overlap,
+                and LISTEN has a connection of its own. None: one connection, as ``AsyncpgDriver``
+                has. A factory opens its own.
+            resources: the resources of the ``PgQueuer``, which handlers find in their context. They
+                replace those of the same name that a factory has set.
+            **run_options: passed to ``run``: ``batch_size``, ``dequeue_timeout`` and so on.
 
-        With ``restart="always"`` a supervisor starts the process
-        again whenever it ends by itself or is killed, but not after ``stop()``.
+        Raises:
+            UsageError: an argument cannot be used. What ``setup`` does wrong fails the run later,
+                when the process calls it.
 
-        With ``pool`` the process has so many connections as asyncpg's pool has: statements overlap,
-        and LISTEN has a connection of its own. Without it has one, as ``AsyncpgDriver`` does. A
-        factory makes its own.
-
-        ``resources`` are those of the ``PgQueuer``, which handlers find in their context. They
-        replace resources of the same names that a factory has given it.
+        Example:
+            >>> a = sim.worker("a", app)
+            >>> b = sim.worker("b", app, restart="always", batch_size=20)
         """
-        _check_name(name)
         workers = self._world.workers
-        if name in workers or name in ("scenario", "server", "supervisor", "world"):
-            raise UsageError(f"the name {name!r} is taken; give each worker one of its own")
-        if restart not in get_args(RestartPolicy):
-            known = " or ".join(map(repr, get_args(RestartPolicy)))
-            raise UsageError(f"worker {name!r}: restart is {known}, not {restart!r}")
-        if pool is not None and (type(pool) is not int or pool < POOL_MIN):
-            raise UsageError(
-                f"worker {name!r}: a pool has {POOL_MIN} connections or more, one of them to "
-                f"listen; not {pool!r}"
-            )
-        if not callable(setup):
-            raise UsageError(f"worker {name!r}: setup must be callable, not {setup!r}")
-        if pool is not None and is_factory(setup):
-            raise UsageError(
-                f"worker {name!r}: setup takes no PgQueuer, so that it connects itself: leave out "
-                "pool, and let it call asyncpg.create_pool()"
-            )
-        if not is_factory(setup):
-            check_registers(name, setup)
-        shared = _checked_resources(name, resources)
-        worker = workers[name] = Worker(
-            name, self._world, setup, restart, pool, run_options, shared
+        check_worker(name, setup, restart, pool, workers)
+        shared = checked_resources(name, resources)
+        process = workers[name] = FaultableProcess(
+            name, self._world, setup, pool, run_options, shared, Restarts(restart)
         )
-        worker.start()
-        self._world.injector.watch(worker)
-        return worker
+        process.start()
+        self._world.injector.watch(process)
+        return Worker(process)
 
     def connect(self, name: str | None = None) -> InMemoryDriver:
-        """Open another connection to the database, as a driver; ``InMemoryQueries`` takes it."""
+        """Open another connection to the database that no fault touches; return its driver.
+
+        ``name`` is what the event log calls it; without one it is ``client-1``, ``client-2``, ...
+
+        Example:
+            >>> other = simqueue.InMemoryQueries(sim.connect())
+        """
         if name is None:
             self._clients += 1
             name = f"client-{self._clients}"
-        _check_name(name)
+        check_name(name)
         connection = self._world.connect(name, self._process, spared=True)
         connection.follows = True
         return InMemoryDriver(connection=connection)
 
     def heal(self) -> None:
-        """End all faults that ``Config.faults`` allows.
+        """End all faults that ``Config.faults`` allows; without faults this does nothing.
 
-        None strikes any more; what is paused or dead by a fault comes back at once. What is still
-        held up on its way arrives in its time, at most a minute later: from then on the world is
-        calm, and what it owes falls due. The end of the scenario does the same.
+        No fault occurs from now on; workers that a fault has paused or ended are up again at once.
+        What a fault still delays arrives at most a minute later: then the world is calm, and
+        ``eventually`` checks and liveness invariants fall due. The end of the scenario does the
+        same.
         """
         self._check_moment("heal the world")
         self._world.injector.heal()
 
     def burn(self, duration: timedelta) -> None:
-        """Keep the processor busy for so long, as code does that computes and awaits nothing.
+        """Keep the processor busy for ``duration``, as code does that computes without awaiting.
 
-        As ``time.sleep`` does: it blocks the calling process, and nobody else.
+        Blocks the calling process and no other, as ``time.sleep`` does: its heartbeats wait too.
+
+        Example:
+            >>> @pq.entrypoint("resize")
+            ... async def resize(job):
+            ...     sim.burn(timedelta(seconds=40))  # longer than the heartbeat timeout
         """
-        self._world.machine.block(positive(duration, "burn"))
+        self._world.machine.block(microseconds(duration, "burn"))
+
+    # --- the database server ---
 
     def restart_server(self, downtime: timedelta = timedelta(0)) -> None:
         """Shut the database server down properly, and start it after ``downtime``.
 
         Statements that have not committed are rolled back, and the workers' connections break. No
-        row is lost. Nobody can connect before the downtime is over (SQLSTATE 57P03); this
-        simulation's own clients are spared.
+        row is lost. Nobody can connect during the downtime (SQLSTATE 57P03); ``sim.queries`` and
+        other clients of the scenario go on.
+
+        Raises:
+            UsageError: ``time.sleep`` has put the caller ahead of the world.
         """
         self._take_down("restart the server", downtime)
         self._world.server.restart()
 
     def fail_over(self, downtime: timedelta = timedelta(0)) -> None:
-        """Let a replica take the place of the database server after ``downtime``.
+        """Let a replica replace the database server after ``downtime``.
 
-        It has all that was committed, except that its UNLOGGED tables are empty, and sequences
-        may have leapt. For clients it is a crash.
+        The replica has everything that was committed, but its UNLOGGED tables are empty, and
+        sequences may have skipped values. For clients it is a crash: see ``crash_server``.
         """
         self._take_down("fail over", downtime)
         self._world.server.crash()
 
     def crash_server(self, downtime: timedelta = timedelta(0)) -> None:
-        """Crash the database server, and let it come up again after ``downtime``.
+        """Crash the database server, and start it again after ``downtime``.
 
-        Statements that have not committed are rolled back, and the workers' connections break: over
-        simqueue's own driver statements fail with SQLSTATE 08003, over others with their errors.
-        Tables that the settings in force make UNLOGGED (``durability``) are empty afterwards. This
-        simulation's own clients are spared.
+        Statements that have not committed are rolled back, and the workers' connections break:
+        statements fail with SQLSTATE 08003 over simqueue's own driver, and with the errors of
+        asyncpg or psycopg over theirs. Tables that PgQueuer's ``durability`` setting makes UNLOGGED
+        are empty afterwards. ``sim.queries`` and other clients of the scenario go on.
 
         Raises:
             UsageError: ``time.sleep`` has put the caller ahead of the world.
@@ -184,26 +198,21 @@ class Simulation:
         self._take_down("crash the server", downtime)
         self._world.server.crash()
 
-    def _take_down(self, verb: str, downtime: timedelta) -> None:
-        self._check_moment(verb)
+    def _take_down(self, action: str, downtime: timedelta) -> None:
+        self._check_moment(action)
         self._world.core.disturbed = True
         server = self._world.server
-        until = self._world.scheduler.now + positive(downtime, "downtime")
+        until = self._world.scheduler.now + microseconds(downtime, "downtime")
         server.down_until = max(server.down_until, until)
 
-    def _check_moment(self, verb: str) -> None:
-        scheduler = self._world.scheduler
-        if scheduler.local_now() > scheduler.now:
-            raise UsageError(
-                f"time.sleep has put {scheduler.current.name!r} ahead of the world, so that it "
-                f"cannot {verb} now: await asyncio.sleep(...) instead"
-            )
+    def _check_moment(self, action: str) -> None:
+        self._world.core.check_moment(action)
 
     # --- time ---
 
     def now(self) -> datetime:
-        """Return the wall clock, in UTC."""
-        return _EPOCH + timedelta(microseconds=self._world.machine.wall_ns() // 1_000)
+        """Return the wall clock of the calling process, in UTC."""
+        return datetime_of(self._world.machine.wall_ns() // 1_000)
 
     def elapsed(self) -> timedelta:
         """Return the virtual time since the run began."""
@@ -217,17 +226,19 @@ class Simulation:
     ) -> None:
         """Wait until no job is queued or picked.
 
-        Held jobs (``failed``, which an entrypoint with ``on_failure="hold"`` leaves) stay until
-        somebody puts them back. With ``held=False`` they are waited for like queued ones, and
-        with ``held=True`` they may stay. By default they may stay as well, but a campaign whose
-        scenario never looks at them is inconclusive.
-
-        When faults fly and jobs are left after ``timeout``, the world is healed and has as much
-        time again.
+        Args:
+            timeout: how much virtual time this may take. If the run has faults and jobs are left
+                after ``timeout``, ``heal`` is called and the wait starts once more.
+            held: what to do with held jobs, whose status is ``failed`` and which an entrypoint with
+                ``on_failure="hold"`` leaves. False: wait for them, too. True: they may stay. None:
+                they may stay, but a campaign is inconclusive if its scenario never looks at them.
 
         Raises:
-            SettleTimeoutError: jobs were left after ``timeout`` of virtual time; the run's failure
-                is then of kind ``timeout``.
+            SettleTimeoutError: jobs were left after ``timeout``; the run's failure is then of kind
+                ``timeout``.
+
+        Example:
+            >>> await sim.settled(timedelta(minutes=10))
         """
         if not isinstance(timeout, timedelta):
             raise UsageError(
@@ -242,95 +253,70 @@ class Simulation:
     # --- checks ---
 
     def always(self, name: str, predicate: Callable[[], bool]) -> None:
-        """Judge that ``predicate()`` holds: now, and after every state transition.
+        """Check that ``predicate()`` returns True: now, and after every state transition.
 
-        Those are each statement's commit, and whatever starts or ends a handler or a worker. False
-        or a failed assertion ends the run with a failure of kind ``invariant``, and any other
-        error with that error.
+        State transitions are the commit of a statement, and the start or end of a handler or a
+        worker. If it returns False or an assertion in it fails, the run fails with a failure of
+        kind ``invariant``; any other error fails the run with that error.
 
         Raises:
-            UsageError: the name is taken, or the predicate is no plain function that returns a
+            UsageError: the name is taken, or the predicate is not a plain function that returns a
                 bool.
+
+        Example:
+            >>> sim.always("balance", lambda: sum(accounts.values()) == 100)
         """
-        _check_name(name)
+        check_name(name)
         self._world.judge.checks.always(name, predicate)
 
     def eventually(self, name: str, predicate: Callable[[], bool], within: timedelta) -> None:
-        """Judge that ``predicate()`` comes true at least once, as it is asked by ``always``.
+        """Check that ``predicate()`` returns True at least once, when ``always`` would ask it.
 
-        It may take so much virtual time from now on, and from the end of the faults on, if the run
-        has some. That the scenario ends before does not end the wait.
+        It has ``within`` of virtual time for that, counted from this call, or from the end of the
+        faults if the run has some. The check goes on after the scenario has ended.
 
         Raises:
             UsageError: as ``always``; or ``within`` is no timedelta.
+
+        Example:
+            >>> sim.eventually("paid", lambda: len(paid) == 50, within=timedelta(minutes=5))
         """
-        _check_name(name)
+        check_name(name)
         self._world.judge.checks.eventually(name, predicate, within)
 
     def sometimes(self, name: str, condition: bool = True) -> None:  # noqa: FBT001, FBT002
-        """Mark a moment that has to be reached, with ``condition``, in some run of a campaign.
+        """Mark a moment that some run of a campaign has to reach with a true ``condition``.
 
-        A campaign in which no run reaches it is inconclusive, however many of them pass.
+        A campaign in which no run reaches it is inconclusive, even if every run passes.
+
+        Example:
+            >>> sim.sometimes("a job was retried", job.attempts > 0)
         """
-        _check_name(name)
+        check_name(name)
         self._world.judge.checks.sometimes(name, condition)
 
     # --- choices of the scenario itself ---
 
     def choice(self, options: Sequence[T]) -> T:
-        """Pick one of ``options``; the first is the simplest."""
-        if not options:
-            raise UsageError("sim.choice needs at least one option")
-        index = self._draws("choice").pick(len(options))
-        self._chose("choice", index)
-        return options[index]
+        """Pick one of ``options``, a recorded choice; put the simplest first.
+
+        Example:
+            >>> workers = sim.choice([1, 2, 4])
+        """
+        return self._choices.choice(options)
 
     def chance(self, probability: float) -> bool:
-        """Return True with ``probability``, to a millionth; False is the simplest."""
-        if not 0 <= probability <= 1:
-            raise UsageError(f"sim.chance takes a probability from 0 to 1, not {probability}")
-        happens = self._draws("chance").happens(round(probability * 1_000_000))
-        self._chose("chance", int(happens))
-        return happens
+        """Return True with ``probability`` (0 to 1, to a millionth), a recorded choice.
 
-    def _bits(self, width: int) -> int:
-        bits = self._draws("random").pick(1 << width)
-        self._chose("random", bits)
-        return bits
-
-    def _draws(self, kind: str) -> Draws:
-        """Return the values of the running process and task for ``kind``."""
-        world = self._world
-        if world.core.attended:
-            raise UsageError(
-                f"a {kind} is the run's to make: at a debugger's prompt it would be another run"
-            )
-        task = asyncio.current_task()
-        asker = "" if task is None else task.get_name().partition("#")[0]
-        return world.choices.draws(key_of(world.scheduler.current.name, asker, kind))
-
-    def _chose(self, name: str, value: int) -> None:
-        self._world.recorder.say(ScenarioChose(name, str(value)), CAUSE.get())
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str) or not name.isprintable() or not name:
-        raise UsageError(f"a name must be printable text, not {name!r}")
-
-
-def _checked_resources(worker: str, resources: object) -> dict[str, Any]:
-    """Return a worker's resources; raise ``UsageError`` if they are no mapping of names."""
-    if resources is None:
-        return {}
-    if not isinstance(resources, Mapping) or not all(isinstance(key, str) for key in resources):
-        raise UsageError(
-            f"worker {worker!r}: resources is a mapping of names to objects, not {resources!r}"
-        )
-    return dict(resources)
+        Example:
+            >>> if sim.chance(0.1):
+            ...     worker.crash()
+        """
+        return self._choices.chance(probability)
 
 
 async def pass_time(sim: Simulation, duration: timedelta) -> None:
-    """Let exactly so much virtual time pass; no choice is made about it, as timers make one."""
+    """Let exactly ``duration`` of virtual time pass, without the choice that a timer makes."""
     scheduler, process = sim._world.scheduler, sim._process  # noqa: SLF001  this module's own
     passed = asyncio.get_running_loop().create_future()
     scheduler.post(process, scheduler.now + duration // _US, passed.set_result, None)

@@ -15,7 +15,7 @@ from simqueue.adapter.installed import names_in_force, semantics_in_force
 from simqueue.adapter.naming import NAMING
 from simqueue.choices import Choices
 from simqueue.errors import is_by_fault
-from simqueue.model.choice import key_of
+from simqueue.model.choice_key import key_of
 from simqueue.model.config import Config
 from simqueue.model.delays import ladder
 from simqueue.model.events import (
@@ -156,7 +156,7 @@ class World:
     def restart_delay(self, name: str) -> int:
         """Pick how many microseconds a supervisor takes to start a process again."""
         delays = self.network.delays
-        rung = self.choices.stream(key_of(name, "restart")).deviate(len(delays))
+        rung = self.choices.stream(key_of(name, kind="restart")).deviate(len(delays))
         return _RESTART_DELAY_US + 10 * delays[rung]
 
     def excuses(self, error: BaseException) -> bool:

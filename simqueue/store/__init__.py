@@ -9,7 +9,8 @@
 ``keys``         the sorted sets that indexes are made of
 ``reads``        ``select_*``: what queries answer
 ``notifying``    the trigger's notification as text
-``rejecting``    arguments that the server refuses; ``jsonb``: documents as it gives them back
+``rejecting``    arguments that the server refuses; ``rejection``: what it raises for a statement
+``jsonb``        documents as the server gives them back
 ``snapshot``     all rows as one value
 ``transaction``  statements that overlap; ``locks``: what they hold, ``touching``: and why
 ``names``        what the database's objects are called; ``semantics``: what older releases ask
@@ -66,7 +67,8 @@ from simqueue.store.reads import (
     select_throughput_timeseries,
     select_unaggregated_log_count,
 )
-from simqueue.store.rejecting import check_integer, identifier
+from simqueue.store.rejecting import identifier
+from simqueue.store.rejection import Rejection, rejected
 from simqueue.store.scheduling import (
     decide_beat_schedules,
     decide_delete_schedules,
@@ -92,6 +94,7 @@ __all__ = [
     "NewJob",
     "QueueAge",
     "QueueSize",
+    "Rejection",
     "Resource",
     "Semantics",
     "Snapshot",
@@ -102,7 +105,6 @@ __all__ = [
     "Transaction",
     "Transactions",
     "apply",
-    "check_integer",
     "decide_aggregate",
     "decide_beat_schedules",
     "decide_clear_log",
@@ -128,6 +130,7 @@ __all__ = [
     "identifier",
     "lock_candidates",
     "normalize_json",
+    "rejected",
     "render_table_changed",
     "select_active_workers",
     "select_browse_queue",

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from simqueue.errors import PostgresError, UniqueViolationError
+from simqueue.errors import UniqueViolationError
 from simqueue.model.events import JobPicked, StoreEvent
 from simqueue.model.ids import Duration, Instant, ManagerId
 from simqueue.model.rows import JobRow
 from simqueue.store.keys import Key, job_of
 from simqueue.store.locks import Locks, Resource, job_rows
 from simqueue.store.rejecting import check_instant, check_text
+from simqueue.store.rejection import Rejection, rejected
 from simqueue.store.tables import Tables
 
 _LOWEST = -(1 << 63)
@@ -37,9 +38,9 @@ def decide_dequeue(tables: Tables, now: Instant, claim: Claim) -> list[StoreEven
     """Claim jobs, most urgent first, then oldest; due jobs and silent ones in one order.
 
     Raises:
-        UniqueViolationError: a claim would sit in a capacity slot that is taken.
-        PostgresError: no timestamp lies ``heartbeat_timeout`` before now, or no ``bigint`` says by
-            how much the manager is beyond its limit.
+        Rejection: a claim would sit in a capacity slot that is taken; no timestamp lies
+            ``heartbeat_timeout`` before now; or no ``bigint`` holds by how much the manager is
+            beyond its limit.
     """
     found = _find(tables, now, claim)
     if found is None:
@@ -81,7 +82,7 @@ def _find(
     if claim.worker_limit is not None:
         left = claim.worker_limit - tables.jobs.load(claim.manager, claim.limits)
         if tables.semantics.capped and left < _LOWEST:
-            raise PostgresError("22003", "bigint out of range")
+            raise rejected("22003", "bigint out of range")
         if left <= 0:
             return None
         if tables.semantics.capped:
@@ -203,5 +204,6 @@ def check_slots(tables: Tables, events: Iterable[JobPicked]) -> None:
         holder = tables.jobs.lanes[entrypoint].seats.get(event.slot)
         slot: Resource = ("slot", (entrypoint, event.slot))
         if holder not in {None, event.job_id} or slot in taken:
-            raise UniqueViolationError.of(tables.names.slot_index, (*taken, slot))
+            error = UniqueViolationError.of(tables.names.slot_index)
+            raise Rejection(error, awaits=(*taken, slot))
         taken[slot] = None

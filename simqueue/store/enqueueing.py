@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from simqueue.errors import PostgresError, UniqueViolationError
+from simqueue.errors import UniqueViolationError
 from simqueue.model.events import (
     IdsBurned,
     JobDeduplicated,
@@ -18,6 +18,7 @@ from simqueue.model.events import (
 from simqueue.model.ids import Duration, Instant, JobId, OnConflict
 from simqueue.store.locks import Resource
 from simqueue.store.rejecting import check_json, check_text, is_timestamp, out_of_range
+from simqueue.store.rejection import Rejection, rejected
 from simqueue.store.tables import Tables
 
 
@@ -42,10 +43,9 @@ def decide_enqueue(
     """Insert jobs in their order; each draws an id, whether it is inserted or not.
 
     Raises:
-        UniqueViolationError: with ``on_conflict="raise"``, a dedupe key is that of a live job or
-            stands twice in ``jobs``. Nothing is inserted; the ids stay drawn.
-        PostgresError: with ``on_conflict="update_priority"``, a dedupe key stands twice; or the
-            server refuses a text, a document or a delay.
+        Rejection: with ``on_conflict="raise"``, a dedupe key is that of a live job or stands twice
+            in ``jobs``; with ``on_conflict="update_priority"``, a dedupe key stands twice; or the
+            server refuses a text, a document or a delay. Nothing is inserted; the ids stay drawn.
     """
     _check(jobs)
     events: list[StoreEvent] = []
@@ -55,7 +55,7 @@ def decide_enqueue(
         if job.entrypoint is None or job.priority is None or job.execute_after is None:
             leaves = _burned(tables, events, len(jobs))
             message = "null value in column violates not-null constraint"
-            raise PostgresError("23502", message, leaves=leaves)
+            raise rejected("23502", message, leaves)
         due = now + job.execute_after
         if not is_timestamp(tables.names, due):
             raise out_of_range(_burned(tables, events, len(jobs)))
@@ -96,22 +96,22 @@ def _conflict(
     on_conflict: OnConflict,
     keys: Iterable[str | None],
     leaves: tuple[IdsBurned, ...],
-) -> PostgresError:
+) -> Rejection:
     if on_conflict == "raise":
         met: list[Resource] = [("dedupe_key", key) for key in keys if key is not None]
         return duplicate_key(tables, met, leaves)
     message = "ON CONFLICT DO UPDATE command cannot affect row a second time"
-    return PostgresError("21000", message, leaves=leaves)
+    return rejected("21000", message, leaves)
 
 
 def duplicate_key(
-    tables: Tables, met: Sequence[Resource], leaves: tuple[object, ...] = ()
-) -> UniqueViolationError:
-    """Return the error about a dedupe key that is taken, the last thing that was ``met``."""
+    tables: Tables, met: Sequence[Resource], leaves: tuple[IdsBurned, ...] = ()
+) -> Rejection:
+    """Return the rejection because of a dedupe key that is taken, the last thing in ``met``."""
     names, (_, key) = tables.names, met[-1]
-    error = UniqueViolationError.of(names.dedupe_index, tuple(met), leaves)
+    error = UniqueViolationError.of(names.dedupe_index)
     detail = f"Key (dedupe_key)=({key}) already exists."
-    return error.within(names.schema, names.queue_table, detail)
+    return Rejection(error.within(names.schema, names.queue_table, detail), leaves, tuple(met))
 
 
 def _burned(tables: Tables, decided: Sequence[StoreEvent], sent: int) -> tuple[IdsBurned, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from simqueue.errors import PostgresError
 from simqueue.model.events import StoreEvent
 from simqueue.model.ids import Instant
 from simqueue.store.applying import apply
+from simqueue.store.rejection import Rejection
 from simqueue.store.statement import Statement
 from simqueue.store.tables import Tables
 
@@ -18,13 +18,13 @@ def execute(tables: Tables, now: Instant, statement: Statement[T]) -> tuple[list
     """Execute a statement; return the events it decided and what it answers.
 
     Raises:
-        PostgresError: the server rejects it. What the error ``leaves`` has been applied.
+        Rejection: the server rejects it. What it ``leaves`` has been applied.
     """
     try:
         events = statement.decide(tables, now)
-    except PostgresError as error:
-        for event in error.leaves:
-            apply(tables, now, event)  # type: ignore[arg-type]
+    except Rejection as rejection:
+        for event in rejection.leaves:
+            apply(tables, now, event)
         raise
     for event in events:
         apply(tables, now, event)

@@ -72,7 +72,7 @@ def decide_retry(
     """Queue a job again, due after ``delay``. Nobody is notified, since it is an UPDATE.
 
     Raises:
-        UniqueViolationError: the job was held and another live one has its dedupe key by now.
+        Rejection: the job was held and another live one has its dedupe key by now.
     """
     check_json((traceback,))
     if job not in tables.jobs.rows:
@@ -86,7 +86,7 @@ def decide_requeue(tables: Tables, now: Instant, ids: Iterable[JobId]) -> list[S
     """Queue held jobs again; others stay as they are.
 
     Raises:
-        UniqueViolationError: two of them, or one of them and a live job, have one dedupe key.
+        Rejection: two of them, or one of them and a live job, have one dedupe key.
     """
     rows = tables.jobs.rows
     held = [job for job in sorted(set(ids)) if job in rows and rows[job].status == "failed"]
@@ -161,7 +161,7 @@ def decide_notify(tables: Tables, now: Instant, channel: str, payload: str) -> l
     """Send a notification.
 
     Raises:
-        PostgresError: the channel's name or the payload is too long.
+        Rejection: the channel's name or the payload is too long.
     """
     check_notification(channel, payload)
     return [NotificationSent(channel, payload)]

@@ -6,14 +6,14 @@ import json
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from simqueue.errors import PostgresError
+from simqueue.store.rejection import rejected
 
 
 def normalize_json(document: str | bytes) -> str:
     """Return the text of a document after it was stored.
 
     Raises:
-        PostgresError: it holds a number that JSON has not (SQLSTATE 22P02).
+        Rejection: it holds a number that JSON does not have (SQLSTATE 22P02).
     """
     if document in ("null", b"null", "{}", b"{}"):
         return document if isinstance(document, str) else document.decode()
@@ -21,7 +21,7 @@ def normalize_json(document: str | bytes) -> str:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise PostgresError("22P02", f'invalid input syntax for type json: Token "{constant}"')
+    raise rejected("22P02", f'invalid input syntax for type json: Token "{constant}"')
 
 
 def _text(value: Any) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from simqueue.errors import PostgresError
+from simqueue.model.events import IdsBurned
 from simqueue.model.ids import STATUS_ORDER, Instant
 from simqueue.store.names import Names
+from simqueue.store.rejection import Rejection, rejected
 
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _PAYLOAD_BYTES = 8_000
@@ -27,32 +28,21 @@ def check_text(texts: Iterable[str | None]) -> None:
         if not text.isascii():
             _check_unicode(text)
         if "\0" in text:
-            raise PostgresError("22021", 'invalid byte sequence for encoding "UTF8": 0x00')
+            raise rejected("22021", 'invalid byte sequence for encoding "UTF8": 0x00')
 
 
 def _check_unicode(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise PostgresError("22000", f"invalid input for query argument: {error}") from None
-
-
-def check_integer(value: int, bits: int) -> int:
-    """Return an ``integer`` (31 bits) or ``bigint`` (63).
-
-    Refuse another (SQLSTATE 22000: the driver cannot encode it).
-    """
-    if not -(1 << bits) <= value < 1 << bits:
-        size = f"value out of int{bits + 1} range"
-        raise PostgresError("22000", f"invalid input for query argument: {value!r} ({size})")
-    return value
+        raise rejected("22000", f"invalid input for query argument: {error}") from None
 
 
 def check_status(status: str) -> None:
     """Refuse a status that the enum does not have (SQLSTATE 22P02)."""
     if status not in STATUS_ORDER:
         message = f'invalid input value for enum pgqueuer_status: "{status}"'
-        raise PostgresError("22P02", message)
+        raise rejected("22P02", message)
 
 
 def check_json(documents: Iterable[str | None]) -> None:
@@ -60,7 +50,7 @@ def check_json(documents: Iterable[str | None]) -> None:
     for document in documents:
         # The plain search is the quick one.
         if document is not None and "\\u0000" in document and _ESCAPED_NUL.search(document):
-            raise PostgresError("22P05", "unsupported Unicode escape sequence")
+            raise rejected("22P05", "unsupported Unicode escape sequence")
 
 
 def check_instant(names: Names, instant: int) -> Instant:
@@ -75,17 +65,17 @@ def is_timestamp(names: Names, instant: int) -> bool:
     return _FIRST_US <= names.epoch_us + instant < _END_US
 
 
-def out_of_range(leaves: tuple[object, ...] = ()) -> PostgresError:
-    """Return the error about an instant that is none; ``leaves`` stay all the same."""
-    return PostgresError("22008", "timestamp out of range", leaves=leaves)
+def out_of_range(leaves: tuple[IdsBurned, ...] = ()) -> Rejection:
+    """Return the rejection of an instant that is no timestamp; ``leaves`` stay."""
+    return rejected("22008", "timestamp out of range", leaves)
 
 
 def check_page(limit: int | None, offset: int = 0) -> None:
     """Refuse a negative offset (SQLSTATE 2201X) or limit (2201W)."""
     if offset < 0:
-        raise PostgresError("2201X", "OFFSET must not be negative")
+        raise rejected("2201X", "OFFSET must not be negative")
     if limit is not None and limit < 0:
-        raise PostgresError("2201W", "LIMIT must not be negative")
+        raise rejected("2201W", "LIMIT must not be negative")
 
 
 def check_notification(channel: str, payload: str) -> None:
@@ -93,20 +83,20 @@ def check_notification(channel: str, payload: str) -> None:
     check_text((payload,))
     _check_channel(channel)
     if len(payload.encode()) >= _PAYLOAD_BYTES:
-        raise PostgresError("22023", "payload string too long")
+        raise rejected("22023", "payload string too long")
 
 
 def _check_channel(channel: str) -> None:
     check_text((channel,))
     if not channel:
-        raise PostgresError("22023", "channel name cannot be empty")
+        raise rejected("22023", "channel name cannot be empty")
     if len(channel.encode()) >= _NAME_BYTES:
-        raise PostgresError("22023", "channel name too long")
+        raise rejected("22023", "channel name too long")
 
 
 def identifier(name: str) -> str:
     """Return a quoted name as the server takes it: cut to 63 bytes; none is refused (42601)."""
     check_text((name,))
     if not name:
-        raise PostgresError("42601", "zero-length delimited identifier")
+        raise rejected("42601", "zero-length delimited identifier")
     return name.encode()[: _NAME_BYTES - 1].decode(errors="ignore")

@@ -34,7 +34,7 @@ def decide_insert_schedules(
     """Register schedules that are not there yet; each draws an id, inserted or not.
 
     Raises:
-        PostgresError: a next run is no timestamp.
+        Rejection: a next run is no timestamp.
     """
     check_text(
         text for expression, entrypoint, _ in registered for text in (expression, entrypoint)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import msgspec
+from msgspec import structs
 
 Release = tuple[int, int, int]
 
 
 class Semantics(msgspec.Struct, frozen=True):
-    """The answers that changed between PgQueuer 1.0 and 1.6; each default is the newest.
+    """The answers that changed between releases of PgQueuer; each default is the newest.
 
     ``id_bits``        magnitude of the ids that jobs and schedules can have
     ``ids_up_front``   an enqueue draws the ids of all its jobs before it inserts one
@@ -34,15 +38,47 @@ class Semantics(msgspec.Struct, frozen=True):
 NEWEST = Semantics()
 
 
+class ReleaseRow(NamedTuple):
+    """A release, and the answers that it changed; those of the release before it stay."""
+
+    release: Release
+    changes: Mapping[str, int | bool]
+
+
+RELEASES: tuple[ReleaseRow, ...] = (
+    ReleaseRow(
+        (1, 0, 0),
+        {
+            "id_bits": 31,
+            "ids_up_front": False,
+            "counts_all": True,
+            "stale_gated": True,
+            "stale_last": True,
+            "capped": False,
+            "queue_locked": True,
+            "slots": False,
+        },
+    ),
+    ReleaseRow((1, 0, 2), {"stale_gated": False}),
+    ReleaseRow((1, 1, 0), {"counts_all": False, "queue_locked": False}),
+    ReleaseRow((1, 1, 1), {"id_bits": 63}),
+    ReleaseRow((1, 2, 0), {"ids_up_front": True, "stale_last": False}),
+    ReleaseRow((1, 3, 0), {"capped": True}),
+    ReleaseRow((1, 4, 0), {"slots": True}),
+    ReleaseRow((1, 5, 0), {}),
+    ReleaseRow((1, 6, 0), {}),
+)
+"""The supported releases that changed an answer, and the last one; in order.
+
+A release that changes an answer is one row here. The range in pyproject.toml says which releases
+are installed with simqueue; a test compares it with the first and the last row.
+"""
+
+
 def semantics_of(release: Release) -> Semantics:
     """Return what the statements of a PgQueuer release do."""
-    return Semantics(
-        id_bits=63 if release >= (1, 1, 1) else 31,
-        ids_up_front=release >= (1, 2, 0),
-        counts_all=release < (1, 1, 0),
-        stale_gated=release < (1, 0, 2),
-        stale_last=release < (1, 2, 0),
-        capped=release >= (1, 3, 0),
-        queue_locked=release < (1, 1, 0),
-        slots=release >= (1, 4, 0),
-    )
+    semantics = NEWEST
+    for row in RELEASES:
+        if row.release <= release or row is RELEASES[0]:
+            semantics = structs.replace(semantics, **row.changes)
+    return semantics

@@ -19,8 +19,9 @@ class Statement(msgspec.Struct, Generic[T], frozen=True):
     """One autocommit statement, as a client sends it.
 
     ``decide`` reads tables at one instant and returns the events to apply, or raises
-    ``PostgresError``, whose ``leaves`` are applied all the same (a sequence does not roll back).
-    ``answer`` reads the tables right after they were applied, and is what the client gets.
+    ``Rejection``, whose ``leaves`` are applied nevertheless (a sequence does not roll back).
+    ``answer`` reads the tables right after they were applied, and is what the client gets; it may
+    raise ``Rejection`` if there are no events.
     ``locks`` says which free rows ``decide`` locks beyond those that its events change.
     """
 

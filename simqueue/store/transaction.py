@@ -16,12 +16,12 @@ from typing import Any, Generic, TypeVar
 
 from msgspec.structs import replace
 
-from simqueue.errors import PostgresError
 from simqueue.model import events as e
 from simqueue.model.events import StoreEvent
 from simqueue.model.ids import Instant, JobId, ScheduleId, Table
 from simqueue.store.dequeueing import check_slots
 from simqueue.store.locks import Resource
+from simqueue.store.rejection import Rejection
 from simqueue.store.statement import Statement
 from simqueue.store.tables import Tables
 from simqueue.store.touching import touches, truncated, uses
@@ -42,7 +42,7 @@ class Transaction(Generic[T]):
     ``blocker``  the statement whose end it waits for, or None
     ``events``   what it will do at its commit; complete once it is ``ready``
     ``drawn``    the ids it has drawn since it was last advanced, which no rollback gives back
-    ``error``    why the server rejected it, or None
+    ``rejection`` why the server rejected it, or None
     ``uses``     the tables it reads or writes
     ``truncates`` those that it has, or waits to have, to itself
     """
@@ -52,7 +52,7 @@ class Transaction(Generic[T]):
         self.blocker: Transaction[Any] | None = None
         self.events: list[StoreEvent] = []
         self.drawn: list[StoreEvent] = []
-        self.error: PostgresError | None = None
+        self.rejection: Rejection | None = None
         self.truncates: frozenset[Table] = frozenset()
         self.uses = uses(statement.name)
         self._tables = tables
@@ -64,7 +64,7 @@ class Transaction(Generic[T]):
     @property
     def ready(self) -> bool:
         """Whether it can commit."""
-        return self._decided and self.blocker is None and self.error is None
+        return self._decided and self.blocker is None and self.rejection is None
 
     @property
     def deadlocked(self) -> bool:
@@ -82,16 +82,16 @@ class Transaction(Generic[T]):
         self.drawn = []
         try:
             self.blocker = self._advance(earlier)
-        except PostgresError as error:
-            holders = map(self._holder, error.awaits)
+        except Rejection as rejection:
+            holders = map(self._holder, rejection.awaits)
             self.blocker = next((holder for holder in holders if holder is not None), None)
-            self._draw_for(error)
+            self._draw_for(rejection)
             if self.blocker is None:
-                self.fail(error)
+                self.fail(rejection)
 
-    def fail(self, error: PostgresError) -> None:
-        """Do nothing of what was decided, because of ``error``."""
-        self.error, self.blocker, self.events = error, None, []
+    def fail(self, rejection: Rejection) -> None:
+        """Do nothing of what was decided, because of ``rejection``."""
+        self.rejection, self.blocker, self.events = rejection, None, []
 
     def let_go(self) -> None:
         """Unlock everything."""
@@ -164,15 +164,15 @@ class Transaction(Generic[T]):
         numbers = {first + index: number for index, number in enumerate(self._ids)}
         self.events = [_renumbered(event, numbers) for event in self.events]
 
-    def _draw_for(self, error: PostgresError) -> None:
+    def _draw_for(self, rejection: Rejection) -> None:
         """Draw the ids that a statement has drawn when it runs into a key that is taken."""
-        leaves = [event for event in error.leaves if isinstance(event, e.IdsBurned)]
+        leaves = [event for event in rejection.leaves if isinstance(event, e.IdsBurned)]
         for event in leaves:
             if event.sequence == "queue":
                 self._extend("queue", self._tables.jobs.next_id, event.count)
             elif event.sequence == "schedules":
                 self._extend("schedules", self._tables.schedules.next_id, event.count)
-        error.leaves = tuple(event for event in leaves if event.sequence == "log")
+        rejection.leaves = tuple(event for event in leaves if event.sequence == "log")
 
     def _extend(self, sequence: e.Sequence, first: int, needed: int) -> None:
         missing = needed - len(self._ids)

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from simqueue.inspect.moments import Moments
 from simqueue.report.log_index import Course
 from simqueue.report.sentence import sentence
-from simqueue.report.words import moment
+from simqueue.report.units import moment
 from simqueue.web.jumps import Jumps
 
 STATIC = Path(__file__).parent / "static"

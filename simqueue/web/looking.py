@@ -9,7 +9,7 @@ from typing import NoReturn, TypeVar
 from simqueue.adapter.connection import Hear
 from simqueue.errors import PostgresError
 from simqueue.inspect.moments import Moment, Moments
-from simqueue.store import Statement, Tables, execute
+from simqueue.store import Rejection, Statement, Tables, execute
 
 T = TypeVar("T")
 
@@ -48,7 +48,10 @@ class LookingConnection:
 
     async def run(self, statement: Statement[T]) -> T:
         """Answer a statement as the server would have at that moment."""
-        return LOOK.get().answer(statement)
+        try:
+            return LOOK.get().answer(statement)
+        except Rejection as rejection:
+            raise rejection.error from None
 
     async def listen(self, channel: str) -> NoReturn:
         """Refuse."""

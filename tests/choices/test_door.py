@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simqueue.choices import Calm, Choices, Recording, Seeded
-from simqueue.model.choice import actor_of, key_of
+from simqueue.model.choice_key import key_of, parse_key, spelled, thread_of
 
 KEYS = ("a order", "a dequeue request", "b dequeue request", "b lag")
 
@@ -85,6 +85,8 @@ def test_the_streams_of_one_kind_share_how_often_it_leaves_calm():
 
 def test_who_asks_is_the_process_whatever_its_name_and_be_it_in_a_thread():
     for name in ("a", "web/1", "web 1"):
-        word = key_of(name)
-        assert actor_of(key_of(name, "QueueManager.run", "dequeue", "request")) == word
-        assert actor_of(key_of(f"{name}/thread", "order")) == word
+        word = spelled(name)
+        assert (
+            parse_key(key_of(name, "QueueManager.run", "dequeue", kind="request")).process == word
+        )
+        assert parse_key(key_of(thread_of(name), kind="order")).process == word

@@ -6,9 +6,15 @@ from hypothesis import strategies as st
 
 from simqueue import Config, InMemoryQueries, run
 from simqueue.choices import Choices, Seeded
-from simqueue.choices.priorities import SLOWEST, Priorities, chain_of
+from simqueue.choices.priorities import SLOWEST, Priorities
+from simqueue.model.choice_key import parse_key
 from simqueue.model.delays import RUNGS
 from simqueue.model.events import HandlerStarted
+
+
+def chain_of(key):
+    return parse_key(key).chain
+
 
 CHAINS = ("a QueueManager.run", "a Flush", "b QueueManager.run", "b")
 KEYS = (

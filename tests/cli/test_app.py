@@ -1,14 +1,19 @@
+import itertools
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import get_args
 
 import msgspec
 import pytest
 from typer.testing import CliRunner
 
+import simqueue.cli.app as app_module
 from simqueue.cli.app import app
 from simqueue.model.trace import Trace, seal
 from simqueue.search.processes import address_space
@@ -449,7 +454,7 @@ def test_two_runs_are_compared(call, trace_file):
     assert call("diff", trace_file, trace_file).exit_code == 0
     result = call("diff", trace_file, "other.json")
     assert result.exit_code == 1
-    assert "They part at event 0" in result.output
+    assert "They differ from event 0" in result.output
 
 
 def test_an_audit_of_a_sound_scenario_exits_with_0(call):
@@ -562,7 +567,7 @@ def test_help_is_lean():
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "Commands:" in done.stdout
+    assert "\nFind:\n  fuzz " in done.stdout
 
 
 def test_an_interpreter_that_ignores_the_hash_seed_is_told_apart_and_not_started_for_ever(tmp_path):
@@ -600,6 +605,54 @@ def permits_fixed_addresses():
 
 
 COMMANDS = [each.name for each in app.registered_commands if not each.hidden]
+
+
+def test_help_lists_each_command_in_its_group(call):
+    shown = call("--help").stdout
+    heading = re.compile(r"^([A-Z]\w+):\n((?:  [a-z]+  .*\n)+)", re.MULTILINE)
+    groups = {
+        name: re.findall(r"^  (\w+)", rows, re.MULTILINE) for name, rows in heading.findall(shown)
+    }
+    assert list(groups) == list(get_args(app_module.Group))
+    assert sorted(itertools.chain(*groups.values())) == sorted(COMMANDS)
+
+
+def test_a_command_is_added_with_one_row(monkeypatch):
+    def toy_command(times: int = 1) -> None:
+        """Print a word."""
+        sys.stdout.write("toy " * times)
+
+    monkeypatch.setitem(sys.modules, "toy", SimpleNamespace(toy_command=toy_command))
+    row = app_module.Command("toy", "Keep", "toy:toy_command")
+    built = app_module.build_app([*app_module.COMMANDS, row])
+    assert "\n  toy      Print a word.\n" in CliRunner().invoke(built, ["--help"]).stdout
+    assert CliRunner().invoke(built, ["toy", "--times", "2"]).stdout == "toy toy "
+
+
+def test_a_shell_completes_commands_and_options(project):
+    asked = {
+        "_SIMQUEUE_COMPLETE": "complete_bash", "COMP_WORDS": "simqueue fuz", "COMP_CWORD": "1",
+    }  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": ROOT, "PYTHONHASHSEED": "0"}
+    command = [sys.executable, "-c", "import simqueue.cli; simqueue.cli.main()"]
+
+    def completed(**words):
+        done = subprocess.run(
+            command,
+            env={**environment, **asked, **words},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.split()
+
+    assert completed() == ["fuzz"]
+    assert "--shrink-runs" in completed(COMP_WORDS="simqueue fuzz --s", COMP_CWORD="2")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_value_has_a_name_in_help(call, command):
+    assert not re.search(r"<\w+|INTEGER|FLOAT|RANGE", call(command, "--help").stdout)
 
 
 def test_the_command_line_itself_has_examples(call):

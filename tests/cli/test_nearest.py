@@ -83,7 +83,7 @@ def test_the_passing_run_is_saved(call, recorded):
 def test_two_traces_are_told_beside_each_other_too(call, recorded):
     call("diff", recorded(1, 4), "-o", "passing.json")
     result = call("diff", "t.json", "passing.json")
-    assert "They part at event 8 (by scenario):" in result.stdout
+    assert "They differ from event 8 (by scenario):" in result.stdout
     assert any(
         line.split() == ["t.json", "|", "passing.json"] for line in result.stdout.splitlines()
     )

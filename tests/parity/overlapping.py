@@ -31,9 +31,8 @@ from undefined import Statements, answer_difference, state_difference
 
 from simqueue.adapter import InMemoryDriver, InMemoryQueries
 from simqueue.adapter.installed import names_in_force, semantics_in_force
-from simqueue.errors import PostgresError
 from simqueue.model import events as e
-from simqueue.store import Statement, Tables, Transaction, Transactions, apply
+from simqueue.store import Statement, Tables, Transaction, Transactions, apply, rejected
 
 SESSIONS = 3
 DEADLOCK_TIMEOUT_MS = 20
@@ -134,13 +133,13 @@ class Desk:
         self._apply(transaction, transaction.drawn)
         transaction.drawn = []
         if transaction.deadlocked:
-            transaction.fail(PostgresError("40P01", "deadlock detected"))
+            transaction.fail(rejected("40P01", "deadlock detected"))
         if transaction.ready and not transaction.events:
             # What only reads is answered by what it saw.
             session.seen = transaction.statement.answer(self.tables, transaction.now, [])
-        if transaction.error is not None:
-            self._apply(transaction, transaction.error.leaves)
-            session.reply.set_exception(transaction.error)
+        if transaction.rejection is not None:
+            self._apply(transaction, transaction.rejection.leaves)
+            session.reply.set_exception(transaction.rejection.error)
             self._finish(session)
 
     def end(self, session: SimulatedSession, *, commit: bool) -> None:

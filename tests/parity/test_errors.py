@@ -11,7 +11,7 @@ from simqueue.adapter.database import Database
 from simqueue.errors import PostgresError
 from simqueue.sim.database.dialects import asyncpg_error, psycopg_error
 from simqueue.sim.run import run
-from simqueue.store import NewJob, decide_enqueue
+from simqueue.store import NewJob, Rejection, decide_enqueue
 
 psycopg = pytest.importorskip("psycopg")
 
@@ -29,9 +29,9 @@ def taken():
     """Return the simulated server's error about a dedupe key that is taken."""
     tables = Database().tables
     job = NewJob("a", None, 0, 0, "k", None)
-    with pytest.raises(PostgresError) as caught:
+    with pytest.raises(Rejection) as caught:
         decide_enqueue(tables, 0, [job, job], "raise")
-    return caught.value
+    return caught.value.error
 
 
 def rejected(sqlstate, message):

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from simqueue.model import trace as tracefile
-from simqueue.pytest_plugin import _load, output
+from simqueue.pytest_plugin import options, output
 
 HOSTILE = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202e[bold]x[/bold]"
 SHOWN = r"\x1b]0;owned\x07\x1b[31m\x9b2J\u202e[bold]x[/bold]"
@@ -32,7 +32,7 @@ def test_a_failure_is_told_with_escapes(pytester, inner):
 
 def refused(path):
     with pytest.raises(pytest.UsageError) as caught:
-        _load(str(path))
+        options._load(str(path))
     said = str(caught.value)
     assert said.startswith("--simqueue-replay: ")
     assert said.isprintable()

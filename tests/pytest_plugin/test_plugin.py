@@ -43,7 +43,7 @@ def test_a_failure_is_told_as_a_story_with_the_line_that_replays_it(pytester, in
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["seed *: exception: AssertionError: it is three"])
     result.stdout.fnmatch_lines(["*FAILED *::test_flaky - *seed *"])
-    result.stdout.no_fnmatch_line("*simqueue/pytest_plugin.py*")
+    result.stdout.no_fnmatch_line("*simqueue/pytest_plugin/*")
     command = replay_line(result)
     assert command[:3] == ["pytest", "test_it.py::test_flaky", "--simqueue-replay"]
     assert Path(pytester.path, command[-1]).is_file()

@@ -200,7 +200,7 @@ def test_statements_are_told_with_what_they_did_and_when(trace):
     )
     told = judged(trace, *events, job_ids=(1,))
     assert render_doings(Course(told.events), involved_in(told)).splitlines() == [
-        "What ada last said and heard:",
+        "The last statements of ada, with their replies:",
         "      #1    +0.000100s  ada sends its dequeue, executed at +0.000300s: picks job 1",
         "      #7    +0.000700s  ada sends its count of queued jobs, " + NOT_EXECUTED,
     ]
@@ -304,7 +304,7 @@ def test_what_a_question_was_answered_is_told(trace):
 
 def test_of_many_jobs_some_are_told_and_the_others_are_counted(trace):
     told = account(judged(trace, Entry(1, "a", e.JobPicked(1, GREEN)), job_ids=tuple(range(1, 10))))
-    assert told[0] == ("How it came about (jobs 1, 2, 3, 4, 5 and 4 more, which are not told of):")
+    assert told[0] == ("How it came about (jobs 1, 2, 3, 4, 5 and 4 more, which are not shown):")
 
 
 # --- a LISTEN that was lost ---

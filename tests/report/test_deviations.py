@@ -10,8 +10,9 @@ import pytest
 from pgqueuer import RetryRequested
 
 from simqueue import Config, Faults, InMemoryQueries, run
-from simqueue.model.choice import Choice, kind_of
-from simqueue.model.config import FAULT_KINDS
+from simqueue.model.choice import Choice
+from simqueue.model.choice_key import word_of
+from simqueue.model.fault import FAULT_KINDS
 from simqueue.model.ids import Instant
 from simqueue.report.choices.explain_choices import render_deviations
 
@@ -119,7 +120,7 @@ EXPLAINED = [
         (two_workers, "a QueueManager.run dequeue reply", 1, 40, CALM),
         (
             "+1.000600s  the reply to a's dequeue (statement 52: picks jobs 1 and 2) gets there"
-            " 5.84 ms late, after b's count of eligible jobs, b's question for the next "
+            " 5.84 ms late, after b's count of eligible jobs, b's query for the next "
             "deferred job and 2 more; only then a starts to run job 1 (charge)"
         ),
     ),
@@ -166,8 +167,8 @@ EXPLAINED = [
         (
             "+2.000000s  a's fetch of due schedules (statement 51: finds nothing) reaches the "
             "server 153 ms late, after b's fetch of due schedules (picks schedule 1 for its "
-            "tick at +1.000000s, the next is +3.000000s), b's schedule heartbeat (beats for "
-            "schedule 1) and 3 more"
+            "tick at +1.000000s, the next is +3.000000s), b's schedule heartbeat "
+            "(refreshes the heartbeat of schedule 1) and 3 more"
         ),
     ),
     (
@@ -431,7 +432,7 @@ EXPLAINED = [
 )
 def test_what_one_deviation_did_is_said_in_one_line(case, line):
     scenario, key, position, value, config = case
-    if kind_of(key) == "order" or key.endswith("disaster:crash/dequeue"):
+    if word_of(key).kind == "order" or key.endswith("disaster:crash/dequeue"):
         of_python_3_11()
     assert told(scenario, key, {position: value}, config) == [line]
 
@@ -494,7 +495,7 @@ def test_a_fault_that_finds_nobody_is_said_to():
 def test_a_choice_that_the_log_does_not_bear_out_has_a_line_all_the_same(trace):
     kinds = (
         "request", "reply", "commit", "notify", "order", "lag", "thread", "restart", "back",
-        "choice", "chance", "random", "disaster:crash/dequeue", "mishap:slow/dequeue",
+        "cancel", "choice", "chance", "random", "disaster:crash/dequeue", "mishap:slow/dequeue",
         "mishap:late-notify/notify", "disaster:pause/second", "of a later release",
     )  # fmt: skip
     choices = [Choice(f"z {kind}", 0, 1, 64, Instant(10**9), 99) for kind in kinds]
@@ -549,7 +550,7 @@ RAW = re.compile(r"disaster:|mishap:|/second|/connect|Manager\.|first_one|\n")
 
 
 def kind_explained(key):
-    return kind_of(key).rpartition(":")[2].partition("/")[0]
+    return word_of(key).fault or word_of(key).kind
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ def test_equal_runs_have_no_difference(trace):
 def test_the_first_event_that_differs_is_named_with_both_sides_and_who_did_it(trace):
     found = first_difference(trace, with_event(trace, 3, Entry(600, "b", JobsBeat((2,)))))
     assert (found.number, found.actor) == (3, "b")
-    assert found.one == "+0.000600s a beats for job 1"
-    assert found.other == "+0.000600s b beats for job 2"
+    assert found.one == "+0.000600s a refreshes the heartbeat of job 1"
+    assert found.other == "+0.000600s b refreshes the heartbeat of job 2"
 
 
 def test_a_difference_that_the_words_do_not_tell_is_still_shown(trace):
@@ -66,7 +66,7 @@ def test_the_events_before_the_difference_are_shown(trace):
     )
     assert "picks job 1" in text
     assert "starts to run" not in text
-    assert "They part at event 3 (by b):" in text
+    assert "They differ from event 3 (by b):" in text
 
 
 def with_lines(trace, *lines):

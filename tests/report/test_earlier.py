@@ -40,9 +40,9 @@ def deaf(rounds=20):
 def test_a_lost_listen_that_lies_far_back_is_told_before_the_end():
     hours = run(deaf(), config=Config(without=("listens-again",)))
     story = render_story(hours.trace)
-    before, _, end = story.partition("The last that happened:")
+    before, _, end = story.partition("The last events:")
     assert "stops listening" not in end
-    assert "Earlier, what was not calm:" in before
+    assert "Earlier disturbances:" in before
     assert (
         "w stops listening to ch_pgqueuer over w, and does not listen again in this run" in before
     )
@@ -52,7 +52,7 @@ def test_a_lost_listen_that_lies_far_back_is_told_before_the_end():
 def test_nothing_is_told_twice():
     story = render_story(run(deaf(rounds=1)).trace, tail=500)
     assert story.count("stops listening") == 1
-    assert "Earlier, what was not calm:" not in story
+    assert "Earlier disturbances:" not in story
 
 
 def test_a_calm_run_has_nothing_earlier():
@@ -117,8 +117,8 @@ def test_a_job_that_is_never_picked_is_told_with_the_lost_listen():
 
     story = render_story(run(scenario).trace)
     assert "How it came about (job 1 (ping)" in story
-    assert "The last that happened:" not in story
-    assert "w stops listening to ch_pgqueuer over w" in story.partition("Earlier, what was")[2]
+    assert "The last events:" not in story
+    assert "w stops listening to ch_pgqueuer over w" in story.partition("Earlier disturbances:")[2]
 
 
 def test_an_error_that_a_handler_raises_is_not_told_with_other_troubles():
@@ -148,4 +148,4 @@ def test_a_passed_run_is_told_as_it_was():
 
     story = render_story(run(scenario).trace)
     assert "earlier lines" in story
-    assert "Earlier, what was not calm" not in story
+    assert "Earlier disturbances" not in story

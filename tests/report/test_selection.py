@@ -35,6 +35,6 @@ def test_events_are_counted_and_routine_is_folded_unless_it_is_asked_for(trace):
         "           ... 1 heartbeat, at +0.000600s",
         "      #5    +1.000900s  a fails in job 1 (charge): ValueError: no money",
     ]
-    beat = "      #3    +0.000600s  a beats for job 1"
+    beat = "      #3    +0.000600s  a refreshes the heartbeat of job 1"
     assert beat in render_selection(trace, Selection(kinds=("jobs_beat",)))
     assert beat in render_selection(trace, Selection(), routine=True)

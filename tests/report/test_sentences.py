@@ -19,7 +19,7 @@ EVENTS = [
     Entry(300, "a", JobsBeat((3,)), cause=2),
     Entry(500, "a", StatementReplied(1), cause=0),
 ]
-BEAT = "heartbeat (statement 1: beats for job 3)"
+BEAT = "heartbeat (statement 1: refreshes the heartbeat of job 3)"
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ BEAT = "heartbeat (statement 1: beats for job 3)"
         (0, f"a sends its {BEAT}"),
         (1, f"the server executes a's {BEAT}, which commits later"),
         (2, f"the server executes a's {BEAT}"),
-        (3, "a beats for job 3"),
+        (3, "a refreshes the heartbeat of job 3"),
         (4, f"a gets the reply to its {BEAT}"),
     ],
 )

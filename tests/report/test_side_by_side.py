@@ -83,7 +83,7 @@ def test_only_what_the_failure_is_about_is_told(sides):
     text = render_side_by_side(*sides, len(BEGIN), 100)
     assert text.startswith("From there on, of job 1, a and b alone:\n")
     assert "job 2" not in text
-    assert "beats for" not in text
+    assert "refreshes the heartbeat" not in text
 
 
 def test_the_failing_column_ends_with_the_failure_and_the_other_with_the_jobs_story(sides):
@@ -160,9 +160,9 @@ def test_what_nobody_is_named_in_is_told_without_routine(trace, sides):
         sides[0].trace, outcome=Outcome(False, 9, 1000, failure), events=BEGIN + FAILED[:-1]
     )
     text = render_side_by_side(Side("fails", one), sides[1], len(BEGIN), 100)
-    assert text.startswith("From there on, without routine:\n")
+    assert text.startswith("From there on, without routine events:\n")
     assert "a picks job 2" in text
-    assert "beats for" not in text
+    assert "refreshes the heartbeat" not in text
 
 
 def test_statements_are_told_by_what_they_are(trace):

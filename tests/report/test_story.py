@@ -17,7 +17,7 @@ Traceback (most recent call last):
     raise ValueError("no money")
 ValueError: no money
 
-Deviations from calm: 3 (where this run went otherwise than an undisturbed one)
+Deviations from calm: 3 (where this run differs from an undisturbed one)
    +0.001000s  a reply to a is 12 us late
    +0.001200s  b goes before a, whose turn it was; then a starts to run job 1 (charge)
    +0.001500s  a reply to a is 10 us late
@@ -29,6 +29,7 @@ How it came about (job 1 (charge)):
       #4    +0.000800s  a starts to run job 1 (charge)
       #5    +1.000900s  a fails in job 1 (charge): ValueError: no money
 
+More: simqueue explain exception
 Again: simqueue replay t.json
 """
 
@@ -45,7 +46,7 @@ def many(trace, **changes):
 def test_many_deviations_are_counted_and_the_way_to_fewer_is_told(trace):
     assert (
         "Deviations from calm: 17 (order 16, reply 1)\n"
-        "Most of them have no part in the failure: `simqueue shrink` leaves those that do.\n"
+        "Most of them play no part in the failure: `simqueue shrink` keeps only those that do.\n"
     ) in render_story(many(trace))
 
 
@@ -68,7 +69,7 @@ def failing(trace, **changes):
 def test_a_failure_that_names_nobody_tells_the_end_of_the_log_beside_a_guess(trace):
     story = render_story(failing(trace, message="AssertionError: assert 3 == 4"))
     assert "How it came about (job 1 (charge)):" in story
-    assert "The last that happened:" in story
+    assert "The last events:" in story
 
 
 def test_the_tail_is_as_long_as_asked_for(trace):
@@ -83,7 +84,7 @@ def test_heartbeats_in_a_row_are_folded_into_one_line(trace):
     beats = tuple(Entry(at, "a", JobsBeat((1,))) for at in range(50))
     story = render_story(msgspec.structs.replace(trace, events=beats))
     assert "... 50 heartbeats, the last at +0.000049s" in story
-    assert "beats for" not in story
+    assert "refreshes the heartbeat" not in story
 
 
 def test_a_passed_run_has_a_story_too(trace):
@@ -91,7 +92,7 @@ def test_a_passed_run_has_a_story_too(trace):
     story = render_story(passed)
     assert "Passed: +0.000005s simulated, 3 steps, 0 events" in story
     assert "Deviations from calm: none" in story
-    assert "Nothing happened." in story
+    assert "No event was recorded." in story
     assert render_headline(passed) == "passed: app.py:scenario, seed 17"
 
 

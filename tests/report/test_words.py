@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from simqueue.model import events as e
-from simqueue.report.words import moment, payload_words, words
+from simqueue.report.units import moment
+from simqueue.report.words import payload_words, words
 
 SAMPLES = {int: 7, str: "text", bool: True, bytes: b"x"}
 

@@ -9,7 +9,8 @@ import pytest
 
 from simqueue.errors import DivergenceError, TraceFormatError, UsageError
 from simqueue.model import trace as tracefile
-from simqueue.model.choice import by_key, kind_of
+from simqueue.model.choice import by_key
+from simqueue.model.choice_key import word_of
 from simqueue.model.config import Config, Faults
 from simqueue.search.campaign.campaign import fuzz
 from simqueue.search.replay.replayer import replay
@@ -113,7 +114,7 @@ def test_a_long_delay_stands_for_many_short_ones():
     trace = failing_trace(crossing, Config(hop_max=timedelta(milliseconds=250)))
     small = shrink(trace, scenario=crossing)
     assert len(small.choices) == 1
-    assert kind_of(small.choices[0].key) in ("request", "reply")
+    assert word_of(small.choices[0].key).kind in ("request", "reply")
 
 
 async def crashing(sim):

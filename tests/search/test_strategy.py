@@ -4,7 +4,8 @@ from simqueue import Config, fuzz, run
 from simqueue.errors import UsageError
 from simqueue.search.planning.assignment import AsGiven, ByPriority, FromSeed, source_of
 from simqueue.search.planning.share import Share
-from simqueue.search.planning.strategy import Strategy, count_picks, portfolio
+from simqueue.search.planning.strategies import count_picks, portfolio
+from simqueue.search.planning.strategy import Strategy
 
 
 async def draws(sim):

@@ -14,10 +14,11 @@ from simqueue.choices import Seeded
 from simqueue.errors import PostgresError, is_by_fault
 from simqueue.model.config import Config, Faults
 from simqueue.model.events import ErrorIgnored, JobEnqueued, LogLine, StatementFailed, WorkerExited
+from simqueue.model.fault import FAULT_OF
 from simqueue.sim.database.dialects import asyncpg_error, psycopg_error
-from simqueue.sim.faults.statements import REJECTIONS
 from simqueue.sim.run import run
 
+REJECTIONS = FAULT_OF["fail"].errors
 psycopg = pytest.importorskip("psycopg")
 
 
@@ -39,7 +40,7 @@ def rejected(sqlstate, occasion="statement"):
     return error
 
 
-@pytest.mark.parametrize("sqlstate", [sqlstate for sqlstate, _, gone in REJECTIONS if not gone])
+@pytest.mark.parametrize("sqlstate", [each.sqlstate for each in REJECTIONS if not each.breaks])
 def test_a_rejected_statement_is_of_the_librarys_class_for_its_sqlstate(sqlstate):
     ours = rejected(sqlstate)
     theirs = asyncpg_error(ours)

@@ -568,4 +568,4 @@ def test_a_factory_has_its_own_pool_and_takes_no_other():
     async def scenario(sim):
         sim.worker("a", nothing, pool=3)
 
-    assert "leave out pool" in run(scenario).failure.message
+    assert "Leave out pool" in run(scenario).failure.message

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import get_args
 
+import msgspec
 import pytest
 from pgqueuer.domain import settings
 
@@ -11,10 +12,12 @@ from simqueue.choices import Seeded
 from simqueue.errors import PostgresError, UsageError
 from simqueue.model import events as e
 from simqueue.model.choice import by_key
-from simqueue.model.config import FAULT_KINDS, Config, Faults
+from simqueue.model.config import Config, Faults
 from simqueue.model.delays import RUNGS
-from simqueue.sim.faults.statements import REJECTIONS
+from simqueue.model.fault import FAULT_KINDS, FAULT_OF
 from simqueue.sim.run import run
+
+REJECTIONS = FAULT_OF["fail"].errors
 
 
 @pytest.fixture
@@ -290,7 +293,7 @@ def test_a_scheduler_whose_clock_is_behind_runs_its_schedule_late():
             a.skew(seconds(offset))
             a.stop()
             await a.wait()
-            a.setup = app
+            a._life.setup = app
             a.restart()
             await asyncio.sleep(300)
 
@@ -323,7 +326,7 @@ def test_a_loop_blocked_for_longer_than_the_timeout_loses_its_job(how, length, r
         a = sim.worker("a", shop([], sleep=block))
         await sim.queries.enqueue("charge", None)
         await asyncio.sleep(1)
-        a.setup = shop([])
+        a._life.setup = shop([])
         sim.worker("b", shop([]))
         await sim.queries.enqueue("charge", None)
         await asyncio.sleep(2)
@@ -408,7 +411,7 @@ def test_whoever_is_refused_a_connection_comes_back_and_tries_again():
 @pytest.mark.parametrize("number", range(len(REJECTIONS)))
 def test_a_statement_fails_with_a_sqlstate_and_nothing_of_it_is_done(number):
     """PgQueuer takes a deadlock of a claim for a lost race; anything else ends its ``run()``."""
-    sqlstate, message, breaks = REJECTIONS[number]
+    sqlstate, message, breaks = msgspec.structs.astuple(REJECTIONS[number])
 
     async def scenario(sim):
         a, enqueueing = crowd(sim, [])

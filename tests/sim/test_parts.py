@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simqueue.model.choice_key import parse_word
 from simqueue.model.config import Config, Faults
 from simqueue.model.delays import RUNGS, ladder
 from simqueue.model.events import FaultStruck, StatementReplied, WorkerPaused
@@ -18,12 +19,12 @@ KINDS = (
 
 @given(st.sampled_from(KINDS), st.integers(1, RUNGS * RUNGS - 1))
 def test_parts_make_up_the_value_again(kind, value):
-    assert value_of(kind, parts_of(kind, value)) == value
+    assert value_of(parse_word(kind), parts_of(parse_word(kind), value)) == value
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_simplest_value_is_made_of_zeros(kind):
-    assert value_of(kind, (0,) * len(parts_of(kind, 1))) == 1
+    assert value_of(parse_word(kind), (0,) * len(parts_of(parse_word(kind), 1))) == 1
 
 
 async def idle(sim):
@@ -39,7 +40,7 @@ def events_with(fault, key, value):
 
 def test_of_a_second_the_parts_are_when_within_it_and_how_hard():
     kind = "disaster:pause/second"
-    value = value_of(kind, (30, 20))
+    value = value_of(parse_word(kind), (30, 20))
     events = events_with("pause", f"a second {kind}", value)
     (paused,) = [each for each in events if isinstance(each.event, WorkerPaused)]
     assert paused.at == 1_000_000 + ladder(1_000_000)[30]
@@ -48,7 +49,7 @@ def test_of_a_second_the_parts_are_when_within_it_and_how_hard():
 
 def first_strike(fault, kind, parts):
     """Return the events up to a fault's strike at a worker's first question of one kind."""
-    value = value_of(kind, parts)
+    value = value_of(parse_word(kind), parts)
     events = [
         each.event for each in events_with(fault, f"a QueueManager.run has_table {kind}", value)
     ]

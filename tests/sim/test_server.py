@@ -247,3 +247,16 @@ def test_a_server_cannot_crash_before_the_world_is_there():
     failure = simqueue.run(scenario).failure
     assert failure.signature.startswith("exception:UsageError")
     assert "ahead of the world" in failure.message
+
+
+def test_a_read_that_the_server_refuses_is_an_error_of_its_caller_alone():
+    async def scenario(sim):
+        with pytest.raises(PostgresError, match="LIMIT must not be negative") as caught:
+            await sim.queries.list_failed_jobs(limit=-1)
+        assert caught.value.sqlstate == "2201W"
+        assert await sim.queries.list_failed_jobs() == []
+
+    run = simqueue.run(scenario)
+    assert run.passed, run.failure
+    (failed,) = of(run, StatementFailed)
+    assert failed.event.sqlstate == "2201W"

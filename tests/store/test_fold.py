@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from workbench import ANN, BOB, SECOND, new
 
-from simqueue.errors import PostgresError
 from simqueue.model.events import Entry, JobPicked, StoreEvent
 from simqueue.model.ids import Duration, Instant, JobId, ManagerId, OnConflict, ScheduleId, Status
 from simqueue.model.rows import JobRow
 from simqueue.store import (
     Claim,
     Names,
+    Rejection,
     Tables,
     apply,
     decide_aggregate,
@@ -102,9 +102,9 @@ class Database(RuleBasedStateMachine):
         before = snapshot(self.tables)
         try:
             events = decide(self.tables, self.now, *args, **options)
-        except PostgresError as error:
+        except Rejection as rejection:
             assert snapshot(self.tables) == before
-            self.commit(error.leaves)
+            self.commit(rejection.leaves)
             assert snapshot(self.tables).jobs == before.jobs
             return None
         assert snapshot(self.tables) == before

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from simqueue.errors import PostgresError
-from simqueue.store import normalize_json
+from simqueue.store import Rejection, normalize_json
 
 
 @pytest.mark.parametrize(
@@ -28,6 +27,6 @@ def test_a_document_comes_back_as_jsonb_gives_it(sent: str, stored: str) -> None
 
 @pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
 def test_a_number_that_json_has_not_is_refused(constant: str) -> None:
-    with pytest.raises(PostgresError) as caught:
+    with pytest.raises(Rejection) as caught:
         normalize_json(f'{{"a":{constant}}}')
-    assert caught.value.sqlstate == "22P02"
+    assert caught.value.error.sqlstate == "22P02"

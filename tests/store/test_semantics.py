@@ -1,8 +1,10 @@
 """What older releases of PgQueuer do differently, each where it changed."""
 
 import re
+import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 from pgqueuer.adapters.persistence import qb
 from workbench import ANN, BOB, SECOND, Workbench, new
@@ -10,6 +12,7 @@ from workbench import ANN, BOB, SECOND, Workbench, new
 from simqueue.adapter.installed import semantics_in_force
 from simqueue.errors import UniqueViolationError
 from simqueue.store import Names, Tables, decide_enqueue, select_queued_work, semantics_of
+from simqueue.store.semantics import NEWEST, RELEASES, ReleaseRow
 
 
 def bench(*release):
@@ -97,3 +100,29 @@ def test_what_is_in_force_is_what_the_installed_statements_say():
     assert ("remaining" in source) == in_force.capped
     assert ("_picked_slot_idx" in source or "slot_assignments" in source) == in_force.slots
     assert ("CROSS JOIN LATERAL" not in source) == in_force.queue_locked
+
+
+def test_each_release_changes_only_what_its_row_says():
+    assert semantics_of((1, 0, 2)) == msgspec.structs.replace(
+        semantics_of((1, 0, 1)), stale_gated=False
+    )
+    assert semantics_of((1, 0, 1)) == semantics_of((1, 0, 0)) == semantics_of((0, 9, 0))
+    assert semantics_of((1, 6, 0)) == semantics_of((9, 0, 0)) == NEWEST
+
+
+def test_the_rows_are_in_order_and_their_range_is_the_supported_one():
+    numbers = [row.release for row in RELEASES]
+    assert numbers == sorted(set(numbers))
+    (oldest, _, _), (major, minor, _) = numbers[0], numbers[-1]
+    project = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text())
+    wanted = f"pgqueuer>={oldest}.0,<{major}.{minor + 1}"
+    assert wanted in project["project"]["dependencies"]
+
+
+def test_a_later_release_is_one_row(monkeypatch):
+    later = (*RELEASES, ReleaseRow((1, 7, 0), {"counts_all": True}))
+    monkeypatch.setattr("simqueue.store.semantics.RELEASES", later)
+    assert [semantics_of((1, 6, 9)).counts_all, semantics_of((1, 7, 0)).counts_all] == [False, True]
+    db = bench(1, 7, 0)
+    db.enqueue(new(), new())
+    assert select_queued_work(db.tables, db.now, ["a"]) == 2

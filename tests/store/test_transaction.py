@@ -6,7 +6,7 @@ That PostgreSQL does the same is what tests/parity shows; these say it in words.
 import pytest
 from workbench import ANN, BOB, SECOND, START, new
 
-from simqueue.errors import PostgresError, UniqueViolationError
+from simqueue.errors import UniqueViolationError
 from simqueue.model.ids import Duration, Instant, JobId
 from simqueue.store import (
     ADVISORY,
@@ -27,6 +27,7 @@ from simqueue.store import (
     decide_log_jobs,
     decide_requeue,
     lock_candidates,
+    rejected,
     select_queued_work,
     semantics_of,
 )
@@ -50,8 +51,8 @@ class Server:
     def go_on(self, transaction):
         for event in transaction.drawn:
             apply(self.tables, transaction.now, event)
-        if transaction.error is not None:
-            for event in transaction.error.leaves:
+        if transaction.rejection is not None:
+            for event in transaction.rejection.leaves:
                 apply(self.tables, transaction.now, event)
             self.finish(transaction)
         return transaction
@@ -151,8 +152,8 @@ def test_the_loser_of_a_slot_waits_for_the_winner_and_then_fails(server):
     second = server.dequeue(BOB, 2, limit=2)
     assert second.blocker is first
     server.commit(first)
-    assert isinstance(second.error, UniqueViolationError)
-    assert second.error.constraint_name == "pgqueuer_picked_slot_idx"
+    assert isinstance(second.rejection.error, UniqueViolationError)
+    assert second.rejection.error.constraint_name == "pgqueuer_picked_slot_idx"
     assert server.tables.jobs.count("picked") == 1
     assert not server.tables.locks
 
@@ -228,7 +229,7 @@ def test_two_enqueues_race_for_one_key(server, on_conflict, commits):
         return
     server.commit(first)
     if on_conflict == "raise":
-        assert second.error.constraint_name == "pgqueuer_unique_dedupe_key"
+        assert second.rejection.error.constraint_name == "pgqueuer_unique_dedupe_key"
     else:
         server.commit(second)
     raised = 5 if on_conflict == "update_priority" else 1
@@ -248,7 +249,7 @@ def test_a_key_is_free_once_the_end_of_its_job_has_committed(server, commits):
         assert list(server.rows()) == [2]
     else:
         server.finish(logging)
-        assert isinstance(enqueueing.error, UniqueViolationError)
+        assert isinstance(enqueueing.rejection.error, UniqueViolationError)
         assert list(server.rows()) == [1]
 
 
@@ -269,7 +270,7 @@ def test_statements_that_wait_for_each_other_are_a_deadlock(server):
     assert [one.deadlocked, other.deadlocked] == [False, False]
     server.commit(first)
     assert [one.deadlocked, other.deadlocked] == [True, True]
-    one.fail(PostgresError("40P01", "deadlock detected"))
+    one.fail(rejected("40P01", "deadlock detected"))
     server.go_on(one)
     server.commit(other)
     assert [row.dedupe_key for row in server.rows().values()] == ["c", "b", "a"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from simqueue.errors import PostgresError
 from simqueue.model.events import Entry, StoreEvent, TableChanged
 from simqueue.model.ids import Duration, Instant, JobId, ManagerId, OnConflict, Status
 from simqueue.model.rows import JobRow
@@ -13,6 +13,7 @@ from simqueue.store import (
     Claim,
     Names,
     NewJob,
+    Rejection,
     Statement,
     Tables,
     decide_dequeue,
@@ -34,6 +35,15 @@ def new(entrypoint: str = "a", priority: int = 0, delay: int = 0, key: str | Non
     return NewJob(entrypoint, b"x", priority, Duration(delay), key, "null")
 
 
+@contextmanager
+def as_client() -> Iterator[None]:
+    """Raise what the client of a rejected statement gets."""
+    try:
+        yield
+    except Rejection as rejection:
+        raise rejection.error from rejection
+
+
 @dataclass
 class Workbench:
     """Tables, the time, and the entries of every event so far."""
@@ -52,11 +62,12 @@ class Workbench:
         statement: Statement[None] = Statement(
             "", lambda tables, now: decide(tables, now, *args, **options), lambda *_: None
         )
-        try:
-            events, _ = execute(self.tables, self.now, statement)
-        except PostgresError as error:
-            self._keep(error.leaves)
-            raise
+        with as_client():
+            try:
+                events, _ = execute(self.tables, self.now, statement)
+            except Rejection as rejection:
+                self._keep(rejection.leaves)
+                raise
         self._keep(events)
         return events
 

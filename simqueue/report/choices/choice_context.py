@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from simqueue.model.choice import Choice, actor_of
+from simqueue.model.choice import Choice
+from simqueue.model.choice_key import ChoiceKey, parse_key
 from simqueue.model.config import Config
 from simqueue.model.delays import ladder
 from simqueue.report.choices.concurrent import render_meanwhile, subjects_of_statement
@@ -29,14 +30,14 @@ class Case:
     claimed: set[int]
 
     @property
-    def word(self) -> str:
-        """Who asked, as the key spells it."""
-        return self.choice.key.partition(" ")[0]
+    def key(self) -> ChoiceKey:
+        """The key of the choice, parsed."""
+        return parse_key(self.choice.key)
 
     @property
     def process(self) -> str:
-        """The name of the process that asked, without that of its thread."""
-        return self.course.name_of(actor_of(self.choice.key))
+        """The name of the process whose choice it is, without that of its thread."""
+        return self.course.name_of(self.key.process)
 
     def ladder(self, longest: timedelta) -> int:
         """Return the delay that was picked from the ladder up to so much."""
@@ -81,8 +82,8 @@ class Case:
 
         ``open_at`` returns the entry at which a statement has come so far.
         """
-        event, name = self.choice.event, "".join(self.choice.key.split(" ")[-2:-1])
-        for passage in self.course.sent_over(self.word, name, event):
+        event, key = self.choice.event, self.key
+        for passage in self.course.sent_over(key.asker, key.statement, event):
             reached = open_at(passage)
             if reached is None or reached[0] >= event:
                 return passage

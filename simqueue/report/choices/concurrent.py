@@ -11,7 +11,8 @@ from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.report.log_index import Course, Numbered, Passage, Subject
 from simqueue.report.subjects import subjects_of
-from simqueue.report.words import called, moment, words
+from simqueue.report.units import moment
+from simqueue.report.words import called, words
 
 _SHOWN = 2
 _TELLING = (

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 from simqueue.model import events as e
-from simqueue.model.choice import Choice, actor_of, kind_of
+from simqueue.model.choice import Choice
+from simqueue.model.choice_key import parse_key
 from simqueue.model.events import Entry
 from simqueue.model.trace import Trace
 from simqueue.report.choices.choice_context import Case
 from simqueue.report.choices.explain_delays import (
+    explain_cancel,
     explain_commit,
     explain_notify,
     explain_reply,
@@ -18,7 +21,8 @@ from simqueue.report.choices.explain_delays import (
 )
 from simqueue.report.choices.explain_faults import explain_strike
 from simqueue.report.log_index import Course, Subject
-from simqueue.report.words import called, moment, span, task_words, words
+from simqueue.report.units import moment, span
+from simqueue.report.words import called, task_words, words
 
 _CALM_RESTART_US = 1_000_000
 _ACTS = (e.WorkerStopping, e.WorkerCrashed, e.WorkerPaused, e.ClockSet, e.ServerCrashed)
@@ -63,11 +67,45 @@ def explain_choice(
 
 def _explain(case: Case) -> tuple[int, str]:
     """Return when something deviated, and how."""
-    kind = kind_of(case.choice.key)
-    explain = _KINDS.get(kind)
-    if explain is not None:
-        return case.choice.at, explain(case)
-    return explain_strike(case)
+    if case.key.kind == "fault":
+        return explain_strike(case)
+    return case.choice.at, _explain_at_once(case)
+
+
+def _explain_at_once(case: Case) -> str:  # noqa: C901, PLR0911, PLR0912  one arm for each kind
+    match case.key.kind:
+        case "request":
+            return explain_request(case)
+        case "reply":
+            return explain_reply(case)
+        case "commit":
+            return explain_commit(case)
+        case "notify":
+            return explain_notify(case)
+        case "cancel":
+            return explain_cancel(case)
+        case "order":
+            return _order(case)
+        case "lag":
+            return _lag(case)
+        case "thread":
+            return _thread(case)
+        case "restart":
+            return _comeback(case, _CALM_RESTART_US)
+        case "back":
+            return _comeback(case, _CALM_RESTART_US // 10)
+        case "choice":
+            return _chosen(case)
+        case "chance":
+            return _chance(case)
+        case "random":
+            return _random(case)
+        case "fault" | "unknown":
+            return (
+                f"{called(case.process)}: a choice that this release does not know: {case.key.word}"
+            )
+        case kind:
+            assert_never(kind)
 
 
 # --- steps ------------------------------------------------------------------------------------
@@ -77,7 +115,7 @@ def _order(case: Case) -> str:
     who = called(case.course.name_of(case.choice.who)) or "another process"
     first = called(case.process)
     said = f"{who} goes before {first}, whose turn it was"
-    did, then = _step_of(case, case.choice.who), _step_of(case, case.word)
+    did, then = _step_of(case, case.choice.who), _step_of(case, case.key.asker)
     if did and then and did[0] > then[0]:
         did = None  # in another step, when it was its turn
     if did is None:
@@ -90,7 +128,7 @@ def _order(case: Case) -> str:
 
 def _step_of(case: Case, word: str) -> tuple[int, str] | None:
     """Return what the log first tells of a process in the instant of a choice."""
-    process = case.course.name_of(actor_of(word))
+    process = case.course.name_of(parse_key(word).process)
     for number, entry in case.course.since(case.choice.event):
         if entry.at > case.choice.at:
             break
@@ -119,14 +157,6 @@ def _thread(case: Case) -> str:
 
 
 # --- supervisors ------------------------------------------------------------------------------
-
-
-def _restart(case: Case) -> str:
-    return _comeback(case, _CALM_RESTART_US)
-
-
-def _back(case: Case) -> str:
-    return _comeback(case, _CALM_RESTART_US // 10)
 
 
 def _comeback(case: Case, calm: int) -> str:
@@ -192,19 +222,3 @@ def _acts(case: Case, drew: int, since: int) -> Iterator[str]:
             return
         if isinstance(entry.event, _ACTS):
             yield f"; next, at {moment(entry.at)}, {entry.worker} {words(entry.event)}"
-
-
-_KINDS: dict[str, Callable[[Case], str]] = {
-    "request": explain_request,
-    "reply": explain_reply,
-    "commit": explain_commit,
-    "notify": explain_notify,
-    "order": _order,
-    "lag": _lag,
-    "thread": _thread,
-    "restart": _restart,
-    "back": _back,
-    "choice": _chosen,
-    "chance": _chance,
-    "random": _random,
-}

@@ -7,7 +7,8 @@ from simqueue.model.events import Entry
 from simqueue.report.choices.choice_context import Case
 from simqueue.report.effects import few
 from simqueue.report.log_index import Passage
-from simqueue.report.words import called, span
+from simqueue.report.units import span
+from simqueue.report.words import called
 
 
 def explain_request(case: Case) -> str:
@@ -83,7 +84,7 @@ def explain_notify(case: Case) -> str:
 
 def _arrival(case: Case) -> tuple[int, Entry, int] | None:
     """Return what became of the connection's so-manieth notification: they arrive in order."""
-    heard = case.course.heard.get(case.word, [])
+    heard = case.course.heard.get(case.key.asker, [])
     if case.choice.position >= len(heard):
         return None
     number, entry = heard[case.choice.position]
@@ -92,3 +93,11 @@ def _arrival(case: Case) -> tuple[int, Entry, int] | None:
             return number, entry, sent
         case _:
             return None
+
+
+def explain_cancel(case: Case) -> str:
+    """Say what went on before the server was asked to cancel a statement that timed out."""
+    late = case.ladder(case.config.hop_max)
+    calm = case.choice.at + 3 * case.hop  # to connect takes a message each way
+    after = case.after(calm, calm + late)
+    return f"{called(case.process)}'s request to cancel a statement is {span(late)} late{after}"

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import assert_never
 
 from simqueue.model import events as e
-from simqueue.model.choice import kind_of
 from simqueue.model.events import Entry
+from simqueue.model.fault import FAULT_OF, Fault
 from simqueue.model.ids import MICROSECONDS
 from simqueue.report.choices.choice_context import Case
 from simqueue.report.effects import few, listed
 from simqueue.report.log_index import Numbered, Passage
-from simqueue.report.words import called, span
+from simqueue.report.units import span
+from simqueue.report.words import called
 
 Explained = tuple[int, str]
 """When it struck, and what it did."""
@@ -21,17 +23,35 @@ _VICTIMS_SHOWN = 4
 
 
 def explain_strike(case: Case) -> Explained:
-    """Say what a fault befell; it strikes some time after it was picked, or never."""
-    fault, _, befallen = kind_of(case.choice.key).partition(":")[2].partition("/")
-    explain = _AT_ONCE.get(fault)
-    if befallen == "second":
-        return _timed(case, fault)
-    if explain is None:
-        return _aimed(case, fault)
-    found = next(_strikes(case, fault), None)
-    if found is None or found[1].at != case.choice.at:
-        return case.choice.at, _in_vain(case, fault)
-    return case.choice.at, explain(case, found)
+    """Return what a fault did; it occurs some time after it was chosen, or never."""
+    word = case.key.word
+    if word.is_each_second:
+        return _timed(case, word.fault)
+    if word.row is None or word.row.around_statements:
+        return _aimed(case, word.fault)
+    strike = next(_strikes(case, word.fault), None)
+    if strike is None or strike[1].at != case.choice.at:
+        return case.choice.at, _in_vain(case, word.fault)
+    return case.choice.at, _explain_at_once(case, word.row, strike)
+
+
+def _explain_at_once(case: Case, fault: Fault, strike: Numbered) -> str:
+    """Return what a fault of a statement, a message or a connection did."""
+    match fault.effect:
+        case "refuse":
+            return _refused(case, strike)
+        case "reject":
+            return _rejected(case, strike)
+        case "disconnect":
+            return _disconnected(case, strike)
+        case "slow":
+            return _slow(case, strike)
+        case "hold-up":
+            return _held_up(case, strike)
+        case "kill" | "stop" | "pause" | "set-clock" | "restart-server" | "crash-server":
+            return _struck(case, strike, "")
+        case effect:
+            assert_never(effect)
 
 
 def _strikes(case: Case, fault: str) -> Iterator[Numbered]:
@@ -43,8 +63,9 @@ def _strikes(case: Case, fault: str) -> Iterator[Numbered]:
 
 
 def _in_vain(case: Case, fault: str) -> str:
-    whom = called(case.process)
-    return f"{_NAMES.get(fault, fault)} is to strike {whom}, which is down or spared by then"
+    known = FAULT_OF.get(fault)
+    noun = fault if known is None else known.noun
+    return f"{noun} is to strike {called(case.process)}, which is down or spared by then"
 
 
 # --- what befalls a worker or the server some time after the pick -------------------------------
@@ -91,25 +112,41 @@ def _in_relation(number: int, strike: Entry, passage: Passage) -> str:
 
 
 def _struck(case: Case, strike: Numbered, where: str) -> str:
+    """Return what a fault of a worker, one of its connections, or the server did."""
     number, entry = strike
     worker, where = entry.worker, f"{case.busy(entry.worker, number)}{where}"
     follows = next((each for _, each in case.course.since(number + 1)), entry)
-    match entry.event, follows.event:
-        case e.FaultStruck("crash"), _:
+    fault = _fault_of(entry)
+    match None if fault is None else fault.effect:
+        case "kill":
             return f"{worker} is killed{where}"
-        case e.FaultStruck("stop"), _:
+        case "stop":
             return f"{worker} is told to stop{where}"
-        case e.FaultStruck("pause"), e.WorkerPaused(duration):
-            said = case.between((entry.at, number), entry.at + duration - 1)
-            meanwhile = f"; meanwhile: {listed(said)}" if said else ""
-            return f"{worker} is paused for {span(duration)}{where}{meanwhile}"
-        case e.FaultStruck("skew"), e.ClockSet(offset):
+        case "pause" if isinstance(follows.event, e.WorkerPaused):
+            return _paused(case, strike, follows.event.duration, where)
+        case "set-clock" if isinstance(follows.event, e.ClockSet):
+            offset = follows.event.offset
             ahead = "ahead of" if offset >= 0 else "behind"
             return f"{worker}'s clock is set {span(abs(offset))} {ahead} the others'{where}"
-        case e.FaultStruck(fault), _ if fault in _SERVER:
-            return f"{_SERVER[fault]}{_emptied(follows)}{_broken(case, number)}"
-        case _:
+        case "restart-server" | "crash-server":
+            clause = "" if fault is None else fault.clause
+            return f"{clause}{_emptied(follows)}{_broken(case, number)}"
+        case "pause" | "set-clock" | "disconnect" | "refuse" | "reject" | "slow" | "hold-up" | None:
             return f"{worker}'s connection breaks{where}{_with_it(case, strike)}"
+        case effect:
+            assert_never(effect)
+
+
+def _fault_of(strike: Entry) -> Fault | None:
+    """Return the kind of a fault that the log holds; None if it is of no known kind."""
+    return FAULT_OF.get(strike.event.fault) if isinstance(strike.event, e.FaultStruck) else None
+
+
+def _paused(case: Case, strike: Numbered, duration: int, where: str) -> str:
+    number, entry = strike
+    others = case.between((entry.at, number), entry.at + duration - 1)
+    meanwhile = f"; meanwhile: {listed(others)}" if others else ""
+    return f"{entry.worker} is paused for {span(duration)}{where}{meanwhile}"
 
 
 def _with_it(case: Case, strike: Numbered) -> str:
@@ -214,33 +251,3 @@ def _was_under_way(entry: Entry, worker: str, number: int) -> bool:
     event = entry.event
     delivered = isinstance(event, e.NotificationDelivered) and event.sent < number
     return delivered and entry.worker == worker
-
-
-_AT_ONCE: dict[str, Callable[[Case, Numbered], str]] = {
-    "refuse": _refused,
-    "fail": _rejected,
-    "disconnect": _disconnected,
-    "slow": _slow,
-    "late-notify": _held_up,
-}
-
-_SERVER = {
-    "restart-server": "the server is shut down and started again",
-    "crash-server": "the server crashes and comes up again",
-    "fail-over": "a replica takes the server's place",
-}
-
-_NAMES = {
-    "crash": "a crash",
-    "stop": "a stop",
-    "pause": "a pause",
-    "skew": "a wrong clock",
-    "disconnect": "a broken connection",
-    "refuse": "a refused connection",
-    "fail": "a rejected statement",
-    "slow": "a slow statement",
-    "late-notify": "a late notification",
-    "restart-server": "a restart",
-    "crash-server": "a crash",
-    "fail-over": "a fail-over",
-}

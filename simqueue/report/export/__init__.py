@@ -1,28 +1,21 @@
-"""Traces as other programs take them; equal traces give equal bytes.
+"""Traces in the formats of other programs; equal traces give equal bytes.
 
-``reading``   what lasted how long in a run, read once for all formats
-``stays``     how long each job and each schedule had which status
-``perfetto``  Chrome's trace events, which ui.perfetto.dev opens
-``tracks``    those on rows of slices that do not overlap
-``otlp``      OpenTelemetry's spans, which tracing backends take
-``jsonl``     one event a line
+``formats``       the table of formats
+``reading``       what lasted how long in a run, read once for all formats
+``status_spans``  how long each job and each schedule had which status
+``perfetto``      Chrome's trace events, which ui.perfetto.dev opens
+``tracks``        those on rows of slices that do not overlap
+``otlp``          OpenTelemetry's spans, which tracing backends read
+``jsonl``         one event a line
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from simqueue.errors import UsageError
 from simqueue.model.trace import Trace
-from simqueue.report.export.jsonl import render_jsonl
-from simqueue.report.export.otlp import render_otlp
-from simqueue.report.export.perfetto import render_perfetto
+from simqueue.report.export.formats import FORMATS, Format, listed
 
-FORMATS: dict[str, Callable[[Trace], bytes]] = {
-    "perfetto": render_perfetto,
-    "otlp": render_otlp,
-    "jsonl": render_jsonl,
-}
+__all__ = ["FORMATS", "Format", "check_format", "listed", "render_export"]
 
 
 def render_export(trace: Trace, format: str) -> bytes:  # noqa: A002  as users call it
@@ -32,7 +25,7 @@ def render_export(trace: Trace, format: str) -> bytes:  # noqa: A002  as users c
         UsageError: there is no format of that name.
     """
     check_format(format)
-    return FORMATS[format](trace)
+    return FORMATS[format].renderer()(trace)
 
 
 def check_format(format: str) -> None:  # noqa: A002

@@ -133,8 +133,8 @@ class _Drawing:
             return
         executed = passage.executed[1].at
         ended = self.reading.end if passage.ended is None else passage.ended[1].at
-        said = {**args, "event": passage.executed[0]}
-        served = self._add(Slice(_SERVER, over, executed, ended, name, "statement", said))
+        details = {**args, "event": passage.executed[0]}
+        served = self._add(Slice(_SERVER, over, executed, ended, name, "statement", details))
         self._served[passage.number] = served
         points: list[tuple[Slice, int]] = [(slice_, sent), (served, executed)]
         if served.end - 1 > executed:
@@ -184,7 +184,7 @@ class _Drawing:
 
     def _mark(self, numbered: Numbered) -> None:
         number, entry = numbered
-        said = f"{called(entry.worker)} {self.course.plain(words(entry.event))}"
+        details = f"{called(entry.worker)} {self.course.plain(words(entry.event))}"
         kind = kind_of_event(entry.event)
         where = entry.worker, _EVENTS
         if isinstance(entry.event, (e.InvariantBroken, e.Reached)):
@@ -193,15 +193,15 @@ class _Drawing:
             where = _RUN, _FAULTS
         elif not isinstance(entry.event, _MARKED):
             return
-        self.sheet.marks.append(Mark(*where, entry.at, said, kind, {"event": number}))
+        self.sheet.marks.append(Mark(*where, entry.at, details, kind, {"event": number}))
 
     def _verdict(self) -> None:
         failure = self.reading.trace.outcome.failure
         if failure is not None:
-            said = f"FAILED: {failure.kind}: {failure.message}"
+            details = f"FAILED: {failure.kind}: {failure.message}"
             args = {"where": failure.where, "signature": failure.signature}
             end = self.reading.end
-            self.sheet.marks.append(Mark(_RUN, _VERDICTS, end, said, "failure", args))
+            self.sheet.marks.append(Mark(_RUN, _VERDICTS, end, details, "failure", args))
 
 
 def _processes(reading: Reading) -> Iterator[str]:

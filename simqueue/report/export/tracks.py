@@ -101,11 +101,11 @@ class Sheet:
         """Return the trace events, in the order of time."""
         self._lay_out()
         tids = dict(self._tids())
-        told = [*self._slices(tids), *self._arrows(tids), *self._strands()]
-        told += [*self._marks(tids), *self._counts()]
+        records = [*self._slices(tids), *self._arrows(tids), *self._strands()]
+        records += [*self._marks(tids), *self._counts()]
         # What begins at one moment: the longest first, then what points into it.
-        told.sort(key=lambda record: (record["ts"], -record.get("dur", 0)))
-        return [*self._names(tids), *told]
+        records.sort(key=lambda record: (record["ts"], -record.get("dur", 0)))
+        return [*self._names(tids), *records]
 
     def _lay_out(self) -> None:
         for each in sorted(self.slices, key=lambda each: (each.start, -each.end)):

@@ -10,7 +10,7 @@ from simqueue.report.effects import listed
 from simqueue.report.side_by_side import render_event
 from simqueue.report.story.participants import involved_in
 from simqueue.report.tables import render_columns
-from simqueue.report.words import moment
+from simqueue.report.units import moment
 
 _BAR = 20
 _CHOICES_SHOWN = 5

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from simqueue.model.choice import Choice, kind_of
+from simqueue.model.choice import Choice
+from simqueue.model.choice_key import word_of
 from simqueue.model.findings import Change, Nearest
 from simqueue.model.trace import Trace
 from simqueue.report.choices.explain_choices import explain_choice
 from simqueue.report.side_by_side import Side, render_event, render_side_by_side
 from simqueue.report.story.participants import involved_in
-from simqueue.report.words import moment
+from simqueue.report.units import moment
 
 _CHANGES_SHOWN = 5
 _CONTEXT = 5
@@ -84,7 +85,7 @@ def _effect(trace: Trace, choice: Choice | None) -> str:
     if choice is None:
         return "the calm choice"
     shown = explain_choice(trace, choice, frozenset(involved_in(trace).subjects))
-    exact = f" ({choice.value} of {choice.of})" if kind_of(choice.key) == "random" else ""
+    exact = f" ({choice.value} of {choice.of})" if word_of(choice.key).kind == "random" else ""
     return f"{moment(shown.at)} {shown.said}{exact}"
 
 

@@ -179,13 +179,13 @@ def tell_events(course: Course, entries: Sequence[Entry]) -> Events:
 
 def _about(course: Course, entry: Entry) -> list[str]:
     """Return the jobs and schedules of an event; of a verdict those it names, or was reached by."""
-    found = subjects_of(entry.event)
+    subjects = subjects_of(entry.event)
     if isinstance(entry.event, e.InvariantBroken):
         cause = None if entry.cause is None else course.entries[entry.cause]
-        found = subjects_in(entry.event.message) or (
+        subjects = subjects_in(entry.event.message) or (
             [] if cause is None else subjects_of(cause.event)
         )
-    return [subject_key(each) for each in found]
+    return [subject_key(each) for each in subjects]
 
 
 def _mark(event: e.AnyEvent) -> Mark:
@@ -224,7 +224,7 @@ def managers_in(entries: Iterable[Entry]) -> dict[str, str]:
 
 def labels_of(course: Course, entries: Iterable[Entry]) -> dict[str, str]:
     """Return jobs and schedules by their keys, with their entrypoints, in order."""
-    found: set[Subject] = set()
+    subjects: set[Subject] = set()
     for entry in entries:
-        found.update(subjects_of(entry.event))
-    return {subject_key(each): course.label(*each) for each in sorted(found)}
+        subjects.update(subjects_of(entry.event))
+    return {subject_key(each): course.label(*each) for each in sorted(subjects)}

@@ -85,14 +85,14 @@ def tell_history(changes: Sequence[Change], manager: Callable[[str], str]) -> Hi
         cells = tuple(texts.setdefault(_text(row, field, manager), len(texts)) for field in fields)
         return versions.setdefault(cells, len(versions))
 
-    told: list[tuple[int, int, int, int, int]] = [
+    changed: list[tuple[int, int, int, int, int]] = [
         (
             change.event, _TABLES.index(type(change.row)), change.row.id,
             version(change.before), version(change.after),
         )
         for change in changes
     ]  # fmt: skip
-    return History(list(COLUMNS.values()), list(texts), list(versions), told)
+    return History(list(COLUMNS.values()), list(texts), list(versions), changed)
 
 
 def _text(row: Row, field: str, manager: Callable[[str], str]) -> str:

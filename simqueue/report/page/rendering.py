@@ -18,7 +18,8 @@ from simqueue.report.page.lanes import lay_lanes
 from simqueue.report.page.part import tell_part
 from simqueue.report.page.shown import Shown
 from simqueue.report.page.story import Told, tell_story
-from simqueue.report.words import UNSEEN, moment, printable
+from simqueue.report.printable import UNSEEN, printable
+from simqueue.report.units import moment
 
 
 def render_page(
@@ -85,7 +86,7 @@ def _file(name: str) -> str:
 def _in_script(document: str) -> str:
     """Return JSON as it may stand in a script element: no tag can begin in it."""
     # Escapes that are still escapes when the JSON around them is read; it has no bare line ends.
-    document = UNSEEN.sub(lambda found: printable(found[0]).replace("\\", "\\\\"), document)
+    document = UNSEEN.sub(lambda character: printable(character[0]).replace("\\", "\\\\"), document)
     return document.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

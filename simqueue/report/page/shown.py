@@ -53,8 +53,8 @@ class Shown:
 
     def any_between(self, since: int, until: int) -> bool:
         """Return whether the page shows an event from one number to another."""
-        found = bisect_left(self._events, since)
-        return found < len(self._events) and self._events[found] <= until
+        index = bisect_left(self._events, since)
+        return index < len(self._events) and self._events[index] <= until
 
     def lines(self) -> Iterator[Entry | Gap]:
         """Yield what the lines are."""

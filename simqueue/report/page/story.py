@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from simqueue.model import events as e
-from simqueue.model.choice import kind_of
+from simqueue.model.choice_key import word_of
 from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
 from simqueue.model.ids import EntryNumber
@@ -17,7 +17,7 @@ from simqueue.report.choices.explain_choices import Deviation, explain_deviation
 from simqueue.report.log_index import Course, Subject
 from simqueue.report.story.participants import involved_in
 from simqueue.report.story.story import DEVIATIONS_TOLD, render_story
-from simqueue.report.words import moment
+from simqueue.report.units import moment
 
 _LATE = ("request", "reply", "commit", "notify")
 _NUMBERED = re.compile(r"#(\d{1,12})\b")
@@ -77,10 +77,10 @@ def _pieces(text: str, size: int) -> list[tuple[str, int | None]]:
     """Return a text in pieces: ``#12`` is one that leads to event 12."""
     pieces: list[tuple[str, int | None]] = []
     end = 0
-    for found in _NUMBERED.finditer(text):
-        if int(found[1]) < size:
-            pieces += [(text[end : found.start()], None), (found[0], int(found[1]))]
-            end = found.end()
+    for mark in _NUMBERED.finditer(text):
+        if int(mark[1]) < size:
+            pieces += [(text[end : mark.start()], None), (mark[0], int(mark[1]))]
+            end = mark.end()
     return [*pieces, (text[end:], None)]
 
 
@@ -88,12 +88,12 @@ def _deviations(trace: Trace, about: frozenset[Subject]) -> list[Deviated]:
     if not trace.events:
         return []
     if len(trace.choices) > DEVIATIONS_TOLD:  # to explain each of them would take long
-        found = [Deviation(choice.at, choice, "") for choice in trace.choices]
+        deviations = [Deviation(choice.at, choice, "") for choice in trace.choices]
     else:
-        found = explain_deviations(trace, about)
+        deviations = explain_deviations(trace, about)
     return [
         Deviated(each.at, _shown_by(trace.events, each), moment(each.at), each.said)
-        for each in found
+        for each in deviations
     ]
 
 
@@ -101,7 +101,7 @@ def _shown_by(entries: Sequence[Entry], deviation: Deviation) -> int:
     """Return the event that a late message is of; else the first since a choice's instant."""
     event, at = deviation.choice.event, deviation.at
     last = min(event, len(entries)) - 1
-    if kind_of(deviation.choice.key) in _LATE and last >= 0 and entries[last].at == at:
+    if word_of(deviation.choice.key).kind in _LATE and last >= 0 and entries[last].at == at:
         return last  # it is sent, and then its way is chosen
     first = bisect_left(entries, at, key=lambda entry: entry.at)
     return min(max(first, event), len(entries) - 1)

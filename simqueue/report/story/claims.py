@@ -11,7 +11,7 @@ from simqueue.model.failure import Failure
 from simqueue.model.ids import MICROSECONDS
 from simqueue.report.log_index import Subject
 from simqueue.report.subjects import subjects_of
-from simqueue.report.words import moment
+from simqueue.report.units import moment
 
 _OVERDUE = re.compile(r"did not come true within ([\d.e+]+) s \(asked for at \+([\d.]+)s\)")
 _LAST = 5

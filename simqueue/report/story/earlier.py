@@ -33,8 +33,8 @@ def render_earlier(
         besides: returns whether an entry is told elsewhere.
     """
     lines = [
-        render_line(*numbered, said)
-        for numbered, said in _deviant(course)
+        render_line(*numbered, text)
+        for numbered, text in _deviant(course)
         if numbered[0] < before and not besides(numbered[1])
     ]
     if not lines:
@@ -42,7 +42,7 @@ def render_earlier(
     left = len(lines) - 2 * _SHOWN
     if left > 0:
         lines[_SHOWN:-_SHOWN] = [f"{_INDENT}... {left} more line{'s' if left > 1 else ''}"]
-    return course.plain("\n".join(["Earlier, what was not calm:", *lines]))
+    return course.plain("\n".join(["Earlier disturbances:", *lines]))
 
 
 def _deviant(course: Course) -> Iterator[tuple[Numbered, str]]:

@@ -8,7 +8,7 @@ from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.report.log_index import Course, Passage
 from simqueue.report.subjects import subjects_of
-from simqueue.report.words import moment, span
+from simqueue.report.units import moment, span
 
 _PICKS = (e.JobPicked, e.SchedulePicked)
 _BEATS = (e.JobsBeat, e.SchedulesBeat)

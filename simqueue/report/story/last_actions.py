@@ -9,7 +9,8 @@ from simqueue.report.effects import listed
 from simqueue.report.lines import render_line
 from simqueue.report.log_index import Course, Passage
 from simqueue.report.story.participants import Involved
-from simqueue.report.words import SCHEMA_CHECKS, moment, statement_words
+from simqueue.report.units import moment
+from simqueue.report.words import SCHEMA_CHECKS, statement_words
 
 _DEEDS_TOLD = 4
 _ROUTINE = frozenset(SCHEMA_CHECKS) | {"notify", "listen", "unlisten", "connect"}
@@ -22,7 +23,7 @@ def render_doings(course: Course, involved: Involved) -> str:
         lines |= _last_of(course, worker)
     if not lines:
         return ""
-    title = f"What {listed(list(involved.workers))} last said and heard:"
+    title = f"The last statements of {listed(list(involved.workers))}, with their replies:"
     return course.plain("\n".join([title, *(lines[number] for number in sorted(lines))]))
 
 
@@ -66,9 +67,9 @@ def _fate(passage: Passage) -> str:
         held = passage.executed is not None
         return f", which is {'not committed' if held else 'not executed'} when the run ends"
     executed, ended = passage.executed or passage.ended, passage.ended
-    said = f", executed at {moment(executed[1].at)}"
+    fate = f", executed at {moment(executed[1].at)}"
     if executed[1].at < ended[1].at:
-        said += f" and committed at {moment(ended[1].at)}"
+        fate += f" and committed at {moment(ended[1].at)}"
     result = passage.result or passage.answer
-    said += f": {result}" if result else ""
-    return said if passage.replied else f"{said}; it has no reply when the run ends"
+    fate += f": {result}" if result else ""
+    return fate if passage.replied else f"{fate}; it has no reply when the run ends"

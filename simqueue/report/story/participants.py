@@ -44,13 +44,13 @@ def involved_in(trace: Trace) -> Involved:
     if failure is None:
         return Involved()
     raised = _raised(trace)
-    told = _judged(trace, failure) or tuple(subjects_in(failure.message))
-    if not told and raised is not None and raised.error == failure.message:
-        told = tuple(subjects_of(raised))
-    subjects = told or _guessed(trace, failure, raised)
+    known = _judged(trace, failure) or tuple(subjects_in(failure.message))
+    if not known and raised is not None and raised.error == failure.message:
+        known = tuple(subjects_of(raised))
+    subjects = known or _guessed(trace, failure, raised)
     workers = tuple(dict.fromkeys(_workers(trace, failure, subjects)))
     told_of = subjects[:_SUBJECTS_MAX]
-    return Involved(told_of, workers, bool(told), len(subjects) - len(told_of))
+    return Involved(told_of, workers, bool(known), len(subjects) - len(told_of))
 
 
 def _guessed(trace: Trace, failure: Failure, raised: e.HandlerRaised | None) -> tuple[Subject, ...]:

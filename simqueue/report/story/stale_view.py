@@ -8,7 +8,7 @@ from simqueue.model import events as e
 from simqueue.report.lines import is_routine
 from simqueue.report.log_index import Course, Passage, Subject
 from simqueue.report.subjects import subjects_of
-from simqueue.report.words import moment
+from simqueue.report.units import moment
 
 
 def render_hindsight(course: Course, number: int) -> str:

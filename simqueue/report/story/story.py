@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 
-from simqueue.model.choice import kind_of
+from simqueue.model.choice_key import word_of
 from simqueue.model.events import Entry, HandlerRaised
 from simqueue.model.failure import Failure
 from simqueue.model.trace import Trace
 from simqueue.report.choices.explain_choices import render_deviations
 from simqueue.report.lines import render_lines
 from simqueue.report.log_index import Course
+from simqueue.report.printable import printable
 from simqueue.report.story.earlier import render_earlier
 from simqueue.report.story.last_actions import render_doings
 from simqueue.report.story.participants import Involved, involved_in
 from simqueue.report.story.timeline import matters, render_account
-from simqueue.report.words import moment, printable
+from simqueue.report.units import moment
 
 TAIL = 40
 DEVIATIONS_TOLD = 15
-_TOO_MANY = "Most of them have no part in the failure: `simqueue shrink` leaves those that do."
+_TOO_MANY = "Most of them play no part in the failure: `simqueue shrink` keeps only those that do."
 _NUMBER = re.compile(r" *#(\d+) ")
 _FRAME = re.compile(r'  File "')
 _NOT_THE_USERS = re.compile(r'  File "(?:<|(?:\./)?simqueue/|python/|site-packages/|prefix/)')
@@ -50,9 +52,17 @@ def render_story(
         parts.append(_tail(course, end))
     elif _is_seen_from_outside(trace):
         parts.append(_earlier(course, trace, len(trace.events), involved))
-    if again is not None:
-        parts.append(f"Again: {again}")
+    parts.append("\n".join(_pointers(trace, again)))
     return printable("\n\n".join(part for part in parts if part) + "\n")
+
+
+def _pointers(trace: Trace, again: str | None) -> Iterator[str]:
+    """Yield where to read on: what the failure means, and the command that repeats it."""
+    failure = trace.outcome.failure
+    if failure is not None:
+        yield f"More: simqueue explain {shlex.quote(failure.explained_as)}"
+    if again is not None:
+        yield f"Again: {again}"
 
 
 def render_headline(trace: Trace) -> str:
@@ -106,12 +116,14 @@ def _user_frames(failure: Failure) -> Iterator[str]:
 
 def _deviations(trace: Trace, involved: Involved) -> str:
     """Explain the choices that were not 0 if they are few, else count them by kind."""
-    counts = Counter(kind_of(choice.key) for choice in trace.choices)
+    counts = Counter(word_of(choice.key).text for choice in trace.choices)
     if not counts:
-        return "Deviations from calm: none" + ("" if trace.outcome.passed else "; it fails even so")
+        return "Deviations from calm: none" + (
+            "" if trace.outcome.passed else "; it fails without any"
+        )
     total = f"Deviations from calm: {counts.total()}"
     if counts.total() <= DEVIATIONS_TOLD:
-        total = f"{total} (where this run went otherwise than an undisturbed one)"
+        total = f"{total} (where this run differs from an undisturbed one)"
         return "\n".join([total, *render_deviations(trace, frozenset(involved.subjects))])
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
     hint = "" if trace.outcome.passed else f"\n{_TOO_MANY}"
@@ -120,7 +132,7 @@ def _deviations(trace: Trace, involved: Involved) -> str:
 
 def _tail(course: Course, lines: list[str]) -> str:
     """Tell the end of the log."""
-    title = "The last that happened:" if lines else "Nothing happened."
+    title = "The last events:" if lines else "No event was recorded."
     return course.plain("\n".join([title, *lines]))
 
 
@@ -129,10 +141,10 @@ def _earlier(course: Course, trace: Trace, before: int, involved: Involved) -> s
     if trace.outcome.failure is None:
         return ""
 
-    def told(entry: Entry) -> bool:
+    def shown_later(entry: Entry) -> bool:
         return bool(involved.workers or involved.subjects) and matters(entry, involved)
 
-    return render_earlier(course, before, besides=told)
+    return render_earlier(course, before, besides=shown_later)
 
 
 def _is_seen_from_outside(trace: Trace) -> bool:
@@ -146,5 +158,5 @@ def _is_seen_from_outside(trace: Trace) -> bool:
 
 def _first_number(lines: list[str], entries: int) -> int:
     """Return the number of the first entry that lines tell of; if none, of the one after all."""
-    numbers = (found[1] for found in map(_NUMBER.match, lines) if found is not None)
+    numbers = (number[1] for number in map(_NUMBER.match, lines) if number is not None)
     return int(next(numbers, entries))

@@ -14,7 +14,8 @@ from simqueue.report.story.claims import claim_words, is_claim
 from simqueue.report.story.heartbeat_gap import render_silence
 from simqueue.report.story.participants import Involved
 from simqueue.report.story.stale_view import render_hindsight
-from simqueue.report.words import span, task_words, words
+from simqueue.report.units import span
+from simqueue.report.words import task_words, words
 
 _LINES_MAX = 30
 _WORDS_MAX = 500
@@ -37,13 +38,13 @@ _HAD = (e.JobPicked, e.SchedulePicked, e.HandlerStarted)
 def render_account(course: Course, trace: Trace, involved: Involved) -> str:
     """Tell in one line of time how it came about; ``""`` if nobody is involved."""
     losses = set(_losses_of_listen(trace.events, involved))
-    told = [
+    shown = [
         each for each in enumerate(trace.events) if each[0] in losses or matters(each[1], involved)
     ]
-    told = list(_without_idle_lives(told, involved))
-    if not told:
+    shown = list(_without_idle_lives(shown, involved))
+    if not shown:
         return ""
-    more = [f"{involved.left} more, which are not told of"] * bool(involved.left)
+    more = [f"{involved.left} more, which are not shown"] * bool(involved.left)
     names = [name for name in (_noun(course, involved), *involved.workers, *more) if name]
     failure = trace.outcome.failure
     if failure is not None and is_claim(failure):
@@ -53,8 +54,8 @@ def render_account(course: Course, trace: Trace, involved: Involved) -> str:
         return ""
     else:
         title = f"How it came about ({listed(names)}):"
-    broken = [each for each in told if isinstance(each[1].event, e.InvariantBroken)]
-    others = [each for each in told if not isinstance(each[1].event, e.InvariantBroken)]
+    broken = [each for each in shown if isinstance(each[1].event, e.InvariantBroken)]
+    others = [each for each in shown if not isinstance(each[1].event, e.InvariantBroken)]
     kept = [each for each in others if each[0] in losses][-1:]
     lines = _lines(course, others, kept)
     failed = [_verdict(each) for each in broken]
@@ -85,12 +86,12 @@ def _noun(course: Course, involved: Involved) -> str:
     """Return the jobs and schedules: one with its entrypoint, several by their numbers."""
     if len(involved.subjects) == 1:
         return course.label(*involved.subjects[0])
-    said = []
+    parts = []
     for noun in ("job", "schedule"):
         numbers = [str(number) for each, number in involved.subjects if each == noun]
         if numbers:
-            said.append(f"{noun}{'s' * (len(numbers) > 1)} {', '.join(numbers)}")
-    return listed(said) if said else ""
+            parts.append(f"{noun}{'s' * (len(numbers) > 1)} {', '.join(numbers)}")
+    return listed(parts) if parts else ""
 
 
 # --- what is told ---
@@ -132,11 +133,11 @@ def _losses_of_listen(entries: Sequence[Entry], involved: Involved) -> Iterator[
             yield from silent.pop((entry.worker, event.connection), ())
 
 
-def _without_idle_lives(told: list[Numbered], involved: Involved) -> Iterator[Numbered]:
+def _without_idle_lives(shown: list[Numbered], involved: Involved) -> Iterator[Numbered]:
     """Leave out starts and orderly ends of processes that had none of the jobs and schedules."""
     lives, life = list[tuple[str, int]](), dict[str, int]()
     busy = set[tuple[str, int]]()
-    for _, entry in told:
+    for _, entry in shown:
         worker = entry.worker
         if isinstance(entry.event, e.WorkerStarted):
             life[worker] = life.get(worker, 0) + 1
@@ -144,7 +145,7 @@ def _without_idle_lives(told: list[Numbered], involved: Involved) -> Iterator[Nu
         if isinstance(entry.event, _HAD) and involved.concerns(entry):
             busy.add(lives[-1])
     last = {each[0]: each for each in lives}
-    for each, whose in zip(told, lives, strict=True):
+    for each, whose in zip(shown, lives, strict=True):
         orderly = isinstance(each[1].event, _ORDERLY)
         if not orderly or whose in busy or whose == last[whose[0]]:
             yield each
@@ -165,16 +166,16 @@ def _setting(ready: e.WorkerReady) -> str:
     connections = "a pool of connections" if ready.pooled else "one connection"
     if not ready.manager:
         return f"a SchedulerManager alone, {connections}"
-    said = [
+    parts = [
         f"heartbeat_timeout {span(ready.heartbeat_timeout)}",
         f"dequeue_timeout {span(ready.dequeue_timeout)}",
         connections,
     ]
-    said += ["drain mode"] if ready.drain else []
-    said += [] if ready.tasks_max is None else [f"max_concurrent_tasks {ready.tasks_max}"]
+    parts += ["drain mode"] if ready.drain else []
+    parts += [] if ready.tasks_max is None else [f"max_concurrent_tasks {ready.tasks_max}"]
     limited = [f"{name} {limit}" for name, limit in ready.entrypoints if limit]
-    said += [f"concurrency_limit of {listed(limited)}"] if limited else []
-    return ", ".join(said)
+    parts += [f"concurrency_limit of {listed(limited)}"] if limited else []
+    return ", ".join(parts)
 
 
 # --- how it is told ---
@@ -190,18 +191,18 @@ def _verdict(broken: Numbered) -> str:
 def say(course: Course, number: int) -> str:
     """Say what an entry did, and what has to be known to understand it."""
     entry = course.entries[number]
-    said = words(entry.event)
-    if len(said) > _WORDS_MAX:
-        said = f"{said[:_WORDS_MAX]}... ({len(said):,} characters)"
+    parts = words(entry.event)
+    if len(parts) > _WORDS_MAX:
+        parts = f"{parts[:_WORDS_MAX]}... ({len(parts):,} characters)"
     if isinstance(entry.event, e.LoopBlocked) and entry.cause is not None:
-        return _blocking(said, entry.event, course.entries[entry.cause].event)
-    return said + (render_silence(course, number) or render_hindsight(course, number))
+        return _blocking(parts, entry.event, course.entries[entry.cause].event)
+    return parts + (render_silence(course, number) or render_hindsight(course, number))
 
 
-def _blocking(said: str, event: e.LoopBlocked, cause: e.AnyEvent) -> str:
+def _blocking(parts: str, event: e.LoopBlocked, cause: e.AnyEvent) -> str:
     """Say in whose handler a step blocks, or whose thread sleeps."""
     if not isinstance(cause, e.HandlerStarted):
-        return said
+        return parts
     if event.thread:
-        return said.replace("a thread", f"a thread of {task_words(cause)}", 1)
-    return f"{said} in {task_words(cause)}"
+        return parts.replace("a thread", f"a thread of {task_words(cause)}", 1)
+    return f"{parts} in {task_words(cause)}"

@@ -25,7 +25,8 @@ from simqueue.search.planning.assignment import Assignment, source_of
 from simqueue.search.planning.coverage import Evidence
 from simqueue.search.planning.share import Share
 from simqueue.search.planning.sometimes import fingerprint, moments_in
-from simqueue.search.planning.strategy import DEFAULT, Strategy
+from simqueue.search.planning.strategies import DEFAULT
+from simqueue.search.planning.strategy import Strategy
 from simqueue.search.processes.alone import alone_for
 from simqueue.search.processes.clean import LostError, clean_for
 from simqueue.search.processes.workers import (

@@ -16,7 +16,8 @@ from itertools import islice
 from typing import Literal
 
 from simqueue.choices import Recording
-from simqueue.model.choice import Recorded, kind_of
+from simqueue.model.choice import Recorded
+from simqueue.model.choice_key import KINDS, word_of
 from simqueue.model.findings import Change, Nearest
 from simqueue.model.trace import Trace
 from simqueue.report.difference import first_difference
@@ -34,9 +35,6 @@ _WITHOUT_GAIN = 60
 """After how many moves without an improvement the best run so far is the answer."""
 
 _HALVINGS = 16
-
-_GRADUAL = ("random", "request", "reply", "commit", "notify", "lag", "thread")
-"""Kinds of choices whose values are amounts."""
 
 _MOVES = 200
 """How many moves may fail before runs are tried that differ in more than one choice."""
@@ -131,7 +129,7 @@ class _Search:
         if self.nearest.passing is None:
             return
         choice = self.nearest.changes[0].there
-        if choice is not None and kind_of(choice.key) in _GRADUAL:
+        if choice is not None and KINDS[word_of(choice.key).kind].graded:
             self._close_in(_Move(choice.key, choice.position, 0), choice.value)
 
     # --- one choice set to another value ---
@@ -150,7 +148,7 @@ class _Search:
             if self._try_moved(move):
                 best, vain = move, 0
                 moves = self._moves(options, place + 1)
-        if best is not None and kind_of(best.key) in _GRADUAL:
+        if best is not None and KINDS[word_of(best.key).kind].graded:
             self._close_in(best, self._recorded.get(best.key, {}).get(best.position, 0))
 
     def _moves(

@@ -1,13 +1,25 @@
-"""Assignments: one run of a campaign as data, so that another process can be told of it."""
+"""Assignments: one run of a campaign as data, which other processes can read."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Protocol
 
 from simqueue.choices import Recording, Seeded, Source
 from simqueue.choices.priorities import Priorities
 from simqueue.model.choice import Recorded
+
+
+class Script(Protocol):
+    """Where the choices of a run come from: data that can be compared and pickled."""
+
+    def __str__(self) -> str:
+        """Return the name of a strategy that makes such runs."""
+        ...
+
+    def source(self, seed: int) -> Source:
+        """Return the source of the choices of a run with this seed."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +30,14 @@ class FromSeed:
         """Return the name of a strategy that makes such runs."""
         return "random"
 
+    def source(self, seed: int) -> Source:
+        """Return random choices."""
+        return Seeded(seed)
+
 
 @dataclass(frozen=True, slots=True)
 class ByPriority:
-    """Choices follow priorities; ``picks`` is how many a run has."""
+    """Choices follow priorities; ``picks`` is the number of choices of a run."""
 
     depth: int
     picks: int
@@ -30,10 +46,14 @@ class ByPriority:
         """Return the name of a strategy that makes such runs."""
         return f"pct:{self.depth}:{self.picks}"
 
+    def source(self, seed: int) -> Source:
+        """Return choices that follow the priorities which the seed draws."""
+        return Priorities(seed, self.depth, self.picks)
+
 
 @dataclass(frozen=True, slots=True)
 class AsGiven:
-    """Choices are these, and the others calm."""
+    """The given choices; all others are calm."""
 
     choices: Recorded
 
@@ -41,9 +61,9 @@ class AsGiven:
         """Return the name of a strategy that makes such runs."""
         return "exhaustive" if self.choices else "calm"
 
-
-Script = FromSeed | ByPriority | AsGiven
-"""Where the choices of a run come from."""
+    def source(self, seed: int) -> Source:
+        """Return the given choices."""
+        return Recording(self.choices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +76,5 @@ class Assignment:
 
 
 def source_of(assignment: Assignment) -> Source:
-    """Return what an assignment's run picks from."""
-    match assignment.script:
-        case FromSeed():
-            return Seeded(assignment.seed)
-        case ByPriority(depth, picks):
-            return Priorities(assignment.seed, depth, picks)
-        case AsGiven(choices):
-            return Recording(choices)
-        case script:
-            assert_never(script)
+    """Return the source of the choices of an assignment's run."""
+    return assignment.script.source(assignment.seed)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import chain, islice
 
-from simqueue.choices import EACH_SECOND, OPTIONS_OF_A_SECOND, Recording
+from simqueue.choices import OPTIONS_OF_A_SECOND, Recording
 from simqueue.choices.survey import Options, Survey
 from simqueue.model.choice import Recorded
+from simqueue.model.choice_key import word_of
 from simqueue.search.planning.assignment import AsGiven, Assignment
 from simqueue.search.planning.result import Result
 from simqueue.search.planning.share import Share
@@ -123,7 +124,7 @@ class Exhaustive:
 
 
 def _comes_each_second(deviation: Deviation) -> bool:
-    return deviation[0].endswith(EACH_SECOND)
+    return word_of(deviation[0]).is_each_second
 
 
 def _recorded(deviations: Deviations) -> Recorded:

@@ -1,40 +1,24 @@
-"""Strategies: how a campaign searches, by the names that ``--strategy`` takes."""
+"""A strategy as ``--strategy`` names it: a row of the table, and its numbers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from simqueue.choices import Calm
-from simqueue.choices.survey import Survey
 from simqueue.errors import UsageError
-from simqueue.search.planning.assignment import AsGiven, Assignment, ByPriority, FromSeed, Script
-from simqueue.search.planning.exhaustive import Exhaustive
-from simqueue.search.planning.plan import Independent, Plan
+from simqueue.search.planning.assignment import Assignment
+from simqueue.search.planning.plan import Plan
 from simqueue.search.planning.share import Share
-from simqueue.sim.run import Run
+from simqueue.search.planning.strategies import STRATEGIES, STRATEGY_OF, Play, Row
 
-DEFAULT = "auto"
-_PLAIN = ("auto", "random", "calm")
-_SINGLE = ("random", "calm", "pct")
-_NUMBERED = {"pct": "D", "exhaustive": "K"}
-_HORIZONS = (1024, 4096, 256, 2048, 16384, 512, 8192)
-"""Among how many choices ``auto`` draws the moments of probabilistic concurrency testing, in turn:
-how many a run has it does not count, which would cost a run."""
-
-_DEPTHS = (2, 2, 2, 3)
-_CALM = 2
-
-Play = Callable[[Survey], Run]
-"""Plays the campaign's first seed with a survey of its choices."""
+_NAME = re.compile(r"([a-z][a-z-]*)(?::([1-9]\d?))?(?::([1-9]\d{0,8}))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
     """A strategy by its name, and the number that belongs to it, if any.
 
-    ``picks`` is how many choices ``pct`` takes a run to have; 0 is to be counted.
+    ``picks`` is the number of choices that ``pct`` expects of a run; 0: it counts them.
     """
 
     name: str
@@ -48,16 +32,15 @@ class Strategy:
         Raises:
             UsageError: there is none.
         """
-        read = re.fullmatch(r"([a-z]+):([1-9]\d?)(?::([1-9]\d{0,8}))?", str(text))
-        if text in _PLAIN:
-            return cls(text)
-        if read is None or read[1] not in _NUMBERED or (read[3] and read[1] != "pct"):
-            offered = [*_PLAIN, *(f"{name}:{number}" for name, number in _NUMBERED.items())]
+        read = _NAME.fullmatch(str(text))
+        row = None if read is None else STRATEGY_OF.get(read[1])
+        if read is None or row is None or not _fits(row, read[2], read[3]):
+            offered = ", ".join(row.usage for row in STRATEGIES)
             raise UsageError(
-                f"strategy {text!r}: there is no such strategy; choose {', '.join(offered)}, with "
-                "a number from 1 to 99 for a capital letter"
+                f"strategy {text!r}: there is no such strategy; choose {offered}, with a number "
+                "from 1 to 99 for a capital letter"
             )
-        return cls(read[1], int(read[2]), int(read[3] or 0))
+        return cls(read[1], int(read[2] or 0), int(read[3] or 0))
 
     def __str__(self) -> str:
         """Return the name that ``named`` reads."""
@@ -65,59 +48,25 @@ class Strategy:
         return ":".join([self.name, *numbers])
 
     def plan(self, share: Share, play: Play) -> Plan:
-        """Return the plan of a campaign; ``play`` is asked for how many choices a run has."""
-        match self.name:
-            case "random":
-                return Independent(share.numbers(), lambda _: FromSeed())
-            case "calm":
-                return Independent(share.numbers(), lambda _: AsGiven({}))
-            case "pct":
-                picks = self.picks or count_picks(play)
-                script = ByPriority(self.number, picks)
-                return Independent(share.numbers(), lambda _: script, [_bound(script)])
-            case "exhaustive":
-                return Exhaustive(self.number, share, play)
-            case "auto":
-                return Independent(share.numbers(), lambda number: portfolio(number - share.first))
-            case _:
-                raise AssertionError(self.name)
+        """Return the plan of a campaign; ``play`` plays a run whose choices are counted."""
+        return STRATEGY_OF[self.name].plan(self.number, self.picks, share, play)
 
     def assignment(self, seed: int, play: Play) -> Assignment:
         """Return a single run.
 
         Raises:
-            UsageError: what this strategy plays depends on the place among others.
+            UsageError: the runs of this strategy depend on their place in a campaign.
         """
-        if self.name not in _SINGLE:
+        if not STRATEGY_OF[self.name].for_one_run:
+            *names, last = (row.usage for row in STRATEGIES if row.for_one_run)
             raise UsageError(
-                f"strategy {self}: is for many runs; for one run choose random, pct:D or calm"
+                f"strategy {self}: is for many runs; for one run choose {', '.join(names)} or "
+                f"{last}"
             )
         (assignment,) = self.plan(Share(seed, 1), play).take(1)
         return assignment
 
 
-def count_picks(play: Play) -> int:
-    """Return how many choices a calm run has."""
-    return play(Survey(Calm())).made
-
-
-def _bound(script: ByPriority) -> str:
-    return (
-        f"pct: in runs of {script.picks} choices a bug that {script.depth} orderings among n tasks "
-        "bring about, each within the delays allowed, is met by a run with a probability of at "
-        f"least 1 / (n * {script.picks}^{script.depth - 1})"
-    )
-
-
-def portfolio(place: int) -> Script:
-    """Return what ``auto`` runs in the ``place``-th place of a campaign.
-
-    Random runs and those by priority take turns, so that where one of the two is blind the other
-    takes at most twice the runs. The third is calm: it finds what takes no timing, and costs least.
-    """
-    if place == _CALM:
-        return AsGiven({})
-    if place % 2 == 0:
-        return FromSeed()
-    turn = place // 2
-    return ByPriority(_DEPTHS[turn % len(_DEPTHS)], _HORIZONS[turn % len(_HORIZONS)])
+def _fits(row: Row, number: str | None, picks: str | None) -> bool:
+    """Return whether a strategy takes the numbers that follow its name."""
+    return bool(number) == bool(row.letter) and (not picks or row.takes_picks)

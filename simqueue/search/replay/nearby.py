@@ -17,20 +17,18 @@ from itertools import groupby, islice
 
 import msgspec
 
-from simqueue.choices import DISASTER, Anchored, Source
-from simqueue.choices.anchored import LAG, MOVED_BY_EDITS, ORDER
-from simqueue.model.choice import Choice, by_key, kind_of
+from simqueue.choices import Anchored, Source
+from simqueue.model.choice import Choice, by_key
+from simqueue.model.choice_key import MOVED_BY_EDITS, ChoiceKind, Nature, word_of
 from simqueue.model.findings import Move, Variations
 from simqueue.model.trace import Trace
 from simqueue.search.processes.clean import Clean, LostError
-from simqueue.sim.faults.encoding import parts_of, value_of
+from simqueue.sim.faults.encoding import is_around_statement, parts_of, value_of
 from simqueue.sim.run import SEED_MAX, Run, Scenario, run
 
 Change = Callable[[Choice], Choice]
 
-_ANCHORED = ((ORDER,), (ORDER, LAG), MOVED_BY_EDITS)
-_DELAYS = ("lag", "notify", "request", "reply", "commit", "thread")
-_DRAWS = ("choice", "chance", "random")
+_ANCHORED = (MOVED_BY_EDITS[:1], MOVED_BY_EDITS[:2], MOVED_BY_EDITS)
 _STRETCHES = (1, 2, 4)
 _SHIFTS = (1, -1, 2, -2, 3)
 
@@ -40,12 +38,12 @@ class Variation:
     """Choices by position; those of the kinds ``anchored`` apply where the same is requested."""
 
     choices: tuple[Choice, ...]
-    anchored: tuple[str, ...] = ()
+    anchored: tuple[ChoiceKind, ...] = ()
 
-    def changed(self, change: Change, kinds: tuple[str, ...]) -> Variation:
-        """Return the variation with each choice of these kinds changed."""
+    def changed(self, change: Change, nature: Nature) -> Variation:
+        """Return the variation with each choice of one nature changed."""
         choices = tuple(
-            change(choice) if kind_of(choice.key).startswith(kinds) else choice
+            change(choice) if word_of(choice.key).nature == nature else choice
             for choice in self.choices
         )
         return Variation(choices, self.anchored)
@@ -203,14 +201,14 @@ def _all(choices: tuple[Choice, ...]) -> Iterator[Variation]:
     for shift in _SHIFTS:
         for base in bases[:2]:
             yield from _redrawn(base, shift)
-            yield base.changed(_delayed(shift), (DISASTER,))
+            yield base.changed(_delayed(shift), "fault")
     for shift in _SHIFTS:
         yield from _shifted(bases[0], shift)
 
 
-def _anchorings(choices: tuple[Choice, ...]) -> list[tuple[str, ...]]:
+def _anchorings(choices: tuple[Choice, ...]) -> list[tuple[ChoiceKind, ...]]:
     """Return the sets of kinds to anchor, without kinds of which there is no choice."""
-    present = {kind_of(choice.key) for choice in choices}
+    present = {word_of(choice.key).kind for choice in choices}
     sets = [tuple(kind for kind in kinds if kind in present) for kinds in _ANCHORED]
     return list(dict.fromkeys(kinds for kinds in sets if kinds))
 
@@ -218,20 +216,24 @@ def _anchorings(choices: tuple[Choice, ...]) -> list[tuple[str, ...]]:
 def _stretched(base: Variation) -> Iterator[Variation]:
     """Yield the variation with longer delays: shrinking made them as short as possible."""
     for more in _STRETCHES:
-        yield base.changed(_with_value(more), _DELAYS)
+        yield base.changed(_with_value(more), "delay")
 
 
 def _redrawn(base: Variation, shift: int) -> Iterator[Variation]:
     """Yield the variation with the draws of each key shifted, as after one more draw."""
-    for key in dict.fromkeys(each.key for each in base.choices if kind_of(each.key) in _DRAWS):
+    for key in dict.fromkeys(each.key for each in base.choices if _is_drawn(each)):
         yield Variation(_moved(base.choices, key, shift), base.anchored)
 
 
 def _shifted(base: Variation, shift: int) -> Iterator[Variation]:
     """Yield the variation with the choices of each key moved, one key at a time."""
-    keys = dict.fromkeys(each.key for each in base.choices if kind_of(each.key) not in _DRAWS)
+    keys = dict.fromkeys(each.key for each in base.choices if not _is_drawn(each))
     for key in keys:
         yield Variation(_moved(base.choices, key, shift), base.anchored)
+
+
+def _is_drawn(choice: Choice) -> bool:
+    return word_of(choice.key).nature == "value"
 
 
 def _moved(choices: tuple[Choice, ...], key: str, shift: int) -> tuple[Choice, ...]:
@@ -257,15 +259,12 @@ def _delayed(steps: int) -> Change:
     """Return a change that injects the fault of a statement some steps later."""
 
     def change(choice: Choice) -> Choice:
-        parts = parts_of(kind_of(choice.key), choice.value)
-        if len(parts) != _AIMED_PARTS or parts[1] + steps < 0:
+        word = word_of(choice.key)
+        parts = parts_of(word, choice.value)
+        if not is_around_statement(word) or parts[1] + steps < 0:
             return choice
         moment, before, rest = parts
-        value = value_of(kind_of(choice.key), (moment, before + steps, rest))
+        value = value_of(word, (moment, before + steps, rest))
         return msgspec.structs.replace(choice, value=min(value, choice.of - 1))
 
     return change
-
-
-_AIMED_PARTS = 3
-"""A fault around a statement has these parts: the moment, the steps after it, and its effect."""

@@ -21,8 +21,8 @@ from simqueue.model.findings import Difference
 from simqueue.model.trace import Trace
 from simqueue.report.lines import concerns, render_line, render_lines
 from simqueue.report.managers import Managers
+from simqueue.report.printable import printable
 from simqueue.report.tables import render_table
-from simqueue.report.words import printable
 from simqueue.sim.code.places import is_users, place, source_line, waiting_frames
 from simqueue.sim.simulation import Simulation
 from simqueue.terminal import say

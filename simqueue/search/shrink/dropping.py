@@ -6,22 +6,22 @@ from collections.abc import Callable, Hashable, Sequence
 
 import msgspec
 
-from simqueue.choices import DISASTER, MISHAP
-from simqueue.model.choice import Choice, actor_of, kind_of
+from simqueue.model.choice import Choice
+from simqueue.model.choice_key import parse_key, word_of
 from simqueue.model.config import Config, Faults
-from simqueue.model.ids import FaultKind
+from simqueue.model.fault import FaultKind
 from simqueue.search.shrink.attempts import Attempts, Place, place_of
 
 Grouping = Callable[[Choice], Hashable]
 
 
 def _actor_and_kind(choice: Choice) -> Hashable:
-    return actor_of(choice.key), kind_of(choice.key)
+    return parse_key(choice.key).process, word_of(choice.key).text
 
 
 GROUPINGS: tuple[Grouping, ...] = (
-    lambda choice: kind_of(choice.key),
-    lambda choice: actor_of(choice.key),
+    lambda choice: word_of(choice.key).text,
+    lambda choice: parse_key(choice.key).process,
     _actor_and_kind,
     lambda choice: choice.key,
 )
@@ -55,11 +55,11 @@ def _with_faults(config: Config, kinds: tuple[FaultKind, ...]) -> Config:
 
 
 def _is_about_a_fault(choice: Choice) -> bool:
-    return kind_of(choice.key).startswith((DISASTER, MISHAP))
+    return word_of(choice.key).nature == "fault"
 
 
 def _fault_of(choice: Choice) -> str:
-    return kind_of(choice.key).partition(":")[2].partition("/")[0]
+    return word_of(choice.key).fault
 
 
 def cut_tail(attempts: Attempts) -> None:

@@ -6,7 +6,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Hashable, Sequence
 from datetime import timedelta
 
-from simqueue.model.choice import Choice, actor_of, kind_of
+from simqueue.model.choice import Choice
+from simqueue.model.choice_key import KINDS, parse_key, word_of
 from simqueue.model.config import Config
 from simqueue.model.delays import ladder
 from simqueue.search.shrink.attempts import Attempts, Place, place_of, valued
@@ -14,7 +15,6 @@ from simqueue.sim.faults.encoding import parts_of, value_of
 
 _STRETCHED = 12
 _MANY = 40
-_INPUTS = ("choice", "chance", "random")
 _POOLED = 3
 _HALVINGS = 5
 _TRIED_FOR_A_PART = 12
@@ -44,7 +44,7 @@ def stretch_one(attempts: Attempts) -> bool:
     """
     choices, config = attempts.best.choices, attempts.best.config
     delays = [each for each in choices if _ladder_of(config, each)]
-    inputs = [each for each in choices if kind_of(each.key) in _INPUTS]
+    inputs = [each for each in choices if word_of(each.key).nature == "value"]
     if len(choices) < _MANY:
         return False
     return any(
@@ -111,7 +111,8 @@ def _merge_into(attempts: Attempts, late: Choice) -> None:
 
 def _waiter(choice: Choice) -> Hashable:
     """Return a key that is equal for choices whose waits can replace each other."""
-    return choice.key if kind_of(choice.key) == "random" else actor_of(choice.key)
+    key = parse_key(choice.key)
+    return choice.key if key.kind == "random" else key.process
 
 
 def _durations(config: Config, choice: Choice) -> Sequence[int]:
@@ -119,20 +120,16 @@ def _durations(config: Config, choice: Choice) -> Sequence[int]:
 
     Random numbers count as durations, too: scenarios draw how long they sleep.
     """
-    return range(choice.of) if kind_of(choice.key) == "random" else _ladder_of(config, choice)
+    drawn = word_of(choice.key).kind == "random"
+    return range(choice.of) if drawn else _ladder_of(config, choice)
 
 
 def _ladder_of(config: Config, choice: Choice) -> Sequence[int]:
-    match kind_of(choice.key):
-        case "request" | "reply" | "notify":
-            longest = config.hop_max
-        case "commit":
-            longest = config.commit_max
-        case "lag":
-            longest = config.lag_max
-        case _:  # the other kinds are no delays
-            return ()
-    return ladder(longest // timedelta(microseconds=1))
+    longest = KINDS[word_of(choice.key).kind].longest
+    if longest is None:
+        return ()
+    duration: timedelta = getattr(config, longest)
+    return ladder(duration // timedelta(microseconds=1))
 
 
 # --- smaller values -------------------------------------------------------------------------------
@@ -152,11 +149,11 @@ def _lower_one(attempts: Attempts, place: Place) -> None:
     choice = attempts.at(place)
     if choice is None or choice.value == 1 or _try(attempts, place, 1):
         return
-    kind = kind_of(place[0])
-    for index in reversed(range(len(parts_of(kind, choice.value)))):
+    word = word_of(place[0])
+    for index in reversed(range(len(parts_of(word, choice.value)))):
         choice = attempts.at(place)
         if choice is not None:
-            _lower_part(attempts, place, parts_of(kind, choice.value), index)
+            _lower_part(attempts, place, parts_of(word, choice.value), index)
 
 
 def _lower_part(attempts: Attempts, place: Place, parts: tuple[int, ...], index: int) -> None:
@@ -164,7 +161,7 @@ def _lower_part(attempts: Attempts, place: Place, parts: tuple[int, ...], index:
 
     def enough(part: int) -> bool:
         changed = (*parts[:index], part, *parts[index + 1 :])
-        return _try(attempts, place, value_of(kind_of(place[0]), changed))
+        return _try(attempts, place, value_of(word_of(place[0]), changed))
 
     least(parts[index], enough)
 

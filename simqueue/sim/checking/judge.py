@@ -13,7 +13,7 @@ from simqueue.sim.database.server import Server
 from simqueue.sim.kernel.core import Core
 from simqueue.sim.kernel.process import Process
 
-_REASONS = {invariant.name: invariant.reason for invariant in INVARIANTS}
+_EXPECTED = {invariant.name: invariant.explanation.meaning for invariant in INVARIANTS}
 _BETWEEN_LOOKS_US = 1_000_000
 _COMEBACK_US = 30_000_000
 
@@ -57,7 +57,7 @@ class Judge:
         )
         signature = verdict.signature
         if signature not in self._core.config.accepted:
-            expected = _REASONS.get(name, "")
+            expected = _EXPECTED.get(name, "")
             self._core.fail(
                 Failure("invariant", broken.message, name, signature, expected=expected)
             )

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
 from simqueue.adapter.connection import connection_lost
-from simqueue.choices import Stream
 from simqueue.errors import Occasion, PostgresError, mark_by_fault
-from simqueue.model.choice import key_of
+from simqueue.model.choice_key import key_of, place_of, without_number
 from simqueue.model.events import (
     ConnectionLost,
-    NotificationDelivered,
-    NotificationDropped,
     StatementFailed,
     StatementReplied,
     StatementSent,
@@ -23,6 +19,7 @@ from simqueue.model.events import (
 from simqueue.model.ids import MICROSECONDS, EntryNumber, StatementId
 from simqueue.sim.database.dialects import Translate
 from simqueue.sim.database.errand import Errand, Network, Route, strike
+from simqueue.sim.database.inbound import Inbound
 from simqueue.sim.database.limits import NO_LIMITS
 from simqueue.sim.database.mishaps import StatementMishaps
 from simqueue.sim.database.server import Request, Server
@@ -68,8 +65,6 @@ class SimulatedConnection:
         self.lost = False
         self._pending: Pending | None = None
         self._turns = Turns()
-        self._arrived = 0
-        self._in_flight: deque[EntryNumber] = deque()
         self._routes: dict[tuple[str, str], Route] = {}
         self.translate: Translate | None = None
         self.limits = NO_LIMITS
@@ -78,10 +73,13 @@ class SimulatedConnection:
         """Whether its client takes the tables' names from others."""
         self.statements = 0
         """How many requests were sent."""
-        self._notify = network.choices.stream(key_of(name, "notify"))
-        self._stalls = None
+        stalls = None
         if not spared:
-            self._stalls = network.mishaps.of_statement(process.worker, key_of(name, "notify"))
+            stalls = network.mishaps.of_statement(process.worker, place_of(name, "notify"))
+        self._inbound = Inbound(
+            name, process, network, server.scheduler, server.recorder,
+            stalls=stalls, hear=self._hear, loop=loop,
+        )  # fmt: skip
 
     async def run(self, statement: Statement[T]) -> T:
         """Send a statement when the connection is free, and wait for the reply."""
@@ -151,7 +149,7 @@ class SimulatedConnection:
             mark_by_fault(error)
         errand.answer.set_exception(error)
         # To connect takes a message each way, and the request is a third.
-        stream = self._network.choices.stream(key_of(self.name, "cancel"))
+        stream = self._network.choices.stream(key_of(self.name, kind="cancel"))
         due = self._server.scheduler.now + 2 * self._network.hop + self._network.delay(stream)
         reason = "canceling statement due to user request"
         self._server.scheduler.post(self._server.process, due, self._cancel, errand, reason)
@@ -173,10 +171,10 @@ class SimulatedConnection:
     def _route(self, name: str) -> Route:
         """Return the choices of this worker, task and statement."""
         task = asyncio.current_task(self._loop)
-        asker = "" if task is None else task.get_name().partition("#")[0]
+        asker = "" if task is None else without_number(task.get_name())
         route = self._routes.get((asker, name))
         if route is None:
-            key, worker = key_of(self.name, asker, name), self.process.worker
+            key, worker = place_of(self.name, asker, name), self.process.worker
             faults = None if self.spared else self._network.mishaps.of_statement(worker, key)
             route = self._routes[asker, name] = Route(self._network, key, faults)
         return route
@@ -284,7 +282,7 @@ class SimulatedConnection:
             self.lose()
             return
         self._pending = None
-        due = self._next_arrival(errand.route.reply)
+        due = self._inbound.arrival(errand.route.reply)
         self._server.scheduler.post(self.process, due, self._reply, errand, result, error)
 
     def _reply(self, errand: Errand, result: object, error: PostgresError | None) -> None:
@@ -303,34 +301,16 @@ class SimulatedConnection:
         else:
             answer.set_exception(error)
 
-    def _next_arrival(self, stream: Stream) -> int:
-        due = self._server.scheduler.now + self._network.delay(stream)
-        self._arrived = max(due, self._arrived)
-        return self._arrived
-
     # --- notifications ---
 
     def notify(self, sent: EntryNumber, channel: str, payload: str) -> None:
         """Send a notification to this connection's client."""
-        self._in_flight.append(sent)
-        if self._stalls is not None:
-            now = self._server.scheduler.now
-            self._arrived = max(self._arrived, now + self._stalls.hold_up(now))
-        due = self._next_arrival(self._notify)
-        self._server.scheduler.post(self.process, due, self._deliver, channel, payload)
-
-    def _deliver(self, channel: str, payload: str) -> None:
-        # As asyncpg does: in a step of its own, behind the task that a reply before it has woken.
-        self._loop.call_soon(self._hear, channel, payload, context=self.process.context)
+        self._inbound.notify(sent, channel, payload)
 
     def _hear(self, channel: str, payload: str) -> None:
-        if self.lost:
-            return
-        sent = self._in_flight.popleft()
-        self._server.recorder.append(
-            self.process.worker, NotificationDelivered(self.name, sent), sent
-        )
         self.on_notify(channel, payload)
+
+    # --- its end ---
 
     def lose(self, error: PostgresError | None = None) -> None:
         """Lose the server, and with it what it has not answered yet and what was on the way.
@@ -342,14 +322,14 @@ class SimulatedConnection:
         self.lost = True
         self._server.connections.pop(self, None)
         self._server.disconnect(self)
-        self._drop_notifications()
+        self._inbound.lose()
         pending, self._pending = self._pending, None
         lost = ConnectionLost(self.name, None if pending is None else pending[0])
         self._server.recorder.append(self.process.worker, lost)
         if pending is not None:
-            self._arrived = max(self._server.scheduler.now + self._network.hop, self._arrived)
+            due = self._inbound.end_of_stream()
             self._server.scheduler.post(
-                self.process, self._arrived, self._fail, pending[1], error or _gone("in flight")
+                self.process, due, self._fail, pending[1], error or _gone("in flight")
             )
 
     def _fail(self, answer: asyncio.Future[Any], error: PostgresError) -> None:
@@ -362,14 +342,7 @@ class SimulatedConnection:
         self.closed = True
         self._server.connections.pop(self, None)
         self._server.disconnect(self)
-        self._drop_notifications()
-
-    def _drop_notifications(self) -> None:
-        for sent in self._in_flight:
-            self._server.recorder.append(
-                self.process.worker, NotificationDropped(self.name, sent), sent
-            )
-        self._in_flight.clear()
+        self._inbound.drop()
 
     @property
     def tables(self) -> Tables:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simqueue.choices import Choices, Stream
+from simqueue.model.choice_key import key_at
 from simqueue.model.ids import EntryNumber, StatementId
 from simqueue.sim.database.mishaps import Mishaps, StatementMishaps
 from simqueue.sim.kernel.handles import Timer
@@ -45,15 +46,15 @@ class Route:
 
     def __init__(self, network: Network, key: str, faults: StatementMishaps | None) -> None:
         self._network, self._key, self.faults = network, key, faults
-        self.request = network.choices.stream(f"{key} request")
-        self.reply = network.choices.stream(f"{key} reply")
+        self.request = network.choices.stream(key_at(key, "request"))
+        self.reply = network.choices.stream(key_at(key, "reply"))
         self._commit: Stream | None = None
 
     def commit_delay(self) -> int:
         """Pick how many microseconds after its execution the statement commits."""
         # Opened when it is needed, since most statements only read.
         if self._commit is None:
-            self._commit = self._network.choices.stream(f"{self._key} commit")
+            self._commit = self._network.choices.stream(key_at(self._key, "commit"))
         delays = self._network.commit_delays
         return delays[self._commit.deviate(len(delays))]
 

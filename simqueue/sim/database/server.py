@@ -33,6 +33,7 @@ from simqueue.sim.kernel.scheduler import Scheduler
 from simqueue.sim.text.masking import Tidier
 from simqueue.store import (
     Names,
+    Rejection,
     Semantics,
     Statement,
     Tables,
@@ -40,6 +41,7 @@ from simqueue.store import (
     Transactions,
     apply,
     decide_crash,
+    rejected,
     render_table_changed,
 )
 
@@ -136,8 +138,8 @@ class Server:
         now, statement = Instant(self.scheduler.now), request.statement
         try:
             events = statement.decide(self.tables, now)
-        except PostgresError as error:
-            self._fail(request, error)
+        except Rejection as rejection:
+            self._fail(request, rejection)
             return
         late = request.late() if events else 0
         if late:
@@ -157,8 +159,8 @@ class Server:
         request = self._requests[transaction]
         self._apply(request, transaction.drawn, transaction.now)
         transaction.drawn = []
-        if transaction.error is not None:
-            self._fail(request, transaction.error)
+        if transaction.rejection is not None:
+            self._fail(request, transaction.rejection)
             self._finish(transaction)
         elif transaction.blocker is not None:
             blocker = self._requests[transaction.blocker].number
@@ -195,21 +197,21 @@ class Server:
         """Reject a statement that has waited for one thing for a while, if it waits for itself."""
         request = self._requests.get(transaction)
         if request is not None and request.waits == wait and transaction.deadlocked:
-            transaction.fail(PostgresError("40P01", "deadlock detected"))
+            transaction.fail(rejected("40P01", "deadlock detected"))
             self._go_on(transaction)
 
     def _stop_waiting(self, wait: int, transaction: Transaction[Any]) -> None:
         """Reject a statement that has waited for one lock for as long as its session allows."""
         request = self._requests.get(transaction)
         if request is not None and request.waits == wait and transaction.blocker is not None:
-            transaction.fail(PostgresError("55P03", "canceling statement due to lock timeout"))
+            transaction.fail(rejected("55P03", "canceling statement due to lock timeout"))
             self._go_on(transaction)
 
     def cancel(self, number: StatementId, error: PostgresError) -> bool:
         """Roll back a statement that has not committed; return False if there is none."""
         for transaction, request in self._requests.items():
             if request.number == number:
-                transaction.fail(error)
+                transaction.fail(Rejection(error))
                 self._go_on(transaction)
                 return True
         return False
@@ -223,15 +225,28 @@ class Server:
                 self._go_on(waiting)
 
     def _commit(self, request: Request[Any], began: Instant, events: list[StoreEvent]) -> None:
+        if not events:
+            self._answer_unchanged(request, began)
+            return
         committed = self._say(request, StatementCommitted(request.number))
         events = [self._tidied(event) for event in events]
         self._apply(request, events, began, committed)
         request.answer(request.statement.answer(self.tables, began, events), None)
 
-    def _fail(self, request: Request[Any], error: PostgresError) -> None:
+    def _answer_unchanged(self, request: Request[Any], began: Instant) -> None:
+        """Answer a statement that changes nothing; only now may its arguments be refused."""
+        try:
+            answer = request.statement.answer(self.tables, began, [])
+        except Rejection as rejection:
+            self._fail(request, rejection)
+            return
+        self._say(request, StatementCommitted(request.number))
+        request.answer(answer, None)
+
+    def _fail(self, request: Request[Any], rejection: Rejection) -> None:
+        error = rejection.error
         failed = self._say(request, StatementFailed(request.number, error.sqlstate, error.message))
-        leaves: Iterable[StoreEvent] = error.leaves  # type: ignore[assignment]
-        self._apply(request, leaves, Instant(self.scheduler.now), failed)
+        self._apply(request, rejection.leaves, Instant(self.scheduler.now), failed)
         request.answer(None, error)
 
     def _say(self, request: Request[Any], event: AnyEvent) -> EntryNumber:

@@ -133,6 +133,7 @@ def _portals(scope: Scope) -> Iterator[Patch]:
 CONTROLS = (
     Control(
         Source(
+            "anyio-cancel-order",
             "anyio task groups and cancel scopes: who is cancelled first",
             "controlled",
             "the scopes within one are cancelled in the order in which they were entered",
@@ -141,6 +142,7 @@ CONTROLS = (
     ),
     Control(
         Source(
+            "anyio-threads",
             "anyio.to_thread, anyio.Path, anyio.open_file",
             "controlled",
             "the function runs at a chosen step, on the loop's thread",
@@ -149,6 +151,7 @@ CONTROLS = (
     ),
     Control(
         Source(
+            "anyio-from-thread",
             "anyio.from_thread.run, run_sync, check_cancelled, BlockingPortal in a thread",
             "refused",
             _RETURN,

@@ -169,6 +169,7 @@ def _sleeps(scope: Scope) -> Iterator[Patch]:
 CONTROLS = (
     Control(
         Source(
+            "monotonic-clocks",
             "time.monotonic, perf_counter, process_time, thread_time, and each _ns",
             "controlled",
             "virtual microseconds since the run began",
@@ -177,6 +178,7 @@ CONTROLS = (
     ),
     Control(
         Source(
+            "wall-clock",
             "time.time, time_ns, gmtime, localtime, strftime; datetime.now, utcnow, today",
             "controlled",
             "the simulated process's wall clock, through time-machine; the local zone is UTC",
@@ -184,19 +186,36 @@ CONTROLS = (
         _wall_clocks,
     ),
     Control(
-        Source("time.ctime, asctime", "controlled", "the simulated process's wall clock"),
+        Source(
+            "clock-text", "time.ctime, asctime", "controlled", "the simulated process's wall clock"
+        ),
         _written_clocks,
     ),
     Control(
-        Source("time.clock_gettime, clock_gettime_ns", "controlled", "as the clock they name"),
+        Source(
+            "clock-gettime",
+            "time.clock_gettime, clock_gettime_ns",
+            "controlled",
+            "as the clock they name",
+        ),
         _numbered_clocks,
     ),
     Control(
-        Source("os.times, resource.getrusage", "controlled", "processor time is virtual time"),
+        Source(
+            "processor-time",
+            "os.times, resource.getrusage",
+            "controlled",
+            "processor time is virtual time",
+        ),
         _accounts,
     ),
     Control(
-        Source("time.sleep", "controlled", "blocks the simulated process in virtual time"),
+        Source(
+            "blocking-sleep",
+            "time.sleep",
+            "controlled",
+            "blocks the simulated process in virtual time",
+        ),
         _sleeps,
     ),
 )

@@ -55,6 +55,7 @@ def _pydantic(scope: Scope) -> Iterator[Patch]:
 CONTROLS = (
     Control(
         Source(
+            "pydantic-dates",
             "pydantic's PastDatetime, FutureDatetime, PastDate, FutureDate",
             "controlled",
             "on 64-bit Linux they are compared with the simulated process's wall clock; elsewhere "

@@ -119,6 +119,7 @@ def _switches(scope: Scope) -> Iterator[Patch]:
 CONTROLS = (
     Control(
         Source(
+            "garbage-collection",
             "garbage collection: when finalizers and weakref callbacks of cycles run",
             "controlled",
             "at fixed steps and at gc.collect(), unseen by gc.callbacks; gc.enable, freeze and "

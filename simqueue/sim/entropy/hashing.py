@@ -156,6 +156,7 @@ def _futures(_: Scope) -> Iterator[Patch]:
 CONTROLS = (
     Control(
         Source(
+            "task-set-order",
             "order of sets of asyncio tasks and futures",
             "controlled",
             "they hash by numbers that the run gives out",
@@ -164,6 +165,7 @@ CONTROLS = (
     ),
     Control(
         Source(
+            "coroutine-set-order",
             "order of sets of coroutines: asyncio.as_completed, gather(*a_set), create_task in a "
             "loop over one",
             "controlled",
@@ -173,6 +175,7 @@ CONTROLS = (
     ),
     Control(
         Source(
+            "sqlalchemy-flush-order",
             "SQLAlchemy: the order in which a flush sends the rows of new and changed objects",
             "controlled",
             "its states hash by the order in which the run's sessions came to know them",

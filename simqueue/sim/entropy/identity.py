@@ -99,6 +99,7 @@ def _uuids(_: Scope) -> Iterator[Patch]:
 CONTROLS = (
     Control(
         Source(
+            "time-uuids",
             "uuid.uuid1, uuid6, uuid7, uuid.getnode",
             "controlled",
             "virtual wall clock, a pinned node, and a clock sequence from the global generator",
@@ -107,6 +108,7 @@ CONTROLS = (
     ),
     Control(
         Source(
+            "process-ids",
             "os.getpid, os.getppid, threading.get_native_id",
             "controlled",
             "the simulated process's id; its parent is 1",
@@ -115,6 +117,7 @@ CONTROLS = (
     ),
     Control(
         Source(
+            "process-groups",
             "os.getpgrp, os.getpgid, os.getsid",
             "controlled",
             "the simulated process leads a group and a session of its own",
@@ -122,12 +125,20 @@ CONTROLS = (
         _groups,
     ),
     Control(
-        Source("socket.gethostname, platform.node, os.uname", "pinned", f"the host is {HOST!r}"),
+        Source(
+            "host-name",
+            "socket.gethostname, platform.node, os.uname",
+            "pinned",
+            f"the host is {HOST!r}",
+        ),
         _host,
     ),
     Control(
         Source(
-            "os.cpu_count, os.sched_getaffinity, os.getloadavg", "pinned", f"{CPUS} idle processors"
+            "processors",
+            "os.cpu_count, os.sched_getaffinity, os.getloadavg",
+            "pinned",
+            f"{CPUS} idle processors",
         ),
         _processors,
     ),

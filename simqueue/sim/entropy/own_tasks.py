@@ -28,6 +28,7 @@ def _own_tasks(_: Scope) -> Iterator[Patch]:
 CONTROLS = (
     Control(
         Source(
+            "all-tasks",
             "asyncio.all_tasks()",
             "controlled",
             "the tasks of the simulated process that asks, as in a process of its own",

@@ -198,6 +198,7 @@ def _own_states(scope: Scope) -> Iterator[Patch]:
 CONTROLS = (
     Control(
         Source(
+            "module-primitives",
             "asyncio.Lock, Semaphore, Event, Condition, Queue and Barrier made when a module is "
             "imported",
             "controlled",

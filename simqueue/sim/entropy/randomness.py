@@ -166,6 +166,7 @@ def _numpy(scope: Scope) -> Iterator[Patch]:
 CONTROLS = (
     Control(
         Source(
+            "global-random",
             "random.random, randint, choice, seed, getstate, ...",
             "controlled",
             "one generator for each simulated process, seeded from the run's seed",
@@ -174,6 +175,7 @@ CONTROLS = (
     ),
     Control(
         Source(
+            "unseeded-random",
             "random.Random(), Random().seed(), both without a seed",
             "controlled",
             "seeded as from os.urandom",
@@ -182,6 +184,7 @@ CONTROLS = (
     ),
     Control(
         Source(
+            "system-random",
             "os.urandom, os.getrandom, secrets, random.SystemRandom, uuid.uuid4, ssl.RAND_bytes",
             "controlled",
             "one stream of bytes for each simulated process, from the run's seed",
@@ -190,6 +193,7 @@ CONTROLS = (
     ),
     Control(
         Source(
+            "temporary-names",
             "names of temporary files",
             "controlled",
             "drawn from the seed; a file left behind by an earlier run still takes its name",
@@ -198,6 +202,7 @@ CONTROLS = (
     ),
     Control(
         Source(
+            "numpy-random",
             "numpy.random",
             "controlled",
             "the global generator is seeded before the run or as the run imports numpy, and shared "

@@ -34,6 +34,7 @@ def _limit(scope: Scope) -> Iterator[Patch]:
 CONTROLS = (
     Control(
         Source(
+            "recursion-depth",
             "RecursionError: how many frames are left, sys.setrecursionlimit",
             "controlled",
             "counted from the simulated process, whatever called the run; what C code uses of its "

@@ -44,8 +44,8 @@ def _builtins(names: tuple[str, ...], instead: str) -> Callable[[Scope], Iterabl
     return lambda scope: kept(scope.thread)
 
 
-def _refusal(source: str, instead: str, *names: str) -> Control:
-    return Control(Source(source, "refused", instead), _builtins(names, instead))
+def _refusal(key: str, source: str, instead: str, *names: str) -> Control:
+    return Control(Source(key, source, "refused", instead), _builtins(names, instead))
 
 
 _SOCKET_FUNCTIONS = _builtins(("_socket.socketpair", "_socket.sethostname"), SOCKETS)
@@ -114,22 +114,26 @@ def _second_loop(scope: Scope) -> Iterator[Patch]:
 
 CONTROLS = (
     _refusal(
+        "threads",
         "threads: threading.Thread, Timer, concurrent.futures executors",
         THREADS,
         "_thread.start_new_thread", "_thread.start_new", "_thread.start_joinable_thread",
     ),
     _refusal(
+        "processes",
         "processes: subprocess, multiprocessing, os.fork, os.posix_spawn, os.system, os.exec*",
         PROCESSES,
         "posix.fork", "posix.forkpty", "posix.posix_spawn", "posix.posix_spawnp", "posix.system",
         "posix.execv", "posix.execve", "_posixsubprocess.fork_exec",
     ),
     _refusal(
+        "process-exit",
         "the end of this process: os._exit, os.abort",
         "worker.crash() kills a simulated process",
         "posix._exit", "posix.abort",
     ),
     _refusal(
+        "signals",
         "signals: signal.signal, setitimer, alarm, pause, sigwait, os.kill, os.killpg, ...",
         "stop a worker with worker.stop() and kill it with worker.crash(); for timers use asyncio",
         "_signal.signal", "_signal.setitimer", "_signal.alarm", "_signal.pause",
@@ -139,28 +143,47 @@ CONTROLS = (
         "posix.killpg", "_thread.interrupt_main",
     ),
     Control(
-        Source("sockets: creating one, and using one that was created before", "refused", SOCKETS),
+        Source(
+            "sockets",
+            "sockets: creating one, and using one that was created before",
+            "refused",
+            SOCKETS,
+        ),
         _sockets,
     ),
     _refusal(
+        "name-lookups",
         "looking up names: socket.getaddrinfo, gethostbyname, getfqdn, getnameinfo, ...",
         SOCKETS,
         "_socket.getaddrinfo", "_socket.gethostbyname", "_socket.gethostbyname_ex",
         "_socket.gethostbyaddr", "_socket.getnameinfo",
     ),
     Control(
-        Source("waiting for files: select.select, poll, epoll, selectors", "refused", _POLLING),
+        Source(
+            "file-polling",
+            "waiting for files: select.select, poll, epoll, selectors",
+            "refused",
+            _POLLING,
+        ),
         _polling,
     ),
     Control(
-        Source("a second event loop: asyncio.new_event_loop", "refused", _ONE_LOOP), _second_loop
+        Source(
+            "second-event-loop",
+            "a second event loop: asyncio.new_event_loop",
+            "refused",
+            _ONE_LOOP,
+        ),
+        _second_loop,
     ),
     _refusal(
+        "input",
         "input()",
         "a run cannot be repeated with what somebody types; debuggers may ask",
         "builtins.input",
     ),
     _refusal(
+        "clock-setting",
         "setting the machine's clock: time.clock_settime",
         "Worker.skew moves one simulated process's wall clock",
         "time.clock_settime", "time.clock_settime_ns",

@@ -198,6 +198,7 @@ def _joins(scope: Scope) -> Iterator[Patch]:
 CONTROLS = (
     Control(
         Source(
+            "thread-waits",
             "threading.Condition.wait, Event.wait, Semaphore.acquire, Barrier.wait, queue.Queue.get"
             " and put, concurrent.futures.Future.result, wait, as_completed",
             "controlled",
@@ -211,14 +212,16 @@ CONTROLS = (
     ),
     Control(
         Source(
+            "thread-joins",
             "queue.SimpleQueue.get, threading.Thread.join in a function in a thread",
             "controlled",
-            "likewise",
+            "as threading.Condition.wait and the others",
         ),
         lambda scope: (*_simple_queues(scope), *_joins(scope)),
     ),
     Control(
         Source(
+            "thread-locks",
             "threading.Lock.acquire, with lock",
             "controlled",
             "refused where the lock stays held: its holder cannot release it before this step is "

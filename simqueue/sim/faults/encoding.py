@@ -1,18 +1,18 @@
-"""The parts of a pick about a fault: how long, when, and what, in one value."""
+"""The parts of a choice about a fault: how long, when, and what, in one value."""
 
 from __future__ import annotations
 
-from simqueue.choices import DISASTER
+from simqueue.model.choice_key import Word
 from simqueue.model.delays import RUNGS
 from simqueue.sim.faults.statements import MOMENTS, STEPS
 
 Parts = tuple[int, ...]
-"""What a value is made of, the part that weighs least in it first; all 0 is simplest."""
+"""The parts of a value, the least significant one first; all 0 is simplest."""
 
 
-def parts_of(kind: str, value: int) -> Parts:
-    """Take the value of a pick of this kind apart, as ``value_of`` puts it together."""
-    first, sizes = _layout(kind)
+def parts_of(word: Word, value: int) -> Parts:
+    """Split the value of a choice whose key ends in ``word``; the inverse of ``value_of``."""
+    first, sizes = _layout(word)
     rest, parts = value - first, []
     for size in sizes:
         rest, part = divmod(rest, size)
@@ -20,26 +20,27 @@ def parts_of(kind: str, value: int) -> Parts:
     return (*parts, rest)
 
 
-def value_of(kind: str, parts: Parts) -> int:
-    """Return the value that is made of ``parts``, at least 1, since 0 is that nothing happens."""
-    first, sizes = _layout(kind)
+def value_of(word: Word, parts: Parts) -> int:
+    """Return the value that has these parts, at least 1, since 0 means that nothing happens."""
+    first, sizes = _layout(word)
     value = parts[-1]
     for size, part in zip(reversed(sizes), reversed(parts[:-1]), strict=True):
         value = value * size + part
     return max(1, first + value)
 
 
-def _layout(kind: str) -> tuple[int, Parts]:
-    """Return the least value, and of all parts but the last how many values they have."""
-    fault, _, befallen = kind.partition("/")
-    if befallen == "second":
-        within, sign = (RUNGS,), (2,)
-        return 0, within + sign if fault.endswith(":skew") else within
-    if fault.endswith(":slow"):
+def is_around_statement(word: Word) -> bool:
+    """Return whether the parts are a moment of a statement, the steps after it, and how long."""
+    return word.row is not None and word.row.around_statements and not word.is_each_second
+
+
+def _layout(word: Word) -> tuple[int, Parts]:
+    """Return the least value, and the number of values of each part but the last."""
+    effect = None if word.row is None else word.row.effect
+    if word.is_each_second:
+        return 0, (RUNGS, 2) if effect == "set-clock" else (RUNGS,)
+    if effect == "slow":
         return 1, (2,)
-    if fault in _AIMED:
+    if is_around_statement(word):
         return 1, (len(MOMENTS), STEPS)
     return 1, ()
-
-
-_AIMED = tuple(f"{DISASTER}{kind}" for kind in ("crash", "stop", "pause"))

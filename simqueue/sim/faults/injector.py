@@ -8,34 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Protocol
+from typing import Protocol, assert_never
 
-from simqueue.choices import EACH_SECOND, MISHAP, OPTIONS_OF_A_SECOND, Choices, Stream
+from simqueue.choices import OPTIONS_OF_A_SECOND, Choices, Stream
 from simqueue.errors import PostgresError
-from simqueue.model.choice import key_of
+from simqueue.model.choice_key import SECOND, fault_key_at, key_of, place_of
 from simqueue.model.delays import RUNGS, ladder
 from simqueue.model.events import FaultStruck, Healed
-from simqueue.model.ids import FaultKind, StatementId
+from simqueue.model.fault import FAULTS, Fault, FaultKind, faults_with
+from simqueue.model.ids import MICROSECONDS, StatementId
 from simqueue.sim.database.server import Server
-from simqueue.sim.faults.statements import OF_WORKERS, StatementFaults, by_fault, class_of
+from simqueue.sim.faults.statements import StatementFaults, by_fault, durations
 from simqueue.sim.kernel.core import Core
 from simqueue.sim.kernel.handles import Timer
 from simqueue.sim.kernel.process import Process
 
-_SECOND_US = 1_000_000
-_WITHIN_A_SECOND = ladder(_SECOND_US)
-_PAUSES = ladder(90 * _SECOND_US)
-_SKEWS = ladder(600 * _SECOND_US)
-_DOWN = ladder(20 * _SECOND_US)
-_RESTARTS = ladder(30 * _SECOND_US)
+_WITHIN_A_SECOND = ladder(MICROSECONDS)
+_RESTARTS = ladder(30 * MICROSECONDS)
 
-_OF_THE_SERVER: tuple[FaultKind, ...] = ("restart-server", "crash-server", "fail-over")
-
-_REFUSALS = (
-    ("53300", "sorry, too many clients already"),
-    ("57P03", "the database system is starting up"),
-    ("08001", "could not connect to server"),
-)
+_OF_THE_SERVER = tuple(each for each in FAULTS if each.subject == "server")
+_OF_WORKERS = tuple(each for each in FAULTS if each.each_second and each.subject != "server")
+_REFUSALS = faults_with("refuse")
 
 
 class Victim(Protocol):
@@ -64,8 +57,8 @@ class Victim(Protocol):
     def drift_by_fault(self, microseconds: int) -> None:
         """Let the wall clock be so far from where the scenario has set it."""
 
-    def disconnect_by_fault(self, which: int) -> None:
-        """Break one of the process's connections that is whole."""
+    def disconnect_by_fault(self, which: int, kind: FaultKind) -> None:
+        """Break one of the process's connections that is whole, and record the fault if any is."""
 
     def recover(self) -> None:
         """Come out of what faults have done."""
@@ -83,8 +76,8 @@ class Injector:
         self._calm = 0
         if not self.over:
             self.process = core.scheduler.spawn("faults")
-            for kind in _OF_THE_SERVER:
-                self._watch(kind, "server", partial(self._strike_server, kind))
+            for fault in _OF_THE_SERVER:
+                self._watch(fault, "server", partial(self._strike_server, fault))
 
     @property
     def troubled(self) -> bool:
@@ -135,19 +128,17 @@ class Injector:
         """Let time bring faults to a worker."""
         if self.over:
             return
-        for kind in (*OF_WORKERS, "skew", "disconnect"):
-            self._watch(kind, worker.name, partial(self._strike_worker, kind, worker))
+        for fault in _OF_WORKERS:
+            self._watch(fault, worker.name, partial(self._strike_worker, fault, worker))
 
-    def _watch(self, kind: FaultKind, who: str, strike: Callable[[int], None]) -> None:
-        if kind in self.kinds:
-            stream = self.choices.stream(
-                key_of(who, "second", f"{class_of(kind)}{kind}{EACH_SECOND}")
-            )
+    def _watch(self, fault: Fault, subject: str, strike: Callable[[int], None]) -> None:
+        if fault.kind in self.kinds:
+            stream = self.choices.stream(fault_key_at(place_of(subject, SECOND), fault, SECOND))
             self._arm(stream, self._core.scheduler.now, strike)
 
     def _arm(self, stream: Stream, since: int, strike: Callable[[int], None]) -> None:
         """Wait for the next second that goes wrong."""
-        due = since + (stream.leap() + 1) * _SECOND_US
+        due = since + (stream.leap() + 1) * MICROSECONDS
         if due < self._core.scheduler.limit:
             post = self._core.scheduler.post
             self._armed[stream] = post(self.process, due, self._come_due, stream, due, strike)
@@ -163,42 +154,42 @@ class Injector:
         if not self.over:
             strike(value // RUNGS)
 
-    def _strike_worker(self, kind: FaultKind, worker: Victim, value: int) -> None:
-        if not worker.alive:
-            return
-        match kind:
-            case "skew":
-                offset = _SKEWS[1 + value // 2 % (RUNGS - 1)] * (-1 if value % 2 else 1)
-                self.tell(worker.name, "skew")
-                worker.drift_by_fault(offset)
-            case "disconnect":
-                worker.disconnect_by_fault(value)
-            case _:
-                self.befall(kind, worker, value)
-
-    def befall(
-        self, kind: FaultKind, worker: Victim, value: int, statement: StatementId | None = None
+    def _strike_worker(
+        self, fault: Fault, worker: Victim, value: int, statement: StatementId | None = None
     ) -> None:
-        """Kill, stop or pause a worker, if it is up, around a ``statement`` or just so."""
+        """Inject a fault into a worker, if it is up, around a ``statement`` or without one."""
         if not worker.alive or self.over:
             return
-        self.tell(worker.name, kind, statement=statement)
-        match kind:
-            case "crash":
+        if fault.effect != "disconnect":  # a worker may have no connection that could break
+            self.tell(worker.name, fault.kind, statement=statement)
+        match fault.effect:
+            case "kill":
                 worker.fell()
             case "stop":
                 worker.stop_by_fault()
-                if value % 2:
-                    again = self._core.scheduler.now + _WITHIN_A_SECOND[value % RUNGS]
-                    self._core.scheduler.post(
-                        self.process, again, self._stop_again, worker, worker.incarnation
-                    )
-            case _:
-                worker.pause_by_fault(_PAUSES[1 + value % (RUNGS - 1)])
+                self._perhaps_stop_again(fault, worker, value)
+            case "pause":
+                worker.pause_by_fault(_length(fault, value))
+            case "set-clock":
+                direction = -1 if value % 2 else 1
+                worker.drift_by_fault(direction * _length(fault, value // 2))
+            case "disconnect":
+                worker.disconnect_by_fault(value, fault.kind)
+            case "refuse" | "reject" | "slow" | "hold-up" | "restart-server" | "crash-server":
+                raise AssertionError(f"{fault.kind} is no fault of a worker's second")
+            case effect:
+                assert_never(effect)
 
-    def _stop_again(self, worker: Victim, incarnation: int) -> None:
+    def _perhaps_stop_again(self, fault: Fault, worker: Victim, value: int) -> None:
+        if value % 2:
+            again = self._core.scheduler.now + _WITHIN_A_SECOND[value % RUNGS]
+            self._core.scheduler.post(
+                self.process, again, self._stop_again, fault, worker, worker.incarnation
+            )
+
+    def _stop_again(self, fault: Fault, worker: Victim, incarnation: int) -> None:
         if worker.alive and worker.incarnation == incarnation and not self.over:
-            self.tell(worker.name, "stop", "once more")
+            self.tell(worker.name, fault.kind, "once more")
             worker.terminate()
 
     def comeback_delay(self, name: str) -> int | None:
@@ -208,33 +199,43 @@ class Injector:
         """
         if not self.kinds:
             return None
-        return _SECOND_US // 10 + _RESTARTS[self._pick(key_of(name, "back"), RUNGS)]
+        return MICROSECONDS // 10 + _RESTARTS[self._pick(key_of(name, kind="back"), RUNGS)]
 
     def _pick(self, key: str, n: int) -> int:
         return self.choices.stream(key).deviate(n)
 
-    def _strike_server(self, kind: FaultKind, value: int) -> None:
-        self.tell("server", kind)
-        down = _DOWN[value % RUNGS]
+    def _strike_server(self, fault: Fault, value: int) -> None:
+        self.tell("server", fault.kind)
+        down = durations(fault)[value % RUNGS]
         server = self._server
         server.down_until = max(server.down_until, self._core.scheduler.now + down)
-        if kind == "restart-server":
-            server.restart()
-        else:
-            server.crash()
+        match fault.effect:
+            case "restart-server":
+                server.restart()
+            case "crash-server":
+                server.crash()
+            case (
+                "kill" | "stop" | "pause" | "set-clock" | "disconnect"
+                | "refuse" | "reject" | "slow" | "hold-up"
+            ):  # fmt: skip
+                raise AssertionError(f"{fault.kind} is no fault of the server's")
+            case effect:
+                assert_never(effect)
 
     # --- connecting ---
 
     def refusal(self, connection: str, worker: str) -> PostgresError | None:
-        """Return why the server does not let a client connect, or None."""
-        if self.over or "refuse" not in self.kinds:
-            return None
-        value = self._pick(key_of(connection, f"{MISHAP}refuse/connect"), len(_REFUSALS) + 1)
-        if not value:
-            return None
-        sqlstate, message = _REFUSALS[value - 1]
-        self.tell(worker, "refuse", sqlstate)
-        return by_fault(sqlstate, message)
+        """Return the error with which the server refuses a client, or None."""
+        for fault in _REFUSALS:
+            if self.over or fault.kind not in self.kinds:
+                continue
+            key = fault_key_at(place_of(connection), fault, "connect")
+            value = self._pick(key, len(fault.errors) + 1)
+            if value:
+                error = fault.errors[value - 1]
+                self.tell(worker, fault.kind, error.sqlstate)
+                return by_fault(error.sqlstate, error.message)
+        return None
 
     # --- statements ---
 
@@ -244,16 +245,19 @@ class Injector:
             return None
         return StatementFaults(self, worker, key)
 
-    def befall_by_name(
-        self, kind: FaultKind, name: str, value: int, statement: StatementId
-    ) -> None:
+    def strike_by_name(self, fault: Fault, name: str, value: int, statement: StatementId) -> None:
         """Kill, stop or pause a worker around a statement, if it is up."""
         worker = self._workers.get(name)
         if worker is not None:
-            self.befall(kind, worker, value, statement)
+            self._strike_worker(fault, worker, value, statement)
 
     def after_steps(self, count: int, name: str, strike: Callable[[], object]) -> None:
         """Strike a worker between two of its steps, so many of them from now."""
         worker = self._workers.get(name)
         if worker is not None and worker.process is not None:
             self._core.scheduler.after_steps(count, worker.process, self.process, strike)
+
+
+def _length(fault: Fault, value: int) -> int:
+    """Return a length of at least one rung, in microseconds."""
+    return durations(fault)[1 + value % (RUNGS - 1)]

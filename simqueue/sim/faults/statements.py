@@ -1,4 +1,4 @@
-"""What befalls a statement: on its way, at its commit, at its reply, or some steps after one."""
+"""Faults of statements: at their arrival, their commit, their reply, or some steps later."""
 
 from __future__ import annotations
 
@@ -6,147 +6,145 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from simqueue.choices import DISASTER, MISHAP, Choices, Stream
+from simqueue.choices import Choices, Stream
 from simqueue.errors import PostgresError
+from simqueue.model.choice_key import fault_key_at, parse_key
 from simqueue.model.delays import RUNGS, ladder
-from simqueue.model.ids import MICROSECONDS, FaultKind, StatementId
+from simqueue.model.fault import FAULTS, Fault, FaultKind, ServerError, faults_with
+from simqueue.model.ids import MICROSECONDS, StatementId
 
-_SLOW = ladder(60 * MICROSECONDS)
-_HELD_UP = ladder(30 * MICROSECONDS)
 STEPS = 24
-"""A fault strikes so many steps after a moment at the most, which is beyond the end of most."""
-
-OF_WORKERS: tuple[FaultKind, ...] = ("crash", "stop", "pause")
-_MISHAPS: tuple[FaultKind, ...] = ("refuse", "fail", "slow", "late-notify", "skew")
+"""A fault occurs at most so many steps after a moment; few statements cause more steps."""
 
 MOMENTS = ("arrival", "commit", "reply")
 
-REJECTIONS: tuple[tuple[str, str, bool], ...] = (
-    ("40001", "could not serialize access due to concurrent update", False),
-    ("40P01", "deadlock detected", False),
-    ("57014", "canceling statement due to statement timeout", False),
-    ("57P01", "terminating connection due to administrator command", True),
-    ("53300", "sorry, too many clients already", False),
-    ("08006", "connection failure", True),
-)
-"""SQLSTATE, message, and whether the connection is gone with it."""
+_AROUND_STATEMENTS = tuple(fault for fault in FAULTS if fault.around_statements)
+_DISCONNECTS = faults_with("disconnect")
+_REJECTS = faults_with("reject")
+_SLOWS = faults_with("slow")
+_HOLD_UPS = faults_with("hold-up")
 
-_REFUSED = ("53300", "sorry, too many clients already", True)
+_BREAKS = ("", "before it arrived", "after its commit")
+_WHILE_CONNECTING = ServerError("53300", "sorry, too many clients already", breaks=True)
 
 
-def class_of(kind: FaultKind) -> str:
-    """Return what the last word of a key about a fault begins with."""
-    return MISHAP if kind in _MISHAPS else DISASTER
+def durations(fault: Fault) -> tuple[int, ...]:
+    """Return the ladder of microseconds that the effect of a fault can last."""
+    return ladder(fault.longest_s * MICROSECONDS)
 
 
 def by_fault(sqlstate: str, message: str) -> PostgresError:
-    """Return an error of which a fault is the cause."""
+    """Return an error that a fault has caused."""
     error = PostgresError(sqlstate, message)
     error.by_fault = True
     return error
 
 
 class Striker(Protocol):
-    """Whoever carries out what is picked here."""
+    """The injector, as the faults of statements see it."""
 
     over: bool
     kinds: frozenset[FaultKind]
 
     @property
     def choices(self) -> Choices:
-        """Where every fault is picked."""
+        """The choices of the run."""
 
     def tell(
         self, who: str, fault: FaultKind, detail: str = "", statement: StatementId | None = None
     ) -> None:
-        """Write down that a fault strikes."""
+        """Record that a fault occurs."""
 
     def held_up(self, until: int) -> None:
-        """Remember that something of what a fault did lasts until then."""
+        """Note that an effect of a fault lasts until an instant."""
 
     def after_steps(self, count: int, name: str, strike: Callable[[], object]) -> None:
-        """Strike a worker between two of its steps, so many of them from now."""
+        """Call ``strike`` between two steps of a worker, after ``count`` more of them."""
 
-    def befall_by_name(
-        self, kind: FaultKind, name: str, value: int, statement: StatementId
-    ) -> None:
+    def strike_by_name(self, fault: Fault, name: str, value: int, statement: StatementId) -> None:
         """Kill, stop or pause a worker around a statement, if it is up."""
 
 
 class StatementFaults:
-    """What may befall the statements of one kind that one task sends."""
+    """The faults of the statements of one name that one task sends."""
 
-    __slots__ = ("_injector", "_key", "_name", "_streams", "_worker")
+    __slots__ = ("_injector", "_place", "_statement", "_streams", "_worker")
 
-    def __init__(self, injector: Striker, worker: str, key: str) -> None:
-        self._injector, self._worker, self._key = injector, worker, key
-        self._name = key.rpartition(" ")[2]
+    def __init__(self, injector: Striker, worker: str, place: str) -> None:
+        self._injector, self._worker, self._place = injector, worker, place
+        self._statement = parse_key(place).words[-1]
         self._streams: dict[FaultKind, Stream] = {}
 
-    def _pick(self, kind: FaultKind, n: int) -> int:
-        if self._injector.over or kind not in self._injector.kinds:
+    def _pick(self, fault: Fault, n: int) -> int:
+        if self._injector.over or fault.kind not in self._injector.kinds:
             return 0
-        stream = self._streams.get(kind)
+        stream = self._streams.get(fault.kind)
         if stream is None:
-            stream = self._injector.choices.stream(
-                f"{self._key} {class_of(kind)}{kind}/{self._name}"
-            )
-            self._streams[kind] = stream
+            key = fault_key_at(self._place, fault, self._statement)
+            stream = self._streams[fault.kind] = self._injector.choices.stream(key)
         return stream.deviate(n)
 
     def breaks(self, statement: StatementId) -> str:
         """Pick when the connection breaks: before the arrival, after the commit, or ``""``."""
-        which = ("", "before it arrived", "after its commit")[self._pick("disconnect", 3)]
-        if which:
-            self._injector.tell(self._worker, "disconnect", which, statement)
-        return which
+        for fault in _DISCONNECTS:
+            moment = _BREAKS[self._pick(fault, len(_BREAKS))]
+            if moment:
+                self._injector.tell(self._worker, fault.kind, moment, statement)
+                return moment
+        return ""
 
     def rejection(
         self, statement: StatementId, *, connecting: bool = False
     ) -> tuple[PostgresError, bool] | None:
         """Pick an error with which it fails, and whether the connection breaks, too.
 
-        Nobody who is ``connecting`` is told of a transaction, and is let in afterwards.
+        A client that is ``connecting`` has no transaction that could fail, so that its error is
+        always that the server has too many clients.
         """
-        value = self._pick("fail", len(REJECTIONS) + 1)
-        if not value:
-            return None
-        sqlstate, message, breaks = _REFUSED if connecting else REJECTIONS[value - 1]
-        self._injector.tell(self._worker, "fail", sqlstate, statement)
-        return by_fault(sqlstate, message), breaks
+        for fault in _REJECTS:
+            value = self._pick(fault, len(fault.errors) + 1)
+            if value:
+                error = _WHILE_CONNECTING if connecting else fault.errors[value - 1]
+                self._injector.tell(self._worker, fault.kind, error.sqlstate, statement)
+                return by_fault(error.sqlstate, error.message), error.breaks
+        return None
 
     def slowness(self, statement: StatementId, now: int) -> tuple[int, int]:
         """Pick by how many microseconds it begins late, and by how many it commits late."""
-        value = self._pick("slow", 2 * RUNGS - 1)
-        if not value:
-            return 0, 0
-        late = _SLOW[(value + 1) // 2]
-        where = "to begin" if value % 2 else "to commit"
-        self._injector.tell(self._worker, "slow", f"{late / MICROSECONDS:g} s {where}", statement)
-        self._injector.held_up(now + late)
-        return (late, 0) if value % 2 else (0, late)
+        for fault in _SLOWS:
+            value = self._pick(fault, 2 * RUNGS - 1)
+            if value:
+                late = durations(fault)[(value + 1) // 2]
+                where = "to begin" if value % 2 else "to commit"
+                detail = f"{late / MICROSECONDS:g} s {where}"
+                self._injector.tell(self._worker, fault.kind, detail, statement)
+                self._injector.held_up(now + late)
+                return (late, 0) if value % 2 else (0, late)
+        return 0, 0
 
     def hold_up(self, now: int) -> int:
-        """Pick by how many microseconds what the server sends is held up on its way."""
-        late = _HELD_UP[self._pick("late-notify", RUNGS)]
-        if late:
-            self._injector.tell(self._worker, "late-notify", f"{late / MICROSECONDS:g} s")
-            self._injector.held_up(now + late)
-        return late
+        """Pick by how many microseconds the next message from the server is held up."""
+        for fault in _HOLD_UPS:
+            late = durations(fault)[self._pick(fault, RUNGS)]
+            if late:
+                self._injector.tell(self._worker, fault.kind, f"{late / MICROSECONDS:g} s")
+                self._injector.held_up(now + late)
+                return late
+        return 0
 
     def aim(self, statement: StatementId) -> dict[str, list[Callable[[], None]]]:
-        """Pick what befalls the worker around a statement: what to call at which moment."""
+        """Pick the faults of the worker around a statement: functions to call at each moment."""
         aimed: dict[str, list[Callable[[], None]]] = {}
-        for kind in OF_WORKERS:
-            value = self._pick(kind, 1 + len(MOMENTS) * STEPS * RUNGS)
+        for fault in _AROUND_STATEMENTS:
+            value = self._pick(fault, 1 + len(MOMENTS) * STEPS * RUNGS)
             if value:
                 value -= 1
                 moment = MOMENTS[value % len(MOMENTS)]
                 steps = value // len(MOMENTS) % STEPS
-                strike = partial(self._strike, kind, value // len(MOMENTS) // STEPS, statement)
+                strike = partial(self._strike, fault, value // len(MOMENTS) // STEPS, statement)
                 shoot = partial(self._injector.after_steps, steps, self._worker, strike)
                 aimed.setdefault(moment, []).append(shoot)
         return aimed
 
-    def _strike(self, kind: FaultKind, value: int, statement: StatementId) -> None:
-        self._injector.befall_by_name(kind, self._worker, value, statement)
+    def _strike(self, fault: Fault, value: int, statement: StatementId) -> None:
+        self._injector.strike_by_name(fault, self._worker, value, statement)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from simqueue.choices import Choices
-from simqueue.errors import RefusedError
+from simqueue.errors import RefusedError, UsageError
 from simqueue.model.config import Config
 from simqueue.model.events import AnyEvent
 from simqueue.model.failure import Failure
@@ -83,6 +83,20 @@ class Core:
     def stop(self) -> None:
         """End the run after the step that runs now, without a verdict."""
         self.scheduler.stopped = True
+
+    def check_moment(self, action: str) -> None:
+        """Check that the running process may act on the world now.
+
+        Raises:
+            UsageError: ``time.sleep`` has put the process ahead of the world.
+        """
+        scheduler = self.scheduler
+        if scheduler.local_now() > scheduler.now:
+            raise UsageError(
+                f"{scheduler.current.name!r} cannot {action} now: time.sleep has put it ahead of "
+                "the world. Write await asyncio.sleep(...) instead of time.sleep(...) before this "
+                "call"
+            )
 
     def refused(self, error: RefusedError) -> None:
         """End the run with a refusal, whatever the code that met it does with the error.

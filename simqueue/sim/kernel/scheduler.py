@@ -5,13 +5,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable
 from contextvars import Context
-from dataclasses import dataclass
 from typing import Any
 
 from simqueue.choices import Choices
-from simqueue.model.choice import key_of
+from simqueue.model.choice_key import key_of
 from simqueue.model.delays import ladder
+from simqueue.sim.kernel.appointments import Appointments
 from simqueue.sim.kernel.handles import Handle, Timer
+from simqueue.sim.kernel.line import Line
 from simqueue.sim.kernel.process import HOME, Process
 
 _STEPS_BETWEEN_CLEANINGS = 16_384
@@ -35,38 +36,6 @@ class TimeLimit(Exception):  # noqa: N818
     """Virtual time reached the limit of the run."""
 
 
-@dataclass(slots=True, eq=False)
-class _Appointment:
-    """What is to be called, as ``process``, when ``watched`` has run ``left`` steps more."""
-
-    left: int
-    since: int
-    watched: Process
-    process: Process
-    callback: Callable[[], object]
-
-
-class _Line:
-    """Who is runnable, longest waiting first, as it was when it was asked for last."""
-
-    __slots__ = ("_runnable", "order")
-
-    def __init__(self, runnable: list[Process]) -> None:
-        self._runnable = runnable
-        self.order: list[Process] = []
-
-    def options(self) -> list[Process]:
-        """Return them."""
-        self.order = sorted(self._runnable, key=_waiting_since)
-        return self.order
-
-    def steps(self, value: int) -> tuple[str, str, str]:
-        """Return who goes first, its task, and the task it goes before."""
-        line = self.options()
-        chosen = line[value]
-        return chosen.name, chosen.doing, line[0].doing
-
-
 class Scheduler:
     """Ready queues, timers and the one virtual clock.
 
@@ -76,7 +45,7 @@ class Scheduler:
     """
 
     __slots__ = (
-        "_appointments", "_attention", "_cleaning", "_collect", "_counted", "_heap",
+        "_appointments", "_attention", "_cleaning", "_collect", "_heap",
         "_instant_began", "_lags", "_line",
         "_sweep_due", "choices", "current", "interrupted", "limit", "now", "on_error", "on_exit",
         "on_sweep", "processes", "runnable", "sequence", "steps", "steps_per_instant_max",
@@ -109,10 +78,8 @@ class Scheduler:
         self.interrupted: Callable[[], bool] = lambda: True
         """Whether a ``KeyboardInterrupt`` comes from outside the run, and ends it at once."""
         self._heap: list[tuple[int, int, Process, Timer]] = []
-        self._appointments: list[_Appointment] = []
-        self._counted = 0
-        """Up to which step appointments have been told of steps."""
-        self._line = _Line(self.runnable)
+        self._appointments = Appointments()
+        self._line = Line(self.runnable)
         self._sweep_due = _US_BETWEEN_SWEEPS
         self.on_sweep: Callable[[], object] = lambda: None
         """Called about once in so much virtual time, while time moves at all."""
@@ -128,8 +95,8 @@ class Scheduler:
         process = Process(
             name,
             context,
-            self.choices.stream(key_of(name, "order")),
-            self.choices.stream(key_of(name, "lag")),
+            self.choices.stream(key_of(name, kind="order")),
+            self.choices.stream(key_of(name, kind="lag")),
             1000 + len(self.processes) if owner is None else owner.pid,
             owner,
         )
@@ -205,9 +172,7 @@ class Scheduler:
 
         Steps of others do not count: what they do must not move what befalls this one.
         """
-        if not self._appointments:
-            self._counted = self.steps
-        self._appointments.append(_Appointment(count, self.steps, watched, process, callback))
+        self._appointments.add(self.steps, count, watched, process, callback)
         self._attention = min(self._attention, self.steps)
 
     def enqueue(self, process: Process, handle: Handle) -> None:
@@ -286,29 +251,15 @@ class Scheduler:
     def _next_attention(self, spent: int) -> int:
         left = _STEPS_BILLED if spent >= _STEPS_FREE else _STEPS_FREE - spent
         return min(
-            self._next_count() if self._appointments else self._cleaning,
+            self._appointments.next_step(self.steps) if self._appointments else self._cleaning,
             self._cleaning,
             self.steps + left,
             self._instant_began + self.steps_per_instant_max + 1,
         )
 
-    def _next_count(self) -> int:
-        """Return the step at which appointments are looked at next: at once if one is due."""
-        is_due = any(each.left <= 0 for each in self._appointments)
-        return self.steps if is_due else self._counted + 1
-
     def _keep_appointments(self) -> None:
-        """Tell appointments of the step that has run, and keep those that it was the last for."""
-        if self.steps > self._counted:
-            self._counted = self.steps
-            ran = self.current.owner or self.current
-            for each in self._appointments:
-                each.left -= each.watched is ran and self.steps > each.since
-        due = [each for each in self._appointments if each.left <= 0 and each.watched.alive]
-        self._appointments = [
-            each for each in self._appointments if each.left > 0 and each.watched.alive
-        ]
-        for each in due:
+        """Call what is due now that the running process has taken a step."""
+        for each in self._appointments.due(self.steps, self.current.owner or self.current):
             self.current = each.process
             each.callback()
 
@@ -371,10 +322,6 @@ class Scheduler:
             elif late := self._lags[process.lag.pick(len(self._lags), process)]:
                 process.floor = self.now + late
                 self._block(process)
-
-
-def _waiting_since(process: Process) -> int:
-    return process.ready[0].sequence
 
 
 def _wake_up() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simqueue.choices import Choices
-from simqueue.model.choice import THREAD, key_of
+from simqueue.model.choice_key import key_of, thread_of
 from simqueue.model.delays import ladder
 from simqueue.sim.code.advice import PROCESSES
 from simqueue.sim.code.refusing import refusal
@@ -77,8 +77,8 @@ class Executors:
             pool.waiting.append(call)
 
     def _start(self, process: Process, pool: _Pool, call: Call) -> None:
-        lane = self._scheduler.spawn(f"{process.name}{THREAD}", process)
-        delay = self._choices.stream(key_of(process.name, "thread")).deviate(len(self._delays))
+        lane = self._scheduler.spawn(thread_of(process.name), process)
+        delay = self._choices.stream(key_of(process.name, kind="thread")).deviate(len(self._delays))
         due = self._scheduler.local_now() + self._delays[delay]
         self._scheduler.post(lane, due, self._run, process, lane, pool, call)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 import msgspec
 
 from simqueue.errors import RefusedError
+from simqueue.model.explanation import Explanation
 from simqueue.sim.patching.depth import Depth
 from simqueue.sim.patching.patch import Patch
 from simqueue.sim.patching.streams import Streams
@@ -71,11 +72,55 @@ class Scope:
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A row of the table: what it is, what becomes of it, and how."""
+    """A row of the table: what it is, what becomes of it, and how.
 
+    ``key`` is the short name that `simqueue explain` takes.
+    """
+
+    key: str
     name: str
     treatment: Treatment
     how: str
+
+    @property
+    def explanation(self) -> Explanation:
+        """What `simqueue explain KEY` prints."""
+        effect, reason, advice = _TREATMENTS[self.treatment]
+        first = self.how.split()[0]  # a name of the code keeps its letters
+        how = f"{first.capitalize() if first.isalpha() else first}{self.how[len(first) :]}."
+        return Explanation(
+            name=self.key,
+            subject="entropy source",
+            meaning=f"{self.name}: {effect or self.how} ({self.treatment}).",
+            reason=reason,
+            advice=advice or how,
+        )
+
+
+_REAL = "On a real machine it differs from one process to the next"
+_TREATMENTS: Mapping[Treatment, tuple[str, str, str]] = {
+    "controlled": (
+        "",
+        f"{_REAL}. A run repeats only if this does, so that it follows from the seed.",
+        "Use it as in production.",
+    ),
+    "pinned": (
+        "",
+        f"{_REAL}. A run repeats only if this does, so that it is the same in all runs.",
+        "Use it as in production, once it is pinned.",
+    ),
+    "refused": (
+        "code that uses it in a run gets a RefusedError, which fails the run",
+        "It reaches outside the simulation, and a run that used it would not repeat.",
+        "",
+    ),
+    "not covered": (
+        "a run uses the real one",
+        f"{_REAL}, and a run that depends on it does not repeat.",
+        "",
+    ),
+}
+"""What each treatment does, why it is needed, and what to do; an empty one is the row's ``how``."""
 
 
 @dataclass(frozen=True, slots=True)

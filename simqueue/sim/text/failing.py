@@ -8,7 +8,7 @@ from typing import Any
 
 from simqueue.errors import RefusedError, SettleTimeoutError, SimqueueError
 from simqueue.model.failure import Failure, FailureKind
-from simqueue.report.words import printable
+from simqueue.report.printable import printable
 from simqueue.sim.code.places import (
     culprit,
     is_users,

@@ -296,6 +296,7 @@ def _simulated(cls: type) -> type:
 CONTROLS = (
     Control(
         Source(
+            "in-memory-queue",
             "PgQueuer.in_memory()",
             "controlled",
             "a client of the simulated database, whose statements take virtual time",
@@ -304,6 +305,7 @@ CONTROLS = (
     ),
     Control(
         Source(
+            "asyncpg",
             "asyncpg.connect, asyncpg.create_pool",
             "controlled",
             "a client of the simulated database, for PgQueuer's statements, with asyncpg's errors "
@@ -312,16 +314,22 @@ CONTROLS = (
         _asyncpg,
     ),
     Control(
-        Source("psycopg.AsyncConnection.connect", "controlled", "likewise"),
+        Source(
+            "psycopg-async",
+            "psycopg.AsyncConnection.connect",
+            "controlled",
+            "as for asyncpg.connect, with psycopg's errors",
+        ),
         _psycopg,
     ),
     Control(
-        Source("psycopg.connect", "refused", BLOCKING),
+        Source("psycopg-sync", "psycopg.connect", "refused", BLOCKING),
         _blocking,
     ),
-    Control(Source("psycopg_pool", "refused", POOLS), lambda scope: ()),
+    Control(Source("psycopg-pool", "psycopg_pool", "refused", POOLS), lambda scope: ()),
     Control(
         Source(
+            "pgqueuer-drivers",
             "PgQueuer's AsyncpgDriver, AsyncpgPoolDriver, PsycopgDriver, Queries",
             "controlled",
             "over such a client they send the statements that the simulated database knows",

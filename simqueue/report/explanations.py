@@ -1,0 +1,88 @@
+"""Explanations as text: one of them for a terminal, a list of all, the sections of the guides."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+
+from simqueue.model.explanation import Explanation
+
+_WIDTH, _GUIDE_WIDTH = 88, 120
+_SECTION = re.compile(r"(<!-- explained: (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
+
+
+def render_explanation(explanation: Explanation) -> str:
+    """Return what a name means, why it matters, what is no violation, and what to do."""
+    parts = [f"{explanation.name} ({explanation.subject})", _wrapped(explanation.meaning)]
+    parts += [_wrapped(f"{label}: {text}") for label, text in _labelled(explanation)]
+    return "\n\n".join(parts)
+
+
+def render_index(explanations: Iterable[Explanation]) -> str:
+    """Return all names with what they mean, a line each, under their subjects."""
+    rows = list(explanations)
+    width = max(len(each.name) for each in rows)
+    groups = groupby(rows, key=lambda each: each.subject)
+    return "\n\n".join("\n".join(_listed(subject, of, width)) for subject, of in groups)
+
+
+def _listed(subject: str, explanations: Iterable[Explanation], width: int) -> Iterator[str]:
+    yield f"{subject}:"
+    for each in explanations:
+        room = _WIDTH + 12 - width - 4
+        yield f"  {each.name:{width}}  {textwrap.shorten(each.meaning, room, placeholder=' ...')}"
+
+
+def render_guide(explanations: Iterable[Explanation]) -> str:
+    """Return the section of a guide that explains these names, as Markdown.
+
+    Each has a heading of its own, but for those that share their reason: they are a list under it.
+    """
+    by_reason = dict[str, list[Explanation]]()
+    for each in explanations:
+        by_reason.setdefault(each.reason, []).append(each)
+    parts = list[str]()
+    for reason, group in by_reason.items():
+        if len(group) == 1:
+            parts += _entry(group[0])
+        else:
+            parts += [_paragraph(reason), "\n".join(map(_item, group))]
+    return "\n\n".join(parts)
+
+
+def _entry(explanation: Explanation) -> Iterator[str]:
+    yield f"### `{explanation.name}`"
+    yield _paragraph(explanation.meaning)
+    for label, text in _labelled(explanation):
+        yield _paragraph(f"**{label}.** {text}")
+
+
+def _item(explanation: Explanation) -> str:
+    text = f"- `{explanation.name}`: {explanation.meaning} {explanation.advice}"
+    return textwrap.fill(text, _GUIDE_WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def filled(page: str, sections: Mapping[str, str]) -> str:
+    """Return a page whose marked sections hold the text of their names.
+
+    A section begins with ``<!-- explained: faults -->`` and goes on to ``<!-- end -->``.
+    """
+    return _SECTION.sub(lambda mark: f"{mark[1]}\n{sections[mark[2]]}\n\n", page)
+
+
+def _labelled(explanation: Explanation) -> Iterator[tuple[str, str]]:
+    yield "Why", explanation.reason
+    if explanation.no_violation:
+        label = "No violation" if explanation.subject == "invariant" else "Not this"
+        yield label, explanation.no_violation
+    yield "What to do", explanation.advice
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _WIDTH, break_on_hyphens=False, break_long_words=False)
+
+
+def _paragraph(text: str) -> str:
+    return textwrap.fill(text, _GUIDE_WIDTH, break_on_hyphens=False, break_long_words=False)

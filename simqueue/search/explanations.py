@@ -1,0 +1,109 @@
+"""Every name that simqueue prints and explains, collected from the tables that hold them.
+
+``python -m simqueue.search.explanations`` writes the same texts into the guides of this checkout.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from simqueue.check import INVARIANTS
+from simqueue.check.expectations import EXPLANATIONS as EXPECTED
+from simqueue.errors import NAME_SHOWN, UsageError, excerpt
+from simqueue.model.explanation import Explanation, Subject
+from simqueue.model.fault import FAULTS
+from simqueue.model.verdict import VERDICTS
+from simqueue.report.explanations import filled, render_guide
+from simqueue.search.planning.strategies import STRATEGIES
+from simqueue.sim.sources import SOURCES
+
+_SECTIONS: dict[str, Subject] = {
+    "invariants": "invariant",
+    "expectations": "expectation",
+    "faults": "fault",
+    "strategies": "strategy",
+    "verdicts": "verdict",
+    "entropy": "entropy source",
+}
+"""What the guides call their sections of explanations."""
+_SUGGESTED = 3
+
+
+def explanations() -> tuple[Explanation, ...]:
+    """Return all explanations, those of one subject together."""
+    return (
+        *(invariant.explanation for invariant in INVARIANTS),
+        *EXPECTED,
+        *(fault.explanation for fault in FAULTS),
+        *(strategy.explanation for strategy in STRATEGIES),
+        *VERDICTS,
+        *(source.explanation for source in SOURCES),
+    )
+
+
+def explained(name: str) -> list[Explanation]:
+    """Return what explains a name: mostly one; several sources of entropy may name one function.
+
+    A strategy may have its number (``pct:3``), an invariant what its signature adds
+    (``no-orphan:forever``), and a source of entropy may be named by a function (``time.time``).
+
+    Raises:
+        UsageError: nothing does.
+    """
+    known = {each.name: each for each in explanations()}
+    wanted = "-".join(name.split()).lower()
+    first, *rest = wanted.split(":")
+    for each in (wanted, *(rest[:1] if first == "invariant" else ()), first):
+        if each in known:
+            return [known[each]]
+    found = _of_function(name)
+    if not found:
+        raise UsageError(_unknown(name, list(known)))
+    return [known[key] for key in found]
+
+
+def _of_function(name: str) -> list[str]:
+    """Return the keys of the sources of entropy that name a function, best by its whole name."""
+    words = {source.key: re.findall(r"[\w.]*\w", source.name) for source in SOURCES}
+    whole = [key for key, named in words.items() if name in named]
+    if whole or "." not in name:
+        return whole
+    last = name.rpartition(".")[2]
+    return [
+        key for key, named in words.items() if last in (each.rpartition(".")[2] for each in named)
+    ]
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name.lower(), known, _SUGGESTED, 0.5)
+    meant = f" Did you mean {' or '.join(near)}?" if near else ""
+    shown = excerpt(name, NAME_SHOWN)
+    return f"there is no explanation of {shown!r}.{meant} `simqueue explain` lists all names"
+
+
+def sections() -> dict[str, str]:
+    """Return the guides' sections of explanations, by what the guides call them."""
+    return {
+        section: render_guide(each for each in explanations() if each.subject == subject)
+        for section, subject in _SECTIONS.items()
+    }
+
+
+def guides() -> Iterator[Path]:
+    """Yield the guides beside the code that may have such sections."""
+    yield from sorted(Path(__file__).parents[1].rglob("README.md"))
+
+
+def write_guides() -> None:
+    """Write the sections of all guides."""
+    texts = sections()
+    for guide in guides():
+        page = guide.read_text(encoding="utf-8")
+        guide.write_text(filled(page, texts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_guides()
