@@ -1,13 +1,14 @@
-"""Invariants over the store: what must hold in every run, noticed without the user writing a check.
+"""Invariants over the store: what must hold in every run, checked without the user writing a check.
 
-``invariant``  what an invariant is
-``view``       what they all know of the world: who runs what, who is up, who was held up when
-``panel``      all of them, and what shows them the events
+``invariant``     the base class of invariants
+``view``          the state that all of them share: workers, running handlers, stalls
+``panel``         all invariants, and the dispatch of events to them
+``expectations``  what some run of a campaign has to show
 
-``book``       what several of them know together
-``owed``       what must happen by when; ``idle`` and ``capacity``: who could do it
-``excuse``     why a lease may be lost; ``contested``: jobs about which two may then speak
-``resets``     after which events books are void; ``wording``: what messages share
+``book``       state that several invariants share
+``owed``       what must happen by when; ``idle`` and ``capacity``: which workers could do it
+``excuse``     why a lease may be lost; ``contested``: jobs that two workers may then write about
+``resets``     events that empty tables or restart ids; ``wording``: phrases of messages
 
 Each of the other modules holds one invariant and is named after it.
 """

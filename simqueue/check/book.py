@@ -1,4 +1,4 @@
-"""Books: what several invariants of a run keep together."""
+"""Books: state that several invariants of a run share."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from simqueue.model.events import Entry
 
 
 class Book:
-    """Knowledge that several invariants ask for, kept once a run.
+    """State that several invariants need, kept once for a run.
 
-    Like the view it is **as it was before an event** while invariants see that.
+    Like the view it is **as it was before an event** while invariants see that event.
     """
 
     sees: ClassVar[tuple[type, ...]]
-    """The events it wants to be shown; ``take`` ignores any other."""
+    """The events it needs to see; ``take`` ignores all others."""
 
     def __init__(self, view: View) -> None:
         self.view = view
 
     @classmethod
     def of(cls, view: View) -> Self:
-        """Return the one of this kind that a run's invariants share; to be called as they begin."""
+        """Return the one that a run's invariants share; for their constructors."""
         book = view.books.get(cls)
         if not isinstance(book, cls):
             book = view.books[cls] = cls(view)
         return book
 
     def take(self, entry: Entry) -> None:
-        """Learn what an event tells, when all invariants have judged it."""
+        """Update the book with an event, after all invariants have judged it."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""cancel-is-heard: a handler that should stop is told so."""
+"""cancel-is-heard: a handler whose job is cancelled finds its cancel scope cancelled."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _Call = tuple[JobId, WorkerView]
 
 
 class _Told(msgspec.Struct, frozen=True):
-    """When a worker was told, and whether the handler ran by then."""
+    """When a worker heard of a cancellation, and whether the handler ran by then."""
 
     at: Instant
     dispatched: bool
@@ -77,7 +77,7 @@ class CancelIsHeard(Invariant):
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._claims: dict[JobId, WorkerView] = {}
-        """Who has claimed a job and not begun to run it."""
+        """The worker that has claimed a job and not started its handler."""
         self._ears: dict[WorkerView, _Ear] = {}
         """The connection that a worker's manager listens with: the first after it was ready.
 
@@ -88,7 +88,7 @@ class CancelIsHeard(Invariant):
         self._order_unknown = 2 * latency(view.config)
 
     def see(self, entry: Entry) -> Broken | None:
-        """Remember who should be told what; judge a handler at its end."""
+        """Note which workers a cancellation is for; judge a handler at its end."""
         match entry.event:
             case e.JobPicked(job_id) | e.JobRetried(job_id):
                 self._claimed(job_id, entry)
@@ -124,7 +124,7 @@ class CancelIsHeard(Invariant):
             self._ears[worker] = _Ear(connection, ear.channel, broken=True)
 
     def _claimed(self, job: JobId, entry: Entry) -> None:
-        """Begin anew with a job that is picked, or was put back."""
+        """Start over with a job that is picked, or was put back."""
         self._told.pop(job, None)
         worker = self.view.workers.get(entry.worker)
         if worker is not None and isinstance(entry.event, e.JobPicked):
@@ -133,7 +133,7 @@ class CancelIsHeard(Invariant):
             self._claims.pop(job, None)
 
     def _sent(self, payload: str) -> None:
-        """Remember which workers have the jobs that are to be cancelled."""
+        """Note which workers have the jobs that are to be cancelled."""
         if '"cancellation_event"' not in payload:
             return
         try:

@@ -15,7 +15,7 @@ from simqueue.model.ids import Instant, JobId
 class Capacity(Book):
     """When each entrypoint was last full.
 
-    Workers may register one entrypoint with several limits, and each counts for its own.
+    Workers may register one entrypoint with several limits; each limit is tracked separately.
     """
 
     sees: ClassVar[tuple[type, ...]] = (
@@ -29,7 +29,7 @@ class Capacity(Book):
         self._full: dict[tuple[str, int], Instant] = {}
 
     def take(self, entry: Entry) -> None:
-        """Learn what an event tells."""
+        """Update the book with an event."""
         match entry.event:
             case e.JobPicked(job_id):
                 self._picked[job_id] = self.view.tables.jobs.rows[job_id].entrypoint
@@ -49,7 +49,7 @@ class Capacity(Book):
     def since(self, entrypoint: str, limit: int, *, without: int = 0) -> Instant | None:
         """Return since when there has been room under ``limit``; None while there is none.
 
-        ``without`` so many of the jobs that are picked now.
+        ``without`` is how many of the picked jobs not to count.
         """
         if limit <= 0:
             return Instant(0)
@@ -58,7 +58,7 @@ class Capacity(Book):
         return self._full.get((entrypoint, limit), Instant(0))
 
     def _note(self, entrypoint: str, before: int, at: Instant) -> None:
-        """Remember that until now so many were picked."""
+        """Note that until now ``before`` jobs were picked."""
         for limit in self._limits.get(entrypoint, ()):
             if before >= limit:
                 self._full[entrypoint, limit] = at

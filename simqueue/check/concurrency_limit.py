@@ -49,9 +49,9 @@ class ConcurrencyLimit(Invariant):
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._limits: dict[str, list[tuple[WorkerView, int]]] = {}
-        """By entrypoint, who registered it with which limit; 0 is none."""
+        """By entrypoint, the workers that registered it and their limits; 0 is none."""
         self._by_clients: dict[str, set[JobId]] = {}
-        """By entrypoint, the jobs that clients claimed by themselves."""
+        """By entrypoint, the jobs that clients claimed without a worker."""
         self._claims: dict[str, dict[ManagerId, Instant]] = {}
         """When each manager last claimed a job of an entrypoint."""
 
@@ -82,7 +82,7 @@ class ConcurrencyLimit(Invariant):
         return worker.ended is not None and at > committed_by(self.view.config, worker.ended)
 
     def _claimed_by_clients(self, entrypoint: str) -> bool:
-        """Return whether a job is still picked that a client claimed by itself."""
+        """Return whether a job that a client claimed without a worker is still picked."""
         jobs = self._by_clients.get(entrypoint)
         if jobs:
             jobs &= set(self.view.tables.jobs.lanes[entrypoint].picked)

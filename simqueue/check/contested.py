@@ -1,4 +1,4 @@
-"""Contested jobs: those of which more than one process may still tell how they ended."""
+"""Contested jobs: more than one process may still write how they ended."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from simqueue.model.ids import Instant, JobId
 
 
 class Contested(Book):
-    """Jobs that were taken from the process that had picked them, by a stale claim or by hand.
+    """Jobs that were taken from the process that had picked them, by a stale claim or by a client.
 
-    The first holder may live, and PgQueuer lets anybody log any job: what it writes about such a
-    job may come at any time and contradict the second one. single-runner judges whether the job was
-    taken rightly. A holder that has ended writes nothing more, once its last statement must have
-    committed; then the job is the second one's alone.
+    The first holder may live, and PgQueuer lets any process log any job: its statements about such
+    a job may come at any time and contradict those of the second holder. single-runner judges
+    whether the job was rightly taken. A holder that has ended writes nothing more, once its last
+    statement must have committed; then the job is no longer contested.
     """
 
     sees: ClassVar[tuple[type, ...]] = (JobPicked, JobRetried, JobLogged, *RESTARTING)
@@ -26,10 +26,10 @@ class Contested(Book):
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._jobs: dict[JobId, list[WorkerView | None]] = {}
-        """From which workers a job was taken; None: it is contested for good."""
+        """The workers from which a job was taken; None: it stays contested."""
 
     def holds(self, job: JobId, at: Instant) -> bool:
-        """Return whether somebody else than a job's holder may still end it or put it back."""
+        """Return whether another process than a job's holder may still end it or put it back."""
         before = self._jobs.get(job)
         if before is None:
             return False
@@ -45,7 +45,7 @@ class Contested(Book):
         return ended is not None and at > committed_by(self.view.config, ended)
 
     def take(self, entry: Entry) -> None:
-        """Learn what an event tells."""
+        """Update the book with an event."""
         event = entry.event
         if isinstance(event, JobPicked):
             if event.stale:
@@ -53,7 +53,7 @@ class Contested(Book):
                 holder = None if previous is None else self.view.managers.get(previous)
                 self._jobs.setdefault(event.job_id, []).append(holder)
         elif isinstance(event, JobLogged | JobRetried):
-            # From the first such line on there may be two accounts of the job, for good.
+            # From now on two processes may have written about the job, so it stays contested.
             if entry.worker not in self.view.workers or self.holds(event.job_id, entry.at):
                 self._jobs[event.job_id] = [None]
         elif self._jobs and restarts_ids(event, "queue"):

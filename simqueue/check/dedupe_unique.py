@@ -44,7 +44,7 @@ class DedupeUnique(Invariant):
         self._live: dict[str, JobId] = {}
 
     def see(self, entry: Entry) -> Broken | None:
-        """Keep books of keys; complain about one that has two jobs."""
+        """Track the keys; judge a job that gets the key of another."""
         match entry.event:
             case JobEnqueued(job_id=job, dedupe_key=key):
                 if key is not None:

@@ -1,4 +1,4 @@
-"""drain-means-done: a worker that ends since there is nothing left has left nothing."""
+"""drain-means-done: a worker that ends because its queue is empty has left no job."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NEVER = Instant(0)
 
 @dataclass(slots=True)
 class _Questions:
-    """What a worker in drain mode asked the queue last.
+    """What a worker in drain mode last asked the queue.
 
     ``looked`` is when it looked for jobs, ``asked`` when it asked whether any is queued.
     ``planning`` says that it has looked in vain and plans when to look again: what it asks then
@@ -76,10 +76,10 @@ class DrainMeansDone(Invariant):
         self._idle = Idle.of(view)
         self._questions: dict[WorkerView, _Questions] = {}
         self._queued: dict[JobId, tuple[Instant, WorkerView | None]] = {}
-        """When a job came to be queued, and which worker put it back, if one did."""
+        """When a job was queued, and the worker that put it back, if one did."""
 
     def see(self, entry: Entry) -> Broken | None:
-        """Remember who asks and what is queued; look at what is left when a worker returns."""
+        """Track questions and queued jobs; judge what is left when a worker returns."""
         match entry.event:
             case e.StatementSent(name=name):
                 if entry.cause is None:

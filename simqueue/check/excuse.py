@@ -1,4 +1,4 @@
-"""Excuses: why the lease of a run may be lost although its worker lives."""
+"""Excuses: reasons for which a live worker may lose the lease of a job it runs."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from simqueue.model.ids import Duration, Instant
 Id = TypeVar("Id", bound=int)
 
 _TRANSIENT = ("08", "40", "53", "57")
-"""Classes of SQLSTATEs by which a server rejects what is sound."""
+"""Classes of SQLSTATEs with which a server rejects correct statements."""
 _REMEMBERED = 16
 _IN_LINE = 3
-"""How many statements of its own a beat may have to wait for in calm weather, itself included."""
+"""How many statements of its worker a heartbeat may wait for without faults, itself included."""
 
 
 class Rhythm(msgspec.Struct, frozen=True):
     """How a lease is kept, all of it in microseconds.
 
-    Silent for ``timeout`` it is up. Where nothing is in the way, beats come ``slack`` before
-    that at the latest; one that fails is repeated within ``again``.
+    It ends after ``timeout`` without a heartbeat. Undisturbed heartbeats come at least ``slack``
+    before that; one that fails is repeated within ``again``.
     """
 
     timeout: Duration
@@ -48,10 +48,10 @@ SCHEDULES = Rhythm(Duration(30_000_000), Duration(29_000_000), Duration(1_000_00
 
 
 class Leases:
-    """Which runs of jobs, or of schedules, another may begin beside.
+    """The runs of jobs, or of schedules, beside which no other run may begin.
 
-    A run whose lease was lost with an excuse never has it again: whatever befalls its row from
-    then on, such as that the second run puts it back, is nothing that it is protected from.
+    A run whose lease was lost with an excuse never gets it back: it is not protected from anything
+    that happens to its row later, such as the second run putting it back.
     """
 
     sees: ClassVar[tuple[type, ...]] = (ConnectionLost, ConnectionRefused, StatementFailed)
@@ -65,7 +65,7 @@ class Leases:
         self._forfeited: dict[int, list[Running]] = {}
 
     def note(self, entry: Entry) -> None:
-        """Remember that a beat of the worker may have failed."""
+        """Note that a heartbeat of the worker may have failed."""
         event = entry.event
         if isinstance(event, ConnectionLost):
             self._broken[entry.worker] = entry.at
@@ -75,18 +75,18 @@ class Leases:
         failures.append(entry.at)
 
     def forfeit(self, number: int, runs: Iterable[Running]) -> None:
-        """Let these runs, all of them of one job or one schedule, have no lease any more."""
+        """End the leases of these runs, all of one job or one schedule."""
         before = self._forfeited.get(number, ())
         running = [run for run in runs if run not in before]
         self._forfeited[number] = [*before, *running]
 
     def forfeit_all(self, runs: Mapping[Id, Iterable[Running]]) -> None:
-        """Let no run have a lease: the rows are gone, and their ids may be drawn again."""
+        """End all leases: the rows are gone, and their ids may be used again."""
         for number, each in runs.items():
             self.forfeit(number, each)
 
     def holds(self, number: int, run: Running) -> bool:
-        """Return whether a run still has what could be taken from it."""
+        """Return whether a run still has its lease."""
         return run not in self._forfeited.get(number, ())
 
     def excuses_silence(

@@ -1,4 +1,4 @@
-"""Idleness: since when a worker has had nothing to do, and could take something."""
+"""Idleness: since when a worker has had nothing to do, and could take a job."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NEVER: Twice = (Instant(0), Instant(0))
 
 
 class Idle(Book):
-    """When each worker was last busy, as the events tell.
+    """When each worker was last busy, by the events.
 
     A worker is idle while it is able, listens, is not held up, and **runs nothing**, neither a job
     nor a schedule. One that still runs something may well have been told to end by its own code
@@ -59,10 +59,10 @@ class Idle(Book):
         self._stalled: dict[str, Instant] = {}
         self._heard: dict[str, Instant] = {}
         self._holds: dict[JobId, tuple[str, Instant]] = {}
-        """Who holds a job since when, of workers that may not hold any number of them."""
+        """By job, its holder and since when; of workers with a limit on the jobs they hold."""
 
     def take(self, entry: Entry) -> None:
-        """Learn what an event tells."""
+        """Update the book with an event."""
         taker = self._takers.get(type(entry.event))
         if taker is not None:
             taker(entry, entry.event)
@@ -120,7 +120,7 @@ class Idle(Book):
             self._busy[holder[0]] = at
 
     def busy(self, worker: str) -> Instant:
-        """Return when a worker last ran a handler, was rid of a job, or came out of a stall."""
+        """Return when a worker last ran a handler, gave up a job, or came out of a stall."""
         return max(self._busy.get(worker, Instant(0)), self.stalled(worker))
 
     def stalled(self, worker: str) -> Instant:
@@ -130,7 +130,7 @@ class Idle(Book):
     def since(self, worker: WorkerView, at: Instant) -> Instant | None:
         """Return since when a worker was idle just before ``at``; None while it is not.
 
-        What it picks at ``at`` itself does not count. While faults fly nobody is idle.
+        What it picks at ``at`` itself does not count. While faults are active no worker is idle.
         """
         calm = self.view.calm_since
         if calm is None or worker.ready is None or not worker.able() or self._full(worker, at):

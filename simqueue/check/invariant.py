@@ -1,4 +1,4 @@
-"""What an invariant is."""
+"""The base class of invariants, and what a violation is."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from simqueue.model.ids import Instant, JobId, ScheduleId
 
 
 class Broken(msgspec.Struct, frozen=True):
-    """What is wrong, in queue words.
+    """A violation of an invariant; ``message`` says what is wrong.
 
-    ``variant`` tells apart ways in which one invariant breaks for different reasons; it enters the
-    failure's signature, so it names neither jobs nor workers nor times. ``jobs`` and ``schedules``
-    are those it is about.
+    ``variant`` distinguishes ways in which one invariant is violated for different reasons; it
+    enters the failure's signature, so it names neither jobs nor workers nor times. ``jobs`` and
+    ``schedules`` are those it is about.
     """
 
     message: str
@@ -29,18 +29,18 @@ class Broken(msgspec.Struct, frozen=True):
 class Invariant:
     """One claim about every run.
 
-    An invariant of safety judges event by event. One of liveness says what is owed: ``due`` until
-    when the world may take its time, and ``overdue`` what it has not done by then. Those are asked
-    when a run ends, when it gives up waiting, and whenever ``see`` cannot tell.
+    A safety invariant judges event by event. A liveness invariant says what must happen: ``due``
+    by when, and ``overdue`` what has not happened by then. Both are called when a run ends and when
+    it gives up waiting.
     """
 
     name: ClassVar[str]
     explanation: ClassVar[Explanation]
     """What it means; its ``meaning`` is what a failure says was expected."""
     sees: ClassVar[tuple[type, ...]] = ()
-    """The events it wants to be shown."""
+    """The events that it needs to see."""
     hears: ClassVar[tuple[str, ...]] = ()
-    """The statements that it wants to be shown when they are sent, by name."""
+    """The names of the statements that it needs to see when they are sent."""
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -50,7 +50,7 @@ class Invariant:
         return None
 
     def due(self, now: Instant) -> Instant | None:
-        """Return the latest instant by which something that is owed now must have happened."""
+        """Return the latest deadline of all that must happen; None if nothing must."""
         return None
 
     def overdue(self, now: Instant) -> Broken | None:

@@ -1,4 +1,4 @@
-"""legal-transition: jobs go from status to status as PgQueuer's state machine says."""
+"""legal-transition: a job's status changes only as PgQueuer's state machine allows."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class LegalTransition(Invariant):
         self._status: dict[JobId, Status] = {}
 
     def see(self, entry: Entry) -> Broken | None:
-        """Move a job on; complain if it was not where it had to be."""
+        """Follow a job's status; judge a change that is not allowed."""
         match entry.event:
             case JobEnqueued(job_id=job):
                 self._status[job] = "queued"
@@ -83,13 +83,13 @@ class LegalTransition(Invariant):
         return self._move(entry, job, status, *self._held_to(entry, job, *legal))
 
     def _held_to(self, entry: Entry, job: JobId, *legal: Status) -> tuple[Status, ...]:
-        """Return from where a worker may move a job; none if there is nothing to hold it to."""
+        """Return the statuses that a worker may change; none if any change is excused."""
         if entry.worker not in self.view.workers or self._contested.holds(job, entry.at):
             return ()
         return legal
 
     def _move(self, entry: Entry, job: JobId, after: Status, *legal: Status) -> Broken | None:
-        """Note a job's new status, and judge it by those it may have had before, if any."""
+        """Note a job's new status; judge it by the ``legal`` ones before it, if there are any."""
         before = self._status.get(job)
         if after in {"queued", "picked", "failed"}:
             self._status[job] = after

@@ -122,7 +122,7 @@ class ListensAgain(Liveness):
         """By worker or server, what last broke connections, and when."""
 
     def see(self, entry: Entry) -> Broken | None:
-        """Follow who listens; judge a loss when it is over, and when the worker dequeues."""
+        """Track which workers listen; judge a loss when it is over, and at dequeues."""
         event = entry.event
         match event:
             case e.StatementSent():
@@ -192,7 +192,7 @@ class ListensAgain(Liveness):
             self._deaf[worker] = ears
 
     def _blow(self, entry: Entry) -> str:
-        """Return what breaks a connection at this moment."""
+        """Return what broke the connection at this moment, as the message has it."""
         for name in ("server", entry.worker):
             at, blow = self._blows.get(name, (_NEVER, ""))
             if at == entry.at:
@@ -212,7 +212,7 @@ class ListensAgain(Liveness):
             self._deaf[worker].picked, self._deaf[worker].in_vain = entry.at, False
 
     def _dequeues(self, entry: Entry) -> Broken | None:
-        """Judge a worker that looks for jobs, as none that ends does after one look in vain."""
+        """Judge a worker that dequeues: one that is about to end stops after an empty dequeue."""
         worker = self.view.workers.get(entry.worker)
         ears = None if worker is None else self._deaf.get(worker)
         if worker is None or ears is None or ears.loss is None:
@@ -225,7 +225,7 @@ class ListensAgain(Liveness):
         return self._broken(worker, ears, ears.loss, entry.at - begin)
 
     def _is_over(self, entry: Entry) -> Broken | None:
-        """Judge how long a worker was deaf when it is not any more, or is told to end."""
+        """Judge how long a worker was deaf, when that is over or the worker is told to stop."""
         worker = self.view.workers.get(entry.worker)
         owed = None if worker is None else self._owed(worker, entry.at)
         broken = owed.broken() if owed is not None and entry.at > owed.due else None
@@ -243,7 +243,7 @@ class ListensAgain(Liveness):
                 yield owed
 
     def due(self, now: Instant) -> Instant | None:
-        """As for others, but no run goes on for hours because of a long ``dequeue_timeout``."""
+        """As in other invariants, but a long ``dequeue_timeout`` does not prolong a run."""
         dues = (owed.due for owed in self.owed(now))
         return max((due for due in dues if due <= now + _WAITED_FOR), default=None)
 
@@ -261,7 +261,7 @@ class ListensAgain(Liveness):
         return Owed(self._due(worker, idle), broken)
 
     def _begin(self, worker: WorkerView, ears: _Ears, loss: _Loss) -> Instant | None:
-        """Return from when on a deaf worker could do something about it; None if it need not."""
+        """Return since when a deaf worker could have listened again; None if it need not."""
         calm = self.view.calm_since
         if calm is None or loss.reported or worker.drain or worker.ready is None:
             return None

@@ -1,4 +1,4 @@
-"""no-lost-job: what a worker logs as done has been run."""
+"""no-lost-job: a job that a worker logs as done has run."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ class NoLostJob(Invariant):
         self._contested = Contested.of(view)
         self._put_back: dict[JobId, str] = {}
         self._ended: dict[JobId, list[str]] = {}
-        """The workers that have run a job to an end of which they have not told the queue."""
+        """By job, the workers whose handler of it has ended and that have not logged it."""
 
     def see(self, entry: Entry) -> Broken | None:
-        """Keep books of ends; complain about a job logged without one."""
+        """Track the ends of handlers; judge a job that is logged without one."""
         match entry.event:
             case JobPicked(job_id=job):
                 if self._put_back:

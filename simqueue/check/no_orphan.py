@@ -1,4 +1,4 @@
-"""no-orphan: no row stays picked that nobody works on."""
+"""no-orphan: no job stays picked while no worker runs it."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ class NoOrphan(Liveness):
         self._troubled: dict[ManagerId, Instant] = {}
         """When a manager last lost a connection, or had a statement rejected by a fault."""
         self._excused: dict[ManagerId, set[JobId]] = {}
-        """The jobs of a manager of which it may not have been able to tell the queue."""
+        """By manager, the jobs that it may not have been able to give back."""
         self._ran: dict[JobId, Instant] = {}
         self._unstarted: dict[JobId, tuple[WorkerView, Instant]] = {}
 
     def see(self, entry: Entry) -> Broken | None:
-        """Remember each worker's manager; look at what it holds when it returns."""
+        """Track claims and ends; judge what a worker holds when it returns."""
         event = entry.event
         broken: Broken | None = None
         match event:
@@ -113,7 +113,7 @@ class NoOrphan(Liveness):
         )
 
     def _excuse(self, worker: str, at: Instant) -> None:
-        """Let a worker in trouble keep what it holds, and wait no longer for what it may not know.
+        """Excuse a worker in trouble for the jobs it holds, and for jobs it may not know of.
 
         Its statements about those jobs may have failed, or the news of a claim may be lost.
         """
@@ -125,7 +125,7 @@ class NoOrphan(Liveness):
             self._troubled[manager] = at
 
     def _excuse_late(self, event: e.JobPicked, entry: Entry) -> None:
-        """Let a worker keep what it claimed with a statement that was under way in its trouble."""
+        """Excuse a job that was claimed by a statement that was under way during the trouble."""
         troubled = self._troubled.get(event.manager)
         if troubled is None:
             return
@@ -149,7 +149,7 @@ class NoOrphan(Liveness):
         return owed.broken() if broken is None and owed is not None and at > owed.due else broken
 
     def _forget(self, worker: str) -> None:
-        """Wait no longer for the handlers of what a worker may not know that it holds."""
+        """Expect no start of jobs that a worker may not know it holds."""
         for job in [job for job, (each, _) in self._unstarted.items() if each.name == worker]:
             del self._unstarted[job]
 
@@ -183,7 +183,7 @@ class NoOrphan(Liveness):
         return owed.broken() if owed is not None and at > owed.due else None
 
     def owed(self, now: Instant) -> Iterator[Owed]:
-        """Yield the picked jobs that nobody works on and that an idle worker could take over."""
+        """Yield the picked jobs that no worker runs and that an idle worker could take over."""
         starts = (self._start_owed(job, now) for job in self._unstarted)
         yield from (owed for owed in starts if owed is not None)
         jobs = self.view.tables.jobs

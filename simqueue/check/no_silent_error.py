@@ -1,4 +1,4 @@
-"""no-silent-error: no error goes unseen, and no task is left behind."""
+"""no-silent-error: each error is seen, and each task ends with its worker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Duration, Instant
 
 _A_WHILE = Duration(60_000_000)
-"""For how long an error was unseen at least when that is told; it is twice as long at most."""
+"""An unseen error is reported after at least this time, and at most twice of it."""
 _TASK = re.compile(r" \(task (?P<name>.*)\)$", re.DOTALL)
 _NUMBERS = re.compile(r"\d+")
 
@@ -22,7 +22,7 @@ _NUMBERS = re.compile(r"\d+")
 class NoSilentError(Invariant):
     """Judges errors of tasks that were never retrieved, and tasks that outlive ``run()``.
 
-    Each kind is told apart by the coroutine. An unretrieved error is reported again after twice the
+    Kinds are distinguished by the coroutine. An unretrieved error is reported again after twice the
     time and so on: a worker that has had longer than faults, stalls and its ``dequeue_timeout`` may
     take, and runs no handler, has ignored it.
     """
@@ -62,7 +62,7 @@ class NoSilentError(Invariant):
         self._killed: set[WorkerView] = set()
         self._leaks: dict[WorkerView, Broken] = {}
         self._unseen: dict[tuple[WorkerView, str], Instant] = {}
-        """When it was first told that nobody had looked at a task's error."""
+        """When a task's error was first reported as not retrieved."""
         self._ignored: set[tuple[WorkerView, str]] = set()
 
     def see(self, entry: Entry) -> Broken | None:
@@ -76,7 +76,7 @@ class NoSilentError(Invariant):
             case e.WorkerCrashed():
                 self._killed.add(worker)
             case _ if worker in self._killed:
-                """Whatever it left could not be helped."""
+                """A killed worker is excused for what it left."""
             case e.TasksLeaked(tasks):
                 return self._leaked(worker, tasks)
             case e.TaskFailed(message, error):
@@ -95,7 +95,7 @@ class NoSilentError(Invariant):
         return Broken(f"{text}: {error}", f"ignored:{_stable(task)}")
 
     def _should_have_looked(self, worker: WorkerView, first: Instant, at: Instant) -> bool:
-        """Return whether an error that was unseen for a while will hardly be seen any more.
+        """Return whether an error that was not retrieved for so long counts as ignored.
 
         The task failed between two whiles and one while before its error was ``first`` reported.
         """
@@ -109,7 +109,7 @@ class NoSilentError(Invariant):
         return had >= _A_WHILE and worker.dequeue_timeout + held_up < had
 
     def _exited(self, worker: WorkerView, error: str | None) -> Broken | None:
-        """Judge what it left, if that was told before it was told how it ended."""
+        """Judge leaked tasks that were reported before the worker's end was."""
         leak = self._leaks.pop(worker, None)
         if error is not None:
             self._failed.add(worker)
@@ -129,7 +129,7 @@ class NoSilentError(Invariant):
 
 
 def _scenarios_own(entry: Entry) -> Broken | None:
-    """Judge a task of the scenario that failed unseen: it may be what checks the application."""
+    """Judge a task of the scenario that failed unseen: it may be a check of the application."""
     match entry:
         case Entry(worker="scenario", event=e.TaskFailed(message, error)) if error:
             return _unawaited("the scenario", message, error)
@@ -145,5 +145,5 @@ def _unawaited(worker: WorkerView | str, message: str, error: str) -> Broken:
 
 
 def _stable(name: str) -> str:
-    """Return what a task's name shares with those of other tasks of its kind."""
+    """Return the part of a task's name that all tasks of its kind share."""
     return _NUMBERS.sub("N", name.partition("#")[0])

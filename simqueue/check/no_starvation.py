@@ -75,7 +75,7 @@ class NoStarvation(Liveness):
         self._waits: dict[JobId, _Wait] = {}
 
     def see(self, entry: Entry) -> Broken | None:
-        """Remember who waits since when; judge a wait when it is over."""
+        """Track since when each job waits; judge a wait when it is over."""
         match entry.event:
             case e.JobPicked(job_id):
                 wait = self._waits.pop(job_id, None)

@@ -1,4 +1,4 @@
-"""What is owed: by when something must happen, and what it is."""
+"""What is owed: something that must happen by an instant."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from simqueue.model.ids import MICROSECONDS, Duration, Instant
 
 _US = timedelta(microseconds=1)
 _IN_LINE = 3
-"""How many statements may have to wait for each other's locks in calm weather."""
+"""How many statements may wait for each other's locks without faults."""
 _HELD_UP = Duration(300_000_000)
-"""How long faults may hold up a statement: a minute itself, and as long each lock it waits for."""
+"""How long faults may hold up a statement: a minute, and a minute for each lock it waits for."""
 
 
 @dataclass(slots=True)
@@ -26,14 +26,14 @@ class Owed:
 
 
 class Liveness(Invariant):
-    """An invariant that says what is owed at a moment; the rest follows from that."""
+    """An invariant that lists what is owed at a moment; ``due`` and ``overdue`` follow."""
 
     def owed(self, now: Instant) -> Iterator[Owed]:
-        """Yield what is owed now, in no particular order but the same one each time."""
+        """Yield what is owed now, in the same order each time."""
         raise NotImplementedError
 
     def due(self, now: Instant) -> Instant | None:
-        """Return the latest instant by which something that is owed now must have happened."""
+        """Return the latest deadline of all that is owed now; None if nothing is."""
         return max((owed.due for owed in self.owed(now)), default=None)
 
     def overdue(self, now: Instant) -> Broken | None:
@@ -47,7 +47,7 @@ def moment(at: int) -> str:
 
 
 def latency(config: Config, statements: int = 1) -> Duration:
-    """Return how long so many statements and what follows from them may take in calm weather."""
+    """Return how long ``statements`` in a row may take without faults, with their effects."""
     spans = config.hop, config.hop_max, config.commit_max, config.lag_max
     # In whole numbers: sums of long spans are longer than a timedelta can be.
     hop, hop_max, commit_max, lag_max = (span // _US for span in spans)

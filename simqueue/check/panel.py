@@ -62,7 +62,7 @@ class Panel:
     """The invariants of one run, and the view they share.
 
     Raises:
-        UsageError: ``config`` names an invariant that there is not.
+        UsageError: ``config`` names an unknown invariant.
     """
 
     __slots__ = ("_audiences", "_hearers", "_invariants", "view")
@@ -95,7 +95,7 @@ class Panel:
 
     @property
     def sees(self) -> tuple[type, ...]:
-        """The events that any of them wants to be shown."""
+        """The events that any of them needs to see."""
         return (*self._audiences, *([StatementSent] if self._invariants else []))
 
     def see(self, entry: Entry, number: EntryNumber | None = None) -> tuple[Verdict, ...]:
@@ -126,19 +126,19 @@ class Panel:
         return found
 
     def due(self, now: Instant) -> Instant | None:
-        """Return the latest instant by which something that is owed now must have happened."""
+        """Return the latest deadline of all that is owed now; None if nothing is."""
         owed = [due for due in (each.due(now) for each in self._invariants) if due is not None]
         return max(owed, default=None)
 
     def overdue(self, now: Instant) -> tuple[Verdict, ...]:
-        """Return the invariants to which something is owed that should have happened, and what."""
+        """Return the invariants with something overdue, and their violations."""
         asked = ((invariant, invariant.overdue(now)) for invariant in self._invariants)
         return tuple((invariant, broken) for invariant, broken in asked if broken is not None)
 
 
 @dataclass(slots=True)
 class _Audience:
-    """Who is shown an event of one type, in this order."""
+    """The receivers of events of one type, in this order."""
 
     judges: list[Invariant] = field(default_factory=list)
     books: list[Book] = field(default_factory=list)
@@ -155,7 +155,7 @@ def _judged(judges: Iterable[Invariant], entry: Entry) -> tuple[Verdict, ...]:
 
 
 def check_names(config: Config) -> None:
-    """Raise ``UsageError`` if a configuration names no invariant and no expectation."""
+    """Raise ``UsageError`` if a config names an unknown invariant or expectation."""
     _chosen(config.invariants, frozenset(config.without))
 
 

@@ -16,7 +16,7 @@ from simqueue.model.explanation import Explanation
 from simqueue.model.ids import Duration, Instant
 
 _GRACE = Duration(30_000_000)
-"""How long a worker may take to end when nothing of the user's runs any more."""
+"""How long a worker may take to end after its last handler."""
 
 
 class RunEnds(Liveness):

@@ -1,4 +1,4 @@
-"""schedule-on-time: a tick is claimed when it comes."""
+"""schedule-on-time: a schedule is claimed when its tick comes."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class ScheduleOnTime(Liveness):
         """Whether its tick is one at which schedulers look."""
 
     def see(self, entry: Entry) -> Broken | None:
-        """Remember who looks when; judge a claim."""
+        """Track when each scheduler looks; judge a claim."""
         event, worker = entry.event, entry.worker
         broken: Broken | None = None
         match event:

@@ -55,10 +55,10 @@ class ScheduleOnce(Invariant):
         self._leases = Leases(view)
 
     def see(self, entry: Entry) -> Broken | None:
-        """Remember a claim; complain about a second one for the same tick, or beside a run."""
+        """Track claims; judge a second one for the same tick, and one beside a run."""
         match entry.event:
             case SchedulePicked() as picked:
-                # Both of them, since each keeps books.
+                # Both are called, since each updates its state.
                 verdicts = self._claimed(entry, picked), self._beside(entry, picked)
                 return verdicts[0] or verdicts[1]
             case ScheduleReleased(schedule_id=schedule):
@@ -79,7 +79,7 @@ class ScheduleOnce(Invariant):
 
     def _claimed(self, entry: Entry, picked: SchedulePicked) -> Broken | None:
         claim = self._claims.get(picked.schedule_id)
-        # Who takes a schedule over runs the tick that it was claimed for, and leaves the next one.
+        # A takeover runs the tick of the first claim, and leaves the next one.
         tick = claim[0] if picked.stale and claim is not None else picked.due
         self._claims[picked.schedule_id] = tick, entry
         if claim is None:

@@ -1,4 +1,4 @@
-"""single-runner: no job runs twice at a time while its first runner is well."""
+"""single-runner: no job runs twice at a time while its first worker is healthy."""
 
 from __future__ import annotations
 

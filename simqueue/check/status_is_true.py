@@ -1,4 +1,4 @@
-"""status-is-true: what a worker logs is what its handler's end said."""
+"""status-is-true: a worker logs a job as its handler ended."""
 
 from __future__ import annotations
 
@@ -59,12 +59,12 @@ class StatusIsTrue(Invariant):
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._ends: dict[str, dict[JobId, list[End]]] = {}
-        """By worker, the ends that it has not told the queue yet: several if it lost the job."""
+        """By worker, the handlers' ends that it has not logged: several if it lost the job."""
         self._retried: dict[str, set[JobId]] = {}
-        """By worker, the jobs it has put back at their handlers' wish and not run since."""
+        """By worker, the jobs that it has put back for a retry and not run since."""
 
     def see(self, entry: Entry) -> Broken | None:
-        """Keep books of ends; complain about a status that none of them justifies."""
+        """Track the ends of handlers; judge a status that none of them justifies."""
         worker = entry.worker
         match entry.event:
             case HandlerFinished() | HandlerRaised() as end:
@@ -76,7 +76,7 @@ class StatusIsTrue(Invariant):
             case JobRetried(job_id=job):
                 self._put_back(worker, job)
             case WorkerStarted():
-                # What the one before has not said by now comes too late to be told apart.
+                # A late log of the incarnation before cannot be distinguished from one of this.
                 self._ends.pop(worker, None)
                 self._retried.pop(worker, None)
             case event if empties_queue(event):
@@ -105,7 +105,7 @@ class StatusIsTrue(Invariant):
                 self._settle(worker, job, end)
                 return None
         lost = any(map(_asks_for_retry, ends)) or job in self._retried.get(worker, ())
-        # A cancellation may be that of an operator, who may be a handler beside it.
+        # The cancellation may come from another handler that acts as an operator.
         if status == "canceled" and (not ends or self._runs_any(worker)):
             return None
         text = f"{worker} logged job {job} ({logged.entrypoint}) {status}, though its handler"

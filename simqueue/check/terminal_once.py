@@ -69,7 +69,7 @@ class TerminalOnce(Invariant):
         """The last connections that each worker lost."""
 
     def see(self, entry: Entry) -> Broken | None:
-        """Remember a job's end; complain about a second one."""
+        """Track the end of each job; judge a second one."""
         match entry.event:
             case JobLogged() as logged:
                 return self._judge(entry, logged)

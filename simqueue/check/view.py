@@ -1,4 +1,4 @@
-"""What the invariants know of the world: who runs what, who is up, and who was held up when."""
+"""The state that invariants share: workers, running handlers, heartbeats and stalls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BEGINNING = Instant(0)
 
 @dataclass(slots=True, eq=False)
 class WorkerView:
-    """One incarnation of a worker, as its events tell of it.
+    """One incarnation of a worker, by its events.
 
     ``ready`` is when its managers began to run, ``stopping`` when it was told to stop, ``lost``
     when the connection broke that it cannot do without, ``deaf`` when one broke that it listens
@@ -68,14 +68,14 @@ class WorkerView:
 
 @dataclass(slots=True, eq=False)
 class Running:
-    """A handler that runs: whose it is, and since when."""
+    """A handler that runs: its worker, and since when."""
 
     worker: WorkerView
     since: Instant
 
 
 class View:
-    """The world, as the events so far tell of it; kept by the panel.
+    """The state of the world by the events so far; kept by the panel.
 
     **An invariant sees the view as it was before an event, and the tables as they are after it.**
 
@@ -83,7 +83,7 @@ class View:
     ``running`` and ``ticking`` are the handlers that run a job or a schedule now, oldest first.
     ``beats`` is when a picked job was last beaten for, or picked.
     ``calm_since`` is the instant from which on what is owed is due: the run's first, or when its
-    faults ended; None while they fly. ``number`` is that of the entry that is shown.
+    faults ended; None while they are active. ``number`` is that of the entry that is shown.
     ``books`` are those that invariants keep together, by their type.
     """
 
@@ -93,10 +93,10 @@ class View:
     )  # fmt: skip
 
     takers: ClassVar[dict[type, Callable[[View, Entry, Any], None]]]
-    """What learns from an event of each type that it learns from."""
+    """By type of event, the function that updates the view."""
 
     hearers: ClassVar[dict[str, Callable[[View, Entry], None]]]
-    """What learns from a statement that is sent, by the statement's name."""
+    """By name of a statement that is sent, the function that updates the view."""
 
     def __init__(self, tables: Tables, config: Config = Config()) -> None:  # noqa: B008  frozen
         self.tables, self.config = tables, config
@@ -121,7 +121,7 @@ class View:
         )
 
 
-# --- what each event tells ---
+# --- updates by each event ---
 
 
 def _started(view: View, entry: Entry, event: e.WorkerStarted) -> None:
@@ -213,7 +213,7 @@ def _dequeues(view: View, entry: Entry) -> None:
 
 
 def _connected(worker: WorkerView, at: Instant) -> None:
-    """Learn that a worker has a connection: what it lost was another one, or was replaced."""
+    """Note that a worker is connected: it lost another connection, or replaced it."""
     if worker.lost is not None:
         worker.lost, worker.back = None, at
 

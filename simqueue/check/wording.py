@@ -1,4 +1,4 @@
-"""Wording: how the invariants speak of time and of workers."""
+"""Wording: phrases that messages of invariants share."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def seconds(microseconds: int) -> str:
 
 
 def state(worker: WorkerView) -> str:
-    """Return how a worker that lives is doing, ``alive, connected``."""
+    """Return the state of a live worker: ``alive, connected``."""
     life = "alive" if worker.stopping is None else "alive, told to stop"
     return f"{life}, {'connected' if worker.lost is None else 'disconnected'}"

@@ -1,4 +1,4 @@
-"""Where two runs part."""
+"""The first difference between two runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WORD = re.compile(r"\w+")
 
 
 def difference_at(number: int, one: Entry | None, other: Entry | None) -> Difference | None:
-    """Compare what two runs have at one place of their logs, None being their end."""
+    """Compare the entries of two runs at one place of their logs; None is the end of a log."""
     if one == other:
         return None
     sentence, sentence_other = _said(one), _said(other)
@@ -32,7 +32,7 @@ def difference_at(number: int, one: Entry | None, other: Entry | None) -> Differ
 
 
 def _unsaid(one: Entry | None, other: Entry | None) -> tuple[str, str]:
-    """Say of two entries that read alike in which field they differ, and how."""
+    """Return the field in which two entries with the same sentence differ, and its values."""
     assert one is not None  # noqa: S101  what is not there does not read like an entry
     assert other is not None  # noqa: S101  likewise
     for mine, theirs in ((one.event, other.event), (one, other)):
@@ -45,7 +45,7 @@ def _unsaid(one: Entry | None, other: Entry | None) -> tuple[str, str]:
 
 
 def _around(one: str, other: str) -> tuple[str, str]:
-    """Return the places at which two texts part, if they are long."""
+    """Return two texts around the place where they differ, if they are long."""
     both = zip(one, other, strict=False)
     parted = next((n for n, (mine, theirs) in enumerate(both) if mine != theirs), 0)
     begin = max(0, parted - _AROUND)
@@ -77,7 +77,7 @@ def _at(events: Sequence[Entry], number: int) -> Entry | None:
 
 
 def unseen_difference(one: Trace, other: Trace) -> Difference | None:
-    """Compare what no event shows: outcome, drawn randomness, clock readings, number of steps."""
+    """Compare outcomes, numbers of steps and digests, which no event shows."""
     number = len(one.events)
     ended, ended_other = _ended(one.outcome.failure), _ended(other.outcome.failure)
     if ended != ended_other:
@@ -92,7 +92,7 @@ def unseen_difference(one: Trace, other: Trace) -> Difference | None:
 
 
 def reordered(one: Trace, other: Trace, number: int) -> bool:
-    """Return whether two runs that part at an event have the same there, in another order.
+    """Return whether two runs that differ at an event have the same events in another order.
 
     That is what the order of a set does: either the words of one event, or the next few events.
     """
@@ -124,7 +124,7 @@ def _ended(failure: Failure | None) -> str:
 
 
 def render_difference(one: Trace, other: Trace, names: tuple[str, str]) -> str:
-    """Say where two runs part, after the events they share before that."""
+    """Return where two runs differ, after the last events that they share."""
     difference = first_difference(one, other)
     if difference is None:
         return f"The runs are the same: {len(one.events)} events, digest {one.digest}\n"

@@ -1,4 +1,4 @@
-"""Deeds: what a statement changed, in a few words."""
+"""Effects: what a statement changed, in a few words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLURALS: dict[type, str] = {
 
 
 def render_deeds(changes: Sequence[Entry]) -> str:
-    """Say what a statement's entries changed; jobs that fare alike are told together."""
+    """Return what a statement's entries changed; jobs with the same change share a phrase."""
     telling = [entry for entry in changes if not isinstance(entry.event, _BY_THE_WAY)]
     texts: list[str] = []
     for _, alike in groupby(telling, key=_sort):
@@ -33,7 +33,7 @@ def render_deeds(changes: Sequence[Entry]) -> str:
 
 
 def _sort(entry: Entry) -> tuple[str, object]:
-    """Return the same for what can be told together."""
+    """Return a key that is the same for entries that share a phrase."""
     event = entry.event
     match event:
         case e.JobPicked(_, _, _, _, stale):

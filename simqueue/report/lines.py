@@ -23,7 +23,7 @@ ROUTINE = (
     e.TableChanged,
     e.NotificationDelivered,
 )
-"""What goes on all the time and seldom tells anything: heartbeats, reads, messages under way."""
+"""Routine events: heartbeats, reads, messages under way."""
 
 _BEATS = (e.JobsBeat, e.SchedulesBeat)
 _RANGE_MIN = 2
@@ -33,18 +33,18 @@ _INDENT = " " * 11
 
 
 def render_line(number: int, entry: Entry, text: str | None = None) -> str:
-    """Return one entry as one line: number, time, who, what."""
+    """Return one entry as one line: number, time, actor, sentence."""
     text = (words(entry.event) if text is None else text).replace("\n", "\n" + _INDENT)
     return f"{numbered(number, entry)}  {entry.worker} {text}"
 
 
 def numbered(number: int, entry: Entry) -> str:
-    """Return how an entry's line begins: its number and its time."""
+    """Return the begin of an entry's line: its number and its time."""
     return f"{'#' + str(number):>8} {moment(entry.at):>13}"
 
 
 def is_routine(event: e.AnyEvent) -> bool:
-    """Return whether an event is folded where it is not asked for."""
+    """Return whether an event is folded unless it is asked for."""
     match event:
         case e.NotificationSent(_, payload):
             return _HEALTH_CHECK in payload
@@ -60,7 +60,7 @@ def render_lines(
     last: int | None = None,
     say: Callable[[int], str] | None = None,
 ) -> list[str]:
-    """Return a line for each entry; jobs that fare alike share one, and so does routine in a row.
+    """Return lines of entries; jobs with the same event share a line, as consecutive routine does.
 
     Args:
         entries: of the log.
@@ -85,7 +85,7 @@ def _folded(entries: Iterable[Numbered], say: Callable[[int], str] | None) -> It
 
 
 def _fold(routine: list[Numbered]) -> str:
-    """Say how much routine there was; of heartbeats alone, when the last one was."""
+    """Return a line that counts routine events; for heartbeats alone, with the last one's time."""
     beats = all(isinstance(entry.event, _BEATS) for _, entry in routine)
     noun = "heartbeat" if beats else "routine event"
     count = f"{_INDENT}... {len(routine)} {noun}{'s' if len(routine) > 1 else ''}"
@@ -97,13 +97,13 @@ def _fold(routine: list[Numbered]) -> str:
 # --- jobs that fare alike, in one instant ---
 
 _Told = tuple[Numbered, str]
-"""An entry, and what is said of it."""
+"""An entry and its sentence."""
 
 _JOB = re.compile(r"\bjob (\d{1,19})\b")
 
 
 def _fares(described: _Told) -> tuple[object, ...]:
-    """Return the same for what can be told together.
+    """Return a key that is the same for entries that share a line.
 
     That is what differs in the number of the one job named, and what happens again and again.
     """
@@ -135,7 +135,7 @@ def _numbers(numbers: list[int]) -> str:
 
 
 def concerns(event: e.AnyEvent, *, job: int | None = None, schedule: int | None = None) -> bool:
-    """Return whether an event is about that job or that schedule."""
+    """Return whether an event is about a job or a schedule."""
     return _names(event, "job_id", job) or _names(event, "schedule_id", schedule)
 
 

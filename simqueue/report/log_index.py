@@ -1,4 +1,4 @@
-"""The course of a run: its log, read for who did what, and for what became of each statement."""
+"""The log of a run, indexed by statements, connections, faults, jobs and schedules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OF_THE_SERVER = (e.StatementHeld, e.StatementCommitted, e.StatementFailed, e.Li
 
 @dataclass(slots=True)
 class Passage:
-    """What became of a statement: the entries that say so, each as soon as there is one.
+    """The entries of one statement; each is None as long as it has not occurred.
 
     ``executed`` is the first that the server said of it, ``ended`` its commit or its failure.
     """
@@ -49,12 +49,12 @@ class Passage:
 
     @property
     def title(self) -> str:
-        """Whose it is and what: ``a's heartbeat``."""
+        """Its worker and its kind: ``a's heartbeat``."""
         return f"{called(self.worker)}'s {statement_words(self.name)}"
 
     @property
     def answer(self) -> str:
-        """What a question was answered with, or ``""``."""
+        """The answer to a query, or ``""``."""
         if self.replied is None or self.name not in _QUESTIONS:
             return ""
         number = getattr(self.replied[1].event, "answer", None)
@@ -66,7 +66,7 @@ class Passage:
 
     @property
     def result(self) -> str:
-        """What it did, or ``""`` if that goes without saying."""
+        """Its effect; ``""`` if it has none to report."""
         if self.ended is not None and isinstance(self.ended[1].event, e.StatementFailed):
             return f"fails with {self.ended[1].event.sqlstate}"
         effects = render_deeds(self.did)
@@ -110,7 +110,7 @@ class Course:
         self.heard: dict[str, list[Numbered]] = {}
         """The notifications that were delivered to each connection, or lost with it, in order."""
         self.promised: list[tuple[int, int, str, int]] = []
-        """What is to fall due: when, by which entry, ``"job"`` or ``"schedule"``, its number."""
+        """What will be due: when, by which entry, ``"job"`` or ``"schedule"``, its number."""
         self._names = {spelled(entry.worker): entry.worker for entry in entries}
         for number, entry in enumerate(entries):
             self._read(number, entry)
@@ -165,7 +165,7 @@ class Course:
         return passage
 
     def name_of(self, word: str) -> str:
-        """Return the name that is so spelled in keys."""
+        """Return the name of the process that choice keys spell like this."""
         return self._names.get(word, word)
 
     def passage_of(self, entry: Entry) -> Passage | None:
@@ -218,7 +218,7 @@ class Course:
         return f"{noun} {number}" + (f" ({entrypoint})" if entrypoint else "")
 
     def notification(self, sent: int) -> str:
-        """Return a notification and who caused it: ``of the insert by a's enqueue``."""
+        """Return a notification and its cause: ``of the insert by a's enqueue``."""
         entry = self.entries[sent]
         passage = self.passage_of(entry)
         by = "" if passage is None else f" by {passage.short}"
@@ -280,7 +280,7 @@ def _clause(entry: Entry, passage: Passage) -> str:
 
 
 def _promises(entry: Entry) -> Iterator[tuple[int, str, int]]:
-    """Yield what an entry says will fall due: when, and which job or schedule."""
+    """Yield what will be due by an entry: when, and which job or schedule."""
     match entry.event:
         case e.ScheduleInserted(schedule_id, _, _, due) | e.SchedulePicked(schedule_id, _, due):
             yield due, "schedule", schedule_id

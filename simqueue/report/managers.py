@@ -12,7 +12,7 @@ _FROM = re.compile(r"\bfrom manager ([0-9a-f-]{36})")
 
 
 class Managers:
-    """Which worker each manager of a run is in, as far as its log was read."""
+    """The worker of each manager of a run, as far as its log was read."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         self._workers: dict[str, str] = {}
@@ -20,7 +20,7 @@ class Managers:
             self.read(entry)
 
     def read(self, entry: Entry) -> None:
-        """Learn of a manager, if the entry is about a worker that is ready."""
+        """Note the manager of a worker that becomes ready."""
         if isinstance(entry.event, e.WorkerReady):
             self._workers[entry.event.manager] = entry.worker
 

@@ -1,4 +1,4 @@
-"""A selection: those events of a log that somebody asks for."""
+"""A selection of the events of a log."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ def render_event(trace: Trace, number: int) -> str:
 
 
 def _involved(one: Trace, other: Trace) -> Involved:
-    """Return whom the failure of either is about; of many jobs the first, as the others fare so."""
+    """Return the participants of either failure; of many jobs only the first ones."""
     both = [involved_in(one), involved_in(other)]
     subjects = dict.fromkeys(each for involved in both for each in involved.subjects)
     workers = dict.fromkeys(each for involved in both for each in involved.workers)
@@ -99,7 +99,7 @@ def _involved(one: Trace, other: Trace) -> Involved:
 
 
 def _about(involved: Involved) -> str:
-    """Say what the columns leave out."""
+    """Return a line that says what the columns leave out."""
     shown = [f"{noun} {number}" for noun, number in involved.subjects] + list(involved.workers)
     if not shown:
         return "From there on, without routine events:"
@@ -112,7 +112,7 @@ def _horizon(one: Trace, other: Trace) -> int | None:
     return min(ends, default=None)
 
 
-# --- what is told of a run ------------------------------------------------------------------------
+# --- which entries ------------------------------------------------------------------------------
 
 
 def _cells(trace: Trace, parted: int, involved: Involved, horizon: int | None) -> list[_Cell]:
@@ -142,7 +142,7 @@ def _cell(course: Course, number: int, entry: Entry) -> _Cell:
 
 
 def _said(course: Course, number: int, entry: Entry) -> str:
-    """Return who did what, statements by what they are and do."""
+    """Return the sentence of an entry; statements are named by their kind and effect."""
     event, passage = entry.event, course.passage_of(entry)
     if isinstance(event, e.StatementFailed) and passage is not None:
         name = f"{statement_words(passage.name)} (statement {event.statement})"
@@ -153,7 +153,7 @@ def _said(course: Course, number: int, entry: Entry) -> str:
 
 
 def _told(trace: Trace, parted: int, involved: Involved, horizon: int | None) -> Iterator[Numbered]:
-    """Yield what is told: the event at which the runs part, and what concerns whom it is about."""
+    """Yield the entries to show: the first that differs, and those about the participants."""
     owed = set(involved.subjects)
     for number, entry in enumerate(trace.events[parted:], parted):
         late = horizon is not None and trace.outcome.passed and entry.at > horizon

@@ -30,7 +30,7 @@ def subjects_of(event: e.AnyEvent) -> list[Subject]:
 
 @cache
 def _fields(event: type[e.AnyEvent]) -> tuple[tuple[str, str, bool], ...]:
-    """Return the fields that name subjects: the noun, the field, whether it holds several."""
+    """Return the fields that name subjects: the noun, the field, whether it holds several ids."""
     known = [
         (noun, f"{noun}_id{'s' if many else ''}", many)
         for noun in ("job", "schedule")

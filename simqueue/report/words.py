@@ -1,4 +1,4 @@
-"""Words: one sentence in queue words for each event, its subject being the entry's worker."""
+"""Words: a sentence for each event; its subject is the entry's worker."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _STATEMENTS = {
     "update_heartbeat": "heartbeat",
     "update_schedule_heartbeat": "schedule heartbeat",
 }
-"""What the log's users call PgQueuer's statements; others go by their own names."""
+"""What reports call PgQueuer's statements; others have their own names."""
 
 
 def statement_words(name: str) -> str:
@@ -51,7 +51,7 @@ def called(name: str) -> str:
 
 
 def words(event: e.AnyEvent) -> str:
-    """Say what happened, without saying who did it or when."""
+    """Return what happened, without the actor and the time."""
     if isinstance(event, e.StoreEvent):
         return _of_store(event)
     return _of_world(event)
@@ -226,10 +226,8 @@ def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a ca
         case e.ServerRestarted():
             return "is shut down and started again"
         case e.FaultStruck(fault, detail, statement):
-            befell = "" if statement is None else f" at statement {statement}"
-            return f"is hit by an injected fault, {fault}{befell}" + (
-                f": {detail}" if detail else ""
-            )
+            at = "" if statement is None else f" at statement {statement}"
+            return f"is hit by an injected fault, {fault}{at}" + (f": {detail}" if detail else "")
         case e.Healed():
             return "is healed: all faults end"
         case e.Reached(name):
@@ -241,7 +239,7 @@ def _of_world(event: e.WorldEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a ca
 
 
 def pool_words(event: e.PoolExhausted | e.PoolServed) -> str:
-    """Say who has to wait for a pool's connection and who holds them, or who waits no more."""
+    """Return the task that waits for a pool's connection and their holders, or that got one."""
     match event:
         case e.PoolExhausted(size, waiter, holders, others):
             since = moment(max((use.since for use in holders), default=waiter.since))
@@ -256,7 +254,7 @@ def pool_words(event: e.PoolExhausted | e.PoolServed) -> str:
 
 
 def _holding(holders: tuple[e.PoolUse, ...]) -> Iterator[str]:
-    """Yield who holds connections, the jobs of one entrypoint at one place together."""
+    """Yield the holders of connections, the jobs of one entrypoint at one place together."""
     alike: dict[object, list[e.PoolUse]] = {}
     for use in holders:
         job = use.job_id is not None
@@ -267,7 +265,7 @@ def _holding(holders: tuple[e.PoolUse, ...]) -> Iterator[str]:
 
 
 def _users(uses: Sequence[e.PoolUse]) -> str:
-    """Return who uses a pool's connections: ``jobs 1, 2 (report)``, ``its heartbeat``."""
+    """Return the users of a pool's connections: ``jobs 1, 2 (report)``, ``its heartbeat``."""
     first = uses[0]
     if first.entrypoint:
         noun = "schedule" if first.job_id is None else "job"

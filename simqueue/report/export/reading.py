@@ -1,4 +1,4 @@
-"""A reading of a run: what lasted how long, who did it, and how it ended."""
+"""A reading of a run: its processes, statements and handlers, from when to when."""
 
 from __future__ import annotations
 

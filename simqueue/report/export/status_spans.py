@@ -1,4 +1,4 @@
-"""Stays: how long each job and each schedule had which status."""
+"""Status spans: how long each job and each schedule had each status."""
 
 from __future__ import annotations
 

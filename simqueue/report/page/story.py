@@ -1,4 +1,4 @@
-"""The top of the page: how the run ended, where, and in what it deviated."""
+"""The top of the page: how and where the run ended, and its deviations."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LINE_OF_EVENT = re.compile(r"^ *#(\d{1,12}) ", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Deviated:
-    """A deviation: when, the event that first shows it, and what it did, if that is told."""
+    """A deviation: when, the event that first shows it, and its effect if it is explained."""
 
     at: int
     event: int
@@ -50,12 +50,12 @@ class Told:
 
     @property
     def explained(self) -> bool:
-        """Whether deviations are few enough to be told one by one."""
+        """Whether deviations are few enough to be explained one by one."""
         return len(self.deviations) <= DEVIATIONS_TOLD
 
 
 def tell_story(trace: Trace, again: str | None, course: Course | None = None) -> Told:
-    """Return a run's story and what of the log it is about; ``course`` is the trace's."""
+    """Return a run's story and the events it is about; ``course`` is the index of the log."""
     course = course or Course(trace.events)
     failure = trace.outcome.failure
     involved = list(involved_in(trace).subjects)
@@ -98,7 +98,7 @@ def _deviations(trace: Trace, about: frozenset[Subject]) -> list[Deviated]:
 
 
 def _shown_by(entries: Sequence[Entry], deviation: Deviation) -> int:
-    """Return the event that a late message is of; else the first since a choice's instant."""
+    """Return the event of a late message; for other choices the first event since."""
     event, at = deviation.choice.event, deviation.at
     last = min(event, len(entries)) - 1
     if word_of(deviation.choice.key).kind in _LATE and last >= 0 and entries[last].at == at:

@@ -15,7 +15,7 @@ from simqueue.report.units import moment
 
 _OVERDUE = re.compile(r"did not come true within ([\d.e+]+) s \(asked for at \+([\d.]+)s\)")
 _LAST = 5
-"""So many jobs and schedules are told of where none is in hand."""
+"""How many jobs and schedules are reported if none is in progress."""
 _OPENED = (e.JobEnqueued, e.JobPicked, e.JobRetried, e.JobRequeued, e.SchedulePicked)
 _CLOSED = (e.JobLogged, e.JobDeleted, e.ScheduleReleased, e.ScheduleDeleted)
 
@@ -39,7 +39,7 @@ def claim_words(failure: Failure, entries: Sequence[Entry]) -> str:
 
 
 def subjects_around(entries: Sequence[Entry]) -> tuple[Subject, ...]:
-    """Return the jobs and schedules in hand at a run's end; if none are, the last few that were."""
+    """Return the jobs and schedules in progress at a run's end; if there are none, the last few."""
     seen, opened = dict[Subject, None](), dict[Subject, None]()
     for entry in entries:
         for subject in _touched(entry):

@@ -1,4 +1,4 @@
-"""Earlier: what was not calm in a run before the end of its log that is told."""
+"""Earlier disturbances: faults, errors and lost LISTENs before the part of a log that is shown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from simqueue.report.log_index import Course, Numbered
 from simqueue.report.story.timeline import say
 
 _SHOWN = 12
-"""So many lines are told from the beginning, and so many from the end."""
+"""How many lines are shown from the beginning, and how many from the end."""
 
 _INDENT = " " * 11
 _NOT_CALM = (
@@ -25,12 +25,12 @@ _NOT_CALM = (
 def render_earlier(
     course: Course, before: int, *, besides: Callable[[Entry], bool] = lambda entry: False
 ) -> str:
-    """Tell what was not calm before the entry ``before``, ``""`` if all was.
+    """Return the disturbances before the entry ``before``, ``""`` if there are none.
 
     Args:
         course: the run.
-        before: the number of the first entry that is told anyway.
-        besides: returns whether an entry is told elsewhere.
+        before: the number of the first entry that is shown anyway.
+        besides: returns whether an entry is shown elsewhere.
     """
     lines = [
         render_line(*numbered, text)
@@ -46,7 +46,7 @@ def render_earlier(
 
 
 def _deviant(course: Course) -> Iterator[tuple[Numbered, str]]:
-    """Yield the entries that tell of something not calm, and their words."""
+    """Yield the entries of disturbances, and their sentences."""
     lost = {
         (entry.at, entry.event.connection)
         for entry in course.entries

@@ -1,4 +1,4 @@
-"""Beats: what is told of a heart that has stopped, where somebody takes over."""
+"""The heartbeat gap: how long an owner had sent no heartbeat when its job was taken over."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def silent_since(entries: Sequence[Entry], number: int) -> int | None:
 
 
 def render_silence(course: Course, number: int) -> str:
-    """Say how long a job or a schedule had been silent that is taken over at an entry, else ``""``.
+    """Return how long the previous owner had been silent at a takeover; ``""`` at other entries.
 
     And whether a heartbeat was on its way, or none.
     """
@@ -48,7 +48,7 @@ def render_silence(course: Course, number: int) -> str:
 
 
 def _under_way(course: Course, worker: str, number: int) -> str:
-    """Say which heartbeat of a worker is not executed at an entry, if one is."""
+    """Return a worker's heartbeat that is sent and not executed at an entry, if there is one."""
     beats = [each for each in course.statements.values() if _is_pending(each, worker, number)]
     if not beats:
         return ""

@@ -1,4 +1,4 @@
-"""Doings: what the workers whom a failure is about last asked of the server, and heard from it."""
+"""The last statements of the workers that a failure is about, and the server's replies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ROUTINE = frozenset(SCHEMA_CHECKS) | {"notify", "listen", "unlisten", "connect"
 
 
 def render_doings(course: Course, involved: Involved) -> str:
-    """Tell the last deeds of each worker, and what it last asked of each kind."""
+    """Return the last statements of each worker, and its last one of each kind."""
     lines = dict[int, str]()
     for worker in involved.workers:
         lines |= _last_of(course, worker)
@@ -51,7 +51,7 @@ def _last_of(course: Course, worker: str) -> dict[int, str]:
 
 
 def _is_idle(passage: Passage) -> bool:
-    """Return whether a statement was answered and changed nothing, as those of idle workers."""
+    """Return whether a statement was answered and changed nothing, as an idle worker's does."""
     return passage.replied is not None and not passage.did
 
 
@@ -62,7 +62,7 @@ def _sent(passage: Passage, times: int = 1) -> str:
 
 
 def _fate(passage: Passage) -> str:
-    """Say what became of a statement."""
+    """Return how a statement ended."""
     if passage.ended is None:
         held = passage.executed is not None
         return f", which is {'not committed' if held else 'not executed'} when the run ends"

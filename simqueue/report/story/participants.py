@@ -1,4 +1,4 @@
-"""Involved: the jobs, schedules and workers that the end of a run is about."""
+"""Participants: the jobs, schedules and workers that the end of a run is about."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Involved:
 
 
 def involved_in(trace: Trace) -> Involved:
-    """Return who a failure is about; nobody, if the run passed."""
+    """Return the participants of a failure; none if the run passed."""
     failure = trace.outcome.failure
     if failure is None:
         return Involved()
@@ -54,14 +54,14 @@ def involved_in(trace: Trace) -> Involved:
 
 
 def _guessed(trace: Trace, failure: Failure, raised: e.HandlerRaised | None) -> tuple[Subject, ...]:
-    """Return what a failure may be about that names neither jobs nor schedules."""
+    """Return the likely subjects of a failure that names neither jobs nor schedules."""
     if is_claim(failure):
         return subjects_around(trace.events)
     return () if raised is None else tuple(subjects_of(raised))
 
 
 def _judged(trace: Trace, failure: Failure) -> tuple[Subject, ...]:
-    """Return what the broken invariant itself says that it is about."""
+    """Return the subjects that the violation of an invariant names."""
     for entry in reversed(trace.events):
         event = entry.event
         if isinstance(event, e.InvariantBroken) and event.signature == failure.signature:
@@ -72,7 +72,7 @@ def _judged(trace: Trace, failure: Failure) -> tuple[Subject, ...]:
 
 
 def _raised(trace: Trace) -> e.HandlerRaised | None:
-    """Return the last that a handler raised."""
+    """Return the last error that a handler raised."""
     raised = (each.event for each in reversed(trace.events))
     return next((event for event in raised if isinstance(event, e.HandlerRaised)), None)
 

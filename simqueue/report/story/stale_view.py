@@ -1,4 +1,4 @@
-"""Hindsight: what a statement could not know when it changed something."""
+"""The stale view: changes between a statement's sending and its effect."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simqueue.report.units import moment
 
 
 def render_hindsight(course: Course, number: int) -> str:
-    """Say what came between a statement's sending and the change of an entry, else ``""``.
+    """Return what came between a statement's sending and its change of an entry, else ``""``.
 
     What it changes fell due, or others changed it; or it commits late, so that others which were
     executed meanwhile did not see it.
@@ -48,7 +48,7 @@ def _fell_due(course: Course, passage: Passage, subjects: frozenset[Subject], un
 def _overtook(
     course: Course, passage: Passage, subjects: frozenset[Subject], number: int
 ) -> int | None:
-    """Return the first change of the same by another statement since this one was sent."""
+    """Return the first change of the same row by another statement since this one was sent."""
     for between in range(passage.sent[0] + 1, number):
         other = course.entries[between]
         if not isinstance(other.event, e.StoreEvent) or is_routine(other.event):

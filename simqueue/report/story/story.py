@@ -32,14 +32,13 @@ _NOT_THE_USERS = re.compile(r'  File "(?:<|(?:\./)?simqueue/|python/|site-packag
 def render_story(
     trace: Trace, *, again: str | None = None, tail: int = TAIL, course: Course | None = None
 ) -> str:
-    """Tell what happened in a run.
+    """Return what happened in a run, in words.
 
     Args:
         trace: of the run.
-        again: the command that makes the run happen once more; the story's last line.
-        tail: how many lines of the end of the log are told, where the failure does not say whom it
-            is about.
-        course: the trace's, if somebody has it already.
+        again: the command that repeats the run; the story's last line.
+        tail: how many lines of the end of the log are shown if the failure names no subject.
+        course: the index of the trace's log, if the caller has one.
     """
     course, involved = course or Course(trace.events), involved_in(trace)
     account = render_account(course, trace, involved)
@@ -66,7 +65,7 @@ def _pointers(trace: Trace, again: str | None) -> Iterator[str]:
 
 
 def render_headline(trace: Trace) -> str:
-    """Say in one line what ran, from which seed, and how it ended."""
+    """Return a line with the target, the seed and how the run ended."""
     failure = trace.outcome.failure
     named = f"{trace.target or 'a scenario'}, seed {trace.seed}"
     if failure is None:
@@ -93,7 +92,7 @@ def _outcome(trace: Trace) -> str:
 
 
 def _failed(failure: Failure) -> Iterator[str]:
-    """Yield what should hold, what was so instead, and where the user's code said so."""
+    """Yield what was expected, what happened instead, and the line of the user's code."""
     kind = failure.where if failure.kind == "invariant" else failure.kind
     if failure.expected:
         yield f"Expected: {failure.expected}"
@@ -115,7 +114,7 @@ def _user_frames(failure: Failure) -> Iterator[str]:
 
 
 def _deviations(trace: Trace, involved: Involved) -> str:
-    """Explain the choices that were not 0 if they are few, else count them by kind."""
+    """Explain the deviations if they are few, else count them by kind."""
     counts = Counter(word_of(choice.key).text for choice in trace.choices)
     if not counts:
         return "Deviations from calm: none" + (
@@ -131,13 +130,13 @@ def _deviations(trace: Trace, involved: Involved) -> str:
 
 
 def _tail(course: Course, lines: list[str]) -> str:
-    """Tell the end of the log."""
+    """Return the end of the log."""
     title = "The last events:" if lines else "No event was recorded."
     return course.plain("\n".join([title, *lines]))
 
 
 def _earlier(course: Course, trace: Trace, before: int, involved: Involved) -> str:
-    """Tell what was not calm before an entry and is not in the account of those involved."""
+    """Return the disturbances before an entry that the timeline does not show."""
     if trace.outcome.failure is None:
         return ""
 
@@ -157,6 +156,6 @@ def _is_seen_from_outside(trace: Trace) -> bool:
 
 
 def _first_number(lines: list[str], entries: int) -> int:
-    """Return the number of the first entry that lines tell of; if none, of the one after all."""
+    """Return the number of the first entry that lines show; ``entries`` if they show none."""
     numbers = (number[1] for number in map(_NUMBER.match, lines) if number is not None)
     return int(next(numbers, entries))

@@ -1,4 +1,4 @@
-"""An account: what became of those whom a failure is about, and what befell their workers."""
+"""The timeline: what happened to the participants of a failure, in order of time."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _LINES_MAX = 30
 _WORDS_MAX = 500
 _SERIOUS = ("warning", "error", "critical")
 
-_BEFELL = (
+_OF_WORKERS = (
     e.WorkerStopping, e.WorkerExited, e.WorkerCrashed, e.WorkerPaused, e.WorkerResumed, e.ClockSet,
     e.TasksLeaked, e.ErrorIgnored, e.TaskFailed, e.LoopBlocked, e.ConnectionLost,
     e.ConnectionRefused, e.PoolExhausted, e.PoolServed, e.StatementFailed, e.FaultStruck,
     e.InvariantBroken,
 )  # fmt: skip
-"""What happens to workers, and matters to what they have in hand."""
+"""Events of workers that matter to the jobs that they run."""
 
-_BEFELL_ALL = (e.ServerCrashed, e.ServerRestarted, e.Healed, e.InvariantBroken)
+_OF_ALL = (e.ServerCrashed, e.ServerRestarted, e.Healed, e.InvariantBroken)
 _NOTHING = (e.ScheduleKept, e.JobDeduplicated)
 _ORDERLY = (e.WorkerStarted, e.WorkerStopping, e.WorkerExited)
 _HAD = (e.JobPicked, e.SchedulePicked, e.HandlerStarted)
 
 
 def render_account(course: Course, trace: Trace, involved: Involved) -> str:
-    """Tell in one line of time how it came about; ``""`` if nobody is involved."""
+    """Return what happened to the participants in order of time; ``""`` if there are none."""
     losses = set(_losses_of_listen(trace.events, involved))
     shown = [
         each for each in enumerate(trace.events) if each[0] in losses or matters(each[1], involved)
@@ -63,14 +63,14 @@ def render_account(course: Course, trace: Trace, involved: Involved) -> str:
 
 
 def _nearby(names: list[str], involved: Involved) -> Iterator[str]:
-    """Yield whom a failed check is told with."""
+    """Yield the participants of a failed check."""
     if names:
         why = "named by it" if involved.certain else "at work around then"
         yield f"    ({why}: {listed(names)})"
 
 
 def _lines(course: Course, entries: list[Numbered], kept: list[Numbered]) -> list[str]:
-    """Return the last lines of an account, and before them the ``kept`` entries."""
+    """Return the last lines of a timeline, and before them those of the ``kept`` entries."""
 
     def render(entries: list[Numbered], last: int | None = None) -> list[str]:
         return render_lines(entries, last=last, say=lambda number: say(course, number))
@@ -94,15 +94,15 @@ def _noun(course: Course, involved: Involved) -> str:
     return listed(parts) if parts else ""
 
 
-# --- what is told ---
+# --- which entries ---
 
 
 def matters(entry: Entry, involved: Involved) -> bool:
-    """Return whether an entry is about those involved, or about what befell their workers."""
+    """Return whether an entry is about a participant, or happened to one of their workers."""
     event = entry.event
     if isinstance(event, _NOTHING):
         return False
-    if involved.concerns(entry) or isinstance(event, _BEFELL_ALL):
+    if involved.concerns(entry) or isinstance(event, _OF_ALL):
         return True
     if entry.worker not in involved.workers:
         return isinstance(event, e.FaultStruck)
@@ -112,7 +112,7 @@ def matters(entry: Entry, involved: Involved) -> bool:
         case e.WorkerStarted(incarnation):
             return incarnation > 1
         case _:
-            return isinstance(event, _BEFELL)
+            return isinstance(event, _OF_WORKERS)
 
 
 def _losses_of_listen(entries: Sequence[Entry], involved: Involved) -> Iterator[int]:
@@ -152,7 +152,7 @@ def _without_idle_lives(shown: list[Numbered], involved: Involved) -> Iterator[N
 
 
 def _settings(trace: Trace, involved: Involved) -> Iterator[str]:
-    """Yield how the workers were set up, those alike together."""
+    """Yield the settings of the workers, those with the same settings together."""
     alike = dict[str, list[str]]()
     for entry in trace.events:
         if isinstance(entry.event, e.WorkerReady) and entry.worker in involved.workers:
@@ -178,18 +178,18 @@ def _setting(ready: e.WorkerReady) -> str:
     return ", ".join(parts)
 
 
-# --- how it is told ---
+# --- their lines ---
 
 
 def _verdict(broken: Numbered) -> str:
-    """Say where it was seen that something does not hold, which is nobody's deed."""
+    """Return the line that says where an invariant was found violated; it has no actor."""
     number, entry = broken
     assert isinstance(entry.event, e.InvariantBroken)  # noqa: S101  as it was chosen
     return f"{numbered(number, entry)}  >> {entry.event.name} is broken"
 
 
 def say(course: Course, number: int) -> str:
-    """Say what an entry did, and what has to be known to understand it."""
+    """Return the sentence of an entry, with what is needed to understand it."""
     entry = course.entries[number]
     parts = words(entry.event)
     if len(parts) > _WORDS_MAX:
@@ -200,7 +200,7 @@ def say(course: Course, number: int) -> str:
 
 
 def _blocking(parts: str, event: e.LoopBlocked, cause: e.AnyEvent) -> str:
-    """Say in whose handler a step blocks, or whose thread sleeps."""
+    """Add the handler whose step blocks, or whose thread sleeps."""
     if not isinstance(cause, e.HandlerStarted):
         return parts
     if event.thread:
