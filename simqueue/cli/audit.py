@@ -1,4 +1,4 @@
-"""``simqueue audit``: a seed under other circumstances."""
+"""``simqueue audit``: plays a seed under different conditions."""
 
 from __future__ import annotations
 
@@ -28,12 +28,11 @@ def audit_command(
     without: WithoutOption = None,
     overrides: Overrides = Overrides(),  # noqa: B008  frozen
 ) -> None:
-    """Look for whatever decides on its own.
+    """Check that one seed always gives the same run.
 
-    The seed is run twice here, the second time with a disturbed heap, and in fresh processes under
-    other values of PYTHONHASHSEED and at other addresses. If two differ, more are played to find
-    out what decides, and of which set the order does. Exit status: 0 all runs are the same, 1 two
-    differ.
+    The seed is played twice here, the second time with a disturbed heap, and in fresh processes
+    with other values of PYTHONHASHSEED and other addresses. If two runs differ, more are played to
+    find the cause, such as the order of a set. Exit status: 0 all runs are the same, 1 two differ.
 
     \b
     Example:
@@ -43,9 +42,9 @@ def audit_command(
     from simqueue.search.audit.audit import audit
     from simqueue.search.target import load_target
 
-    found = load_target(target)
-    config = config_for(found.config, faults, without, overrides)
-    audited = audit(found, seed=seed, config=config, on_progress=_show)
+    loaded = load_target(target)
+    config = config_for(loaded.config, faults, without, overrides)
+    audited = audit(loaded, seed=seed, config=config, on_progress=_show)
     events, python = len(audited.trace.events), platform.python_version()
     if audited.same:
         say(f"the same in all: {events} events, digest {audited.trace.digest}, {python}")
@@ -55,14 +54,14 @@ def audit_command(
 
 
 def _show(circumstance: Circumstance) -> None:
-    found = circumstance.difference
-    if found is None:
+    difference = circumstance.difference
+    if difference is None:
         say(f"same    {circumstance.name}")
         return
     say(
-        f"DIFFER  {circumstance.name}: at event {found.number} (by {found.actor})\n"
-        f"        the first run has {found.one}\n"
-        f"        this one has      {found.other}"
+        f"DIFFER  {circumstance.name}: at event {difference.number} (by {difference.actor})\n"
+        f"        the first run has {difference.one}\n"
+        f"        this one has      {difference.other}"
     )
 
 
@@ -79,8 +78,8 @@ def record_command(
     from simqueue.search.target import load_target
     from simqueue.sim.run import run
 
-    found = load_target(target)
+    loaded = load_target(target)
     settings = decode_config(config)
     with watched_for_sets(sets) as watch:
-        played = run(found.scenario, seed=seed, config=settings, target=found.name, watch=watch)
+        played = run(loaded.scenario, seed=seed, config=settings, target=loaded.name, watch=watch)
     played.trace.save(file)

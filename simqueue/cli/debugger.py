@@ -1,4 +1,4 @@
-"""The debugger that a person wants: pdb, or that of PYTHONBREAKPOINT."""
+"""The debugger for a run that has ended: pdb, or the one that PYTHONBREAKPOINT names."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from types import TracebackType
 
 
 def post_mortem(frames: TracebackType) -> None:
-    """Look at frames of what is over."""
-    import pdb  # noqa: T100  asked for
+    """Open the debugger in the frames of a traceback."""
+    import pdb  # noqa: T100  the user asked for it
 
     wanted = os.environ.get("PYTHONBREAKPOINT", "").rpartition(".")[0]
     try:

@@ -1,4 +1,4 @@
-"""``simqueue export``: a trace for other people's viewers."""
+"""``simqueue export``: writes a trace in a format of other programs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ def export_command(
     ],
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to write; else to stdout."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to write; by default, and for -, to stdout.",
+        ),
     ] = None,
 ) -> None:
     """Write a trace in a format that other programs read.
@@ -35,9 +40,10 @@ def export_command(
 
     check_format(format)
     recorded = Trace.load(trace)
-    check_outputs({"-o": output}, traces=[trace], targets=[recorded.target])
+    file = None if output == "-" else output
+    check_outputs({"-o": file}, traces=[trace], targets=[recorded.target])
     document = render_export(recorded, format)
-    if output is None:
+    if file is None:
         say_json(document)
     else:
-        write_whole(output, document)
+        write_whole(file, document)

@@ -50,6 +50,7 @@ def check_outputs(
         "a state that is read": states,
         "the file of known failures": [DEFAULT_FILE] if known is None else known,
     }
+    _refuse_standard_output(outputs)
     files = {option: Path(file) for option, file in outputs.items() if file is not None}
     for option, path in files.items():
         _refuse_inputs(path, option, inputs)
@@ -58,6 +59,16 @@ def check_outputs(
         _refuse_places(path, option, saved, kept)
     for (option, path), (other, taken) in combinations(files.items(), 2):
         _refuse_twice(taken, other, path, option)
+
+
+def _refuse_standard_output(outputs: Mapping[str, str | None]) -> None:
+    """Refuse ``-``, which other programs take for standard output."""
+    for option, file in outputs.items():
+        if file == "-":
+            raise UsageError(
+                f"{option} -: standard output is not supported here; name a file, or ./- for a "
+                "file of that name"
+            )
 
 
 def _refuse_inputs(path: Path, option: str, inputs: Mapping[str, Iterable[str]]) -> None:

@@ -11,9 +11,8 @@ from simqueue.report.printable import printable
 from simqueue.terminal import console, is_terminal
 
 if TYPE_CHECKING:
+    from simqueue.model.findings import Inevitable, Nearest
     from simqueue.search.campaign.tally import Campaign
-    from simqueue.search.explain.inevitable import Inevitable
-    from simqueue.search.explain.nearest import Nearest
     from simqueue.search.shrink.shrinker import Shrunk
 
 _REFRESH_S = 0.1

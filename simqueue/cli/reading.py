@@ -1,8 +1,8 @@
-"""``simqueue diff`` of two traces and ``entropy``: what needs no run."""
+"""``simqueue diff`` and ``simqueue entropy``."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -14,33 +14,42 @@ from simqueue.errors import UsageError
 from simqueue.search.budgets import NEAREST_RUNS
 from simqueue.terminal import say
 
+if TYPE_CHECKING:
+    from simqueue.model.trace import Trace
+
+
+_Other = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="B",
+        help="Another one; without it, the passing run that is most similar to A is searched for.",
+    ),
+]
+_Output = Annotated[
+    str | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Save that passing run as a trace."),
+]
+_Runs = Annotated[
+    int, typer.Option("--runs", metavar="N", min=1, help="Largest number of runs in that search.")
+]
+_Time = Annotated[
+    str | None,
+    typer.Option("--time", metavar="SPAN", help="Begin no more runs after so long: 60s, 5m."),
+]
+
 
 def diff_command(
     one: Annotated[str, typer.Argument(metavar="A", help=TRACE_HELP)],
-    other: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="B",
-            help="Another one; else the passing run that is most like A is looked for.",
-        ),
-    ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Save that passing run as a trace."),
-    ] = None,
-    runs: Annotated[
-        int, typer.Option("--runs", min=1, metavar="N", help="Runs to spend on that.")
-    ] = NEAREST_RUNS,
-    time: Annotated[
-        str | None,
-        typer.Option("--time", metavar="SPAN", help="Begin no more runs after so long: 60s, 5m."),
-    ] = None,
+    other: _Other = None,
+    output: _Output = None,
+    runs: _Runs = NEAREST_RUNS,
+    time: _Time = None,
     trust: TrustOption = False,
 ) -> None:
-    """Find the first event where two runs part, and tell them side by side from there on.
+    """Find the first event where two runs part, and print both side by side from there on.
 
-    Of one failing trace, best a shrunk one: find the run that makes the same choices but one and
-    passes. Exit status: 0 they are the same, 1 they differ, 4 no passing run was found.
+    With one failing trace, ideally a shrunk one: find the run that makes the same choices except
+    one, and passes. Exit status: 0 they are the same, 1 they differ, 4 no passing run was found.
 
     \b
     Examples:
@@ -48,26 +57,31 @@ def diff_command(
       simqueue diff trace.json -o passing.json
       simqueue diff before.json after.json
     """  # noqa: D301  the backspace keeps lines apart
-    from simqueue.cli.nearest import diff_with_nearest, width_of_output
+    from simqueue.cli.nearest import Lookout, diff_with_nearest
     from simqueue.model.trace import Trace
+
+    trace = Trace.load(one)
+    limit = None if time is None else duration(time)
+    if other is None:
+        diff_with_nearest(trace, one, door(one, trust=trust), Lookout(runs, limit, output))
+    if output is not None:
+        raise UsageError("-o saves the passing run that is searched for if one trace is named")
+    _diff(trace, Trace.load(other), (one, other))
+
+
+def _diff(one: Trace, other: Trace, names: tuple[str, str]) -> NoReturn:
+    """Print where two traces part, and both from there on."""
+    from simqueue.cli.nearest import width_of_output
     from simqueue.report.difference import first_difference, render_difference
     from simqueue.report.side_by_side import Side, render_side_by_side
 
-    first = Trace.load(one)
-    limit = None if time is None else duration(time)
-    if other is None:
-        admit = door(one, trust=trust)
-        diff_with_nearest(first, one, admit, runs=runs, limit=limit, output=output)
-        return
-    if output is not None:
-        raise UsageError("-o saves the passing run that is looked for where one trace is named")
-    second = Trace.load(other)
-    tell(render_difference(first, second, (one, other)))
-    found = first_difference(first, second)
-    if found is not None:
-        sides = Side(one, first), Side(other, second)
-        tell("\n" + render_side_by_side(*sides, found.number, width_of_output()))
-    raise typer.Exit(0 if found is None else 1)
+    tell(render_difference(one, other, names))
+    difference = first_difference(one, other)
+    if difference is None:
+        raise typer.Exit(0)
+    sides = Side(names[0], one), Side(names[1], other)
+    tell("\n" + render_side_by_side(*sides, difference.number, width_of_output()))
+    raise typer.Exit(1)
 
 
 def entropy_command() -> None:

@@ -1,4 +1,4 @@
-"""``simqueue replay``: a trace again."""
+"""``simqueue replay``: plays a trace again."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, assert_never
 
 import typer
 
@@ -26,65 +27,86 @@ from simqueue.terminal import complain, say
 if TYPE_CHECKING:
     from types import FrameType, TracebackType
 
+    from simqueue.model.findings import Verdict
     from simqueue.model.trace import Trace
-    from simqueue.search.replay.replayer import Replay, Verdict
+    from simqueue.search.replay.replayer import Replay
     from simqueue.search.target import Admit
+    from simqueue.sim.run import Scenario
 
 _SAME, _DIVERGED, _SKIP, _QUIT = 1, 3, 125, 130
-"""125 is what ``git bisect run`` takes for a commit that cannot be judged."""
+"""125 makes ``git bisect run`` skip a commit."""
+
+_Exact = Annotated[
+    bool, typer.Option("--exact", help="Stop at the first event that is not the recorded one.")
+]
+_NearbyRuns = Annotated[
+    int,
+    typer.Option(
+        "--nearby",
+        min=0,
+        metavar="N",
+        help="If it drifts and passes, play up to N variations of its choices; 0 plays none.",
+    ),
+]
+_Break = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--break", min=0, metavar="N", help="Open the debugger at this event; repeatable."
+    ),
+]
+_BreakJob = Annotated[
+    list[int] | None,
+    typer.Option("--break-job", metavar="ID", help="At each event of this job."),
+]
+_BreakSchedule = Annotated[
+    list[int] | None,
+    typer.Option("--break-schedule", metavar="ID", help="At each event of this schedule."),
+]
+_BreakKind = Annotated[
+    list[str] | None,
+    typer.Option("--break-kind", metavar="KIND", help="At each event of this kind: job_picked."),
+]
+_Pdb = Annotated[bool, typer.Option("--pdb", help="Open the debugger where the run failed.")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Manner:
+    """How to replay a trace.
+
+    ``breaks`` are the values of the options that open the debugger, by what they name; "" names
+    events.
+    """
+
+    exact: bool
+    nearby: int
+    breaks: Mapping[str, Sequence[int] | Sequence[str]]
+    pdb: bool
+    verbose: bool
 
 
 def replay_command(
     trace: TraceArgument,
-    exact: Annotated[
-        bool, typer.Option("--exact", help="Stop at the first event that is not the recorded one.")
-    ] = False,
-    nearby: Annotated[
-        int,
-        typer.Option(
-            "--nearby",
-            min=0,
-            metavar="N",
-            help="If it drifts and passes, play up to N variations of its choices; 0 is none.",
-        ),
-    ] = NEARBY_RUNS,
-    breaks: Annotated[
-        list[int] | None,
-        typer.Option(
-            "--break", min=0, metavar="N", help="Open the debugger at this event; repeatable."
-        ),
-    ] = None,
-    break_jobs: Annotated[
-        list[int] | None,
-        typer.Option("--break-job", metavar="ID", help="At each event of this job."),
-    ] = None,
-    break_schedules: Annotated[
-        list[int] | None,
-        typer.Option("--break-schedule", metavar="ID", help="At each event of this schedule."),
-    ] = None,
-    break_kinds: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--break-kind", metavar="KIND", help="At each event of this kind, as job_picked."
-        ),
-    ] = None,
-    pdb: Annotated[
-        bool, typer.Option("--pdb", help="Open the debugger where the run failed.")
-    ] = False,
+    exact: _Exact = False,
+    nearby: _NearbyRuns = NEARBY_RUNS,
+    breaks: _Break = None,
+    break_jobs: _BreakJob = None,
+    break_schedules: _BreakSchedule = None,
+    break_kinds: _BreakKind = None,
+    pdb: _Pdb = False,
     verbose: VerboseOption = False,
     trust: TrustOption = False,
 ) -> None:
     """Play a recorded run again.
 
-    If the code has changed and the run passes, its choices are moved a little, in search of a run
-    that fails the same way.
+    If the code has changed and the run passes, its choices are moved a little to find a run that
+    fails the same way.
 
-    The debugger is pdb, or what PYTHONBREAKPOINT names. What is looked up at it leaves no mark on
-    the run; c goes on to the next stop, and q ends the run with exit status 130.
+    The debugger is pdb, or the one that PYTHONBREAKPOINT names. Looking at things in it does not
+    change the run; c continues to the next stop, and q ends the run with exit status 130.
 
-    Exit status: 0 it passes now, 1 it failed the same way, 125 it failed otherwise, its scenario
-    cannot be found, or it fails only after another run in the same process, 3 it diverged (with
-    --exact).
+    Exit status: 0 it passes now, 1 it failed the same way, 125 it failed in another way, its
+    scenario cannot be found, or it fails only after another run in the same process, 3 it diverged
+    (with --exact).
 
     \b
     Examples:
@@ -96,70 +118,84 @@ def replay_command(
     from simqueue.model.trace import Trace
 
     recorded = Trace.load(trace)
-    wanted = {"": breaks, "job": break_jobs, "schedule": break_schedules, "kind": break_kinds}
-    breakpoints = Breakpoints(
-        recorded,
-        events=breaks or (),
-        jobs=break_jobs or (),
-        schedules=break_schedules or (),
-        kinds=break_kinds or (),
+    named = {"job": break_jobs or (), "schedule": break_schedules or (), "kind": break_kinds or ()}
+    _replay(
+        recorded, trace, _Manner(exact, nearby, {"": breaks or (), **named}, pdb, verbose), trust
     )
-    if exact:
-        _print_changes(recorded)
-    admit = door(trace, trust=trust)
-    if recorded.target.startswith(PYTEST):
-        debugger = [*_break_options(wanted), *["--pdb"] * pdb]
-        with naming(trace):
-            node = _node(recorded, admit)
-        _replay_test(node, trace, debugger, exact=exact, nearby=nearby)
-    stops = breakpoints if any(wanted.values()) else None
-    with naming(trace):
-        _replay_scenario(
-            recorded, admit, stops, exact=exact, nearby=nearby, pdb=pdb, verbose=verbose
-        )
+
+
+def _replay(trace: Trace, path: str, manner: _Manner, trust: bool) -> NoReturn:  # noqa: FBT001
+    """Replay a trace in this process, or in pytest's if it is of a test."""
+    breakpoints = _breakpoints(trace, manner)
+    if manner.exact:
+        _print_changes(trace)
+    admit = door(path, trust=trust)
+    with naming(path):
+        if not trace.target.startswith(PYTEST):
+            _replay_scenario(trace, admit, breakpoints, manner)
+        node = node_of(trace.target)
+        admit(trace.target)
+    _replay_test(node, path, manner)
+
+
+def _breakpoints(trace: Trace, manner: _Manner) -> Breakpoints | None:
+    """Return the requested breakpoints, None if there are none.
+
+    Raises:
+        UsageError: the trace has no such event.
+    """
+    if not any(manner.breaks.values()):
+        return None
+    return Breakpoints(
+        trace,
+        events=map(int, manner.breaks[""]),
+        jobs=map(int, manner.breaks["job"]),
+        schedules=map(int, manner.breaks["schedule"]),
+        kinds=map(str, manner.breaks["kind"]),
+    )
 
 
 def _replay_scenario(
-    trace: Trace,
-    admit: Admit,
-    breakpoints: Breakpoints | None,
-    *,
-    exact: bool,
-    nearby: int,
-    pdb: bool,
-    verbose: bool,
+    trace: Trace, admit: Admit, breakpoints: Breakpoints | None, manner: _Manner
 ) -> NoReturn:
     from simqueue.cli.live import printer
-    from simqueue.errors import DivergenceError, TargetError
+    from simqueue.errors import DivergenceError
     from simqueue.search.replay.replayer import replay
-    from simqueue.search.target import load_target
 
-    try:
-        scenario = load_target(trace.target, admit).scenario
-    except TargetError as error:
-        hint = "run from the directory it was recorded in, or check that commit out"
-        complain(f"simqueue: the trace's scenario is gone: {error}; {hint}")
-        raise typer.Exit(_SKIP) from None
     frames: list[TracebackType | None] = []
+    scenario = _scenario(trace, admit)
     try:
         replayed = replay(
             trace,
             scenario=scenario,
-            exact=exact,
-            nearby=nearby,
-            watch=printer() if verbose else None,
+            exact=manner.exact,
+            nearby=manner.nearby,
+            watch=printer() if manner.verbose else None,
             stop_at=breakpoints,
-            on_failure=frames.append if pdb else None,
+            on_failure=frames.append if manner.pdb else None,
         )
     except DivergenceError as error:
-        _tell_missed(breakpoints)
+        _print_missed(breakpoints)
         complain(f"simqueue: {error}")
         raise typer.Exit(_DIVERGED) from None
-    _report(replayed, versions=not exact)
-    _tell_missed(breakpoints)
-    if pdb and not replayed.run.passed:
-        _look(frames)
+    _report(replayed, versions=not manner.exact)
+    _print_missed(breakpoints)
+    if manner.pdb and not replayed.run.passed:
+        _debug(frames)
     raise typer.Exit(_status(replayed.verdict, passed=replayed.run.passed))
+
+
+def _scenario(trace: Trace, admit: Admit) -> Scenario:
+    """Find the trace's scenario; end the command if this version of the code has none."""
+    from simqueue.errors import TargetError
+    from simqueue.search.target import load_target
+
+    try:
+        return load_target(trace.target, admit).scenario
+    except TargetError as error:
+        hint = "run from the directory it was recorded in, or check that commit out"
+        complain(f"simqueue: the trace's scenario is gone: {error}; {hint}")
+        raise typer.Exit(_SKIP) from None
 
 
 def _report(replayed: Replay, *, versions: bool) -> None:
@@ -173,34 +209,34 @@ def _report(replayed: Replay, *, versions: bool) -> None:
 
 
 def _print_changes(trace: Trace) -> None:
-    """Say first under which other versions a trace was recorded that is to repeat exactly."""
+    """Print which versions differ from those of the recording, before an exact replay."""
     changes = version_changes(trace)
     for change in changes:
         complain(f"simqueue: {change}")
     if changes:
-        hint = "an exact replay takes the versions of the recording; without --exact it may drift"
+        hint = "an exact replay needs the versions of the recording; without --exact it may drift"
         complain(f"simqueue: {hint}")
 
 
-def _tell_missed(breakpoints: Breakpoints | None) -> None:
+def _print_missed(breakpoints: Breakpoints | None) -> None:
     missed = "" if breakpoints is None else breakpoints.missed()
     if missed:
         complain(f"simqueue: the replay {missed}")
 
 
-def _look(frames: list[TracebackType | None]) -> None:
-    """Open a debugger where a run failed that is over."""
+def _debug(frames: list[TracebackType | None]) -> None:
+    """Open a debugger in the frames of a run that failed and has ended."""
     from simqueue.cli.debugger import post_mortem
 
-    found = next(filter(None, frames), None)
-    if found is None:
+    traceback = next(filter(None, frames), None)
+    if traceback is None:
         complain("simqueue: no code of yours was running or waiting when it failed")
         return
-    post_mortem(found)
+    post_mortem(traceback)
 
 
 def version_changes(recorded: Trace) -> list[str]:
-    """Say which versions are not those that the trace was recorded with."""
+    """Return a line for each version that is not the one the trace was recorded with."""
     from simqueue.sim.run import version_of
 
     return [
@@ -215,71 +251,67 @@ def version_changes(recorded: Trace) -> list[str]:
 
 
 def _status(verdict: Verdict, *, passed: bool) -> int:
-    if verdict in ("different", "not-reproduced"):
-        return _SKIP
-    return 0 if passed else _SAME
+    match verdict:
+        case "different" | "not-reproduced":
+            return _SKIP
+        case "reproduced" | "drifted-alike" | "drifted-passed" | "gone":
+            return 0 if passed else _SAME
+        case _:
+            assert_never(verdict)
 
 
 # --- traces that the pytest plugin made -----------------------------------------------------------
 
 
-def _break_options(wanted: Mapping[str, Sequence[object] | None]) -> Iterator[str]:
-    for noun, values in wanted.items():
-        for value in values or ():
-            yield from ("--simqueue-break" + f"-{noun}" * bool(noun), str(value))
-
-
-def _node(trace: Trace, admit: Admit) -> str:
-    """Return the id of the test that a trace is of, if it is one and may be run."""
-    node = node_of(trace.target)
-    admit(trace.target)
-    return node
-
-
-def _replay_test(
-    node: str, path: str, debugger: Sequence[str], *, exact: bool, nearby: int
-) -> NoReturn:
-    """Let pytest run the test, and take the verdict from the plugin."""
+def _replay_test(node: str, path: str, manner: _Manner) -> NoReturn:
+    """Run the test with pytest, and take the verdict that the plugin writes."""
     if printable(node) != node:  # pytest prints it as it is
         complain(f"simqueue: {excerpt(node, NAME_SHOWN)}: no test has control characters in its id")
         raise typer.Exit(_SKIP)
     with tempfile.TemporaryDirectory(prefix="simqueue-") as directory:
-        verdict = Path(directory, "verdict")
-        command = [sys.executable, "-m", "pytest", "-q", f"--simqueue-replay={path}"]
-        command += ["--simqueue-verdict", str(verdict)] + ["--simqueue-exact"] * exact
-        command += ["--simqueue-nearby", str(nearby), *debugger, "--", node]
-        status, interrupted = _call(command)
-        said = verdict.read_text().strip() if verdict.exists() else ""
-    if interrupted and not said:
+        file = Path(directory, "verdict")
+        status, interrupted = _call(_pytest_command(node, path, str(file), manner))
+        verdict = file.read_text().strip() if file.exists() else ""
+    if interrupted and not verdict:
         raise KeyboardInterrupt
-    if not said:
+    if not verdict:
         problem = f"pytest could not run {excerpt(node, NAME_SHOWN)} (its exit status was {status})"
         hint = "run from the directory it was recorded in"
         complain(f"simqueue: {problem}; {hint}")
         raise typer.Exit(_SKIP)
-    word, _, sentence = said.partition(":")
+    word, _, sentence = verdict.partition(":")
     if sentence:
         say(sentence.strip())
     raise typer.Exit(_TEST_STATUS[word])
 
 
-def _call(command: Sequence[str]) -> tuple[int, bool]:
-    """Run a program; return its exit status, and whether Ctrl-C was typed meanwhile.
+def _pytest_command(node: str, path: str, verdict: str, manner: _Manner) -> list[str]:
+    command = [sys.executable, "-m", "pytest", "-q", f"--simqueue-replay={path}"]
+    command += ["--simqueue-verdict", verdict] + ["--simqueue-exact"] * manner.exact
+    command += ["--simqueue-nearby", str(manner.nearby)]
+    for noun, values in manner.breaks.items():
+        for value in values:
+            command += ["--simqueue-break" + f"-{noun}" * bool(noun), str(value)]
+    return [*command, *["--pdb"] * manner.pdb, "--", node]
 
-    That is the program's affair: it may be a debugger's prompt that is taken back.
+
+def _call(command: Sequence[str]) -> tuple[int, bool]:
+    """Run a program; return its exit status, and whether Ctrl-C was pressed meanwhile.
+
+    The program handles Ctrl-C itself: in a debugger it only interrupts what was typed.
     """
-    typed = False
+    pressed = False
 
     def note(number: int, frame: FrameType | None) -> None:
-        nonlocal typed
-        typed = True
+        nonlocal pressed
+        pressed = True
 
     before = signal.signal(signal.SIGINT, note)
     try:
         status = subprocess.run(command, check=False).returncode  # noqa: S603
     finally:
         signal.signal(signal.SIGINT, before)
-    return status, typed
+    return status, pressed
 
 
 _TEST_STATUS = {
@@ -290,4 +322,4 @@ _TEST_STATUS = {
     "diverged": _DIVERGED,
     "quit": _QUIT,
 }
-"""What the plugin writes, and the exit status it stands for."""
+"""The exit status for each word that the plugin writes."""

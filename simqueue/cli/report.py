@@ -1,4 +1,4 @@
-"""``simqueue report``: a run as one HTML page."""
+"""``simqueue report``: writes a run as one HTML page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simqueue.errors import UsageError
 from simqueue.terminal import say
 
 EVENTS_MAX = 20_000
-"""More events than these are shown in part unless all are asked for: browsers get slow."""
+"""The default for --events: more make browsers slow."""
 
 
 def report_command(
@@ -23,7 +23,10 @@ def report_command(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Where to write; else beside TRACE, as *.html."
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to write; by default beside TRACE, as *.html.",
         ),
     ] = None,
     events: Annotated[
@@ -31,8 +34,8 @@ def report_command(
         typer.Option(
             "--events",
             metavar="N",
-            help="How many events the page has at most, or all: those of the story, faults, and "
-            "the last ones.",
+            help="Largest number of events on the page, or all. Those of the story, faults and the "
+            "last ones are kept first.",
         ),
     ] = str(EVENTS_MAX),
 ) -> None:
@@ -71,6 +74,6 @@ def _limit(events: str) -> int | None:
 
 
 def _spare(path: Path, page: bytes) -> None:
-    """Refuse to overwrite what nobody named, unless it is the same page."""
+    """Refuse to overwrite a file that the user did not name, unless it is the same page."""
     if path.exists() and not (path.is_file() and path.read_bytes() == page):
-        raise UsageError(f"{path}: is there already; name it after -o to overwrite it")
+        raise UsageError(f"{path}: exists already; name it after -o to overwrite it")

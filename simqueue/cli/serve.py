@@ -1,4 +1,4 @@
-"""``simqueue serve``: a trace in PgQueuer's own dashboard."""
+"""``simqueue serve``: shows a trace in PgQueuer's own dashboard."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ def serve_command(
     at: Annotated[
         int | None,
         typer.Option(
-            "--at", metavar="N", help="The event to begin with; else that of the failure."
+            "--at", metavar="N", help="The event to begin with; by default that of the failure."
         ),
     ] = None,
     port: Annotated[
         int,
         typer.Option(
-            "--port", min=0, max=65535, metavar="N", help="Of 127.0.0.1; 0 is any that is free."
+            "--port", min=0, max=65535, metavar="N", help="On 127.0.0.1; 0 takes any free port."
         ),
     ] = 0,
 ) -> None:
     """Show PgQueuer's dashboard with the tables as they stood after each event.
 
-    It is read-only, and there for this machine alone. Ctrl-C ends it. It needs simqueue[web].
+    It is read-only, and only this machine can open it. Ctrl-C ends it. It needs simqueue[web].
 
     \b
     Examples:

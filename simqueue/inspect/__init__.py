@@ -1,6 +1,6 @@
 """The tables at any moment of a trace.
 
-``tables_at``    the tables after an event
-``row_changes``  the rows that each event put in place of others
-``moments``      the tables at moments that a user moves between
+``moments``        the tables after an event, folded when they are requested
+``row_changes``    the rows that each event inserted, replaced or deleted
+``event_numbers``  checks that a trace has an event of a number
 """

@@ -1,44 +1,86 @@
-"""Moments: the tables as they stood after each event of a trace."""
+"""The tables as they stood after each event of a trace."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+import msgspec
 
 from simqueue.adapter.installed import names_in_force
-from simqueue.errors import UsageError
-from simqueue.model.events import StoreEvent
+from simqueue.inspect.event_numbers import check_event
+from simqueue.model.events import Entry, StoreEvent
 from simqueue.model.ids import Instant
 from simqueue.model.trace import Trace
-from simqueue.store import Tables, apply, fold
+from simqueue.store import Names, Tables, apply
 
 _KEPT = 4
+_STORE_EVENTS = get_args(StoreEvent)
 _UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class Moment:
-    """The tables after event ``number``, which happened at ``at``; to be looked at only."""
+    """The tables after event ``number``, which happened at ``at``; -1 is before the first event.
+
+    Only ``advance`` may change the tables.
+    """
 
     number: int
     at: Instant
     tables: Tables
 
+    @classmethod
+    def start(cls, names: Names) -> Moment:
+        """Return the moment before the first event."""
+        return cls(-1, Instant(0), Tables(names))
+
+    def advance(self, entry: Entry) -> bool:
+        """Move on to the next event; return whether it is one that can change the tables."""
+        self.number, self.at = self.number + 1, entry.at
+        if not isinstance(entry.event, _STORE_EVENTS):
+            return False
+        apply(self.tables, entry.now, entry.event)
+        return True
+
+    def rows(self) -> dict[str, Sequence[msgspec.Struct]]:
+        """Return the rows of each table, in the order in which tables are shown."""
+        tables = self.tables
+        return {
+            "jobs": list(tables.jobs.rows.values()),
+            "schedules": list(tables.schedules.rows.values()),
+            "log": list(tables.log.rows.values()),
+            "statistics": list(tables.statistics.rows.values()),
+        }
+
+
+def start_of(trace: Trace) -> Moment:
+    """Return the moment before the first event of a trace."""
+    return Moment.start(names_in_force(trace.config.epoch_us))
+
+
+def moment_after(trace: Trace, entries: Iterable[Entry]) -> Moment:
+    """Return the moment after ``entries``: the first events of a trace, or of its replay."""
+    moment = start_of(trace)
+    for entry in entries:
+        moment.advance(entry)
+    return moment
+
 
 class Moments:
-    """The moments of one trace. The last few that were asked for are kept."""
+    """The moments of one trace. The four that were requested last are kept."""
 
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.names = names_in_force(trace.config.epoch_us)
         self._kept: dict[int, Moment] = {}
-        """By number, the one that was asked for last at the end."""
+        """By number, the one that was requested last at the end."""
 
     def check(self, number: int) -> None:
         """Raise ``UsageError`` unless the trace has an event of that number."""
-        if not 0 <= number < len(self.trace.events):
-            held = f"events 0 to {self.last}" if self.trace.events else "no events"
-            raise UsageError(f"there is no event {number}; the trace has {held}")
+        check_event(self.trace, number)
 
     @property
     def last(self) -> int:
@@ -46,7 +88,7 @@ class Moments:
         return len(self.trace.events) - 1
 
     def at(self, number: int) -> Moment:
-        """Return the moment after event ``number``, which is good until the next one is asked for.
+        """Return the moment after event ``number``, which is valid until the next request.
 
         Raises:
             UsageError: the trace has no such event.
@@ -57,25 +99,20 @@ class Moments:
         return moment
 
     def copy(self, moment: Moment) -> Tables:
-        """Return tables like those of a moment, which may be changed."""
-        return fold(self.names, self.trace.events[: moment.number + 1])
+        """Return tables equal to those of a moment, which may be changed."""
+        return moment_after(self.trace, self.trace.events[: moment.number + 1]).tables
 
     def date(self, at: Instant) -> datetime:
         """Return an instant of the run as its clocks showed it."""
         return _UNIX_EPOCH + timedelta(microseconds=self.names.epoch_us + at)
 
     def _reach(self, number: int) -> Moment:
-        """Return a new moment: one of long ago that goes on from where it was, if all are taken."""
-        start = Moment(-1, Instant(0), Tables(self.names))
+        """Return a moment advanced to an event: a new one, or one of the kept if all are taken."""
+        moment = Moment.start(self.names)
         if len(self._kept) >= _KEPT:
             oldest = next((each for each in self._kept if each < number), None)
             taken = self._kept.pop(next(iter(self._kept)) if oldest is None else oldest)
-            start = start if oldest is None else taken
-        self._advance(start, number)
-        return start
-
-    def _advance(self, moment: Moment, number: int) -> None:
+            moment = moment if oldest is None else taken
         for entry in self.trace.events[moment.number + 1 : number + 1]:
-            if isinstance(entry.event, StoreEvent):
-                apply(moment.tables, entry.now, entry.event)
-        moment.number, moment.at = number, self.trace.events[number].at
+            moment.advance(entry)
+        return moment

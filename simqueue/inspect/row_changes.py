@@ -1,12 +1,12 @@
-"""Changes: the rows that each event of a trace put in place of others."""
+"""The rows that each event of a trace inserted, replaced or deleted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any
 
-from simqueue.adapter.installed import names_in_force
+from simqueue.inspect.moments import Moment, start_of
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.ids import EntryNumber
@@ -14,9 +14,7 @@ from simqueue.model.trace import Trace
 from simqueue.report.page import Change
 from simqueue.report.page.history import Row
 from simqueue.report.subjects import subjects_of
-from simqueue.store import Tables, apply
 
-_STORE = get_args(e.StoreEvent)
 _WIDE = (
     e.QueueTruncated,
     e.LogsAggregated,
@@ -26,58 +24,59 @@ _WIDE = (
     e.DatabaseDropped,
     e.ServerCrashed,
 )
-"""What may change any row; the others change those that they name, and append to the log."""
+"""Events that may change any row; others change the rows that they name, and append to the log."""
 
 
 def table_changes(trace: Trace) -> list[Change]:
-    """Return all changes of a run's tables, in their order."""
-    mirror = _Mirror(Tables(names_in_force(trace.config.epoch_us)))
+    """Return all changes of a run's tables, in order."""
+    mirror = _Mirror(start_of(trace))
     return [change for number, entry in enumerate(trace.events) for change in mirror(number, entry)]
 
 
 @dataclass(slots=True)
 class _Mirror:
-    """Tables, and the rows they held before the event that is applied."""
+    """The tables, and copies of the rows as they were before the latest event."""
 
-    tables: Tables
+    moment: Moment
     jobs: dict[int, Row] = field(default_factory=dict)
     schedules: dict[int, Row] = field(default_factory=dict)
     log: dict[int, Row] = field(default_factory=dict)
     statistics: dict[int, Row] = field(default_factory=dict)
 
     def __call__(self, number: int, entry: Entry) -> Iterator[Change]:
-        if not isinstance(entry.event, _STORE):
+        if not self.moment.advance(entry):
             return
-        apply(self.tables, entry.now, entry.event)
+        tables = self.moment.tables
         if isinstance(entry.event, _WIDE):
             yield from self._compare_all(number)
             return
         named = subjects_of(entry.event)
-        jobs = [whose for noun, whose in named if noun == "job"]
-        yield from _compared(number, self.jobs, self.tables.jobs.rows, jobs)
-        schedules = [whose for noun, whose in named if noun == "schedule"]
-        yield from _compared(number, self.schedules, self.tables.schedules.rows, schedules)
-        yield from _compared(number, self.log, self.tables.log.rows, self._appended())
+        jobs = [row_id for noun, row_id in named if noun == "job"]
+        yield from _compared(number, self.jobs, tables.jobs.rows, jobs)
+        schedules = [row_id for noun, row_id in named if noun == "schedule"]
+        yield from _compared(number, self.schedules, tables.schedules.rows, schedules)
+        yield from _compared(number, self.log, tables.log.rows, self._appended())
 
     def _appended(self) -> list[int]:
-        """Return the ids of log rows that were not there before, oldest first."""
-        fresh: list[int] = []
-        for whose in reversed(self.tables.log.rows):
-            if whose in self.log:
+        """Return the ids of the new log rows, oldest first."""
+        new: list[int] = []
+        for row_id in reversed(self.moment.tables.log.rows):
+            if row_id in self.log:
                 break
-            fresh.append(whose)
-        return fresh[::-1]
+            new.append(row_id)
+        return new[::-1]
 
     def _compare_all(self, number: int) -> Iterator[Change]:
+        tables = self.moment.tables
         held: list[tuple[dict[int, Row], Mapping[Any, Row]]] = [
-            (self.jobs, self.tables.jobs.rows),
-            (self.schedules, self.tables.schedules.rows),
-            (self.log, self.tables.log.rows),
-            (self.statistics, self.tables.statistics.rows),
+            (self.jobs, tables.jobs.rows),
+            (self.schedules, tables.schedules.rows),
+            (self.log, tables.log.rows),
+            (self.statistics, tables.statistics.rows),
         ]
         for before, after in held:
-            # A row that did not change is the same object: most are, in a long run's tables.
-            ids = {whose for whose, row in after.items() if before.get(whose) is not row}
+            # A row that did not change is the same object, as most rows of a long run are.
+            ids = {row_id for row_id, row in after.items() if before.get(row_id) is not row}
             ids.update(before.keys() - after.keys())
             yield from _compared(number, before, after, sorted(ids))
 
@@ -85,13 +84,13 @@ class _Mirror:
 def _compared(
     number: int, before: dict[int, Row], after: Mapping[Any, Row], ids: Iterable[int]
 ) -> Iterator[Change]:
-    """Yield what differs in these rows, and bring ``before`` up to date."""
-    for whose in ids:
-        old, new = before.get(whose), after.get(whose)
+    """Yield the changes of these rows, and bring ``before`` up to date."""
+    for row_id in ids:
+        old, new = before.get(row_id), after.get(row_id)
         if old == new:
             continue
         yield Change(EntryNumber(number), old, new)
         if new is None:
-            del before[whose]
+            del before[row_id]
         else:
-            before[whose] = new
+            before[row_id] = new

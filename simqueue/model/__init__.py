@@ -9,6 +9,7 @@
 ``delays``     the ladder from a picked integer to a duration
 ``config``     what a run is allowed to do
 ``failure``    how a run ended, and how it failed
+``findings``   what searches and comparisons of runs found out
 ``trace``      a whole run as one document and as a file; ``trace_schema``: its JSON Schema
 ``soundness``  whether a run can have written it; ``rowbook``: which rows are there meanwhile
 ``summary``    what came of a campaign, for other programs

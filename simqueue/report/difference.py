@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from simqueue.model.events import Entry
 from simqueue.model.failure import Failure
+from simqueue.model.findings import Difference
 from simqueue.model.trace import Trace
 from simqueue.report.lines import render_line
 from simqueue.report.managers import Managers
@@ -19,20 +19,6 @@ _AROUND = 60
 CONTEXT = 5
 _REORDERED_MAX = 60
 _WORD = re.compile(r"\w+")
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The first difference between two runs.
-
-    ``number`` is the event's, or how many events there are when all of them agree. ``one`` and
-    ``other`` say what each run had there, ``actor`` which worker did it.
-    """
-
-    number: int
-    one: str
-    other: str
-    actor: str
 
 
 def difference_at(number: int, one: Entry | None, other: Entry | None) -> Difference | None:

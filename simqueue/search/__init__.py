@@ -17,5 +17,5 @@ Beside them:
 ``trust``        whether what a trace names may be run without asking
 ``application``  the user's factory by its name, and what it registers
 ``saved``        where found failures are kept
-``budgets``      how many runs replays and shrinking may take
+``budgets``      the default numbers of runs; ``budget``: the runs and the time that are left
 """

@@ -1,19 +1,19 @@
-"""Budgets: how many runs are spent unless somebody says otherwise.
+"""The default number of runs for each kind of search.
 
-A module of its own, so that options can name them without loading what spends them.
+A module of its own, so that the options of commands can show them without loading the searches.
 """
 
 SHRINK_RUNS = 400
-"""On making one failure simpler."""
+"""To make one failure simpler."""
 
 NEARBY_RUNS = 60
-"""On looking for a failure near a replay that drifted and passed."""
+"""To look for a failure among variations of a replay that drifted and passed."""
 
 INEVITABLE_RUNS = 1000
-"""On finding out since when a failure could not be averted any more."""
+"""To find the event after which a failure could not be avoided."""
 
 CONTINUATIONS = 20
-"""Of a run from one event on, to tell from them whether it fails whatever comes."""
+"""Of a run from one event on, to measure how likely it is to fail from there."""
 
 NEAREST_RUNS = 400
-"""On looking for the passing run that is most like a failing one."""
+"""To look for the passing run that is most similar to a failing one."""

@@ -389,14 +389,14 @@ def test_shrinking_that_is_interrupted_keeps_the_failure(call, project, failures
     project(
         "stopped.py",
         """
-        import ctypes
+        import ctypes, os
 
-        CALLS = []
+        COMMAND, CALLS = os.getpid(), []
 
         async def scenario(sim):
             CALLS.append(1)
             if len(CALLS) > 25:
-                ctypes.pythonapi.PyErr_SetInterrupt()
+                ctypes.CDLL(None).kill(COMMAND, 2)  # as Ctrl-C does
             picked = [sim.chance(0.9) for _ in range(30)]
             assert not (picked[3] and picked[17]), "found"
         """,
@@ -419,12 +419,12 @@ def test_shrinking_that_was_interrupted_goes_on_when_the_campaign_is_resumed(cal
         """
         import ctypes, os
 
-        CALLS = []
+        COMMAND, CALLS = os.getpid(), []
 
         async def scenario(sim):
             CALLS.append(1)
             if len(CALLS) > 25 and os.path.exists("interrupt"):
-                ctypes.pythonapi.PyErr_SetInterrupt()
+                ctypes.CDLL(None).kill(COMMAND, 2)  # as Ctrl-C does
             picked = [sim.chance(0.9) for _ in range(30)]
             assert not (picked[3] and picked[17]), "found"
         """,

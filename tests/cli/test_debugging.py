@@ -61,7 +61,7 @@ ENVIRONMENT = {
 PATIENCE_S = 120
 TARGET = "Target: one.py:scenario\n"
 STOPPED = re.compile(r"Stopped at event (\d+) of")
-UP = re.compile(r"^up (\d+) is (.*), whose step made it$", re.MULTILINE)
+UP = re.compile(r"^up (\d+) is (.*), whose step caused it$", re.MULTILINE)
 
 
 @pytest.fixture
@@ -197,7 +197,7 @@ def test_a_replay_stops_at_an_event_with_its_world_at_hand(failed, call):
     done = call("replay", "t.json", "--exact", "--break", str(number), typed=typed)
     before, *_ = done.stdout.split("(Pdb) ")
     assert before.count("Stopped at event") == 1
-    assert f"Stopped at event {number} of 0 to {len(failed.events) - 1}; c goes on." in before
+    assert f"Stopped at event {number} of 0 to {len(failed.events) - 1}; c continues." in before
     assert f"#{number} " in before
     said, jobs, tables, status, job, story, _ = at_prompts(done.stdout)
     assert said.startswith(f"({number}, 2, datetime.timedelta(")
@@ -221,7 +221,7 @@ def test_who_goes_up_as_far_as_is_said_is_in_the_frame_whose_step_made_the_event
     )
     first = call("replay", "t.json", "--break", str(number), typed=["c"])
     ups, where = re.search(
-        r"^up (\d+) is (.*), whose step made it$", first.stdout, re.MULTILINE
+        r"^up (\d+) is (.*), whose step caused it$", first.stdout, re.MULTILINE
     ).groups()
     assert where.endswith("in scenario")
     again = call("replay", "t.json", "--break", str(number), typed=[f"up {ups}", "p sim", "c"])
@@ -234,7 +234,8 @@ def test_code_of_the_task_that_waits_for_a_statement_is_at_hand_where_the_server
     number = find(failed, JobPicked, 1)
     typed = ["stack()", "p 'self' in frames[-1].f_locals", "p task.done()", "c"]
     done = call("replay", "t.json", "--break", str(number), typed=typed)
-    assert re.search(r"^task .* led to it, and waits: see stack\(\)$", done.stdout, re.MULTILINE)
+    waiting = r"^task .* caused it, and is waiting: see stack\(\)$"
+    assert re.search(waiting, done.stdout, re.MULTILINE)
     stack, has_self, finished, _ = at_prompts(done.stdout)
     assert "frames[0]  qm.py:" in stack
     assert "connection.py" not in stack
@@ -300,7 +301,7 @@ def test_kinds_of_events_and_the_next_one_are_stops(failed, call):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--break", "100000"], "there is no event 100000 to stop at; the trace has events 0 to "),
+        (["--break", "100000"], "there is no event 100000; the trace has events 0 to "),
         (["--break-job", "3"], "no event names job 3; the trace has jobs 1 to 2"),
         (["--break-schedule", "1"], "no event names schedule 1; the trace has no schedules"),
         (["--break-kind", "job_lost"], "no event is of kind job_lost; the trace has "),
@@ -316,7 +317,7 @@ def test_an_event_that_the_trace_has_not_is_bad_input(failed, call, options, sai
 def test_debuggers_that_are_switched_off_are_told_of(failed, call):
     done = call("replay", "t.json", "--break", "3", PYTHONBREAKPOINT="0")
     assert done.returncode == 2
-    assert "PYTHONBREAKPOINT=0 switches debuggers off" in done.stderr
+    assert "PYTHONBREAKPOINT=0 disables debuggers" in done.stderr
 
 
 def test_another_debugger_opens_if_that_is_what_breakpoint_means(project, failed, call):

@@ -26,6 +26,13 @@ def test_a_format_is_written_to_stdout_or_to_a_file(call, tmp_path, trace, name)
     assert json.loads(printed.stdout_bytes.splitlines()[0])
 
 
+def test_a_dash_is_standard_output_and_no_file(call, tmp_path, trace):
+    printed = call("t.json", "--format", "jsonl", "-o", "-")
+    assert printed.exit_code == 0
+    assert printed.stdout_bytes == render_export(trace, "jsonl")
+    assert not (tmp_path / "-").exists()
+
+
 def refused(result):
     assert result.exit_code == 2
     assert result.stderr.count("\n") == 1

@@ -4,8 +4,8 @@ import pytest
 from typer.testing import CliRunner
 
 from simqueue.cli.app import app
-from simqueue.cli.inevitable import render_inevitable
-from simqueue.search.explain.inevitable import Inevitable, Odds, inevitable
+from simqueue.report.findings.inevitable import render_inevitable
+from simqueue.search.explain.inevitable import inevitable
 from simqueue.search.target import load_target
 from simqueue.sim.run import run
 
@@ -60,15 +60,15 @@ def told(call, *arguments):
 
 def test_the_event_is_named_with_how_many_continuations_say_so(call, recorded):
     text = told(call, recorded(0, 2, 4), "--continuations", "30")
-    assert "goes on with fresh choices, 30 times, once calmly" in text
+    assert "continued from an event with fresh choices, 30 times, once calmly" in text
     assert (
-        "After event #8 all 30 of 30 continuations fail alike:\n  #8 +0.000000s the scenario"
+        "After event #8 all 30 of 30 continuations fail the same way:\n  #8 +0.000000s the scenario"
         in text
     )
     assert "Before it, after event #7, " in text
-    assert "Between the two was picked:\n  +0.000000s the scenario gets yes from sim.chance" in text
+    assert "Chosen between the two:\n  +0.000000s the scenario gets yes from sim.chance" in text
     assert "How likely it was:\n  at the start" in text
-    assert text.rstrip().endswith("30 of 30 fail alike")
+    assert text.rstrip().endswith("30 of 30 fail the same way")
 
 
 def test_it_is_told_alike_each_time(call, recorded):
@@ -78,7 +78,7 @@ def test_it_is_told_alike_each_time(call, recorded):
 
 def test_what_fails_from_the_start_is_no_matter_of_timing(call, recorded):
     text = told(call, recorded(0, function="doomed"))
-    assert "From the start: all 20 of 20 continuations fail alike." in text
+    assert "From the start: all 20 of 20 continuations fail the same way." in text
     assert "Timing does not decide it" in text
     assert "How likely" not in text
 
@@ -90,17 +90,20 @@ def test_where_nothing_is_picked_it_is_said(call, recorded):
 
 def test_what_is_open_to_the_end_is_said(call, recorded):
     text = told(call, recorded(0, function="last_word"))
-    assert "To the end it could be averted. Event #1 comes of the last choice that was left" in text
-    assert "Between the two was picked:" in text
+    assert (
+        "It could be avoided until the end. Event #1 follows from the last choice that was left"
+        in text
+    )
+    assert "Chosen between the two:" in text
 
 
 def test_a_search_that_was_ended_says_so(call, recorded):
     text = told(call, recorded(0, 2, 4), "--runs", "5")
     assert "(5 runs in all)" in text
-    assert "The search was ended before it was done; more runs may name an earlier event." in text
+    assert "The search ended early; more runs may name an earlier event." in text
     limited = told(call, "t.json", "--time", "0.000001s")
     assert "(1 run in all)" in limited
-    claims = ("could be averted:", "fails whenever", "To the end", "From the start")
+    claims = ("could be avoided until", "fails whenever", "From the start")
     assert not any(claim in limited for claim in claims)
     assert "it is not known of any event" in limited
 
@@ -159,18 +162,3 @@ def test_with_which_event_the_odds_leapt_is_told(project):
     text = render_inevitable(inevitable(trace, 40))
     assert "It became much more likely with event #1: " in text
     assert "of 40 fail before it, " in text
-
-
-def test_who_got_away_from_an_earlier_event_is_told(trace):
-    odds = Odds(2, 3, 10, 10, 0), Odds(4, 4, 10, 10, 0)
-    found = Inevitable(trace, 10, 4, odds[0], odds, False, True, 99)
-    text = render_inevitable(found)
-    assert "Before it, after event #3, all 10 of 10 fail, too, but one got away that came" in text
-    before = Odds(2, 3, 1, 0, 0)
-    found = Inevitable(trace, 10, 4, before, (), False, False, 9)
-    assert "Before it, after event #3, at least one got away:" in render_inevitable(found)
-    others = Odds(-1, -1, 10, 6, 1)
-    found = Inevitable(trace, 10, 0, others, (others,), False, True, 9)
-    assert "At the start 6 of 10 fail alike, 1 fails in another way and 3 pass" in (
-        render_inevitable(found)
-    )

@@ -58,10 +58,12 @@ def test_the_choice_that_decides_is_told_and_both_runs_beside_each_other(call, r
     result = call("diff", recorded(0, 1, 4))
     assert result.exit_code == 1
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("One choice decides; the run that passes makes all the others alike")
+    assert lines[0].startswith(
+        "One choice decides; the run that passes makes all others the same way"
+    )
     assert lines[1].startswith("  fails:   +0.000000s the scenario gets yes from sim.chance")
-    assert lines[2] == "  passes:  there it is as in a calm system"
-    assert "They part at event #8; up to there both do the same:" in lines
+    assert lines[2] == "  passes:  the calm choice"
+    assert "They part at event #8; before it both do the same:" in lines
     heads = next(line for line in lines if line.startswith("t.json, which fails"))
     assert heads.endswith("| the run that passes")
     assert max(map(len, lines[9:])) <= 100
@@ -94,9 +96,9 @@ def test_that_there_is_no_passing_run_is_said_with_what_was_tried(call, recorded
     result = call("diff", recorded(0, function="doomed"), "-o", "passing.json")
     assert result.exit_code == 4
     assert result.stdout.splitlines()[:4] == [
-        "No passing run was found near this one. All that were tried fail:",
-        "  1 with one deviation put back to calm",
-        "  0 with one choice moved to another value",
+        "No passing run was found near this one. All runs that were tried fail:",
+        "  1 with one deviation set back to calm",
+        "  0 with one choice set to another value",
         "  20 with fresh choices from some event on",
     ]
     assert not Path("passing.json").exists()
@@ -104,11 +106,11 @@ def test_that_there_is_no_passing_run_is_said_with_what_was_tried(call, recorded
 
 def test_that_the_search_was_ended_is_said(call, recorded):
     result = call("diff", recorded(0, function="doomed"), "--runs", "2")
-    assert "The search was ended before it was done." in result.stdout
+    assert "The search ended early." in result.stdout
 
 
 def test_what_there_is_no_nearest_run_of_is_refused(call, recorded):
-    assert "passed, so there is no failure to tell it from" in refused(
+    assert "passed, so there is no failure to compare with" in refused(
         call("diff", recorded(function="calm"))
     )
     assert "-o saves the passing run" in refused(call("diff", "t.json", "t.json", "-o", "x.json"))

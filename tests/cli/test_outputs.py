@@ -119,6 +119,12 @@ def test_no_other_option_names_a_file_that_is_written():
     assert all(any((name, each) in named | others for each in rest) for name, *rest in options)
 
 
+@pytest.mark.parametrize("words", [each for each in WRITING if "export" not in each], ids=" ".join)
+def test_a_dash_is_refused_where_standard_output_is_not_supported(words, place):
+    assert f"{words[-1]} -: standard output is not supported here" in refused(*words, "-")
+    assert not (place / "-").exists()
+
+
 @pytest.mark.parametrize("words", [each for each in WRITING if "t.json" in each], ids=" ".join)
 def test_the_trace_itself_is_refused_by_any_of_its_names(words, place):
     (place / "alias.json").symlink_to("t.json")

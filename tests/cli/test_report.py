@@ -39,7 +39,7 @@ def test_the_page_is_written_where_it_is_wanted(call, tmp_path):
 
 def test_only_what_is_named_is_overwritten(call, tmp_path):
     (tmp_path / "t.html").write_text("mine")
-    assert "t.html: is there already; name it after -o" in refused(call("report", "t.json"))
+    assert "t.html: exists already; name it after -o" in refused(call("report", "t.json"))
     assert (tmp_path / "t.html").read_text() == "mine"
     assert call("report", "t.json", "-o", "t.html").exit_code == 0
     assert (tmp_path / "t.html").read_text() != "mine"

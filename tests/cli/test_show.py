@@ -52,7 +52,7 @@ def test_chosen_events_are_json_lines(show):
 def test_what_nothing_is_about_is_refused_with_what_there_is(show):
     assert "no event names job 7" in refused(show("--job", "7"))
     assert "no event names schedule 1" in refused(show("--schedule", "1"))
-    assert "nobody is called bob; there are a, scenario" in refused(show("--worker", "bob"))
+    assert "there is no worker bob; there are a, scenario" in refused(show("--worker", "bob"))
     assert "no such kind; there are clock_set, " in refused(show("--kind", "picked"))
     assert "write virtual time" in refused(show("--from", "noon"))
     assert "write virtual time" in refused(show("--until", "#x"))
@@ -106,6 +106,6 @@ def test_what_would_steer_a_terminal_is_escaped(trace, tmp_path, monkeypatch, ca
 
 
 def test_what_cannot_be_asked_for_together_is_refused(show):
-    assert "one of them at a time" in refused(show("--json", "--at", "2"))
-    assert "ask for it alone" in refused(show("--inevitable", "--job", "1"))
-    assert "--from, --until" in refused(show("--time", "9s"))
+    assert "use one of them at a time" in refused(show("--json", "--at", "2"))
+    assert "use it alone" in refused(show("--inevitable", "--job", "1"))
+    assert "--from and --until" in refused(show("--time", "9s"))

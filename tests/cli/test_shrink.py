@@ -56,7 +56,7 @@ def test_a_trace_becomes_a_smaller_one_and_the_printed_line_replays_it(call, tra
     said, again = result.stdout.splitlines()
     assert re.fullmatch(
         rf"t\.json: {before} deviations from calm became 2 in \d+ runs; "
-        "without any one of them it does not fail like that",
+        "without any one of them it does not fail that way",
         said,
     )
     assert again == "Again: simqueue replay t.small.json"
@@ -102,9 +102,9 @@ def test_few_runs_say_that_more_may_do_better(call, trace_file):
 
 
 def test_ctrl_c_keeps_the_simplest_so_far(call, trace_file, monkeypatch):
-    from simqueue.search.processes import alone
+    from simqueue.search.processes.successive import Successive
 
-    played = alone.run
+    played = Successive.play
     left = iter(range(9))
 
     def interrupted(*arguments, **options):
@@ -113,7 +113,7 @@ def test_ctrl_c_keeps_the_simplest_so_far(call, trace_file, monkeypatch):
         return played(*arguments, **options)
 
     before = deviations(trace_file)
-    monkeypatch.setattr(alone, "run", interrupted)
+    monkeypatch.setattr(Successive, "play", interrupted)
     result = call("shrink", trace_file)
     assert result.exit_code == 130
     assert result.stderr == "Target: two.py:scenario\ninterrupted\n"

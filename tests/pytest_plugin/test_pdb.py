@@ -178,9 +178,9 @@ def test_a_replay_stops_at_events_with_capturing_off_and_says_what_it_missed(
     result = typed(lines, *stops, *command)
     result.stdout.fnmatch_lines(
         [
-            "> Stopped at event 0 of 0 to *; c goes on. *",
+            "> Stopped at event 0 of 0 to *; c continues. *",
             "(Pdb) 0",
-            "*Stopped at event * of 0 to *; c goes on. *",
+            "*Stopped at event * of 0 to *; c continues. *",
             "*ValueError: no money*",
             "(Pdb) 'ValueError: no money'",
             "*::test_handler: reproduced: *",
@@ -195,7 +195,7 @@ def test_a_replay_stops_at_events_with_capturing_off_and_says_what_it_missed(
     ("arguments", "said"),
     [
         (["--simqueue-break", "3"], "*--simqueue-break needs a trace: give --simqueue-replay*"),
-        (["--simqueue-break", "99999"], "*--simqueue-break: there is no event 99999 to stop at*"),
+        (["--simqueue-break", "99999"], "*--simqueue-break: there is no event 99999; *"),
         (["--simqueue-break-job", "77"], "*--simqueue-break: no event names job 77;*"),
     ],
 )

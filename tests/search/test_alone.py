@@ -176,7 +176,7 @@ def test_a_trace_that_only_another_run_explains_is_not_reproduced(nearby):
     assert again.run.passed
     assert again.outlives == "variable 'seen' around scenario"
     assert "with the same events, and fails the same way after another run" in str(again)
-    assert "what decided lies outside of the run" in str(again)
+    assert "the cause lies outside the run" in str(again)
 
 
 def test_variations_of_a_trace_are_not_spoilt_by_each_other():

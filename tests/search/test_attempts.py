@@ -4,7 +4,8 @@ import pytest
 
 from simqueue.model.choice import Choice
 from simqueue.model.config import Config, Faults
-from simqueue.search.shrink.attempts import Attempts, SpentError
+from simqueue.search.budget import Budget, SpentError
+from simqueue.search.shrink.attempts import Attempts
 
 CALM = Config()
 
@@ -30,7 +31,7 @@ def attempts():
         return played(asked, "it" if fails else "another", candidate.config)
 
     first = played([choice(1), choice(2), choice(5)], "it")
-    made = Attempts(play, first, 4, None, lambda _: None)
+    made = Attempts(play, first, Budget(4), lambda _: None)
     made.played = runs
     return made
 

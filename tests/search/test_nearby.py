@@ -4,7 +4,8 @@ from itertools import islice
 import pytest
 
 from simqueue.model.choice import Choice
-from simqueue.search.replay.nearby import look_nearby, moves, render_moves, unmet_in, variations
+from simqueue.report.findings.replay import render_moves
+from simqueue.search.replay.nearby import look_nearby, moves, unmet_in, variations
 from simqueue.search.replay.replayer import replay
 from simqueue.sim.run import run
 
@@ -119,7 +120,7 @@ def test_a_run_that_did_not_come_that_far_or_asked_for_less_is_not_gone(scenario
 
 def test_what_was_not_asked_for_again_is_named():
     again = replay(recorded(), scenario=asking_less, nearby=12)
-    assert "'scenario scenario choice' number 2 was not asked for again in its time" in str(again)
+    assert "'scenario scenario choice' number 2 was not asked for again at its time" in str(again)
 
 
 def test_other_failures_met_on_the_way_are_told_of():
@@ -132,7 +133,7 @@ def test_other_failures_met_on_the_way_are_told_of():
 
     again = replay(trace, scenario=otherwise, nearby=4)
     assert again.nearby.others >= 1
-    assert "which failed in other ways" in str(again)
+    assert "that failed in other ways" in str(again)
 
 
 def test_a_seed_that_fails_alike_keeps_a_failure_from_being_called_gone():

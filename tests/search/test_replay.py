@@ -167,7 +167,7 @@ def test_a_replay_that_drifts_by_an_order_alone_says_so_and_how_to_find_the_set(
 
     again = replay(run(scenario, seed=3, target=target).trace, scenario=scenario, nearby=0)
     assert again.verdict == "drifted-alike"
-    assert "both have the same in another order, as the order of a set decides" in str(again)
+    assert "both have the same in another order, as if the order of a set decided" in str(again)
     assert ("`simqueue audit x.py:scenario --seed 3`" in str(again)) == (target == "x.py:scenario")
 
 

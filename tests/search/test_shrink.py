@@ -1,4 +1,6 @@
 import asyncio
+import ctypes
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -146,22 +148,39 @@ def test_another_failure_does_not_count_and_is_told_of():
     assert other.startswith("exception:KeyError")
 
 
-def test_the_budget_is_kept_and_what_was_found_by_then_is_returned():
-    calls = []
+def test_the_budget_is_kept_and_what_was_found_by_then_is_returned(tmp_path):
+    calls = os.open(tmp_path / "calls", os.O_CREAT | os.O_APPEND | os.O_RDWR)
 
     async def counted(sim):
-        calls.append(None)
+        os.write(calls, b".")
         await two_of_many(sim)
 
     trace = failing_trace(counted)
     for budget in (1, 5, 12):
-        calls.clear()
+        os.ftruncate(calls, 0)
         shrunk = shrink_further(trace, scenario=counted, budget_runs=budget)
         assert shrunk.runs == budget
-        assert len(calls) == budget - 1  # the first is played in a process where none came before
+        # The trace's own run, the others, and the simplest once more in a process of its own.
+        assert os.fstat(calls).st_size == budget + 1
         assert not shrunk.minimal
         assert signature(shrunk.trace) == signature(trace)
         assert 2 <= shrunk.after <= shrunk.before
+
+
+async def deadly_if_calm(sim):
+    picked = [sim.chance(0.5) for _ in range(6)]
+    if not picked[1]:
+        ctypes.CDLL(None)._exit(3)
+    assert not picked[4]
+
+
+def test_a_candidate_that_kills_its_process_does_not_fail_the_same_way():
+    picks = {"scenario scenario chance": dict.fromkeys((0, 1, 3, 4), 1)}
+    trace = run(deadly_if_calm, choices=picks).trace
+    shrunk = shrink_further(trace, scenario=deadly_if_calm)
+    assert [each.position for each in shrunk.trace.choices] == [1, 4]
+    assert shrunk.minimal
+    assert shrunk.others == ()
 
 
 def test_equal_traces_shrink_to_equal_bytes():

@@ -1,7 +1,7 @@
-"""One seed under other circumstances, which must change nothing.
+"""Plays one seed under different conditions, which must not change the run.
 
-``audit``       plays it, and compares
-``recordings``  its runs in fresh processes
-``causes``      which circumstance decides if they differ
-``set_orders``  the sets that a run held, and in which order it iterated each
+``audit``       plays the seed, and compares the runs
+``recordings``  plays it in fresh processes
+``causes``      finds the condition that makes them differ
+``set_orders``  records the sets of a run, and in which order each was iterated
 """

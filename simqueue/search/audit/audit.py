@@ -1,4 +1,4 @@
-"""An audit: one seed under other circumstances, which must change nothing."""
+"""Plays one seed under different conditions, which must not change the run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from simqueue.model.config import Config
+from simqueue.model.findings import Difference
 from simqueue.model.trace import Trace
-from simqueue.report.difference import Difference, first_difference
+from simqueue.report.difference import first_difference
 from simqueue.search.audit.causes import find_causes
 from simqueue.search.audit.recordings import Recordings
 from simqueue.search.target import Target
@@ -20,7 +21,7 @@ _JUNK = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Circumstance:
-    """One more run of the seed, under which circumstances, and where it first went its own way."""
+    """Another run of the seed: its conditions, and its first difference from the first run."""
 
     name: str
     difference: Difference | None
@@ -30,7 +31,7 @@ class Circumstance:
 class Audit:
     """The first run, and how each of the others compares with it.
 
-    ``causes`` say what decided, in a sentence each, if two runs differ.
+    ``causes`` are sentences that name what makes runs differ, if two of them do.
     """
 
     trace: Trace
@@ -39,7 +40,7 @@ class Audit:
 
     @property
     def same(self) -> bool:
-        """Whether nothing decided on its own."""
+        """Whether all runs are equal."""
         return all(circumstance.difference is None for circumstance in self.circumstances)
 
 
@@ -50,25 +51,24 @@ def audit(
     config: Config = Config(),  # noqa: B008  frozen
     on_progress: Callable[[Circumstance], None] | None = None,
 ) -> Audit:
-    """Run one seed here, again with another heap, and in fresh processes with other hash seeds.
+    """Play one seed here, again with another heap, and in fresh processes with other hash seeds.
 
     Raises:
-        UsageError: a fresh process could not run it.
+        UsageError: a fresh process could not play it.
     """
     first = _run(target, seed, config)
-    seen = []
+    circumstances = []
     for name, trace in _others(target, seed, config):
-        seen.append(Circumstance(name, first_difference(first, trace)))
+        circumstances.append(Circumstance(name, first_difference(first, trace)))
         if on_progress is not None:
-            on_progress(seen[-1])
-    differ = [circumstance.difference is not None for circumstance in seen]
+            on_progress(circumstances[-1])
+    differ = [circumstance.difference is not None for circumstance in circumstances]
     if not any(differ):
-        return Audit(first, tuple(seen))
+        return Audit(first, tuple(circumstances))
     _, moved, *_ = differ
     recordings = Recordings(target.name, seed, config)
-    return Audit(
-        first, tuple(seen), find_causes(recordings, fresh=any(differ[1:]), addresses=moved)
-    )
+    causes = find_causes(recordings, fresh=any(differ[1:]), addresses=moved)
+    return Audit(first, tuple(circumstances), causes)
 
 
 def _run(target: Target, seed: int, config: Config) -> Trace:
@@ -85,7 +85,7 @@ def _others(target: Target, seed: int, config: Config) -> Iterator[tuple[str, Tr
 
 
 def _disturb() -> list[object]:
-    """Leave holes in the heap, so that what is allocated next lies at other addresses."""
+    """Leave holes in the heap, so that later objects have other addresses."""
     junk: list[object] = [[object()] * (number % 7) for number in range(_JUNK)]
     del junk[::3]
     gc.collect()

@@ -1,4 +1,4 @@
-"""Causes: why runs of one seed differ, found by changing one circumstance at a time."""
+"""Finds out why runs of one seed differ, by changing one condition at a time."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ _SEEDS = ("1", "2")
 
 
 def find_causes(recordings: Recordings, *, fresh: bool, addresses: bool) -> tuple[str, ...]:
-    """Return a sentence for each cause of a difference. Plays some more runs in fresh processes.
+    """Return a sentence for each cause of a difference. Plays more runs in fresh processes.
 
-    First nothing is changed, then PYTHONHASHSEED alone, then addresses alone: whatever differs
-    then, this has decided.
+    First nothing is changed, then only PYTHONHASHSEED, then only addresses: if runs differ then,
+    that is a cause.
 
     Args:
         recordings: plays the seed.
-        fresh: whether a fresh process has differed.
-        addresses: whether one has under the same PYTHONHASHSEED, at other addresses.
+        fresh: whether a run in a fresh process differed.
+        addresses: whether one differed under the same PYTHONHASHSEED, at other addresses.
     """
     if not fresh:
         return (PROCESS,)
@@ -62,13 +62,13 @@ def _differ(one: Recording, other: Recording) -> bool:
 
 
 def _with_set(one: Recording, other: Recording, cause: str) -> str:
-    """Return a cause, and the set by whose order two runs may have parted."""
+    """Return a cause, with the set whose order may have made two runs part."""
     difference = first_difference(one.trace, other.trace)
     before = 0 if difference is None else difference.number
-    found = parted(one.orders, other.orders, before)
-    if found is None:
+    order = parted(one.orders, other.orders, before)
+    if order is None:
         return cause
     return (
-        f"the order of a set of {found.of}, {found.name} at {found.place}, is the last to differ "
+        f"the order of a set of {order.of}, {order.name} at {order.place}, is the last to differ "
         f"before the runs do; {cause}"
     )

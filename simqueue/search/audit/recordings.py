@@ -1,4 +1,4 @@
-"""Recordings: one seed played in fresh processes, each under its own circumstances."""
+"""Plays one seed in fresh processes, each under its own conditions."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from simqueue.search.processes.address_space import randomized
 from simqueue.search.processes.fresh import command_line, environment
 
 RECORD_COMMAND = "_record"
-"""The hidden command that a fresh process is started with: target, seed, config, trace file, and
-optionally a file for the orders of sets."""
+"""The hidden command of a fresh process. Its arguments are the target, the seed, the config, the
+trace file, and optionally a file for the orders of sets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A run of a fresh process; ``orders`` are there if they were asked for."""
+    """A run in a fresh process; ``orders`` is empty unless orders of sets were requested."""
 
     trace: Trace
     orders: tuple[SetOrder, ...] = ()
@@ -39,16 +39,16 @@ class Recordings:
     config: Config
 
     def record(self, hash_seed: str, *, fixed: bool = False, sets: bool = False) -> Recording:
-        """Play it under a PYTHONHASHSEED.
+        """Play the seed under a value of PYTHONHASHSEED.
 
         Args:
-            hash_seed: what PYTHONHASHSEED is set to.
-            fixed: leave addresses as they are for this process's children, which the command line
-                has fixed where that is permitted; else they are random.
-            sets: also write down how sets were iterated, which is slow.
+            hash_seed: the value of PYTHONHASHSEED.
+            fixed: use the fixed addresses that the command line sets for its child processes where
+                the system permits it; otherwise addresses are random.
+            sets: also record the order in which sets are iterated, which is slow.
 
         Raises:
-            UsageError: the process could not run it.
+            UsageError: the process could not play it.
         """
         with tempfile.TemporaryDirectory(prefix="simqueue-") as directory:
             file, orders = Path(directory, "trace.json"), Path(directory, "sets.json")
@@ -57,10 +57,10 @@ class Recordings:
             arguments += [str(orders)] * sets
             with nullcontext() if fixed else randomized():
                 self._play(arguments, hash_seed)
-            found = (
+            set_orders = (
                 msgspec.json.decode(orders.read_bytes(), type=tuple[SetOrder, ...]) if sets else ()
             )
-            return Recording(Trace.load(file), found)
+            return Recording(Trace.load(file), set_orders)
 
     def _play(self, arguments: list[str], hash_seed: str) -> None:
         done = subprocess.run(  # noqa: S603  our own interpreter and our own command
@@ -76,5 +76,5 @@ class Recordings:
 
 
 def decode_config(text: str) -> Config:
-    """Return the configuration that a fresh process was given."""
+    """Return the config from the command line of a fresh process."""
     return msgspec.json.decode(text, type=Config)

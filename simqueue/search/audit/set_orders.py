@@ -1,8 +1,7 @@
-"""Orders of sets: which sets the user's code held, and in which order each was iterated.
+"""Records the sets that the user's code held, and in which order each was iterated.
 
-Two runs that part may part because a set was iterated in two orders. Here a run is traced line by
-line, which is slow, and each set that a variable, an attribute or a return value of the user's code
-held is written down.
+Two runs may part because a set was iterated in two orders. A run is traced line by line, which is
+slow, to record each set in a variable, an attribute or a return value of the user's code.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _PLAIN = (str, bytes, int, float, bool, type(None))
 
 
 class SetOrder(msgspec.Struct, frozen=True):
-    """A set as it was iterated: after how many events, where, and the types of its members."""
+    """A set in its order of iteration: number of events before, place, and types of its members."""
 
     after: int
     place: str
@@ -41,14 +40,14 @@ class SetOrder(msgspec.Struct, frozen=True):
 
 @dataclass(eq=False)
 class SetOrders:
-    """Collects the orders of one run; ``events`` is kept up to date by whoever sees the events."""
+    """Collects the orders of one run; the caller sets ``events`` to the number of events so far."""
 
     events: int = 0
-    found: dict[tuple[str, str, tuple[str, ...]], SetOrder] = field(default_factory=dict)
+    orders: dict[tuple[str, str, tuple[str, ...]], SetOrder] = field(default_factory=dict)
 
     @contextmanager
     def traced(self) -> Iterator[None]:
-        """Look at the user's code meanwhile, line by line."""
+        """Trace the user's code line by line inside the ``with`` block."""
         before = sys.gettrace()
         sys.settrace(self._called)
         try:
@@ -70,7 +69,7 @@ class SetOrders:
         return self._stepped
 
     def _look(self, frame: FrameType, name: str, value: object) -> None:
-        if type(value) not in (set, frozenset) or len(self.found) >= _ORDERS_MAX:
+        if type(value) not in (set, frozenset) or len(self.orders) >= _ORDERS_MAX:
             return
         assert isinstance(value, set | frozenset)  # noqa: S101  as the line above says
         if not 1 < len(value) <= _MEMBERS_MAX:
@@ -78,14 +77,14 @@ class SetOrders:
         members = tuple(map(_label, value))
         place = f"{os.path.relpath(frame.f_code.co_filename)}:{frame.f_lineno}"
         key = (place, name, members)
-        if key not in self.found:
+        if key not in self.orders:
             of = " and ".join(sorted({type(each).__name__ for each in value})[:3])
-            self.found[key] = SetOrder(self.events, place, name, of, members)
+            self.orders[key] = SetOrder(self.events, place, name, of, members)
 
 
 @contextmanager
 def watched_for_sets(file: str | None) -> Iterator[Callable[[int, Entry], None] | None]:
-    """Trace a run that is given the yielded watch, and write its orders of sets to a file."""
+    """Trace a run that calls the yielded function with its events; write its orders to a file."""
     if file is None:
         yield None
         return
@@ -96,7 +95,7 @@ def watched_for_sets(file: str | None) -> Iterator[Callable[[int, Entry], None] 
 
     with orders.traced():
         yield watch
-    write_whole(file, msgspec.json.encode(list(orders.found.values())))
+    write_whole(file, msgspec.json.encode(list(orders.orders.values())))
 
 
 def _ours(file: str) -> bool:
@@ -104,7 +103,7 @@ def _ours(file: str) -> bool:
 
 
 def _attributes(value: object) -> list[tuple[str, object]]:
-    """Return what an object holds, without running code of its class's."""
+    """Return the attributes of an object, without running code of its class."""
     if issubclass(type(value), (type, ModuleType, FunctionType)):
         return []
     try:
@@ -115,7 +114,7 @@ def _attributes(value: object) -> list[tuple[str, object]]:
 
 
 def _label(member: object) -> str:
-    """Return what a member is called in every process, without running code of the user's."""
+    """Return a label that is equal in every process, without running the user's code."""
     if issubclass(type(member), _PLAIN):
         return repr(member)
     if issubclass(type(member), (tuple, frozenset)):
@@ -129,16 +128,16 @@ def _label(member: object) -> str:
 
 
 def parted(one: Sequence[SetOrder], other: Sequence[SetOrder], before: int) -> SetOrder | None:
-    """Return the set that two runs iterated in different orders last before an event, if any."""
+    """Return the last set before an event that two runs iterated in different orders, if any."""
     orders: dict[tuple[str, str, tuple[str, ...]], set[tuple[str, ...]]] = {}
     for each in other:
         orders.setdefault(_identity(each), set()).add(each.members)
-    found = None
+    last = None
     for each in one:
         theirs = orders.get(_identity(each))
         if theirs is not None and each.members not in theirs and each.after <= before:
-            found = each
-    return found
+            last = each
+    return last
 
 
 def _identity(order: SetOrder) -> tuple[str, str, tuple[str, ...]]:

@@ -1,89 +1,41 @@
-"""When a failure became inevitable: the event after which it comes whatever is picked, as measured.
+"""When a failure became inevitable: the event after which it occurs whatever is chosen.
 
-From an event on a run is continued so many times: up to the event with the picks of the trace, and
-with fresh ones afterwards, first calm, then drawn from seeds. A continuation that passes, or fails
-in another way, proves that until the event nothing was decided: it is itself a continuation from
-every earlier one. That all of them fail alike proves nothing, but makes it likely.
+This is measured: a run is continued from an event several times, with the trace's choices up to the
+event and fresh ones afterwards, first calm, then drawn from seeds. A continuation that passes, or
+fails in another way, escapes. It proves that the failure was still avoidable at the event, and also
+at every earlier one, which it continues as well. That all continuations fail the same way proves
+nothing, but makes it likely that the failure was inevitable.
 
-So the answer is a pair of neighbours: the last point from which a continuation got away, and the
-point after that, from which none did. Later points are probed as well, lest luck has the last word.
+The answer is a pair of neighbouring points: the last one from which a continuation escaped, and the
+next one, from which none did. Some later points are probed too, to rule out chance.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
-from time import perf_counter
 
 from simqueue.errors import UsageError
+from simqueue.model.findings import Inevitable, Odds
 from simqueue.model.trace import Trace
+from simqueue.search.budget import Budget, SpentError
 from simqueue.search.budgets import CONTINUATIONS, INEVITABLE_RUNS
 from simqueue.search.explain.points import Points, scenario_to_vary
-from simqueue.search.shrink.attempts import SpentError
 from simqueue.sim.run import Scenario
 
 _GLANCE = 3
-"""So many continuations tell where it is worth to play all of them."""
+"""Continuations of a point in the first, coarse search."""
 
 _PROBES = 4
-"""How many later points are probed, the next one among them."""
+"""Number of later points to probe, the next one among them."""
 
 _ROWS = 8
-"""Of how many points the odds are told."""
+"""Number of points whose odds are reported."""
 
 _DEVIATIONS = 2
-"""Of how many deviations, the last ones, it is told what the odds were before and after."""
-
-
-@dataclass(frozen=True, slots=True)
-class Odds:
-    """What became of the continuations from the events ``first`` to ``last``.
-
-    Between those nothing was picked, so it does not matter from which. ``first`` is -1 where the
-    run begins. ``alike`` of ``played`` failed as the trace did, ``others`` in other ways.
-    """
-
-    first: int
-    last: int
-    played: int
-    alike: int
-    others: int
-
-    @property
-    def passed(self) -> int:
-        """How many passed."""
-        return self.played - self.alike - self.others
-
-
-@dataclass(frozen=True, slots=True)
-class Inevitable:
-    """Since when a failure could not be averted, and what it took to find out.
-
-    Attributes:
-        trace: of the run, as it is played now; events are numbered as there.
-        continuations: how many runs were played from each point that counts.
-        since: the first event after which all of them failed alike; -1 if they do from the start,
-            and as many as the trace has events if a pick after the last one decided.
-        before: the odds right before, from where one got away; None if there is no such point.
-        odds: those of some points, in order: the start, those around the last deviations, some
-            between which they change, and at last the point itself.
-        nothing_left: after the event ``since`` nothing was picked any more: it was open to the end.
-        settled: False if the runs or the time ended before it was known; ``since`` is then an event
-            after which it was inevitable, but perhaps not the first one.
-        runs: how many were played, that of the trace included.
-    """
-
-    trace: Trace
-    continuations: int
-    since: int
-    before: Odds | None
-    odds: tuple[Odds, ...]
-    nothing_left: bool
-    settled: bool
-    runs: int
+"""Number of deviations, the last ones, whose odds before and after are reported."""
 
 
 def inevitable(
@@ -95,22 +47,22 @@ def inevitable(
     time_limit: timedelta | None = None,
     on_progress: Callable[[Inevitable], object] | None = None,
 ) -> Inevitable:
-    """Find the earliest event after which a failing run fails alike, whatever is picked later.
+    """Find the earliest event after which a run fails the same way, whatever is chosen later.
 
-    The answer is the same each time, unless ``time_limit`` cuts the search short.
+    The answer is the same each time, unless ``time_limit`` ends the search early.
 
     Args:
-        trace_or_path: must end in a failure, whose ``signature`` is what has to come again.
-        continuations: how many runs to play from a point before it is believed, 2 or more; the
-            first goes on calmly, the others draw their choices, faults included, from seeds.
-        scenario: stands in for the trace's target, which is found from the current directory, and
+        trace_or_path: must end in a failure; a run fails the same way if it has its ``signature``.
+        continuations: how many runs to play from a point, 2 or more; the first continues calmly,
+            the others draw their choices, faults included, from seeds.
+        scenario: replaces the trace's target, which is looked up from the current directory, and
             run only if it is a ``*.py`` file below it or a module that can be imported.
-        budget_runs: how often the scenario may be run.
+        budget_runs: largest number of runs to play.
         time_limit: begin no more runs after so long.
-        on_progress: called after each run with what is known so far.
+        on_progress: called after each run with the result so far.
 
     Raises:
-        DivergenceError: the trace does not fail like that when replayed as it stands.
+        DivergenceError: the trace does not fail that way when it is replayed unchanged.
         TraceFormatError: the file is not a whole, undamaged trace.
         TargetError: the trace's scenario cannot be found, or lies elsewhere.
         UsageError: the trace is of a run that passed, a number is too small, or something outlives
@@ -118,72 +70,69 @@ def inevitable(
     """
     if continuations < _FEWEST:
         raise UsageError(f"continuations must be {_FEWEST} or more, not {continuations}")
-    if budget_runs < 1:
-        raise UsageError(f"budget_runs must be 1 or more, not {budget_runs}")
+    budget = Budget.of(budget_runs, time_limit)
     trace = trace_or_path if isinstance(trace_or_path, Trace) else Trace.load(trace_or_path)
-    ends = None if time_limit is None else perf_counter() + time_limit.total_seconds()
+    budget.left -= 1  # the trace's own run, which is played whatever it costs
     points = Points(trace, scenario or scenario_to_vary(trace, "inevitable.inevitable"))
-    search = _Search(points, continuations, budget_runs - 1, ends, on_progress)
-    return search.carried_out()
+    return _Search(points, continuations, budget, on_progress).result()
 
 
 _FEWEST = 2
 
 
 class _Search:
-    """Closes in on the point from two sides.
+    """Searches for the point by bisection.
 
-    ``low`` is the last point from which a continuation is known to have got away, -1 being none.
-    ``high`` is the first after it from which all failed that were played; where nothing is left to
-    pick, behind the last point, no run has to tell that.
+    ``low`` is the last point from which a continuation is known to have escaped, -1 for none.
+    ``high`` is the first point after it from which all continuations that were played failed; one
+    past the last point nothing is left to choose, so that no run has to show it.
     """
 
     def __init__(
         self,
         points: Points,
         continuations: int,
-        left: int,
-        ends: float | None,
+        budget: Budget,
         on_progress: Callable[[Inevitable], object] | None,
     ) -> None:
         self._points, self._count = points, continuations
-        self._left, self._budget, self._ends = left, left, ends
+        self._budget, self._runs = budget, 1
         self._on_progress = on_progress
         self._played: dict[int, list[str | None]] = {}
         self._settled = False
         self.low, self.high = -1, len(points.points)
 
-    def carried_out(self) -> Inevitable:
-        """Search until it is known, or nothing is left to spend."""
+    def result(self) -> Inevitable:
+        """Search until the answer is known or the budget is spent."""
         try:
             self._close_in(min(_GLANCE, self._count))
             while not self._settled:
                 self._confirm()
                 self._settled = True
-                self._even_out()  # One of these runs may get away later than all before.
+                self._even_out()  # one of these runs may escape from a later point
         except SpentError:
             pass
         self._points.check_unspoilt()
-        return self.told()
+        return self.so_far()
 
     # --- the search ---
 
     def _close_in(self, count: int) -> None:
-        """Halve what lies between the two sides, by so many continuations of each point."""
+        """Bisect between ``low`` and ``high``, with ``count`` continuations from each point."""
         while self.high - self.low > 1:
             middle = (self.low + self.high) // 2
             if self._holds(middle, count):
                 self.high = middle
 
     def _confirm(self) -> None:
-        """Play all continuations, from the first point that may be it and from some later ones."""
+        """Play all continuations from the first point that may be the answer and later ones."""
         end = len(self._points.points)
         while True:
             low = self.low
             self._climb()
             if all(self._holds(probe, self._count) for probe in _probes(self.high, end)):
                 return
-            assert self.low > low  # noqa: S101  what got away did so after the point
+            assert self.low > low  # noqa: S101  a probe escaped, after the point
 
     def _climb(self) -> None:
         """Find the first point after ``low`` from which all continuations fail."""
@@ -198,37 +147,37 @@ class _Search:
         self._close_in(self._count)
 
     def _holds(self, place: int, count: int) -> bool:
-        """Return whether so many continuations from a point fail alike, up to one that does not."""
+        """Return whether ``count`` continuations from a point fail the same way."""
         if place <= self.low:
             return False
         if place >= len(self._points.points):
             return True
         for number in range(count):
             if number < len(self._outcomes(place)):
-                continue  # It failed alike, or this point was not asked about.
+                continue  # played before: it failed, or the point would be below ``low``
             if not self._play(place, number):
                 return False
         return True
 
     def _play(self, place: int, number: int) -> bool:
-        """Return whether a continuation fails alike.
+        """Play a continuation; return whether it fails the same way.
 
-        One that does not may tell of later points, too: as far as it picks what this run did.
+        One that escapes is also a continuation from later points, as far as it made the same
+        choices.
         """
-        if not self._left or (self._ends is not None and perf_counter() >= self._ends):
-            raise SpentError
-        self._left -= 1
+        self._budget.spend()
+        self._runs += 1
         again = self._points.continuation(self._points.points[place], number)
         ended = None if again.failure is None else again.failure.signature
         self._outcomes(place).append(ended)
-        alike = ended == self._points.signature
-        if not alike:
+        same = ended == self._points.signature
+        if not same:
             self.low = max(self.low, place, self._points.shared(again))
             if self.low >= self.high:
                 self.high, self._settled = self.low + 1, False
         if self._on_progress is not None:
-            self._on_progress(self.told())
-        return alike
+            self._on_progress(self.so_far())
+        return same
 
     def _outcomes(self, place: int) -> list[str | None]:
         return self._played.setdefault(place, [])
@@ -236,7 +185,7 @@ class _Search:
     # --- the odds ---
 
     def _even_out(self) -> None:
-        """Play all continuations of the points that are told, and of some where the odds change."""
+        """Play all continuations from the points to report, and from some where the odds change."""
         places = self._noteworthy()
         for place in places:
             self._fill(place)
@@ -248,22 +197,22 @@ class _Search:
             places = sorted([*places, gap])
 
     def _noteworthy(self) -> list[int]:
-        """Return the places of the start, of the two neighbours, and around the last deviations."""
+        """Return the start, the two neighbours, and the points around the last deviations."""
         there, places = self._points.points, [0, self.low, self.high]
-        picked = dict.fromkeys(choice.event for choice in reversed(self._points.run.choices))
-        for event in list(picked)[:_DEVIATIONS]:
+        deviated = dict.fromkeys(choice.event for choice in reversed(self._points.run.choices))
+        for event in list(deviated)[:_DEVIATIONS]:
             before = sum(point.first < event for point in there) - 1
             places += [before, before + 1]
         return sorted({place for place in places if 0 <= place < min(len(there), self.high + 1)})
 
     def _widest(self, places: list[int]) -> int | None:
-        """Return the middle of the places between which the odds change most, if there is any."""
-        found = [
+        """Return the middle of the two points between which the odds change most."""
+        gaps = [
             (abs(self._alike(one) - self._alike(other)), other - one, (one + other) // 2)
             for one, other in pairwise(places)
             if other - one > 1
         ]
-        change, _, middle = max(found, default=(0, 0, None))
+        change, _, middle = max(gaps, default=(0, 0, None))
         return middle if change else None
 
     def _fill(self, place: int) -> None:
@@ -273,12 +222,12 @@ class _Search:
     def _alike(self, place: int) -> int:
         return self._outcomes(place).count(self._points.signature)
 
-    # --- what is told ---
+    # --- the result so far ---
 
-    def told(self) -> Inevitable:
-        """Return what is known so far."""
+    def so_far(self) -> Inevitable:
+        """Return the result so far."""
         points, there = self._points, self._points.points
-        full = [place for place in sorted(self._played) if self._is_told(place)]
+        full = [place for place in sorted(self._played) if self._is_complete(place)]
         since = there[self.high].first if self.high < len(there) else points.end
         return Inevitable(
             trace=points.trace,
@@ -288,10 +237,10 @@ class _Search:
             odds=tuple(map(self._odds, full)),
             nothing_left=self.high >= len(there),
             settled=self._settled,
-            runs=1 + self._budget - self._left,
+            runs=self._runs,
         )
 
-    def _is_told(self, place: int) -> bool:
+    def _is_complete(self, place: int) -> bool:
         return len(self._outcomes(place)) == self._count and place <= self.high
 
     def _odds(self, place: int) -> Odds:
@@ -302,7 +251,7 @@ class _Search:
 
 
 def _probes(place: int, end: int) -> Iterator[int]:
-    """Yield the points after one that are looked at as well: the next, and some in even steps."""
+    """Yield later points to probe as well: the next one, and some at equal distances."""
     if place + 1 < end:
         yield place + 1
     for part in range(1, _PROBES):

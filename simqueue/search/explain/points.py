@@ -1,8 +1,8 @@
-"""Points: the moments of a failing run between which something was picked, and runs from there on.
+"""Points: the moments of a failing run that are separated by choices, and runs from there on.
 
-Whether a failure could still be averted after an event is seen from runs that do the same up to
-that event and pick anew from there on. Where nothing was picked between two events, it is all the
-same after which of them that begins: they are one point.
+Runs that do the same up to an event, and make fresh choices after it, show whether the failure
+could still be avoided after that event. Events without a choice between them give the same runs:
+they are one point.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from simqueue.sim.run import SEED_MAX, Run, Scenario, run
 from simqueue.sim.text.descriptions import OUTLIVES
 
 START = -1
-"""Instead of the number of an event: before the first one."""
+"""Stands for the moment before the first event."""
 
-_PASSED = "the trace is of a run that passed: there is no failure to look into"
+_PASSED = "the trace is of a run that passed: there is no failure to explain"
 _SECOND_US = 1_000_000
-_Picked = tuple[int, int]
-"""How many picks there were, and how many seconds had passed if things are picked each second."""
+_Made = tuple[int, int]
+"""The number of choices so far, and of seconds if some choices are made once a second."""
 
 
 def scenario_to_vary(trace: Trace, function: str, admit: Admit = refuse_untrusted) -> Scenario:
-    """Find the scenario that a trace is of; ``function`` is what wants to play it otherwise.
+    """Find the scenario of a trace; ``function`` is going to play it with other choices.
 
     ``admit`` is as for ``scenario_of``.
 
     Raises:
-        TargetError: it is gone, or must not be run without asking.
+        TargetError: it does not exist any more, or must not be run without asking.
         UsageError: the trace is of a run that passed, or it names no target, or a test.
     """
     if trace.outcome.failure is None:
@@ -49,7 +49,7 @@ def scenario_to_vary(trace: Trace, function: str, admit: Admit = refuse_untruste
     if trace.target.startswith(PYTEST):
         node_of(trace.target)
         raise UsageError(
-            "the trace is of a test, which pytest alone can set up: call "
+            "the trace is of a test, which only pytest can set up: call "
             f"simqueue.search.{function}(trace, scenario=...) with what the test does with sim"
         )
     return scenario_of(trace, f"search.{function}", admit)
@@ -57,9 +57,9 @@ def scenario_to_vary(trace: Trace, function: str, admit: Admit = refuse_untruste
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The events ``first`` to ``last``, between which nothing was picked; ``START`` is none yet.
+    """The events ``first`` to ``last``, without a choice between them.
 
-    ``made`` is how many picks of two options or more there were when ``first`` happened.
+    ``made`` is the number of choices of two options or more before the event ``first``.
     """
 
     first: int
@@ -69,12 +69,12 @@ class Point:
 
 @dataclass(slots=True)
 class _Log:
-    """What a survey cannot see: how much of it there was at each event."""
+    """Records how many choices a survey had seen at each event."""
 
     survey: Survey
     marks: list[int] = field(default_factory=list)
     opened: dict[str, int] = field(default_factory=dict)
-    """When the keys were opened whose picks come once a second, by the last event before."""
+    """For each key whose choices are made once a second, the time of the last event before it."""
     _now: int = 0
 
     def see(self, number: int, entry: Entry) -> None:
@@ -85,14 +85,13 @@ class _Log:
 
 
 class Points:
-    """A failing run, played again to learn what it was asked and when.
+    """A failing run, played again to record which choices it requests and when.
 
-    ``run`` is that run and ``trace`` its trace. ``points`` are where another run can go its own
-    way, the first being ``START``; ``end`` is the first event after which nothing was picked any
-    more.
+    ``run`` is that run and ``trace`` its trace. ``points`` are the moments from which another run
+    can differ, the first being ``START``; ``end`` is the first event without a choice after it.
 
     Raises:
-        DivergenceError: the trace does not fail like that any more.
+        DivergenceError: the trace does not fail that way any more.
         UsageError: the trace is of a run that passed.
     """
 
@@ -121,16 +120,17 @@ class Points:
         self.end = last.first
 
     def is_alike(self, again: Run) -> bool:
-        """Return whether a run fails as this one does."""
+        """Return whether a run fails the same way as this one."""
         return again.failure is not None and again.failure.signature == self.signature
 
     def continuation(self, point: Point, number: int) -> Run:
-        """Play a run that is this one up to ``point`` and has picks of its own from there on.
+        """Play a run that is this one up to ``point`` and makes fresh choices from there on.
 
-        Number 0 goes on calmly; the others draw from seeds that follow from the trace's digest.
+        Number 0 continues calmly; the others draw from seeds that are derived from the trace's
+        digest.
 
         Raises:
-            DivergenceError: up to the point it is another run: something decided on its own.
+            DivergenceError: it differs before the point: something is not deterministic.
         """
         played = self.play(self._from(point, self._fresh(number)))
         count = point.first + 1
@@ -152,19 +152,19 @@ class Points:
         )
 
     def check_unspoilt(self) -> None:
-        """Make sure that the runs played since left nothing behind that decides.
+        """Check that the runs played so far left nothing behind that changes later runs.
 
         Raises:
-            UsageError: the trace's own run is not what it was before them.
+            UsageError: the trace's own run is not the same as before them.
         """
         if self.play(Recording(self._origin.recorded())).digest != self.run.digest:
             raise UsageError(
-                f"{OUTLIVES}: after {self.played} other runs the trace's own came out otherwise, "
+                f"{OUTLIVES}: after {self.played} other runs the trace's own run was different, "
                 "so they prove nothing; `simqueue fuzz` names what is kept: make it in the scenario"
             )
 
     def shared(self, other: Run) -> int:
-        """Return until which point, by its place among ``points``, a run picks as this one does."""
+        """Return the index of the last point up to which a run makes the same choices."""
         until = len(self.run.events)
         for ours, theirs in zip(self.run.picks, other.picks, strict=False):
             if ours[:3] != theirs[:3]:
@@ -177,14 +177,14 @@ class Points:
         return sum(point.first < until for point in self.points) - 1
 
     def options(self) -> list[tuple[str, int, int, int]]:
-        """Return key, position and number of options of each pick, and how many events it had."""
-        found, marks = [], iter(enumerate(self._log.marks))
+        """Return key, position and number of options of each choice, and the events before it."""
+        options, marks = [], iter(enumerate(self._log.marks))
         event, mark = next(marks, (len(self._log.marks), len(self._survey.options)))
         for place, (key, position, of) in enumerate(self._survey.options):
             while place >= mark:
                 event, mark = next(marks, (len(self._log.marks), len(self._survey.options)))
-            found.append((key, position, of, event))
-        return found
+            options.append((key, position, of, event))
+        return options
 
     def _fresh(self, number: int) -> Source:
         if not number:
@@ -199,29 +199,29 @@ class Points:
             made[key] = position + 1
         now = self.run.events[point.first].at if point.first >= 0 else START
         for key, since in self._log.opened.items():
-            # Of these picks the first comes after a second; those until the point are over.
+            # The first of these choices is made after a second.
             made[key] = max(0, (now - since) // _SECOND_US)
         return Continued(before, made, rest)
 
     def _all(self) -> Iterator[Point]:
-        """Yield all points, the last being where nothing is picked any more."""
+        """Yield all points; the last is the one without a choice after it."""
         first, before = START, (0, 0)
         for number in range(len(self.run.events)):
-            picked = self._picked(number)
-            if picked != before:
+            made = self._made(number)
+            if made != before:
                 yield Point(first, number - 1, before[0])
-                first, before = number, picked
+                first, before = number, made
         last = len(self.run.events) - 1
         yield Point(first, last, before[0])
         if before[0] < len(self._survey.options) or self._survey.leapt:
             yield Point(last + 1, last + 1, len(self._survey.options))
 
-    def _picked(self, number: int) -> _Picked:
+    def _made(self, number: int) -> _Made:
         seconds = self.run.events[number].at // _SECOND_US if self._survey.leapt else 0
         return self._log.marks[number], seconds
 
 
 def _diverge(trace: Trace, again: Trace) -> None:
-    found = first_difference(trace, again)
-    assert found is not None  # noqa: S101  they ended or began in other ways
-    raise DivergenceError(found.number, found.one, found.other, found.actor)
+    parted = first_difference(trace, again)
+    assert parted is not None  # noqa: S101  they began or ended differently
+    raise DivergenceError(parted.number, parted.one, parted.other, parted.actor)

@@ -5,6 +5,7 @@
 ``workload``       what is left to play of one campaign; ``player``: plays its runs in a process
 ``output``         what runs print, captured; ``rehearsal``: a run that its process may not survive
 ``clean``          forked before the first run; forks a child for each request
+``successive``     plays runs one after the other, in a process that a run may end
 ``alone``          a failure is played again in such a child before it counts
 ``outliving``      what state of user code a run has changed
 ``forks``          forking without losing signals; children end with their parent

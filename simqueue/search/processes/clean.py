@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn, TypeVar
 
 from simqueue.search.processes.forks import die_with_parent, fork, signals_arrive, signals_wait
@@ -48,8 +49,12 @@ class Clean:
     owner: int
 
     @classmethod
-    def fork(cls, *scenarios: Scenario) -> Clean | None:
-        """Fork one that can play these scenarios; None if this process cannot be forked."""
+    def fork(cls, *scenarios: Scenario, in_turn: bool = False) -> Clean | None:
+        """Fork one that can play these scenarios; None if this process cannot be forked.
+
+        With ``in_turn`` it answers all requests itself, one after the other, without a child for
+        each: it is clean for the first one only.
+        """
         if not hasattr(os, "fork") or "pydevd" in sys.modules:
             return None
         with signals_wait():  # what a handler raises is no error of the warm-up
@@ -65,7 +70,8 @@ class Clean:
         if not pid:
             os.close(questions)
             os.close(answers)
-            _serve(scenarios, theirs, ours, parent)
+            answer = _played if in_turn else _answer_of_child
+            _serve(partial(answer, scenarios), theirs, ours, parent)
         os.close(theirs)
         os.close(ours)
         return cls(scenarios, pid, questions, answers, os.getpid())
@@ -196,7 +202,7 @@ async def _nothing(sim: Simulation) -> None:
     """Do nothing."""
 
 
-def _serve(scenarios: tuple[Scenario, ...], requests: int, answers: int, parent: int) -> NoReturn:
+def _serve(answer: Callable[[bytes], bytes], requests: int, answers: int, parent: int) -> NoReturn:
     """Answer requests until the other end is closed; this is a forked process's whole life."""
     try:
         signals_arrive()
@@ -205,7 +211,7 @@ def _serve(scenarios: tuple[Scenario, ...], requests: int, answers: int, parent:
         _leave_streams()
         while True:
             request = read_frame(requests, _FOREVER_S)
-            write_frame(answers, _answer_of_child(scenarios, request))
+            write_frame(answers, answer(request))
     except (OSError, EOFError):
         pass
     finally:

@@ -1,7 +1,8 @@
-"""A trace played again.
+"""Plays traces again.
 
-``replayer``     plays it, and gives the verdict
-``nearby``       variations of its choices, for code that has changed
+``replayer``     plays a trace, and returns the verdict
+``comparison``   compares the events of a run with those of its trace
+``nearby``       plays variations of the choices, for code that has changed
 ``regressions``  saved failures played again before a campaign
-``breakpoints``  at which events a debugger opens; ``stops``: what is at hand there
+``breakpoints``  at which events a debugger opens; ``stops``: opens it
 """

@@ -1,4 +1,4 @@
-"""Breakpoints: the events of a trace at which somebody wants to stop."""
+"""Breakpoints: the events of a trace at which a debugger is to open."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from fnmatch import filter as matching
 from fnmatch import fnmatchcase
 
 from simqueue.errors import UsageError
+from simqueue.inspect.event_numbers import check_event
 from simqueue.model.events import AnyEvent, Entry
 from simqueue.model.trace import Trace
 from simqueue.report.lines import concerns
@@ -14,14 +15,14 @@ from simqueue.report.selection import kind_of_event
 
 
 class Breakpoints:
-    """Tells which events of a replay are asked for, and remembers which of them came.
+    """Decides at which events of a replay to stop, and records which breakpoints were reached.
 
     Args:
-        trace: what is going to be replayed.
+        trace: the trace to be replayed.
         events: numbers of events.
-        jobs: ids; each event that names one of them is asked for.
+        jobs: ids; stop at each event that names one of them.
         schedules: ids, likewise.
-        kinds: names of kinds of events, as ``job_picked``, or patterns, as ``job_*``.
+        kinds: names of kinds of events, such as ``job_picked``, or patterns, such as ``job_*``.
 
     Raises:
         UsageError: the trace has no such event.
@@ -49,7 +50,7 @@ class Breakpoints:
         self._last = -1
 
     def __call__(self, number: int, entry: Entry) -> bool:
-        """Return whether to stop at an event; to be asked about each of a run."""
+        """Return whether to stop at an event; must be called with each event of a run."""
         self._last = number
         names = list(self._names(number, entry.event))
         for name in names:
@@ -57,7 +58,7 @@ class Breakpoints:
         return bool(names)
 
     def missed(self) -> str:
-        """Say what did not come in the run, or nothing."""
+        """Return which breakpoints the run did not reach; an empty text if it reached all."""
         if not self._to_come:
             return ""
         ended = f"ended after event {self._last}" if self._last >= 0 else "had no events"
@@ -78,18 +79,18 @@ class Breakpoints:
                 yield f"kind {kind}"
 
     def _check(self, trace: Trace) -> None:
-        found = [entry.event for entry in trace.events]
+        events = [entry.event for entry in trace.events]
         for number in self._numbers:
-            if not 0 <= number < len(found):
-                held = f"events 0 to {len(found) - 1}" if found else "no events"
-                raise UsageError(f"there is no event {number} to stop at; the trace has {held}")
+            check_event(trace, number)
         for job in self._jobs:
-            if not any(concerns(event, job=job) for event in found):
-                raise UsageError(f"no event names job {job}; {_range(found, 'job')}")
+            if not any(concerns(event, job=job) for event in events):
+                raise UsageError(f"no event names job {job}; {_range(events, 'job')}")
         for schedule in self._schedules:
-            if not any(concerns(event, schedule=schedule) for event in found):
-                raise UsageError(f"no event names schedule {schedule}; {_range(found, 'schedule')}")
-        kinds = sorted({kind_of_event(event) for event in found})
+            if not any(concerns(event, schedule=schedule) for event in events):
+                raise UsageError(
+                    f"no event names schedule {schedule}; {_range(events, 'schedule')}"
+                )
+        kinds = sorted({kind_of_event(event) for event in events})
         for kind in self._kinds:
             if not matching(kinds, kind):
                 held = ", ".join(kinds) or "no events"
@@ -97,7 +98,7 @@ class Breakpoints:
 
 
 def _range(events: list[AnyEvent], noun: str) -> str:
-    """Say which jobs or schedules some events name."""
+    """Return the range of ids of the jobs or schedules that some events name."""
     named: set[int] = set()
     for event in events:
         one: int | None = getattr(event, f"{noun}_id", None)

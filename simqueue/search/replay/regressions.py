@@ -1,4 +1,4 @@
-"""Regressions: failures that were saved are played again, to see which of them are fixed."""
+"""Plays saved failures again, to find out which of them are fixed."""
 
 from __future__ import annotations
 
@@ -7,35 +7,27 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, assert_never
 
 import msgspec
 
 from simqueue.errors import TraceFormatError
 from simqueue.model import trace as tracefile
 from simqueue.model.files import read_whole
+from simqueue.model.findings import Fate
 from simqueue.model.gzipped import SUFFIX, unpacked
 from simqueue.model.trace import TRACE_VERSION, Trace
+from simqueue.report.findings.regression import render_regression
 from simqueue.search.replay.replayer import Replay, replay
 from simqueue.search.saved import slug
 from simqueue.sim.run import Scenario
 
 _AFTER_SLUG = rf"-[0-9a-f]{{8}}(-\d+)?(\.small)?\.json({re.escape(SUFFIX)})?"
-"""What the name of a saved failure has after its target."""
-
-Fate = Literal["fails", "accepted", "different", "passes"]
-"""What became of a saved failure.
-
-``fails``      it still fails alike
-``accepted``   it fails alike, or in another way, and that is known
-``different``  it fails in another way
-``passes``     it does not fail any more
-"""
+"""The end of a saved failure's file name, after its target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """A saved failure: its file, and the signature and the checksum that this states."""
+    """A saved failure: its file, and the signature and the checksum in it."""
 
     path: Path
     signature: str
@@ -52,31 +44,12 @@ class Regression:
 
     @property
     def failed(self) -> bool:
-        """Whether it is one that nobody accepted."""
+        """Whether it still fails and is not accepted."""
         return self.fate in ("fails", "different")
 
     def describe(self, file: str) -> str:
-        """Say in a line what became of it; ``file`` is what its file is called there."""
-        match self.fate:
-            case "fails":
-                return f"{file} still fails: {self.replayed}"
-            case "accepted":
-                return f"{file} still fails, which is accepted: {self.replayed}"
-            case "different":
-                return f"{file} fails in another way: {self.replayed}"
-            case "passes":
-                return f"{file} {self._passes()}: remove it if you agree ({self.replayed})"
-            case _:
-                assert_never(self.fate)
-
-    def _passes(self) -> str:
-        match self.replayed.verdict:
-            case "gone":
-                return "is fixed"
-            case "not-reproduced":
-                return "passes alone"
-            case _:
-                return "passes now"
+        """Return the result in one line; ``file`` is the name to print for its file."""
+        return render_regression(file, self.fate, self.replayed.record)
 
 
 class _Failure(msgspec.Struct):
@@ -88,7 +61,7 @@ class _Outcome(msgspec.Struct):
 
 
 class _Head(msgspec.Struct):
-    """As much of a trace file as tells whose it is; older formats have it, too."""
+    """The part of a trace file that identifies its target; older formats have it, too."""
 
     target: str
     outcome: _Outcome
@@ -98,16 +71,16 @@ class _Head(msgspec.Struct):
 
 def saved_failures(directory: str | os.PathLike[str], target: str) -> list[Saved]:
     """Return a target's saved failures, by file name."""
-    return list(_found(Path(directory), target))
+    return list(_saved(Path(directory), target))
 
 
-def _found(directory: Path, target: str) -> Iterator[Saved]:
+def _saved(directory: Path, target: str) -> Iterator[Saved]:
     for path in sorted([*directory.glob("*.json"), *directory.glob(f"*.json{SUFFIX}")]):
         try:
             document = unpacked(read_whole(path))
             head = msgspec.json.decode(document, type=_Head)
         except (OSError, ValueError, RecursionError):
-            # It does not say whose it is, but its name may; to play it is to hear what is wrong.
+            # Its content names no target, but its file name may; playing it reports the problem.
             if path.name.startswith(f"{slug(target)}-"):
                 yield Saved(path, "")
             continue
@@ -118,12 +91,12 @@ def _found(directory: Path, target: str) -> Iterator[Saved]:
 
 
 def _is_named_after(path: Path, target: str) -> bool:
-    """Return whether a failure of a target would be saved as a file; others may be, too."""
+    """Return whether a file has a name under which a failure of this target may be saved."""
     return re.fullmatch(re.escape(slug(target)) + _AFTER_SLUG, path.name) is not None
 
 
 def _is_damaged(document: bytes, head: _Head) -> bool:
-    """Return whether a file of this format is damaged, so that it may be of another target."""
+    """Return whether a file of this format is damaged, so that its target may be wrong."""
     if head.version != TRACE_VERSION:
         return False
     try:
@@ -134,7 +107,7 @@ def _is_damaged(document: bytes, head: _Head) -> bool:
 
 
 def play_again(saved: Saved, scenario: Scenario, accepted: Collection[str] = ()) -> Regression:
-    """Play a saved failure again. ``accepted`` are signatures of failures that are known.
+    """Play a saved failure again. ``accepted`` are the signatures of accepted failures.
 
     Raises:
         TraceFormatError: the file is not a whole trace of a format that this release reads.
@@ -159,7 +132,7 @@ def still_failing(
     target: str,
     scenario: Scenario,
 ) -> Regression | None:
-    """Return a saved failure that still fails with a signature, if there is one."""
+    """Return a saved failure that still fails with this signature, if there is one."""
     for saved in saved_failures(directory, target):
         if saved.signature == signature:
             try:

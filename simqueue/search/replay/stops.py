@@ -1,4 +1,4 @@
-"""Stops: a debugger opens at events of a replay, with what there is to look at in its frame."""
+"""Opens a debugger at events of a replay, in a frame whose variables show the simulation."""
 
 from __future__ import annotations
 
@@ -14,42 +14,39 @@ from typing import Any
 
 import msgspec
 
-from simqueue.adapter.installed import names_in_force
 from simqueue.errors import UsageError
+from simqueue.inspect.moments import moment_after
 from simqueue.model.events import AnyEvent, Entry
+from simqueue.model.findings import Difference
 from simqueue.model.trace import Trace
-from simqueue.report.difference import Difference
 from simqueue.report.lines import concerns, render_line, render_lines
 from simqueue.report.managers import Managers
 from simqueue.report.printable import printable
 from simqueue.report.tables import render_table
 from simqueue.sim.code.places import is_users, place, source_line, waiting_frames
 from simqueue.sim.simulation import Simulation
-from simqueue.store import fold
 from simqueue.terminal import say
 
 StopAt = Callable[[int, Entry], bool]
-"""Asked about each event's number and entry, in their order, whether to stop there."""
+"""Called with the number and the entry of each event in order; returns whether to stop there."""
 
 _HOOK = "pdb.set_trace"
 _STORY = 25
 _AT_HAND = "sim, entry, event, tables, task, frames, job(7), story(), stack(), next_event()"
 _OUTSIDE = ("simqueue.sim.kernel.scheduler",)
-"""What calls each step of a simulated process: no frame from there on outwards belongs to it."""
+"""Modules that call the steps of a simulated process: frames outside theirs are not part of it."""
 
 
 class Stops:
-    """Opens a debugger at each event that ``stop_at`` is true of.
+    """Opens a debugger at each event for which ``stop_at`` returns true.
 
     Raises:
-        UsageError: debuggers are switched off.
+        UsageError: debuggers are disabled.
     """
 
     def __init__(self, trace: Trace, stop_at: StopAt) -> None:
         if os.environ.get("PYTHONBREAKPOINT") == "0":
-            raise UsageError(
-                "PYTHONBREAKPOINT=0 switches debuggers off: unset it to stop at events"
-            )
+            raise UsageError("PYTHONBREAKPOINT=0 disables debuggers: unset it to stop at events")
         self._trace, self._stop_at = trace, stop_at
         self._entries: list[Entry] = []
         self._tasks: dict[int, weakref.ref[asyncio.Task[Any]]] = {}
@@ -57,14 +54,14 @@ class Stops:
         self._next = False
 
     def begin(self, sim: Simulation) -> None:
-        """Remember the simulation."""
+        """Keep the simulation, to show it at stops."""
         self._sim = sim
 
     def see(self, number: int, entry: Entry, parted: Difference | None) -> None:
-        """Stop at an event if that is asked for; ``parted`` tells where the replay drifted."""
+        """Stop at an event if requested; ``parted`` is where the replay drifted from its trace."""
         self._entries.append(entry)
         task = asyncio.current_task()
-        if task is not None:  # Not held: when a task ends is part of the run.
+        if task is not None:  # weakly: a reference would change when the task is freed
             self._tasks[number] = weakref.ref(task)
         wanted = self._stop_at(number, entry)
         if wanted or self._next:
@@ -72,13 +69,13 @@ class Stops:
             self._stop(number, entry, parted)
 
     def _stop(self, number: int, entry: Entry, parted: Difference | None) -> None:
-        made = list(_made_by(sys._getframe()))  # noqa: SLF001
+        made = list(_frames_of_step(sys._getframe()))  # noqa: SLF001
         task = self._task(number)
         frames = [frame for _, frame in reversed(made)]
         if not frames and task is not None:
             waiting = waiting_frames(task.get_coro())
             frames = [frame for frame in waiting if not _is_ours(frame)]
-        # Its own: whatever is done to them is not done to the run's.
+        # A copy: changing it in the debugger does not change the run.
         tables = Standing.after(self._trace, self._entries)
         header = printable("\n".join(self._header(number, entry, made, task, parted)))
         _prompt(
@@ -93,12 +90,12 @@ class Stops:
         )
 
     def _task(self, number: int) -> asyncio.Task[Any] | None:
-        """Return the task that made an event, or whose statement led to it."""
+        """Return the task that caused an event: it runs now, or sent the statement behind it."""
         at: int | None = number
         while at is not None:
-            found = self._tasks.get(at)
-            if found is not None:
-                return found()
+            task = self._tasks.get(at)
+            if task is not None:
+                return task()
             at = self._entries[at].cause
         return None
 
@@ -111,34 +108,34 @@ class Stops:
         parted: Difference | None,
     ) -> Iterator[str]:
         last = len(self._trace.events) - 1
-        yield f"Stopped at event {number} of 0 to {last}; c goes on. At hand: {_AT_HAND}"
+        yield f"Stopped at event {number} of 0 to {last}; c continues. Available: {_AT_HAND}"
         yield render_line(number, entry)
         yield from _drift(number, parted)
         if made:
-            ups, frame = _most_telling(made)
-            yield f"up {ups} is {place(frame.f_code, frame.f_lineno)}, whose step made it"
+            ups, frame = _users_frame(made)
+            yield f"up {ups} is {place(frame.f_code, frame.f_lineno)}, whose step caused it"
         elif task is not None:
-            yield f"task {task.get_name()} led to it, and waits: see stack()"
+            yield f"task {task.get_name()} caused it, and is waiting: see stack()"
 
-    # --- what is at hand ---
+    # --- what is available at a stop ---
 
     def job(self, job_id: int) -> Text:
-        """Return all that has happened to a job."""
+        """Return all events of a job so far."""
         lines = [
             render_line(number, entry)
             for number, entry in enumerate(self._entries)
             if concerns(entry.event, job=job_id)
         ]
-        told = "\n".join(lines) or f"Nothing has happened to job {job_id} so far."
-        return Text(Managers(self._entries).plain(told))
+        text = "\n".join(lines) or f"Nothing has happened to job {job_id} so far."
+        return Text(Managers(self._entries).plain(text))
 
     def story(self, last: int = _STORY) -> Text:
-        """Return the last lines of what has happened so far, routine folded."""
+        """Return the last events so far as lines, with the routine folded."""
         lines = render_lines(enumerate(self._entries), last=last)
         return Text(Managers(self._entries).plain("\n".join(lines)))
 
     def next_event(self) -> None:
-        """Let the next event be a stop, too."""
+        """Stop at the next event, too."""
         self._next = True
 
 
@@ -153,34 +150,34 @@ def _prompt(
     task: asyncio.Task[Any] | None,
     frames: list[FrameType],
 ) -> AnyEvent:
-    """Be the frame that the debugger opens in."""
+    """Open the debugger in this frame, whose variables are what it shows."""
     event = entry.event
-    job, story, next_event = stops.job, stops.story, stops.next_event  # noqa: F841  for who looks
+    job, story, next_event = stops.job, stops.story, stops.next_event  # noqa: F841  for the user
 
     def stack() -> Text:
-        """Return where the code of ``frames`` is."""
-        return Text("\n".join(_told(frames)) or "No code of the run led to it.")
+        """Return the places and lines of ``frames``."""
+        return Text("\n".join(_places(frames)) or "No code of the run caused it.")
 
     with _quitting():
         sys.breakpointhook(**_printed(header))  # noqa: T100
-        return event  # You are at this event: `c` goes on, `up` leads to who made it.
+        return event  # You are at this event: `c` continues, `up` goes to the code that caused it.
 
 
 @contextmanager
 def _quitting() -> Iterator[None]:
-    """Take ``exit()`` in an interpreter that the debugger opened for a wish to quit."""
+    """Treat ``exit()`` in an interpreter that the debugger opened as quitting the debugger."""
     try:
         yield
     except SystemExit:
-        raise KeyboardInterrupt("a debugger was told to exit") from None
+        raise KeyboardInterrupt("exit() was called in a debugger") from None
 
 
 def _printed(header: str) -> dict[str, str]:
-    """Print a text, or return the options that let the debugger print it once it can."""
+    """Print a text, or return the options that make the debugger print it."""
     hook: Any = sys.breakpointhook
-    python_s = hook is sys.__breakpointhook__
-    pdb_s = python_s and (os.environ.get("PYTHONBREAKPOINT") or _HOOK) == _HOOK
-    if pdb_s or getattr(hook, "__module__", "") == "_pytest.debugging":
+    is_default = hook is sys.__breakpointhook__
+    is_pdb = is_default and (os.environ.get("PYTHONBREAKPOINT") or _HOOK) == _HOOK
+    if is_pdb or getattr(hook, "__module__", "") == "_pytest.debugging":
         return {"header": header}
     say(header)
     return {}
@@ -199,13 +196,13 @@ def _drift(number: int, parted: Difference | None) -> Iterator[str]:
 # --- frames ---------------------------------------------------------------------------------------
 
 
-def _made_by(innermost: FrameType) -> Iterator[tuple[int, FrameType]]:
-    """Yield the frames of the step that runs, innermost first, and how far up each is.
+def _frames_of_step(innermost: FrameType) -> Iterator[tuple[int, FrameType]]:
+    """Yield the frames of the current step, innermost first, and how many ``up`` each is.
 
-    Simqueue's own between them are left out.
+    Frames of simqueue itself are left out.
     """
     frame: FrameType | None = innermost
-    ups = 1  # from the prompt's frame to its caller
+    ups = 1  # from the frame of the prompt to its caller
     while frame is not None:
         if frame.f_globals.get("__name__") in _OUTSIDE:
             return
@@ -218,13 +215,13 @@ def _is_ours(frame: FrameType) -> bool:
     return str(frame.f_globals.get("__name__")).partition(".")[0] == "simqueue"
 
 
-def _most_telling(made: list[tuple[int, FrameType]]) -> tuple[int, FrameType]:
-    """Return the innermost frame that is the user's, or else the innermost."""
+def _users_frame(made: list[tuple[int, FrameType]]) -> tuple[int, FrameType]:
+    """Return the innermost frame of the user's own code; without one, the innermost of all."""
     users = [each for each in made if is_users(each[1].f_code.co_filename)]
     return (users or made)[0]
 
 
-def _told(frames: Sequence[FrameType]) -> Iterator[str]:
+def _places(frames: Sequence[FrameType]) -> Iterator[str]:
     for index, frame in enumerate(frames):
         where = place(frame.f_code, frame.f_lineno)
         line = source_line(frame.f_code, frame.f_lineno)
@@ -236,7 +233,7 @@ def _told(frames: Sequence[FrameType]) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Text:
-    """Text that a prompt shows as it is; editors shorten what is a ``str``."""
+    """Text that a prompt shows in full: editors shorten values of type ``str``."""
 
     text: str
 
@@ -245,7 +242,7 @@ class Text:
 
 
 class Rows(dict[Any, msgspec.Struct]):
-    """The rows of a table by their keys, shown as ``simqueue show --at`` shows them."""
+    """The rows of a table by their keys, printed as by ``simqueue show --at``."""
 
     def __init__(self, name: str, rows: dict[Any, msgspec.Struct]) -> None:
         super().__init__(rows)
@@ -266,13 +263,13 @@ class Standing:
 
     @classmethod
     def after(cls, trace: Trace, entries: Sequence[Entry]) -> Standing:
-        """Fold a log of a replay of ``trace``."""
-        tables = fold(names_in_force(trace.config.epoch_us), entries)
+        """Return the tables after the events of a replay of ``trace``."""
+        tables = moment_after(trace, entries).tables
         return cls(
-            *(
-                Rows(name, dict(getattr(tables, name).rows))
-                for name in ("jobs", "schedules", "log", "statistics")
-            )
+            Rows("jobs", dict(tables.jobs.rows)),
+            Rows("schedules", dict(tables.schedules.rows)),
+            Rows("log", dict(tables.log.rows)),
+            Rows("statistics", dict(tables.statistics.rows)),
         )
 
     def __repr__(self) -> str:

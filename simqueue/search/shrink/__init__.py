@@ -1,5 +1,5 @@
-"""A failing run becomes the fewest deviations from calm that still fail alike.
+"""Finds the fewest deviations from calm with which a run still fails the same way.
 
-``shrinker``  the search; ``attempts``: its runs, none of them twice
-``dropping``  passes that leave choices out; ``lowering``: passes that make values smaller
+``shrinker``  the search; ``attempts``: plays candidates, each once, and keeps the best
+``dropping``  passes that drop choices; ``lowering``: passes that change values
 """

@@ -1,13 +1,13 @@
-"""Attempts: whether a run of fewer or smaller choices still fails alike, so often at most."""
+"""Plays candidates with fewer or smaller choices, and keeps the best that fails the same way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from time import perf_counter
 
 from simqueue.model.choice import Choice
 from simqueue.model.config import Config
+from simqueue.search.budget import Budget
 from simqueue.sim.run import Run
 
 Place = tuple[str, int]
@@ -16,76 +16,76 @@ Place = tuple[str, int]
 _Identity = tuple[frozenset[tuple[str, int, int]], Config]
 
 
-class SpentError(Exception):
-    """There is no run left to spend, or no time."""
-
-
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a run is to be played with; choices are in the order in which they were made."""
+    """The choices and the config of a run to play; the choices are in the order of the run."""
 
     choices: tuple[Choice, ...]
     config: Config
 
     def identity(self) -> _Identity:
-        """Return what decides the run: not when the choices were made."""
+        """Return what decides the run; the times of the choices do not."""
         picked = ((choice.key, choice.position, choice.value) for choice in self.choices)
         return frozenset(picked), self.config
 
 
 def place_of(choice: Choice) -> Place:
-    """Return what tells a choice from all others of a run."""
+    """Return what identifies a choice among those of a run."""
     return choice.key, choice.position
 
 
 class Attempts:
-    """Plays candidates, none twice, and goes on from the last that failed alike.
+    """Plays candidates, each once, and continues from the last that failed the same way.
 
-    ``best`` is what the run of that candidate, ``simplest``, really asked for: what was left out
-    may have been the only reason for other choices. ``others`` are the signatures of other
-    failures that were met, in the order in which they were.
+    ``play`` returns None for a run that was lost, which does not count as the same failure.
+
+    ``simplest`` is the run of that candidate, and ``best`` holds the choices that it requested: a
+    dropped choice may have been the only reason for others. ``others`` are the signatures of other
+    failures, in the order in which they occurred.
     """
 
     def __init__(
         self,
-        play: Callable[[Candidate], Run],
+        play: Callable[[Candidate], Run | None],
         first: Run,
-        budget_runs: int,
-        ends: float | None,
+        budget: Budget,
         on_run: Callable[[Attempts], object],
     ) -> None:
         self._play, self._on_run = play, on_run
         self._signature = _signature(first)
         self._known: dict[_Identity, bool] = {}
-        self.left = budget_runs
-        self._ends = ends
+        self._budget = budget
         self.others: dict[str, None] = {}
         self._adopt(first)
 
     def adopt(self, choices: Iterable[Choice], config: Config | None = None) -> bool:
-        """Return whether a run of these choices fails alike; if so, it is the best from now on.
+        """Return whether a run with these choices fails the same way; if so, it becomes the best.
 
         Raises:
-            SpentError: it was not tried before, and no run or no time is left.
+            SpentError: it was not played before, and the budget is spent.
         """
         candidate = Candidate(tuple(choices), config or self.best.config)
         identity = candidate.identity()
         if identity in self._known:
             return identity == self.best.identity()
-        if not self.left or (self._ends is not None and perf_counter() >= self._ends):
-            raise SpentError
-        self.left -= 1
+        self._budget.spend()
         played = self._play(candidate)
-        alike = self._known[identity] = _signature(played) == self._signature
-        if alike:
+        same = played is not None and _signature(played) == self._signature
+        self._known[identity] = same
+        if played is not None and same:
             self._adopt(played)
-        elif played.failure is not None:
+        elif played is not None and played.failure is not None:
             self.others[played.failure.signature] = None
         self._on_run(self)
-        return alike
+        return same
+
+    @property
+    def left(self) -> int:
+        """Number of runs that are left."""
+        return self._budget.left
 
     def is_minimal(self) -> bool:
-        """Return whether it is known of each choice that the failure goes away without it."""
+        """Return whether each choice is known to be needed for the failure."""
         choices = self.best.choices
         return all(
             self._known.get(
@@ -96,18 +96,18 @@ class Attempts:
         )
 
     def without(self, places: Iterable[Place]) -> bool:
-        """Try to leave out the choices at these places."""
+        """Try to drop the choices at these places."""
         return self.adopt(_without(self.best.choices, set(places)))
 
     def with_values(self, values: dict[Place, int]) -> bool:
-        """Try other values at these places, 0 being none."""
+        """Try other values at these places; 0 drops the choice."""
         changed = (
             valued(each, values.get(place_of(each), each.value)) for each in self.best.choices
         )
         return self.adopt(each for each in changed if each.value)
 
     def at(self, place: Place) -> Choice | None:
-        """Return the choice at a place, if it still is there."""
+        """Return the choice at a place, None if it was dropped."""
         return next((each for each in self.best.choices if place_of(each) == place), None)
 
     def _adopt(self, played: Run) -> None:

@@ -1,4 +1,4 @@
-"""Dropping: passes that leave out choices, by the group or one by one."""
+"""Passes that drop choices, in groups or one by one."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ GROUPINGS: tuple[Grouping, ...] = (
 
 
 def drop_all(attempts: Attempts) -> bool:
-    """Try the calm run, without faults if that is enough."""
+    """Try the calm run, without faults and then with them."""
     config = attempts.best.config
-    return attempts.adopt((), _suffering(config, ())) or attempts.adopt((), config)
+    return attempts.adopt((), _with_faults(config, ())) or attempts.adopt((), config)
 
 
 def drop_faults(attempts: Attempts) -> None:
-    """Try to do without any fault, then without the kinds of which none has struck."""
+    """Try to drop all faults, then the kinds of fault that did not occur."""
     config, choices = attempts.best.config, attempts.best.choices
-    spared = [each for each in choices if not _is_about_a_fault(each)]
-    if not attempts.adopt(spared, _suffering(config, ())):
+    others = [each for each in choices if not _is_about_a_fault(each)]
+    if not attempts.adopt(others, _with_faults(config, ())):
         drop_idle_faults(attempts)
 
 
 def drop_idle_faults(attempts: Attempts) -> None:
-    """Try to take from the configuration what is not chosen to strike."""
+    """Try to remove the kinds of fault that did not occur from the config."""
     config, choices = attempts.best.config, attempts.best.choices
-    struck = {_fault_of(each) for each in choices if _is_about_a_fault(each)}
-    kinds = tuple(kind for kind in config.faults.kinds if kind in struck)
-    attempts.adopt(choices, _suffering(config, kinds))
+    occurred = {_fault_of(each) for each in choices if _is_about_a_fault(each)}
+    kinds = tuple(kind for kind in config.faults.kinds if kind in occurred)
+    attempts.adopt(choices, _with_faults(config, kinds))
 
 
-def _suffering(config: Config, kinds: tuple[FaultKind, ...]) -> Config:
+def _with_faults(config: Config, kinds: tuple[FaultKind, ...]) -> Config:
     return msgspec.structs.replace(config, faults=Faults(kinds))
 
 
@@ -63,7 +63,7 @@ def _fault_of(choice: Choice) -> str:
 
 
 def cut_tail(attempts: Attempts) -> None:
-    """Look for the shortest beginning of the choices after which calm is enough."""
+    """Look for the shortest prefix of the choices that is enough."""
     low, high = 0, len(attempts.best.choices)
     while low < high:
         middle = (low + high) // 2
@@ -74,7 +74,7 @@ def cut_tail(attempts: Attempts) -> None:
 
 
 def keep_one_group(attempts: Attempts, grouping: Grouping) -> None:
-    """Look for a group that fails alike on its own, from the smallest on."""
+    """Look for a group that is enough by itself, the smallest first."""
     groups = _groups(attempts, grouping)
     if len(groups) > 1:
         every = {place for group in groups for place in group}
@@ -82,12 +82,12 @@ def keep_one_group(attempts: Attempts, grouping: Grouping) -> None:
 
 
 def drop_groups(attempts: Attempts, grouping: Grouping) -> None:
-    """Leave out groups, from the largest on."""
+    """Drop groups, the largest first."""
     _drop(attempts, _groups(attempts, grouping))
 
 
 def drop_each(attempts: Attempts) -> None:
-    """Leave out choices, from the last on: what comes before one does not depend on it."""
+    """Drop choices, the last first: earlier choices do not depend on later ones."""
     _drop(attempts, [[place_of(each)] for each in reversed(attempts.best.choices)])
 
 
@@ -99,7 +99,7 @@ def _groups(attempts: Attempts, grouping: Grouping) -> list[list[Place]]:
 
 
 def _drop(attempts: Attempts, groups: Sequence[Sequence[Place]]) -> None:
-    """Leave out groups, as many neighbours at once as can be."""
+    """Drop groups, as many neighbours at once as possible."""
     start = 0
     while start < len(groups):
         rest = groups[start:]
@@ -107,12 +107,12 @@ def _drop(attempts: Attempts, groups: Sequence[Sequence[Place]]) -> None:
         def works(count: int, rest: Sequence[Sequence[Place]] = rest) -> bool:
             return attempts.without(place for group in rest[:count] for place in group)
 
-        # The one after those that could be left out is needed.
+        # The one after those that were dropped is needed.
         start += most(len(rest), works) + 1
 
 
 def most(limit: int, works: Callable[[int], bool]) -> int:
-    """Return how many can be left out at most, of ``limit``, if fewer can where more can."""
+    """Return the largest count up to ``limit`` that works, if every smaller count works too."""
     good, step = 0, 1
     while good < limit and works(good + min(step, limit - good)):
         good += min(step, limit - good)

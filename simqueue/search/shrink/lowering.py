@@ -1,4 +1,4 @@
-"""Lowering: passes that change the values of choices, and thereby may do with fewer of them."""
+"""Passes that change the values of choices, which may make other choices unnecessary."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _HALVINGS = 5
 _TRIED_FOR_A_PART = 12
 
 
-# --- longer, so that others are not needed --------------------------------------------------------
+# --- longer delays, so that other choices are not needed ------------------------------------------
 
 
 def stretch(attempts: Attempts) -> None:
-    """Make the last delays as long as can be.
+    """Make the last delays as long as possible.
 
-    What goes wrong goes wrong while something is on its way. The longer that takes, the less has
-    to be just so before.
+    Most failures occur while a message is on its way. The longer it takes, the fewer earlier
+    choices are needed to reach that moment.
     """
     config = attempts.best.config
     delays = [each for each in attempts.best.choices if _ladder_of(config, each)]
@@ -38,9 +38,9 @@ def stretch(attempts: Attempts) -> None:
 
 
 def stretch_one(attempts: Attempts) -> bool:
-    """Look for one kind of message that is enough by itself, if it takes as long as can be.
+    """Look for one key whose delays alone are enough if they are as long as possible.
 
-    What the others did may only have brought about a moment that longer waits meet anyway.
+    The other choices may only have led to a moment that longer delays reach anyway.
     """
     choices, config = attempts.best.choices, attempts.best.config
     delays = [each for each in choices if _ladder_of(config, each)]
@@ -55,7 +55,7 @@ def stretch_one(attempts: Attempts) -> bool:
 
 
 def pool(attempts: Attempts, *, halvings: int = _HALVINGS) -> None:
-    """Have each actor wait as long as before, at as few places as can be."""
+    """Let each actor wait as long as before, but at as few places as possible."""
     waits: dict[Hashable, list[Place]] = {}
     for each in attempts.best.choices:
         if _durations(attempts.best.config, each):
@@ -65,7 +65,7 @@ def pool(attempts: Attempts, *, halvings: int = _HALVINGS) -> None:
 
 
 def _pool(attempts: Attempts, places: list[Place], halvings: int) -> None:
-    """Wait late, or else early; or else do so in each half of the places."""
+    """Move the waiting to the last places, or to the first; if neither works, in each half."""
     if len(places) < _POOLED or _is_short(attempts):
         return
     if any(_wait_at(attempts, order) for order in (places[::-1], places)) or not halvings:
@@ -76,7 +76,7 @@ def _pool(attempts: Attempts, places: list[Place], halvings: int) -> None:
 
 
 def _wait_at(attempts: Attempts, places: list[Place]) -> bool:
-    """Try to wait at the first places as long as can be, and at the others not at all."""
+    """Try to wait at the first places as long as possible, and at the others not at all."""
     choices = [choice for place in places if (choice := attempts.at(place)) is not None]
     scales = [_durations(attempts.best.config, each) for each in choices]
     left = sum(scale[each.value] for scale, each in zip(scales, choices, strict=True))
@@ -88,7 +88,7 @@ def _wait_at(attempts: Attempts, places: list[Place]) -> bool:
 
 
 def merge(attempts: Attempts) -> None:
-    """Wait once where an actor waits twice, as long as both together."""
+    """Replace two waits of an actor by one that is as long as both."""
     for place in [place_of(each) for each in reversed(attempts.best.choices)]:
         if _is_short(attempts):
             return
@@ -110,15 +110,15 @@ def _merge_into(attempts: Attempts, late: Choice) -> None:
 
 
 def _waiter(choice: Choice) -> Hashable:
-    """Return what choices share of which one can wait for another."""
+    """Return a key that is equal for choices whose waits can replace each other."""
     key = parse_key(choice.key)
     return choice.key if key.kind == "random" else key.process
 
 
 def _durations(config: Config, choice: Choice) -> Sequence[int]:
-    """Return what the values of a choice stand for, if that can be added up; none if not.
+    """Return the duration of each value of a choice; nothing if its values are not durations.
 
-    Drawn numbers are taken for durations, too: scenarios draw how long they sleep.
+    Random numbers count as durations, too: scenarios draw how long they sleep.
     """
     drawn = word_of(choice.key).kind == "random"
     return range(choice.of) if drawn else _ladder_of(config, choice)
@@ -132,11 +132,11 @@ def _ladder_of(config: Config, choice: Choice) -> Sequence[int]:
     return ladder(duration // timedelta(microseconds=1))
 
 
-# --- shorter and simpler --------------------------------------------------------------------------
+# --- smaller values -------------------------------------------------------------------------------
 
 
 def lower(attempts: Attempts) -> None:
-    """Make values smaller: all of them 1 at once, else each, from the last on."""
+    """Make values smaller: all of them 1 at once, or else each by itself, the last first."""
     choices = attempts.best.choices
     if attempts.with_values({place_of(each): 1 for each in choices}):
         return
@@ -145,7 +145,7 @@ def lower(attempts: Attempts) -> None:
 
 
 def _lower_one(attempts: Attempts, place: Place) -> None:
-    """Try 1, then each part of the value, what weighs most first."""
+    """Try 1, then smaller values of each part, the most significant part first."""
     choice = attempts.at(place)
     if choice is None or choice.value == 1 or _try(attempts, place, 1):
         return
@@ -157,7 +157,7 @@ def _lower_one(attempts: Attempts, place: Place) -> None:
 
 
 def _lower_part(attempts: Attempts, place: Place, parts: tuple[int, ...], index: int) -> None:
-    """Try 0, then what lies in the middle between too little and enough."""
+    """Look for the smallest value of one part that is enough, 0 first."""
 
     def enough(part: int) -> bool:
         changed = (*parts[:index], part, *parts[index + 1 :])
@@ -167,7 +167,7 @@ def _lower_part(attempts: Attempts, place: Place, parts: tuple[int, ...], index:
 
 
 def least(known: int, enough: Callable[[int], bool]) -> int:
-    """Return a value that is enough, near the least of them, if more is enough where less is."""
+    """Return a value near the smallest that is enough, if every larger value is enough, too."""
     low, high = -1, known
     for _ in range(_TRIED_FOR_A_PART):
         if low + 1 >= high:
@@ -185,5 +185,5 @@ def _try(attempts: Attempts, place: Place, value: int) -> bool:
 
 
 def _is_short(attempts: Attempts) -> bool:
-    """Return whether the runs that are left are needed to learn which choices are."""
+    """Return whether the runs that are left are needed to find out which choices are needed."""
     return attempts.left <= len(attempts.best.choices) + 1

@@ -1,4 +1,4 @@
-"""Shrinking: a failing run becomes the fewest deviations from calm that still fail alike."""
+"""Shrinking: finds the fewest deviations from calm with which a run still fails the same way."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from time import perf_counter
+from functools import partial
 
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.choice import by_key
+from simqueue.model.findings import Shrinking
 from simqueue.model.trace import Trace
+from simqueue.search.budget import Budget, SpentError
 from simqueue.search.budgets import SHRINK_RUNS
 from simqueue.search.processes.alone import Play, of_run, signature_of
 from simqueue.search.processes.clean import Clean, LostError, clean_for
+from simqueue.search.processes.successive import Successive, successive_for
 from simqueue.search.replay.replayer import replay, scenario_of
-from simqueue.search.shrink.attempts import Attempts, Candidate, SpentError
+from simqueue.search.shrink.attempts import Attempts, Candidate
 from simqueue.search.shrink.dropping import (
     GROUPINGS,
     cut_tail,
@@ -33,16 +36,16 @@ from simqueue.sim.run import Run, Scenario
 
 _KEPT_ALONE = GROUPINGS[:2]
 _LOWERINGS = 2
-"""A value is lowered to what is enough as the others are, and once more when those are lower."""
+"""Values are lowered twice, because lowering one may allow lowering another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:
-    """The simplest run that was found, and what it took.
+    """The simplest run that was found, and the cost.
 
-    ``before`` is how many deviations the trace had. ``minimal``: without any one of those that are
-    left the run is known to pass, or to fail in another way. ``others`` are the signatures of such
-    failures, as they were met.
+    ``before`` is the number of deviations of the trace. ``minimal``: without any one of those that
+    are left, the run is known to pass or to fail in another way. ``others`` are the signatures of
+    such other failures, in the order in which they occurred.
     """
 
     before: int
@@ -53,13 +56,18 @@ class Shrunk:
 
     @property
     def after(self) -> int:
-        """How many deviations are left."""
+        """Number of deviations that are left."""
         return len(self.run.choices)
 
     @property
     def trace(self) -> Trace:
         """The simplest run as one document."""
         return self.run.trace
+
+    @property
+    def shrinking(self) -> Shrinking:
+        """The numbers alone, to print."""
+        return Shrinking(self.before, self.after, self.runs, self.minimal)
 
 
 def shrink(
@@ -70,17 +78,17 @@ def shrink(
 ) -> Trace:
     """Find a simpler trace that fails the same way.
 
-    Simpler is: fewer choices that are not 0, then smaller ones. The trace's config allows no
-    faults but those that are needed. Equal traces shrink to equal ones.
+    Simpler means fewer choices that are not 0, then smaller ones. The new trace's config allows
+    only the faults that are needed. Equal traces shrink to equal traces.
 
     Args:
-        trace_or_path: must end in a failure, whose ``signature`` is what has to survive.
-        scenario: stands in for the trace's target, which is found from the current directory, and
+        trace_or_path: must end in a failure, whose ``signature`` every simpler run must have.
+        scenario: replaces the trace's target, which is looked up from the current directory, and
             run only if it is a ``*.py`` file below it or a module that can be imported.
-        budget_runs: how often the scenario may be run.
+        budget_runs: largest number of runs to play.
 
     Raises:
-        DivergenceError: the trace does not fail like that when replayed as it stands.
+        DivergenceError: the trace does not fail that way when it is replayed unchanged.
         TraceFormatError: the file is not a whole, undamaged trace.
         TargetError: the trace's scenario cannot be found, or lies elsewhere.
         UsageError: the trace is of a run that passed, or of one that passes alone, or
@@ -119,75 +127,97 @@ def shrink_further(
     time_limit: timedelta | None = None,
     on_progress: Callable[[Shrunk], object] | None = None,
 ) -> Shrunk:
-    """Do what ``shrink`` does, and tell of it; begin no more runs after ``time_limit``.
+    """Do what ``shrink`` does, and return the cost too; begin no more runs after ``time_limit``.
 
-    ``on_progress`` is called after each run with the simplest so far, so that whoever interrupts
-    the search has it. What it raises ends the search and is raised.
+    ``on_progress`` is called after each run with the simplest run so far, so that it is not lost if
+    the search is interrupted. An exception that it raises ends the search and is raised.
     """
     trace = trace_or_path if isinstance(trace_or_path, Trace) else Trace.load(trace_or_path)
-    if budget_runs < 1:
-        raise UsageError(f"budget_runs must be 1 or more, not {budget_runs}")
+    budget = Budget.of(budget_runs, time_limit)
     _refuse_passed(trace)
-    played = scenario or scenario_of(trace, "shrink")
-
-    def play_of(candidate: Candidate) -> Play:
-        return Play(trace.seed, candidate.config, trace.target, by_key(candidate.choices))
-
-    def told(attempts: Attempts, *, minimal: bool = False) -> Shrunk:
-        runs, others = budget_runs - attempts.left, tuple(attempts.others)
-        return Shrunk(len(trace.choices), attempts.simplest, runs, minimal, others)
-
-    def on_run(attempts: Attempts) -> None:
-        if on_progress is not None:
-            on_progress(told(attempts))
-
-    ends = None if time_limit is None else perf_counter() + time_limit.total_seconds()
-    with clean_for(played) as clean:
-        first = _verified(trace, played)
-
-        def simplified(play: Callable[[Candidate], Run]) -> Attempts:
-            attempts = Attempts(play, first, budget_runs - 1, ends, on_run)
-            on_run(attempts)
-            _simplify(attempts)
-            return attempts
-
-        attempts = simplified(lambda candidate: play_of(candidate)(played))
-        if clean is not None and not _holds(attempts, clean, played):
-            # What earlier runs left behind has decided: each is played where none came before.
-            attempts = simplified(lambda candidate: _alone(clean, played, play_of(candidate)))
-    return told(attempts, minimal=attempts.is_minimal())
+    scenario = scenario or scenario_of(trace, "shrink")
+    return _Shrinker(trace, scenario, budget, on_progress or _ignored).shrunk()
 
 
-def _holds(attempts: Attempts, clean: Clean, scenario: Scenario) -> bool:
-    """Return whether the simplest run fails alike where no run came before."""
-    simplest = attempts.simplest
-    try:
-        alone = clean.ask(scenario, of_run(simplest))
-    except LostError:
-        return True
-    return signature_of(alone) == signature_of(simplest)
+def _ignored(shrunk: Shrunk) -> None:
+    """Ignore the progress."""
 
 
-def _alone(clean: Clean, scenario: Scenario, play: Play) -> Run:
-    try:
-        return clean.ask(scenario, play)
-    except LostError as error:
-        raise UsageError(f"the process that played one of its runs {error}") from None
+@dataclass(slots=True)
+class _Shrinker:
+    """Simplifies the failing run of one trace.
+
+    The budget is that of each of the two attempts: a second one is made if runs leave something
+    behind that decides how later runs end.
+    """
+
+    trace: Trace
+    scenario: Scenario
+    budget: Budget
+    on_progress: Callable[[Shrunk], object]
+
+    def shrunk(self) -> Shrunk:
+        """Simplify the run; again with each candidate played alone if that is not reliable."""
+        with clean_for(self.scenario) as clean:
+            first = _verified(self.trace, self.scenario)
+            with successive_for(self.scenario) as successive:
+                attempts = self._simplified(first, partial(self._in_turn, successive))
+            if clean is not None and not self._holds(attempts, clean):
+                attempts = self._simplified(first, partial(self._alone, clean))
+        return self._result(attempts, minimal=attempts.is_minimal())
+
+    def _simplified(self, first: Run, play: Callable[[Candidate], Run | None]) -> Attempts:
+        budget = Budget(self.budget.left - 1, self.budget.ends)
+        attempts = Attempts(play, first, budget, self._on_run)
+        self._on_run(attempts)
+        _simplify(attempts)
+        return attempts
+
+    def _in_turn(self, successive: Successive, candidate: Candidate) -> Run | None:
+        """Play a candidate after those before it; None if it ended its process."""
+        return successive.play(self._play(candidate))
+
+    def _alone(self, clean: Clean, candidate: Candidate) -> Run:
+        """Play a candidate in a process without earlier runs."""
+        try:
+            return clean.ask(self.scenario, self._play(candidate))
+        except LostError as error:
+            raise UsageError(f"the process that played one of its runs {error}") from None
+
+    def _play(self, candidate: Candidate) -> Play:
+        choices = by_key(candidate.choices)
+        return Play(self.trace.seed, candidate.config, self.trace.target, choices)
+
+    def _holds(self, attempts: Attempts, clean: Clean) -> bool:
+        """Return whether the simplest run fails the same way in a process without earlier runs."""
+        simplest = attempts.simplest
+        try:
+            alone = clean.ask(self.scenario, of_run(simplest))
+        except LostError:
+            return True
+        return signature_of(alone) == signature_of(simplest)
+
+    def _on_run(self, attempts: Attempts) -> None:
+        self.on_progress(self._result(attempts))
+
+    def _result(self, attempts: Attempts, *, minimal: bool = False) -> Shrunk:
+        runs, others = self.budget.left - attempts.left, tuple(attempts.others)
+        return Shrunk(len(self.trace.choices), attempts.simplest, runs, minimal, others)
 
 
 def _verified(trace: Trace, scenario: Scenario) -> Run:
-    """Return the run that the trace is of, if it still fails alike."""
+    """Return the run that the trace is of, if it still fails the same way."""
     again = replay(trace, scenario=scenario, nearby=0)
     if again.verdict == "not-reproduced":
         raise UsageError(str(again))
-    found = again.divergence
-    if found is not None and again.verdict != "drifted-alike":
-        raise DivergenceError(found.number, found.one, found.other, found.actor)
+    parted = again.divergence
+    if parted is not None and again.verdict != "drifted-alike":
+        raise DivergenceError(parted.number, parted.one, parted.other, parted.actor)
     return again.run
 
 
 def _simplify(attempts: Attempts) -> None:
-    """Go from the coarse to the fine, until nothing changes or no run is left."""
+    """Apply the passes, coarse ones first, until nothing changes or the budget is spent."""
     try:
         if not drop_all(attempts):
             _coarsely(attempts)
@@ -217,7 +247,7 @@ def _finely(attempts: Attempts) -> None:
 
 
 def _thin_out(attempts: Attempts) -> None:
-    """Leave out and merge until neither is possible."""
+    """Drop and merge choices until neither is possible."""
     before = None
     while attempts.best is not before:
         before = attempts.best
