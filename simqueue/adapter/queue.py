@@ -267,8 +267,10 @@ class QueueQueries(NotificationQueries, Port):
         self, ids: list[types.JobId]
     ) -> list[tuple[types.JobId, types.JOB_STATUS]]:
         """Return the latest status of each job that was ever logged."""
-        found = await self._run(asking("job_status", select_job_status, arguments.logged_ids(ids)))
-        return cast("list[tuple[types.JobId, types.JOB_STATUS]]", found)
+        statuses = await self._run(
+            asking("job_status", select_job_status, arguments.logged_ids(ids))
+        )
+        return cast("list[tuple[types.JobId, types.JOB_STATUS]]", statuses)
 
     async def aggregate_logs(self) -> None:
         """Fold log rows into statistics."""

@@ -31,11 +31,11 @@ class Randomness:
         numpy_random = sys.modules.get("numpy.random")
         if numpy_random is None:
             return drawn
-        found = _summary(numpy_random.get_state())
+        numpy_state = _summary(numpy_random.get_state())
         # Making a RandomState draws from the operating system, which is why this comes last.
         fresh = _summary(numpy_random.RandomState(self._streams.numpy_seed()).get_state())
         # That numpy is loaded is no part of the run, only what was drawn from it.
-        return drawn if found == fresh else drawn + found
+        return drawn if numpy_state == fresh else drawn + numpy_state
 
     @contextmanager
     def aside(self) -> Iterator[None]:

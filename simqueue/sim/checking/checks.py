@@ -50,11 +50,11 @@ _US = timedelta(microseconds=1)
 
 @dataclass(slots=True, eq=False)
 class _Claim:
-    """Something that the scenario says of its world; ``said`` is why it did not hold last time."""
+    """A check of the scenario; ``reason`` is the message of the assertion that failed last."""
 
     name: str
     predicate: Predicate
-    said: str = field(default="", init=False)
+    reason: str = field(default="", init=False)
 
     def holds(self) -> bool:
         """Ask; a failed assertion is a no.
@@ -62,11 +62,11 @@ class _Claim:
         Raises:
             UsageError: the predicate returns something other than True or False.
         """
-        self.said = ""
+        self.reason = ""
         try:
             value: object = self.predicate()
         except AssertionError as error:
-            self.said = Tidier()(str(error))
+            self.reason = Tidier()(str(error))
             return False
         if isinstance(value, bool):
             return value
@@ -79,7 +79,7 @@ class _Claim:
 
     def broken(self, what: str) -> Broken:
         """Say what is wrong."""
-        return Broken(f"{self.name!r} {what}{f': {self.said}' if self.said else ''}")
+        return Broken(f"{self.name!r} {what}{f': {self.reason}' if self.reason else ''}")
 
 
 @dataclass(slots=True, eq=False)

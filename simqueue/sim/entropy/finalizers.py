@@ -55,8 +55,8 @@ def withhold_all(
 
     Tasks that do not ``belong`` to the dead are not entered on the way from them.
     """
-    found = _reached(dead, belongs)
-    suspended = [thing for thing in found.values() if type(thing) in _SUSPENDABLE]
+    reached = _reached(dead, belongs)
+    suspended = [thing for thing in reached.values() if type(thing) in _SUSPENDABLE]
     if suspended:
         spared = _reached(living, lambda task: not belongs(task))
         for thing in suspended:

@@ -66,13 +66,13 @@ class _Numbers:
         if _get_ident() != self._thread:
             return object.__hash__(thing)
         address = id(thing)
-        found = self._of.get(address)
-        if found is None:
+        numbered = self._of.get(address)
+        if numbered is None:
             self._count += 1
             # A coroutine takes no attributes, and another one may lie at its address later.
-            found = (self._count, weakref.ref(thing, lambda _: self._of.pop(address, None)))
-            self._of[address] = found
-        return found[0]
+            numbered = (self._count, weakref.ref(thing, lambda _: self._of.pop(address, None)))
+            self._of[address] = numbered
+        return numbered[0]
 
 
 class _Slot:

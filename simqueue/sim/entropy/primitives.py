@@ -33,7 +33,7 @@ _LoopBound: type = mixins._LoopBoundMixin  # noqa: SLF001
 
 
 class _Found:
-    """The objects that were found last, kept until another module is imported."""
+    """The objects of the last search, valid until another module is imported."""
 
     def __init__(self) -> None:
         self.modules: list[Any] = []
@@ -55,17 +55,17 @@ def made_by_modules() -> list[Any]:
     """Return asyncio's primitives that the user's modules lead to, each once."""
     modules = {name: module for name, module in list(sys.modules.items()) if _is_users(module)}
     names, level = frozenset(modules), [vars(module) for _, module in sorted(modules.items())]
-    seen, found = set[int](), []
+    seen, primitives = set[int](), []
     for _ in range(_DEPTH):
         following: list[Any] = []
         for each in level:
             if id(each) not in seen and len(seen) < _VISITS:
                 seen.add(id(each))
                 if issubclass(type(each), _LoopBound):
-                    found.append(each)
+                    primitives.append(each)
                 following += _referents(each, names)
         level = following
-    return found
+    return primitives
 
 
 def _is_users(module: object) -> bool:

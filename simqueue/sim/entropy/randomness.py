@@ -121,8 +121,8 @@ def _pseudo(drawing: Replace) -> Replace:
         drawn = drawing(original)
 
         def pair(size: int, /) -> Any:
-            found = drawn(size)
-            return found if isinstance(found, tuple) else (found, True)
+            result = drawn(size)
+            return result if isinstance(result, tuple) else (result, True)
 
         return pair
 

@@ -61,8 +61,8 @@ def _sockets(scope: Scope) -> Iterator[Patch]:
 
 
 def _methods(scope: Scope, owner: type, names: tuple[str, ...]) -> tuple[Patch, ...]:
-    found = tuple((name, getattr(owner, name)) for name in names if hasattr(owner, name))
-    return _refused_methods(scope.thread, owner, found)
+    methods = tuple((name, getattr(owner, name)) for name in names if hasattr(owner, name))
+    return _refused_methods(scope.thread, owner, methods)
 
 
 @functools.lru_cache(maxsize=4)

@@ -66,16 +66,18 @@ class Builtin:
         check_interpreter()
         self.function = function
         self._words = words = _words_of(function)
-        found = _checked_definition(function, words)
+        definition = _checked_definition(function, words)
         self._home = (words[_DEFINITION], words[_SELF], words[_VECTORCALL])
         self._module = words[_MODULE]
-        self._definition = _Definition(found.name, _PYOBJECT_CALL, _VARARGS_AND_KEYWORDS, found.doc)
+        self._definition = _Definition(
+            definition.name, _PYOBJECT_CALL, _VARARGS_AND_KEYWORDS, definition.doc
+        )
         self._away = ctypes.addressof(self._definition)
         self.original: Callable[..., Any] = _new_function(
             words[_DEFINITION],
             function.__self__,  # type: ignore[attr-defined]
             words[_MODULE],
-            words[_CLASS] if found.flags & _HAS_CLASS else None,
+            words[_CLASS] if definition.flags & _HAS_CLASS else None,
         )
 
     @property

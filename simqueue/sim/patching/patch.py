@@ -100,9 +100,9 @@ def own(owner: Any, name: str) -> Any:
 def redirects(replacements: Mapping[str, Replace]) -> Iterator[Patch]:
     """Yield a patch for each dotted name that is a built-in function on this machine."""
     for name, replace in replacements.items():
-        found = builtin(name)
-        if found is not None:
-            yield Redirect(found, replace(found.original))
+        function = builtin(name)
+        if function is not None:
+            yield Redirect(function, replace(function.original))
 
 
 @contextmanager

@@ -38,11 +38,11 @@ class Streams:
     def generator(self) -> random.Random:
         """Return what stands for the global generator in the running process."""
         process = self._process()
-        found = self._generators.get(process)
-        if found is None:
-            found = self._generators[process] = random.Random()  # noqa: S311
-            found.seed(f"{self._seed} generator {process}")
-        return found
+        generator = self._generators.get(process)
+        if generator is None:
+            generator = self._generators[process] = random.Random()  # noqa: S311
+            generator.seed(f"{self._seed} generator {process}")
+        return generator
 
     def numpy_seed(self) -> int:
         """Return 32 bits to seed numpy's global generator with."""

@@ -1,4 +1,4 @@
-"""Errors in one line, as every machine would write them."""
+"""Errors in one line, the same on every machine."""
 
 from __future__ import annotations
 
