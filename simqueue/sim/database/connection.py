@@ -18,7 +18,7 @@ from simqueue.model.events import (
 )
 from simqueue.model.ids import MICROSECONDS, EntryNumber, StatementId
 from simqueue.sim.database.dialects import Translate
-from simqueue.sim.database.errand import Errand, Network, Route, strike
+from simqueue.sim.database.errand import Errand, Network, Route, inject
 from simqueue.sim.database.inbound import Inbound
 from simqueue.sim.database.limits import NO_LIMITS
 from simqueue.sim.database.mishaps import StatementMishaps
@@ -188,7 +188,7 @@ class SimulatedConnection:
             self._begin(errand)
             self._execute(errand)
         else:
-            self._befall(errand, faults)
+            self._inject_faults(errand, faults)
 
     def _begin(self, errand: Errand) -> None:
         """Start the server's work on a request, limited by the session's ``statement_timeout``."""
@@ -210,11 +210,11 @@ class SimulatedConnection:
         if not server.cancel(errand.number, error):
             self._reject(errand, error, breaks=False)  # it has not begun
 
-    def _befall(self, errand: Errand, faults: StatementMishaps) -> None:
+    def _inject_faults(self, errand: Errand, faults: StatementMishaps) -> None:
         """Inject the faults chosen for a statement, then execute it if it still can be."""
         number, scheduler = errand.number, self._server.scheduler
-        errand.befalls = faults.aim(number)
-        strike(errand, "arrival")
+        errand.faults_at = faults.aim(number)
+        inject(errand, "arrival")
         breaks = faults.breaks(number)
         if breaks == "before it arrived":
             self.lose()
@@ -274,8 +274,8 @@ class SimulatedConnection:
         errand.settle()
         if error is not None and error.sqlstate in _TIMEOUTS:
             error.by_fault = self.troubled
-        if errand.befalls:
-            strike(errand, "commit")
+        if errand.faults_at:
+            inject(errand, "commit")
         if self.lost:
             return
         if errand.doomed:
@@ -292,8 +292,8 @@ class SimulatedConnection:
         self._server.recorder.append(self.process.worker, replied, errand.sent)
         # Also if the caller was cancelled in the meantime: only now is the connection free.
         self._turns.pass_on()
-        if errand.befalls:
-            strike(errand, "reply")
+        if errand.faults_at:
+            inject(errand, "reply")
         if answer.done():
             return
         if error is None:

@@ -75,11 +75,15 @@ def asyncpg_error(error: PostgresError) -> Exception:
         case "connecting":
             return _asyncpg_refusal(error)
         case "statement":
-            if error.sqlstate == "22000":  # asyncpg cannot encode an argument
-                return _made(asyncpg.DataError, error.message)
-            return _asyncpg_answer(error)
+            return _asyncpg_rejection(error)
         case _:
             assert_never(error.occasion)
+
+
+def _asyncpg_rejection(error: PostgresError) -> Exception:
+    if error.sqlstate == "22000":  # asyncpg cannot encode an argument
+        return _made(library("asyncpg").DataError, error.message)
+    return _asyncpg_answer(error)
 
 
 def _asyncpg_refusal(error: PostgresError) -> Exception:
@@ -130,9 +134,7 @@ def psycopg_error(error: PostgresError) -> Exception:
 
     match error.occasion:
         case "in flight":
-            if error.sqlstate == _SHUTDOWN:
-                return _psycopg_answer(error)
-            return psycopg.OperationalError(_PSYCOPG_LOST)
+            return _psycopg_lost(error)
         case "closed":
             return psycopg.OperationalError("the connection is closed")
         case "client":
@@ -140,11 +142,25 @@ def psycopg_error(error: PostgresError) -> Exception:
         case "connecting":
             return psycopg.OperationalError(_psycopg_refusal(error))
         case "statement":
-            if error.sqlstate == "22000":  # psycopg cannot encode an argument
-                return psycopg.DataError(error.message)
-            return _psycopg_answer(error)
+            return _psycopg_rejection(error)
         case _:
             assert_never(error.occasion)
+
+
+def _psycopg_lost(error: PostgresError) -> Exception:
+    import psycopg
+
+    if error.sqlstate == _SHUTDOWN:
+        return _psycopg_answer(error)
+    return psycopg.OperationalError(_PSYCOPG_LOST)
+
+
+def _psycopg_rejection(error: PostgresError) -> Exception:
+    import psycopg
+
+    if error.sqlstate == "22000":  # psycopg cannot encode an argument
+        return psycopg.DataError(error.message)
+    return _psycopg_answer(error)
 
 
 _PSYCOPG_LOST = (

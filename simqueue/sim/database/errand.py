@@ -63,7 +63,7 @@ class Errand:
     """A statement or another request on its way to the server and back.
 
     ``connecting``  it opens a connection for asyncpg or psycopg
-    ``befalls``     the faults of the worker to inject at each moment of the request
+    ``faults_at``   the faults of the worker to inject at each moment of the request
     ``doomed``      the connection breaks after the commit
     ``late``        how many microseconds a fault delays the commit
     ``arrived``, ``answered``  how far the server is
@@ -77,7 +77,7 @@ class Errand:
     incarnation: int
     answer: asyncio.Future[Any]
     connecting: bool = False
-    befalls: dict[str, list[Callable[[], None]]] | None = None
+    faults_at: dict[str, list[Callable[[], None]]] | None = None
     doomed: bool = False
     late: int = 0
     arrived: bool = False
@@ -95,7 +95,7 @@ class Errand:
         return self.route.commit_delay() + self.late
 
 
-def strike(errand: Errand, moment: str) -> None:
+def inject(errand: Errand, moment: str) -> None:
     """Inject the faults of the worker that were chosen for a moment."""
-    for shoot in (errand.befalls or {}).get(moment, ()):
-        shoot()
+    for fault in (errand.faults_at or {}).get(moment, ()):
+        fault()

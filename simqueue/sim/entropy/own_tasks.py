@@ -13,7 +13,7 @@ from simqueue.sim.patching.source import Control, Scope, Source
 
 
 def _all_tasks(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:
-    """Return the unfinished tasks of a loop, in a simulated one those of the running process."""
+    """Return the unfinished tasks of a loop; in a simulated one, those of the running process."""
     tasks = every_task(loop)
     running = asyncio._get_running_loop() if loop is None else loop  # noqa: SLF001
     owns = getattr(running, "owns", None)

@@ -51,7 +51,7 @@ class Tidier:
             for root, short in self._roots:
                 text = text.replace(root, short)
             if '"simqueue/' in text or '\\"simqueue/' in text:
-                # On a real system there are no frames of simqueue between PgQueuer's and the worker's.
+                # A real worker has no frames of simqueue between PgQueuer's and its own.
                 text = _OWN_FRAMES.sub("", text)
             # A file of the user's in a traceback: the same text wherever the file is.
             text = _FRAME.sub(_by_name, text)
