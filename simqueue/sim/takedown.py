@@ -29,7 +29,7 @@ def take_down(world: World, gate: Gate) -> None:
     logging.disable()  # log lines from now on belong to no running process
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
-    asyncio._set_running_loop(world.loop)  # noqa: SLF001  what swallows its end may well go on awaiting
+    asyncio._set_running_loop(world.loop)  # noqa: SLF001  code that swallows its end may await again
     try:
         with unawaited():
             for task in world.loop.unfinished():

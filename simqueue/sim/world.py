@@ -45,7 +45,7 @@ _US = timedelta(microseconds=1)
 _RESTART_DELAY_US = 1_000_000
 
 
-class Inhabitant(Victim, Protocol):
+class HostedProcess(Victim, Protocol):
     """A worker's process, as its world uses it."""
 
     exit: str | None
@@ -62,7 +62,7 @@ class World:
     choices: Choices
     held_allowed: bool = False
     """Whether the scenario said that jobs may be held in the end."""
-    workers: dict[str, Inhabitant] = field(default_factory=dict)
+    workers: dict[str, HostedProcess] = field(default_factory=dict)
     picks: Picks = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -185,7 +185,7 @@ class World:
         raise error
 
     def _callback_raised(self, handle: Handle, error: BaseException) -> None:
-        callback: Any = handle._callback  # noqa: SLF001  as asyncio's own handles tell it
+        callback: Any = handle._callback  # noqa: SLF001  as asyncio's own handles are named
         name = getattr(callback, "__qualname__", type(callback).__name__)
         message = f"Exception in callback {name.replace('.<locals>', '')}"
         self.loop.call_exception_handler({"message": message, "exception": error, "handle": handle})

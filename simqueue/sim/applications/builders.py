@@ -86,7 +86,7 @@ class Builder:
         Raises:
             ImportError: the driver is not installed.
         """
-        assert self.wanted is not None  # noqa: S101  or nobody could write one
+        assert self.wanted is not None  # noqa: S101  checked by the caller
         source = [*self.wanted.imports, "async def main():", f"    return {self.call('build')}"]
         names: dict[str, Any] = {"build": build}
         exec("\n".join(source), names)  # noqa: S102  what a user would write
@@ -153,7 +153,7 @@ def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
         plain = getattr(plain, "func", type(plain).__call__)
     try:
         return inspect.get_annotations(plain, eval_str=True)
-    except Exception:  # noqa: BLE001  a name for type checkers alone
+    except Exception:  # noqa: BLE001  the name may exist for type checkers only
         return inspect.get_annotations(plain) if callable(plain) else {}
 
 

@@ -90,11 +90,11 @@ class Judge:
         if self.view.calm_since is not None:
             if self.overdue():
                 return
-            owed = [each for each in (self._panel.due(now), self.checks.due(now)) if each]
-            if self._last_call is None and owed:
+            dues = [each for each in (self._panel.due(now), self.checks.due(now)) if each]
+            if self._last_call is None and dues:
                 # Once: otherwise something might be due for ever.
-                self._last_call = max(owed)
-            if (not owed or now >= (self._last_call or now)) and not self._recovers(now):
+                self._last_call = max(dues)
+            if (not dues or now >= (self._last_call or now)) and not self._recovers(now):
                 core.stop()
                 return
         core.scheduler.post(self._process, now + _BETWEEN_LOOKS_US, self._wind_up)

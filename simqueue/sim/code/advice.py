@@ -31,8 +31,8 @@ MADE_BEFORE = (
     "simulated database: call asyncpg.create_pool() inside the factory"
 )
 POLLING = (
-    "the function runs to its end in one step of the simulation, so that nothing it polls can "
-    "change meanwhile: let the async code await an asyncio.Event and start the function then; one "
+    "the function runs to its end in one step of the simulation, so nothing that it polls can "
+    "change during it: let the async code await an asyncio.Event and start the function then; one "
     "that does take so long needs a longer Config.limit"
 )
 POOLS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import _thread
 import bdb
-import pdb  # noqa: T100  it is told apart, not entered
+import pdb  # noqa: T100  only to recognize it
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager

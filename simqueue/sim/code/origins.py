@@ -96,7 +96,7 @@ def _running(own: list[FrameType]) -> object:
     for frame in own:
         if frame.f_globals.get("__name__") == _THREADS:
             return frame.f_locals.get("future")
-    loop = asyncio._get_running_loop()  # noqa: SLF001  which raises nothing where there is none
+    loop = asyncio._get_running_loop()  # noqa: SLF001  does not raise if there is none
     return None if loop is None else asyncio.current_task(loop)
 
 

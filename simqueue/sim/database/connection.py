@@ -231,7 +231,7 @@ class SimulatedConnection:
         else:
             self._execute(errand)
 
-    def _reject(self, errand: Errand, error: PostgresError, breaks: bool) -> None:  # noqa: FBT001  of a pair
+    def _reject(self, errand: Errand, error: PostgresError, breaks: bool) -> None:  # noqa: FBT001  unpacked from a pair
         """Have a statement fail before it does anything; if it ``breaks``, the connection, too."""
         failed = StatementFailed(errand.number, error.sqlstate, error.message)
         self._server.recorder.append(self.process.worker, failed, errand.sent)

@@ -155,7 +155,7 @@ def _sleeps(scope: Scope) -> Iterator[Patch]:
 
     def sleep(seconds: Any, /) -> None:
         length = float(seconds) if hasattr(seconds, "__float__") else float(operator.index(seconds))
-        if length != length:  # noqa: PLR0124  that is how a NaN is told
+        if length != length:  # noqa: PLR0124  true for NaN only
             raise ValueError("Invalid value NaN (not a number)")
         if length < 0:
             raise ValueError("sleep length must be non-negative")

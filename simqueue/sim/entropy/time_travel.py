@@ -92,5 +92,5 @@ def travelled_to() -> dt.datetime | None:
     stack = time_machine.traveller_stack
     if not stack:
         return None
-    nanoseconds: int = stack[-1]._destination_timestamp_ns  # noqa: SLF001  it may tick meanwhile
+    nanoseconds: int = stack[-1]._destination_timestamp_ns  # noqa: SLF001  the public attribute may tick
     return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=nanoseconds // 1000)

@@ -31,16 +31,16 @@ _PATIENCE_S = 1.0
 _PRIMITIVES = ("threading", "queue", "concurrent")
 
 _IN_THREAD = (
-    "the function runs to its end in one step of the simulation, so that what it waits for cannot "
-    "happen meanwhile: return from the function and await in the async code that called it (the "
-    "coroutine, an asyncio.Event, an asyncio.Queue); to wait for a time alone, use time.sleep"
+    "the function runs to its end in one step of the simulation, so what it waits for cannot "
+    "happen before it returns: return from the function and await in the async code that called it "
+    "(the coroutine, an asyncio.Event, an asyncio.Queue); to wait for a time alone, use time.sleep"
 )
 _FOR_THREAD = (
     "a function in a thread of this process runs after this step, and may be what it waits for: "
     "await the result of asyncio.to_thread, or an asyncio.Event"
 )
 _FOR_NOBODY = (
-    "no other thread runs meanwhile, so it would wait for ever; await an asyncio.Event "
+    "no other thread runs during this step, so it would wait for ever; await an asyncio.Event "
     "or asyncio.Queue"
 )
 _LOCKED = (

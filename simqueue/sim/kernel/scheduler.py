@@ -24,7 +24,7 @@ _STEP_US = 10
 added for ``_STEPS_BILLED`` steps at once: in a busy loop, time goes on."""
 
 
-class Livelock(Exception):  # noqa: N818  an ending, not an error of the code that meets it
+class Livelock(Exception):  # noqa: N818  an end of the run, not an error of the running code
     """More steps than allowed ran without a moment at which none was ready."""
 
 

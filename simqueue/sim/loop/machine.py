@@ -46,7 +46,7 @@ class Machine:
         return self.core.attended
 
     def refused(self, error: RefusedError) -> None:
-        """End the run with a refusal, whatever the code that met it does with the error."""
+        """End the run with a refusal, even if the code that got the error catches it."""
         self.core.refused(error)
 
     def pid(self) -> int:

@@ -60,7 +60,7 @@ class ClientPool(Pool):
         opened: list[SimulatedConnection] = []
         try:
             for _ in range(self._options.init_size):
-                opened.append(await self._opened())  # noqa: PERF401  what is open stays known
+                opened.append(await self._opened())  # noqa: PERF401  one by one, so that those that are open stay known if one fails
         except BaseException:
             self.closed = True
             for connection in opened:
