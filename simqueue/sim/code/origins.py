@@ -194,7 +194,7 @@ def _call_of(statement: ast.stmt) -> str:
             expression = item.context_expr
         case ast.Expr(expression):
             pass
-        case _:
+        case _:  # partial on purpose: no other statement begins with a call
             return ""
     call = expression.value if isinstance(expression, ast.Await) else expression
     return _name(call) if isinstance(call, ast.Call) else ""
@@ -226,5 +226,5 @@ def _name(expression: ast.expr) -> str:
             return f"{_name(value)}[...]"
         case ast.Await(value):
             return _name(value)
-        case _:
+        case _:  # partial on purpose: other expressions have no name
             return "..."
