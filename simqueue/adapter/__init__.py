@@ -4,7 +4,7 @@
 ``driver``      PgQueuer's driver port
 ``queries``     all repository ports in one class, which the modules below hold one by one:
                 ``queue``, ``insights``, ``schedule``, ``notification``, ``schema``
-``translation`` rows to PgQueuer's models, and times to instants; ``arguments`` the other way
+``translation`` rows to PgQueuer's models, and times to instants; ``arguments``: the reverse
 ``in_memory``   a whole PgQueuer on a database of its own
 """
 

@@ -1,6 +1,6 @@
-"""Arguments: from what a driver takes to the plain values that the server would store.
+"""Arguments: from what a driver accepts to the plain values that the server would store.
 
-A driver takes what it can encode; for the rest there is a ``TypeError``, or the server's SQLSTATE.
+A driver accepts what it can encode; anything else raises ``TypeError``, or the server's error.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from simqueue.store import Rejection, normalize_json
 
 
 def text(value: str) -> str:
-    """Return the plain string; an enum that is a string counts as its value."""
+    """Return the plain string; a string enum becomes its value."""
     return str.__str__(value)
 
 
@@ -77,7 +77,7 @@ def job_ids(ids: Iterable[Any]) -> list[JobId]:
 
 
 def logged_ids(ids: Iterable[Any]) -> list[JobId]:
-    """Return plain ids of jobs as the log has them: ``bigint`` in every release."""
+    """Return plain ids of jobs for the log, whose column is ``bigint`` in every release."""
     return [JobId(int64(job)) for job in ids]
 
 
@@ -88,7 +88,7 @@ def schedule_ids(ids: Iterable[Any]) -> list[ScheduleId]:
 
 
 def names(entrypoints: str | Iterable[str] | None) -> list[str] | None:
-    """Return entrypoints as a list, or None where there are none, which means all."""
+    """Return entrypoints as a list; None, which means all, if there are none."""
     if not entrypoints:
         return None
     if isinstance(entrypoints, str):

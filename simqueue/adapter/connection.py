@@ -18,9 +18,10 @@ Hear = Callable[[str, str], None]
 
 
 class Connection(Protocol):
-    """What a driver needs of a session; how long anything takes is the session's business.
+    """A session, as a driver uses it.
 
-    Statements are executed in the order in which they were sent.
+    Statements are executed in the order in which they were sent; the session decides how long they
+    take.
     """
 
     on_notify: Hear
@@ -39,12 +40,12 @@ class Connection(Protocol):
         ...
 
     async def unlisten(self, channel: str) -> None:
-        """Ask for no more of them."""
+        """Stop the notifications of ``channel``."""
         ...
 
 
 _AT_ONCE = frozenset(("enqueue", "log_jobs", "retry_job", "update_heartbeat"))
-"""Statements that tasks send by the thousand, and that nobody waits for anything with."""
+"""Statements that tasks send by the thousand, and that no task sends in a loop to wait."""
 
 
 class LocalConnection:
@@ -59,8 +60,8 @@ class LocalConnection:
     async def run(self, statement: Statement[T]) -> T:
         """Execute a statement and answer it, in one step."""
         if self._on_the_way or statement.name not in _AT_ONCE:
-            # Who claims or asks in a loop may await nothing else: without this nobody else runs.
-            # What is sent meanwhile comes after it.
+            # A task that claims or polls in a loop may await nothing else: let other tasks run.
+            # What they send is executed after this statement.
             self._on_the_way += 1
             try:
                 await asyncio.sleep(0)
@@ -70,12 +71,12 @@ class LocalConnection:
         return self.database.execute(statement)
 
     async def listen(self, channel: str) -> None:
-        """Hear the notifications of ``channel`` from now on."""
+        """Receive the notifications of ``channel`` from now on."""
         self._check()
         self.database.listen(self, channel)
 
     async def unlisten(self, channel: str) -> None:
-        """Hear no more of them."""
+        """Stop receiving the notifications of ``channel``."""
         self._check()
         self.database.unlisten(self, channel)
 
@@ -89,13 +90,13 @@ class LocalConnection:
 
 
 def connection_lost() -> PostgresError:
-    """Return the error of a statement whose connection is gone."""
+    """Return the error of a statement on a connection that is gone."""
     return PostgresError("08003", "connection was closed in the middle of operation")
 
 
 def _unheard(channel: str, payload: str) -> None:
-    """Hear nothing: no driver uses the connection yet."""
+    """Ignore a notification: no driver uses the connection yet."""
 
 
 AMBIENT: ContextVar[Callable[[], Connection] | None] = ContextVar("simqueue_ambient", default=None)
-"""Opens the connection of a driver that is given none: inside a simulation, one to its server."""
+"""Opens a connection for a driver made without one; in a simulation, one to its server."""

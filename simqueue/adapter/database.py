@@ -1,4 +1,4 @@
-"""The state behind drivers, in real time: tables, and the sessions that listen."""
+"""A database in real time: tables, and the sessions that listen."""
 
 from __future__ import annotations
 
@@ -24,23 +24,24 @@ from simqueue.store import (
 T = TypeVar("T")
 
 OnCommit = Callable[[Instant, list[StoreEvent]], None]
-"""Takes the instant of a statement and what it decided."""
+"""Takes the instant of a statement and its events."""
 
 
 class Listener(Protocol):
-    """A session that is told what is notified on the channels it listens to."""
+    """A session that receives the notifications of the channels it listens to."""
 
     def notified(self, channel: str, payload: str) -> None:
-        """Hear a notification."""
+        """Receive a notification."""
         ...
 
 
 class Database:
-    """One database. Whoever opens a driver on it sees the same tables.
+    """One database; all drivers on it see the same tables.
 
     Args:
-        clock: gives instants since the Unix epoch, never going back; the wall clock if None.
-        on_commit: called after each statement, before anyone hears its notifications.
+        clock: returns microseconds since the Unix epoch, never fewer than before; None is the wall
+            clock.
+        on_commit: called after each statement, before its notifications are sent.
     """
 
     def __init__(
@@ -95,11 +96,11 @@ class Database:
             session.notified(channel, payload)
 
     def listen(self, session: Listener, channel: str) -> None:
-        """Tell ``session`` what is notified on ``channel`` from now on."""
+        """Send ``session`` the notifications on ``channel`` from now on."""
         self._sessions.setdefault(channel, {})[session] = None
 
     def unlisten(self, session: Listener, channel: str) -> None:
-        """Tell ``session`` nothing more of ``channel``."""
+        """Send ``session`` no more notifications on ``channel``."""
         sessions = self._sessions.get(channel, {})
         sessions.pop(session, None)
         if not sessions:
@@ -108,16 +109,16 @@ class Database:
 
 def _two_queues(ours: str, client: Client, theirs: str, first: Client) -> UsageError:
     return UsageError(
-        f"a client asks for {ours}, where another one of the same in-memory database has {theirs}: "
+        f"a client uses {ours}, but another client of the same in-memory database uses {theirs}: "
         "give both the same DBSettings, or each a Database of its own"
     )
 
 
 class _AdvancingClock:
-    """The wall clock in microseconds, a later one at each reading.
+    """The wall clock in microseconds, later at each reading.
 
-    A job is due when the dequeue starts later than the enqueue did, which must not depend on how
-    fine the clock is, nor on a test that holds it still.
+    A job is due when the dequeue starts later than the enqueue did. That must depend neither on the
+    resolution of the clock nor on a test that freezes it.
     """
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from pgqueuer.ports import driver as ports_driver
 from simqueue.adapter.arguments import text
 from simqueue.adapter.connection import AMBIENT, Connection, LocalConnection
 from simqueue.adapter.database import Database
-from simqueue.adapter.statements import telling
+from simqueue.adapter.statements import changing
 from simqueue.store import Rejection, decide_notify, identifier
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ _NO_SQL = (
 class InMemoryDriver:
     """A client of an in-memory database, in place of a PostgreSQL driver.
 
-    Without arguments it has a database of its own, or that of the simulation it is made in. Two
-    drivers of one ``Database`` see the same tables and hear the same notifications.
+    Made without arguments it has a database of its own; inside a simulation, the simulated one. Two
+    drivers of one ``Database`` see the same tables and receive the same notifications.
 
-    ``shutdown`` is set when the driver should take no more work; ``tm`` would manage background
-    tasks, of which this driver has none.
+    ``shutdown`` is set when the driver should take no more work; ``tm`` has no tasks, since this
+    driver starts none.
 
     Example:
         >>> driver = simqueue.InMemoryDriver()
@@ -51,24 +51,24 @@ class InMemoryDriver:
         self._listeners: dict[str, list[NotifyCallback]] = {}
 
     async def fetch(self, query: str, *args: object) -> NoReturn:
-        """Refuse: there is no SQL here."""
+        """Raise ``NotImplementedError``: this driver executes no SQL."""
         raise NotImplementedError(_NO_SQL.format(verb="fetch", query=query))
 
     async def execute(self, query: str, *args: object) -> NoReturn:
-        """Refuse: there is no SQL here."""
+        """Raise ``NotImplementedError``: this driver executes no SQL."""
         raise NotImplementedError(_NO_SQL.format(verb="execute", query=query))
 
     async def notify(self, channel: str, payload: str) -> None:
         """Send a notification to every session that listens on ``channel``, this one included."""
-        statement = telling("notify", decide_notify, text(channel), text(payload))
+        statement = changing("notify", decide_notify, text(channel), text(payload))
         await self.connection.run(statement)
 
     async def add_listener(self, channel: str, callback: NotifyCallback) -> None:
         """Call ``callback(payload)`` for each notification on ``channel``.
 
-        The server cuts a long name short, so that nothing is ever heard under the name it was
-        given; PgQueuer's drivers do the same. Since PgQueuer can remove a listener, one that is
-        added twice is called once.
+        The server truncates a name to 63 bytes, so that a listener on a longer name is never
+        called, as with PgQueuer's drivers. In releases of PgQueuer that can remove a listener, one
+        that is added twice is called once.
         """
         name = _identifier(channel)
         if channel not in self._listeners:
@@ -78,7 +78,7 @@ class InMemoryDriver:
             callbacks.append(callback)
 
     async def remove_listener(self, channel: str, callback: NotifyCallback) -> None:
-        """Call ``callback`` no more; one that was never added is passed over."""
+        """Stop calling ``callback``; do nothing if it was never added."""
         callbacks = self._listeners.get(channel, [])
         if callback in callbacks:
             callbacks.remove(callback)
@@ -89,7 +89,7 @@ class InMemoryDriver:
     def deliver(self, channel: str, payload: str) -> None:
         """Call this driver's listeners on ``channel`` at once, in the order they were added.
 
-        One that raises is logged, and hurts neither the others nor the sender.
+        If one raises, that is logged; the others are still called, and the sender is not affected.
         """
         for callback in list(self._listeners.get(channel, ())):
             try:
@@ -101,11 +101,11 @@ class InMemoryDriver:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Keep everything: the tables outlive whoever worked on them."""
+        """Do nothing: the tables outlive the driver."""
 
 
 def _identifier(channel: str) -> str:
-    """Return a channel's name as the server takes it; raise ``PostgresError`` if it refuses it."""
+    """Return a channel's name as the server has it; raise ``PostgresError`` if it is refused."""
     try:
         return identifier(text(channel))
     except Rejection as rejection:

@@ -22,7 +22,7 @@ def in_memory(
     Inside a simulation it is a client of the simulated database, in virtual time.
 
     Args:
-        channel: for notifications; PgQueuer's settings name it otherwise.
+        channel: the channel of notifications; None is that of PgQueuer's settings.
         resources: shared objects that handlers find in their context.
 
     Example:

@@ -1,4 +1,4 @@
-"""The insights port: what dashboards ask."""
+"""The insights port: the queries of dashboards."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pgqueuer.domain import models
 
 from simqueue.adapter import arguments
 from simqueue.adapter.port import Port
-from simqueue.adapter.statements import asking, telling
+from simqueue.adapter.statements import changing, reading
 from simqueue.adapter.translation import (
     Calendar,
     build,
@@ -42,38 +42,38 @@ if TYPE_CHECKING:
 
 
 class InsightsQueries(Port):
-    """Statements that only look."""
+    """Statements that only read, for dashboards."""
 
     async def queue_age(self) -> list[models.QueueAgeStats]:
         """Return how long queued jobs have been waiting, by entrypoint."""
-        ages, calendar = await self._run_dated(asking("queue_age", select_queue_age))
+        ages, calendar = await self._run_dated(reading("queue_age", select_queue_age))
         return build(models.QueueAgeStats, ages, calendar, "oldest_created")
 
     async def job_duration_percentiles(self, last: timedelta) -> list[models.JobDurationStats]:
         """Return how long jobs ran that ended within ``last``, by entrypoint."""
         select, window = select_job_duration_percentiles, microseconds(last)
-        durations = await self._run_dated(asking("job_duration_percentiles", select, window))
+        durations = await self._run_dated(reading("job_duration_percentiles", select, window))
         return build(models.JobDurationStats, *durations)
 
     async def throughput_summary(
         self, last: timedelta | None = None
     ) -> list[models.ThroughputStats]:
         """Aggregate, then return totals by entrypoint and status."""
-        await self._run(telling("aggregate_logs", decide_aggregate, guarded=False))
+        await self._run(changing("aggregate_logs", decide_aggregate, guarded=False))
         window = None if last is None else microseconds(last)
-        statement = asking("throughput_summary", select_throughput_summary, window)
+        statement = reading("throughput_summary", select_throughput_summary, window)
         return build(models.ThroughputStats, *await self._run_dated(statement))
 
     async def throughput_timeseries(self, last: timedelta) -> list[models.ThroughputBucket]:
         """Aggregate, then return totals by minute, entrypoint and status."""
-        await self._run(telling("aggregate_logs", decide_aggregate, guarded=False))
+        await self._run(changing("aggregate_logs", decide_aggregate, guarded=False))
         select, window = select_throughput_timeseries, microseconds(last)
-        totals, calendar = await self._run_dated(asking("throughput_timeseries", select, window))
+        totals, calendar = await self._run_dated(reading("throughput_timeseries", select, window))
         return build(models.ThroughputBucket, totals, calendar, "bucket")
 
     async def active_workers(self) -> list[models.ActiveWorker]:
         """Return the queue managers that hold picked jobs."""
-        workers, calendar = await self._run_dated(asking("active_workers", select_active_workers))
+        workers, calendar = await self._run_dated(reading("active_workers", select_active_workers))
         times = ("oldest_heartbeat", "newest_heartbeat")
         return build(models.ActiveWorker, workers, calendar, *times)
 
@@ -84,12 +84,12 @@ class InsightsQueries(Port):
         def select(tables: Tables, now: Instant) -> tuple[Instant, list[JobRow]]:
             return now, select_stale_jobs(tables, now, silence, most)
 
-        (now, rows), calendar = await self._run_dated(asking("stale_jobs", select))
+        (now, rows), calendar = await self._run_dated(reading("stale_jobs", select))
         return [_stale_job(row, now, calendar) for row in rows]
 
     async def exception_logs(self, limit: int = 100) -> list[models.Log]:
         """Return the latest exceptions, the newest first."""
-        statement = asking("exception_logs", select_exception_logs, arguments.int64(limit))
+        statement = reading("exception_logs", select_exception_logs, arguments.int64(limit))
         return build_logs(*await self._run_dated(statement))
 
     async def browse_queue(
@@ -100,7 +100,7 @@ class InsightsQueries(Port):
         entrypoints: list[str] | None = None,
     ) -> list[models.Job]:
         """Return a page of the queue, most urgent first, then oldest."""
-        statement = asking(
+        statement = reading(
             "browse_queue",
             select_browse_queue,
             arguments.int64(limit),
@@ -112,13 +112,13 @@ class InsightsQueries(Port):
 
     async def queue_job_by_id(self, id: types.JobId) -> models.Job | None:  # noqa: A002
         """Return a job, or None."""
-        statement = asking("queue_job_by_id", select_queue_job_by_id, JobId(arguments.int64(id)))
+        statement = reading("queue_job_by_id", select_queue_job_by_id, JobId(arguments.int64(id)))
         row, calendar = await self._run_dated(statement)
         return None if row is None else build_jobs([row], calendar)[0]
 
     async def job_log_history(self, id: types.JobId, limit: int = 100) -> list[models.Log]:  # noqa: A002
-        """Return what a job went through, oldest first."""
-        statement = asking(
+        """Return the log of a job, oldest first."""
+        statement = reading(
             "job_log_history",
             select_job_log_history,
             JobId(arguments.int64(id)),
@@ -127,12 +127,12 @@ class InsightsQueries(Port):
         return build_logs(*await self._run_dated(statement))
 
     async def unaggregated_log_count(self) -> int:
-        """Return how many log rows no statistics count yet."""
-        return await self._run(asking("unaggregated_log_count", select_unaggregated_log_count))
+        """Return how many log rows are not aggregated into statistics yet."""
+        return await self._run(reading("unaggregated_log_count", select_unaggregated_log_count))
 
     async def schema_info(self) -> list[models.TableInfo]:
-        """Return each table's number of rows; what it weighs in memory is not known."""
-        sizes = await self._run(asking("schema_info", select_table_sizes))
+        """Return each table's number of rows; sizes in bytes are not known."""
+        sizes = await self._run(reading("schema_info", select_table_sizes))
         return [
             models.TableInfo(
                 table_name=name, persistence="IN MEMORY", estimated_rows=rows, total_size="-"

@@ -15,7 +15,7 @@ def names_in_force(epoch_us: int) -> Names:
     """Return the names of PgQueuer's settings in force, for a clock that began at ``epoch_us``."""
     from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
 
-    # The builder finds them in every release; what it calls to do so has changed its name.
+    # The builder has them in every release; the function that it calls has changed its name.
     return names_of(QueryBuilderEnvironment().settings, epoch_us)
 
 

@@ -1,4 +1,4 @@
-"""Naming: one database has one set of PgQueuer's tables, which its first client names."""
+"""Naming: a database has one set of PgQueuer's tables, with the names of its first client."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _FIELDS: dict[Table, str] = {
 _OF_THE_QUEUE: tuple[Table, ...] = ("queue", "log", "statistics")
 
 Conflict = Callable[[str, "Client", str, "Client"], Exception]
-"""Makes an error of a name and its client, and of the name in force and its first client."""
+"""Makes an error from a name and its client, and the name in force and its first client."""
 
 
 @dataclass(eq=False, slots=True)
 class Client:
-    """What a client calls the tables, and ``place`` where it was made, if that is known."""
+    """The names that a client uses for the tables, and ``place``, where it was made, if known."""
 
     names: Names
     place: str | None = None
@@ -51,7 +51,7 @@ class Client:
 
     @property
     def usual(self) -> bool:
-        """Whether the environment names the tables so, too."""
+        """Whether these are also the names of the environment's settings."""
         return self.names == names_in_force(0)
 
     def within(self, schema: str | None) -> Client:
@@ -64,8 +64,8 @@ class Client:
 class Naming:
     """The names in force on ``tables``, and the first client of each table.
 
-    Two queues in one database are not simulated: who names a table otherwise than its first client
-    gets the error that ``conflict`` makes.
+    Two queues in one database are not simulated: a client that uses another name for a table than
+    its first client gets the error that ``conflict`` makes.
     """
 
     def __init__(self, tables: Tables, conflict: Conflict) -> None:
@@ -73,10 +73,10 @@ class Naming:
         self.clients: dict[Table, Client] = {}
 
     def claim(self, statement: str, client: Client) -> None:
-        """Let the tables of a statement have the names that a client gives them.
+        """Use a client's names for the tables of a statement.
 
         Raises:
-            Exception: another client has given one of them another name.
+            Exception: another client uses another name for one of them.
         """
         for table in sorted(tables_used(statement)):
             first = self.clients.setdefault(table, client)
@@ -98,7 +98,7 @@ class Naming:
 
 
 def _key(table: Table, names: Names) -> tuple[object, ...]:
-    """Return what has to be equal for two clients to mean the same table."""
+    """Return what has to be equal if two clients mean the same table."""
     channel = names.channel if table in _OF_THE_QUEUE else None
     return names.schema, getattr(names, _FIELDS[table]), table in names.unlogged, channel
 

@@ -1,4 +1,4 @@
-"""The notification port: what workers are told directly."""
+"""The notification port: notifications that clients send themselves."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class NotificationQueries(Port):
-    """Notifications that are not the trigger's."""
+    """Notifications other than those of the queue table's trigger."""
 
     async def notify_job_cancellation(self, ids: list[types.JobId]) -> None:
-        """Tell the workers that run these jobs to cancel them."""
+        """Ask the workers that run these jobs to cancel them."""
         channel = self.qbq.settings.channel
         event = models.CancellationEvent(
             channel=channel, ids=ids, sent_at=models.utc_now(), type="cancellation_event"
@@ -24,7 +24,7 @@ class NotificationQueries(Port):
         await self.driver.notify(channel, event.model_dump_json())
 
     async def notify_health_check(self, health_check_event_id: types.HealthCheckId) -> None:
-        """Send a probe that comes back to whoever listens."""
+        """Send a health check, which reaches every listener."""
         channel = self.qbq.settings.channel
         event = models.HealthCheckEvent(
             channel=channel,

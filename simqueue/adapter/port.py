@@ -1,4 +1,4 @@
-"""What every port's class has: the driver that it sends statements over."""
+"""The base class of all ports, with the driver that it sends statements over."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 @dataclass
 class Port:
-    """Sends statements. The query builders are there for the settings that they hold."""
+    """Sends statements. The query builders are there because of their settings."""
 
     driver: InMemoryDriver
     qbe: qb.QueryBuilderEnvironment = field(default_factory=qb.QueryBuilderEnvironment)
@@ -32,16 +32,16 @@ class Port:
 
     @cached_property
     def client(self) -> Client:
-        """What the query builders call the tables."""
+        """The names of the tables in the query builders."""
         return Client.of(self.qbq, self.qbs)
 
     @cached_property
     def _introduced(self) -> set[str]:
-        """The statements that the database has seen this client send."""
+        """The names of the statements that this client has sent before."""
         return set()
 
     def _introduce(self, statement: str) -> None:
-        """Have the database's tables be called as they are here, or else raise."""
+        """Use this client's table names in the database; raise if another client has others."""
         connection = self.driver.connection
         naming = getattr(connection, "naming", None) or NAMING.get()
         follows = getattr(connection, "follows", False) and self.client.usual
@@ -55,6 +55,6 @@ class Port:
         return await self.driver.connection.run(statement)
 
     async def _run_dated(self, statement: Statement[T]) -> tuple[T, Calendar]:
-        """Return the answer, and what makes datetimes of its instants."""
+        """Return the answer, and a calendar that turns its instants into datetimes."""
         epoch_us, answer = await self._run(dated(statement))
         return answer, Calendar(epoch_us)

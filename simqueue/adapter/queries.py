@@ -34,7 +34,7 @@ class InMemoryQueries(QueueQueries, InsightsQueries, ScheduleQueries, SchemaQuer
 
 
 class _Absent:
-    """A method that the installed PgQueuer does not have yet."""
+    """A method that the installed PgQueuer does not have."""
 
     def __init__(self, name: str) -> None:
         self._name = name

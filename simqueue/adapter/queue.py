@@ -1,4 +1,4 @@
-"""The queue port: enqueue, dequeue, and what becomes of a job."""
+"""The queue port: enqueue, dequeue, finish and count jobs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from simqueue.adapter import arguments
 from simqueue.adapter.installed import semantics_in_force
 from simqueue.adapter.notification import NotificationQueries
 from simqueue.adapter.port import Port
-from simqueue.adapter.statements import Decide, asking, nothing, telling
+from simqueue.adapter.statements import Decide, changing, nothing, reading
 from simqueue.adapter.translation import build, build_jobs, build_logs, microseconds
 from simqueue.errors import PostgresError, UniqueViolationError
 from simqueue.model.events import JobPicked, StoreEvent
@@ -73,7 +73,7 @@ class QueueQueries(NotificationQueries, Port):
         global_concurrency_limit: int | None,
         heartbeat_timeout: timedelta,
     ) -> list[models.Job]:
-        """Claim up to ``batch_size`` jobs, most urgent first; none if another claim was faster."""
+        """Claim up to ``batch_size`` jobs, most urgent first; none if another claim is faster."""
         if batch_size < 1:
             raise ValueError(f"batch_size is {batch_size}; a worker claims 1 job or more at a time")
         claim = Claim(
@@ -100,7 +100,7 @@ class QueueQueries(NotificationQueries, Port):
         return build_jobs(rows, calendar)
 
     def _lost_slot(self, error: PostgresError) -> bool:
-        """Return whether another claim took the capacity slot, which is as good as no job."""
+        """Return whether another claim took the capacity slot: then there is no job to claim."""
         constraint = error.constraint_name or ""
         return error.sqlstate == _DEADLOCK or constraint.endswith("_picked_slot_idx")
 
@@ -167,7 +167,7 @@ class QueueQueries(NotificationQueries, Port):
         *,
         on_conflict: types.OnConflict = "raise",
     ) -> list[types.JobId] | list[types.JobId | None]:
-        """Insert one job, or with lists a batch; return an id per job, None where one was skipped.
+        """Insert one job, or with lists a batch; return an id per job, None for a skipped one.
 
         Raises:
             DuplicateJobError: with ``on_conflict="raise"``, a dedupe key is in use.
@@ -198,7 +198,7 @@ class QueueQueries(NotificationQueries, Port):
             (arguments.job_id(job.id), status, arguments.record(record))
             for job, status, record in job_status
         ]
-        await self._run(telling("log_jobs", decide_log_jobs, finished))
+        await self._run(changing("log_jobs", decide_log_jobs, finished))
 
     async def retry_job(
         self,
@@ -209,18 +209,18 @@ class QueueQueries(NotificationQueries, Port):
         """Queue a job again after ``delay``, with one attempt more."""
         number, record = arguments.job_id(job.id), arguments.record(traceback_record)
         wait = microseconds(delay)
-        await self._run(telling("retry_job", decide_retry, number, wait, record))
+        await self._run(changing("retry_job", decide_retry, number, wait, record))
 
     async def requeue_jobs(self, ids: list[types.JobId]) -> None:
-        """Queue held jobs again, their attempts forgotten."""
-        await self._run(telling("requeue_jobs", decide_requeue, arguments.job_ids(ids)))
+        """Queue held jobs again, with no attempts counted."""
+        await self._run(changing("requeue_jobs", decide_requeue, arguments.job_ids(ids)))
 
     async def list_failed_jobs(
         self, limit: int = 100, order: types.SortOrder = "DESC"
     ) -> list[models.Job]:
         """Return held jobs by creation."""
         select = select_list_failed_jobs
-        statement = asking("list_failed_jobs", select, arguments.int64(limit), order)
+        statement = reading("list_failed_jobs", select, arguments.int64(limit), order)
         return build_jobs(*await self._run_dated(statement))
 
     async def clear_queue(self, entrypoint: str | list[str] | None = None) -> None:
@@ -229,46 +229,48 @@ class QueueQueries(NotificationQueries, Port):
 
     async def queue_size(self) -> list[models.QueueStatistics]:
         """Return counts by entrypoint, priority and status."""
-        sizes = await self._run_dated(asking("queue_size", select_queue_size))
+        sizes = await self._run_dated(reading("queue_size", select_queue_size))
         return build(models.QueueStatistics, *sizes)
 
     async def mark_job_as_cancelled(self, ids: list[types.JobId]) -> None:
-        """Log jobs as cancelled, and tell the workers that run them."""
+        """Log jobs as cancelled, and notify the workers that run them."""
         await asyncio.gather(self._log_canceled(ids), self.notify_job_cancellation(ids))
 
     async def _log_canceled(self, ids: list[types.JobId]) -> None:
         finished: list[Finished] = [(job, "canceled", None) for job in arguments.job_ids(ids)]
-        await self._run(telling("mark_job_as_cancelled", decide_log_jobs, finished))
+        await self._run(changing("mark_job_as_cancelled", decide_log_jobs, finished))
 
     async def update_heartbeat(self, job_ids: list[types.JobId]) -> None:
         """Set heartbeats to now."""
-        await self._run(telling("update_heartbeat", decide_heartbeat, arguments.job_ids(job_ids)))
+        await self._run(changing("update_heartbeat", decide_heartbeat, arguments.job_ids(job_ids)))
 
     async def queued_work(self, entrypoints: list[types.QueueEntrypoint]) -> int:
         """Return 1 if anything is queued, else 0."""
-        return await self._run(asking("queued_work", select_queued_work, _given(entrypoints)))
+        return await self._run(reading("queued_work", select_queued_work, _given(entrypoints)))
 
     async def eligible_queued_work(self, entrypoints: list[types.QueueEntrypoint]) -> int:
         """Return 1 if anything is queued and due, else 0."""
         select = select_eligible_queued_work
-        return await self._run(asking("eligible_queued_work", select, _given(entrypoints)))
+        return await self._run(reading("eligible_queued_work", select, _given(entrypoints)))
 
     async def next_deferred_eta(self, entrypoints: list[types.QueueEntrypoint]) -> timedelta | None:
         """Return how long until the next deferred job is due."""
         select = select_next_deferred_eta
-        eta = await self._run(asking("next_deferred_eta", select, _given(entrypoints)))
+        eta = await self._run(reading("next_deferred_eta", select, _given(entrypoints)))
         return None if eta is None else timedelta(microseconds=eta)
 
     async def queue_log(self) -> list[models.Log]:
         """Return the whole log."""
-        return build_logs(*await self._run_dated(asking("queue_log", select_queue_log)))
+        return build_logs(*await self._run_dated(reading("queue_log", select_queue_log)))
 
     async def job_status(
         self, ids: list[types.JobId]
     ) -> list[tuple[types.JobId, types.JOB_STATUS]]:
         """Return the latest status of each job that was ever logged."""
-        found = await self._run(asking("job_status", select_job_status, arguments.logged_ids(ids)))
-        return cast("list[tuple[types.JobId, types.JOB_STATUS]]", found)
+        statuses = await self._run(
+            reading("job_status", select_job_status, arguments.logged_ids(ids))
+        )
+        return cast("list[tuple[types.JobId, types.JOB_STATUS]]", statuses)
 
     async def aggregate_logs(self) -> None:
         """Fold log rows into statistics."""
@@ -283,12 +285,12 @@ class QueueQueries(NotificationQueries, Port):
         if limit is not None:
             limit = arguments.int64(limit)
         window = None if last is None else microseconds(last)
-        statement = asking("log_statistics", select_log_statistics, limit, window)
+        statement = reading("log_statistics", select_log_statistics, limit, window)
         return build(models.LogStatistics, *await self._run_dated(statement), "created")
 
     async def _aggregate(self) -> None:
-        """Fold log rows into statistics, whether or not somebody else does so right now."""
-        await self._run(telling("aggregate_logs", decide_aggregate, guarded=False))
+        """Fold log rows into statistics, even if another statement does so right now."""
+        await self._run(changing("aggregate_logs", decide_aggregate, guarded=False))
 
     async def clear_statistics_log(self, entrypoint: str | list[str] | None = None) -> None:
         """Delete statistics of these entrypoints, or all."""
@@ -306,7 +308,7 @@ class QueueQueries(NotificationQueries, Port):
     ) -> None:
         names = arguments.names(entrypoint)
         verb = "truncate" if names is None else "clear"
-        await self._run(telling(f"{verb}_{what}", decide, names))
+        await self._run(changing(f"{verb}_{what}", decide, names))
 
 
 def _try_advisory(tables: Tables, now: Instant) -> list[Resource]:
@@ -327,7 +329,7 @@ def _limits(
     entrypoints: dict[types.QueueEntrypoint, EntrypointExecutionParameter],
 ) -> dict[str, int]:
     limits = {arguments.text(name): each.concurrency_limit for name, each in entrypoints.items()}
-    # A statement that seats its claims is sent without limits where there are none.
+    # PgQueuer releases with slots send no limits if none is above 0.
     if any(limit > 0 for limit in limits.values()) or not semantics_in_force().slots:
         return {name: arguments.int64(limit) for name, limit in limits.items()}
     return limits
@@ -342,7 +344,7 @@ _MODES: tuple[str, ...] = get_args(getattr(types, "OnConflict", None)) or ("rais
 
 def _check_conflict(on_conflict: str, keys: list[str | None]) -> None:
     if on_conflict not in _MODES:
-        # The exceptions are those that PgQueuer's own call ends with.
+        # The exceptions are those that PgQueuer's own call raises.
         unknown = TypeError if len(_MODES) == 1 else AssertionError
         known = ", ".join(map(repr, _MODES))
         raise unknown(f"on_conflict is {on_conflict!r}; with the installed PgQueuer use {known}")
@@ -351,7 +353,7 @@ def _check_conflict(on_conflict: str, keys: list[str | None]) -> None:
 
 
 def _new_jobs(batch: query_helpers.NormedEnqueueParam) -> list[NewJob]:
-    # The newest release has seen to it that they are of one length.
+    # In the newest release they have one length by now.
     columns = zip_longest(
         map(arguments.text, batch.entrypoint),
         map(arguments.binary, batch.payload),

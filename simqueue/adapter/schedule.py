@@ -10,7 +10,7 @@ from pgqueuer.domain import models
 
 from simqueue.adapter import arguments
 from simqueue.adapter.port import Port
-from simqueue.adapter.statements import asking, telling
+from simqueue.adapter.statements import changing, reading
 from simqueue.adapter.translation import build_schedules, microseconds
 from simqueue.model.events import SchedulePicked, StoreEvent
 from simqueue.model.ids import Duration, Instant
@@ -37,8 +37,8 @@ class ScheduleQueries(Port):
     """Statements on the schedules table."""
 
     async def insert_schedule(self, schedules: Delays) -> None:
-        """Register schedules that are not there yet."""
-        await self._run(telling("insert_schedule", decide_insert_schedules, _named(schedules)))
+        """Insert schedules that are not there yet."""
+        await self._run(changing("insert_schedule", decide_insert_schedules, _named(schedules)))
 
     async def fetch_schedule(self, entrypoints: Delays) -> list[models.Schedule]:
         """Claim the schedules that are due."""
@@ -47,18 +47,18 @@ class ScheduleQueries(Port):
         return build_schedules(*await self._run_dated(statement))
 
     async def set_schedule_queued(self, ids: set[types.ScheduleId]) -> None:
-        """Give schedules back."""
+        """Release schedules."""
         numbers = arguments.schedule_ids(ids)
-        await self._run(telling("set_schedule_queued", decide_release_schedules, numbers))
+        await self._run(changing("set_schedule_queued", decide_release_schedules, numbers))
 
     async def update_schedule_heartbeat(self, ids: set[types.ScheduleId]) -> None:
         """Set heartbeats to now."""
         beating = arguments.schedule_ids(ids)
-        await self._run(telling("update_schedule_heartbeat", decide_beat_schedules, beating))
+        await self._run(changing("update_schedule_heartbeat", decide_beat_schedules, beating))
 
     async def peek_schedule(self) -> list[models.Schedule]:
         """Return all schedules by their last run."""
-        statement = asking("peek_schedule", select_peek_schedule)
+        statement = reading("peek_schedule", select_peek_schedule)
         return build_schedules(*await self._run_dated(statement))
 
     async def delete_schedule(
@@ -67,11 +67,11 @@ class ScheduleQueries(Port):
         """Delete schedules by id or entrypoint."""
         names = sorted(arguments.text(name) for name in entrypoints)
         numbers = arguments.schedule_ids(ids)
-        await self._run(telling("delete_schedule", decide_delete_schedules, numbers, names))
+        await self._run(changing("delete_schedule", decide_delete_schedules, numbers, names))
 
     async def clear_schedule(self) -> None:
         """Delete all schedules."""
-        await self._run(telling("clear_schedule", decide_truncate_schedules))
+        await self._run(changing("clear_schedule", decide_truncate_schedules))
 
 
 def _named(delays: Delays) -> list[tuple[str, str, Duration]]:

@@ -1,4 +1,4 @@
-"""Statements from the store's functions: those that tell it something, and those that ask."""
+"""Statements from the store's functions: those that change tables, and those that read them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Decide = Callable[Concatenate[Tables, Instant, P], list[StoreEvent]]
 Select = Callable[Concatenate[Tables, Instant, P], T]
 
 Dated = tuple[int, T]
-"""The Unix time that an answer's instants count from, in microseconds, and the answer."""
+"""The Unix time, in microseconds, from which an answer's instants count, and the answer."""
 
 
-def telling(name: str, decide: Decide[P], *args: P.args, **kwargs: P.kwargs) -> Statement[None]:
+def changing(name: str, decide: Decide[P], *args: P.args, **kwargs: P.kwargs) -> Statement[None]:
     """Return a statement that changes something and answers nothing."""
 
     def decided(tables: Tables, now: Instant) -> list[StoreEvent]:
@@ -28,7 +28,7 @@ def telling(name: str, decide: Decide[P], *args: P.args, **kwargs: P.kwargs) -> 
     return Statement(name, decided, nothing)
 
 
-def asking(name: str, select: Select[P, T], *args: P.args, **kwargs: P.kwargs) -> Statement[T]:
+def reading(name: str, select: Select[P, T], *args: P.args, **kwargs: P.kwargs) -> Statement[T]:
     """Return a statement that answers something and changes nothing."""
 
     def answered(tables: Tables, now: Instant, events: list[StoreEvent]) -> T:
@@ -38,7 +38,7 @@ def asking(name: str, select: Select[P, T], *args: P.args, **kwargs: P.kwargs) -
 
 
 def dated(statement: Statement[T]) -> Statement[Dated[T]]:
-    """Return a statement that also answers what its instants count from."""
+    """Return a statement whose answer includes the Unix time from which its instants count."""
     answer = statement.answer
 
     def answered(tables: Tables, now: Instant, events: list[StoreEvent]) -> Dated[T]:

@@ -1,4 +1,4 @@
-"""Rows to PgQueuer's models, and Python's times to the store's and back."""
+"""Translates rows into PgQueuer's models, and Python's times into the store's and back."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def microseconds(delta: timedelta) -> Duration:
 
 
 class Calendar(dict[Instant, datetime]):
-    """The instants of one answer as datetimes. Many of them are equal, and each is made once."""
+    """The instants of one answer as datetimes; equal instants share one datetime."""
 
     def __init__(self, epoch_us: int) -> None:
         super().__init__()
@@ -108,9 +108,9 @@ _set_fields, _set_names, _set_extra, _set_private = (
 
 
 def _trusted_job(named: dict[str, Any]) -> models.Job:
-    """Return a job as unpickling makes one, at a third of the price of validating it.
+    """Return a job as unpickling makes one, in a third of the time of validation.
 
-    A worker waits for this. Without headers, which are JSON, each column is what the model wants.
+    A worker waits for this. Without headers, which are JSON, each column has the model's type.
     """
     job = _new(models.Job)
     _set_fields(job, named)

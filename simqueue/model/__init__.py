@@ -1,6 +1,7 @@
 """Frozen records: what is written down about a run, and nothing that is alive.
 
 ``ids``        identifiers and units; ``bounds``: as fields of a file, with their bounds
+``epoch``      the Unix epoch, and Unix times as datetimes
 ``rows``       one row of each of the four tables
 ``events``     every state transition, as one tagged union
 ``log``        the events of a run while it grows, most of a long one packed

@@ -1,4 +1,4 @@
-"""Endings: how a run can end before its scenario does, as failures."""
+"""Endings: turns the ways in which a run can end before its scenario into failures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simqueue.sim.world import World
 
 @contextmanager
 def endings(world: World) -> Iterator[None]:
-    """Turn the ways in which a world can end before its scenario does into failures."""
+    """Turn the ways in which a world can end before its scenario into failures."""
     try:
         with _exhaustion(world):
             yield
@@ -26,7 +26,7 @@ def endings(world: World) -> Iterator[None]:
 
 @contextmanager
 def _exhaustion(world: World) -> Iterator[None]:
-    """Name what is left when nothing more can happen; to say so may run the user's code, too."""
+    """Fail a run in which nothing more can happen; that may run the user's code, too."""
     loop, scheduler = world.loop, world.scheduler
     try:
         yield

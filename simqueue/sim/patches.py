@@ -1,4 +1,4 @@
-"""Patches: everything that stands in for the machine while a run lasts, put in and taken out."""
+"""Patches: installs and restores everything that is replaced during a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Randomness", "World", "patched"]
 
 
 class Randomness:
-    """What was drawn in a run."""
+    """The random draws of a run."""
 
     __slots__ = ("_streams",)
 
@@ -26,20 +26,20 @@ class Randomness:
         self._streams = streams
 
     def state(self) -> bytes:
-        """Return a summary that differs when anything else was drawn, from whatever source."""
+        """Return a summary that differs if anything else was drawn, from any source."""
         drawn = self._streams.state()
         numpy_random = sys.modules.get("numpy.random")
         if numpy_random is None:
             return drawn
-        found = _summary(numpy_random.get_state())
-        # Making a RandomState draws from the operating system, which is why this comes last.
+        numpy_state = _summary(numpy_random.get_state())
+        # Last, since making a RandomState draws from the operating system.
         fresh = _summary(numpy_random.RandomState(self._streams.numpy_seed()).get_state())
-        # That numpy is loaded is no part of the run, only what was drawn from it.
-        return drawn if found == fresh else drawn + found
+        # Whether numpy is loaded is no part of the run, only what was drawn from it.
+        return drawn if numpy_state == fresh else drawn + numpy_state
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Let what is drawn meanwhile be drawn again by the run."""
+        """Undo afterwards what is drawn while this lasts, so that the run draws it again."""
         numpy_random = sys.modules.get("numpy.random")
         before = None if numpy_random is None else numpy_random.get_state()
         with self._streams.aside():
@@ -48,7 +48,7 @@ class Randomness:
             finally:
                 if numpy_random is not None:
                     numpy_random.set_state(before)
-                elif "numpy.random" in sys.modules:  # loaded, and seeded, meanwhile
+                elif "numpy.random" in sys.modules:  # loaded and seeded while this lasted
                     sys.modules["numpy.random"].seed(self._streams.numpy_seed())
 
 
@@ -62,17 +62,17 @@ def _summary(state: tuple[Any, ...]) -> bytes:
 def patched(world: World, seed: int) -> Iterator[Randomness]:
     """Control or refuse every source of entropy for the calling thread.
 
-    Other threads keep the real clocks, randomness and sockets. What a process has but one of is
-    pinned for all of them: the local time zone, whether garbage is collected, ``uuid``'s node.
+    Other threads keep the real clocks, randomness and sockets. What exists once per process is
+    pinned for all threads: the local time zone, automatic garbage collection, ``uuid``'s node.
 
     Raises:
-        UsageError: a simulation runs already in this process, a built-in function has been
-            replaced by somebody, or this is not CPython as it is known.
+        UsageError: a simulation runs already in this process, other code has replaced a built-in
+            function, or the interpreter is not a CPython that simqueue knows.
     """
     thread = _thread.get_ident()
     streams = Streams(seed, world.pid, thread)
     scope = Scope(world, thread, streams)
-    # The first of them is a redirect, which refuses to be done twice: it also is the lock.
+    # The first patch is a redirect, which cannot be installed twice: it is also the lock.
     controls = [patch for control in CONTROLS for patch in control.patches(scope)]
     with installed([*controls, *self_running.patches(thread)]):
         SIMULATING[thread] = world

@@ -27,7 +27,7 @@ from simqueue.sim.takedown import take_down
 from simqueue.sim.text.failing import fail_by
 from simqueue.sim.watches.hang import watched
 from simqueue.sim.watches.interrupts import Gate
-from simqueue.sim.watches.outside import struck_from_outside
+from simqueue.sim.watches.outside import ended_from_outside
 from simqueue.sim.watches.standstill import moving
 from simqueue.sim.world import World
 
@@ -95,7 +95,7 @@ def _surroundings(world: World, seed: int) -> Iterator[Randomness]:
     """Control or watch what surrounds a world: entropy, logging, signals, hangs, debuggers."""
     with (
         watched(world.core),
-        struck_from_outside(world.core, lambda: _aside(world, randomness)),
+        ended_from_outside(world.core, lambda: _aside(world, randomness)),
         moving(world.machine),
         patched(world.machine, seed) as randomness,
         logging_recorded(world.recorder, world.config.log_level),

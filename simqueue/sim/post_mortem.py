@@ -1,4 +1,4 @@
-"""Post-mortem: the frames in which a run failed, kept for who wants to look at them."""
+"""Post-mortem: the frames in which a run failed, kept for a debugger."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from simqueue.sim.text.failing import alone
 from simqueue.sim.world import World
 
 _Spot = tuple[FrameType, int, int]
-"""A frame, the instruction it has come to, and its line."""
+"""A frame, the instruction that it has reached, and its line."""
 
 
 def scene(world: World) -> TracebackType | None:
@@ -24,7 +24,7 @@ def scene(world: World) -> TracebackType | None:
 
 
 def _raised(error: BaseException) -> list[_Spot]:
-    """Return where an error came from; of a group with one member, that one."""
+    """Return the frames of an error; of a group of one, those of its member."""
     spots, link = list[_Spot](), alone(error).__traceback__
     while link is not None:
         spots.append((link.tb_frame, link.tb_lasti, link.tb_lineno))

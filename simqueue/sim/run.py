@@ -216,7 +216,7 @@ def _source(seed: int, choices: Recorded | Source | None) -> Source:
 
 def is_scenario(scenario: object) -> bool:
     """Return whether something is an async function, wraps one, or is an object that calls one."""
-    call = getattr(scenario, "__call__", None)  # noqa: B004  its own, not what makes it callable
+    call = getattr(scenario, "__call__", None)  # noqa: B004  looks at the attribute, not at whether it is callable
     plain = inspect.unwrap(scenario) if callable(scenario) else scenario
     return inspect.iscoroutinefunction(plain) or inspect.iscoroutinefunction(call)
 

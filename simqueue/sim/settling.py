@@ -1,4 +1,4 @@
-"""Settling: waiting until the queue has no more work, and saying what is left if it has."""
+"""Settling: waits until the queue has no more work, and names what is left if that fails."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ async def settle(world: World, timeout: timedelta, statuses: tuple[Status, ...])
     """Wait until no job has one of these statuses.
 
     Raises:
-        SettleTimeoutError: some jobs still had after ``timeout`` of virtual time.
+        SettleTimeoutError: some jobs still had one after ``timeout`` of virtual time.
     """
     jobs = world.server.tables.jobs
     quiet = asyncio.get_running_loop().create_future()
@@ -38,12 +38,12 @@ async def settle(world: World, timeout: timedelta, statuses: tuple[Status, ...])
                     world.injector.heal()
             await asyncio.wait_for(quiet, timeout.total_seconds())
     except TimeoutError:
-        world.judge.overdue()  # which says more
+        world.judge.overdue()  # a failure of an invariant says more
         raise SettleTimeoutError(timeout.total_seconds(), _remaining(world, statuses)) from None
 
 
 def _remaining(world: World, statuses: tuple[Status, ...]) -> str:
-    """Say which jobs are left, and what keeps each of them."""
+    """Return which jobs are left, and the state of each."""
     rows = [row for row in world.server.tables.jobs.rows.values() if row.status in statuses]
     shown = [f"job {row.id} ({row.entrypoint}) is {_state(world, row)}" for row in rows[:_SHOWN]]
     if len(rows) > _SHOWN:
@@ -52,19 +52,19 @@ def _remaining(world: World, statuses: tuple[Status, ...]) -> str:
 
 
 def _state(world: World, row: JobRow) -> str:
-    """Say a job's status, and until when it is deferred or why it is held."""
+    """Return a job's status, with the time until which it is deferred or the reason it is held."""
     match row.status:
         case "failed":
             return f"held (failed){_reason(world, row)}"
         case "queued" if row.execute_after > world.scheduler.now:
             due = datetime_of(world.core.epoch_us + row.execute_after)
             return f"deferred until {due:%Y-%m-%d %H:%M:%S}"
-        case status:
+        case status:  # partial on purpose: the others need no explanation
             return status
 
 
 def _reason(world: World, row: JobRow) -> str:
-    """Say what a job's handler raised last."""
+    """Return what a job's handler raised last."""
     for entry in reversed(world.recorder.entries):
         if isinstance(entry.event, HandlerRaised) and entry.event.job_id == row.id:
             return f": {entry.event.error}"
@@ -72,7 +72,7 @@ def _reason(world: World, row: JobRow) -> str:
 
 
 def _nobody(world: World, rows: list[JobRow]) -> Iterator[str]:
-    """Say what no worker can do about them."""
+    """Yield the reasons why no worker can run the jobs."""
     views = world.judge.view.workers.values()
     registered = {name for worker in views for name in worker.entrypoints}
     if any(worker.ready is not None for worker in views):

@@ -317,7 +317,7 @@ class Simulation:
 
 async def pass_time(sim: Simulation, duration: timedelta) -> None:
     """Let exactly ``duration`` of virtual time pass, without the choice that a timer makes."""
-    scheduler, process = sim._world.scheduler, sim._process  # noqa: SLF001  this module's own
+    scheduler, process = sim._world.scheduler, sim._process  # noqa: SLF001  attributes of this module's class
     passed = asyncio.get_running_loop().create_future()
     scheduler.post(process, scheduler.now + duration // _US, passed.set_result, None)
     await passed

@@ -1,7 +1,7 @@
-"""The table of entropy: every source that is known, and what a run does about it.
+"""The table of entropy: every known source, and what a run does about it.
 
-Rows of what patches control come from the patches themselves; the others are what the loop, the
-command line and nobody takes care of.
+The rows of sources that patches control come from the patches themselves; the others are controlled
+by the loop or the command line, or not at all.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ ELSEWHERE: tuple[Source, ...] = (
         "process has memory",
     ),
 )
-"""What is taken care of, but not by a patch."""
+"""Sources that are controlled, but not by a patch."""
 
 UNCOVERED: tuple[Source, ...] = (
     Source(
@@ -148,7 +148,7 @@ UNCOVERED: tuple[Source, ...] = (
         "they matter",
     ),
 )
-"""What a run leaves to its environment."""
+"""Sources that a run does not control."""
 
 SOURCES: tuple[Source, ...] = (
     *(control.source for control in CONTROLS),

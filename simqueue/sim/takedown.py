@@ -1,4 +1,4 @@
-"""The end of a world: what lives is closed unseen, what was killed stays silent."""
+"""The end of a world: closes what is alive without recording it; killed code does not run."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from simqueue.sim.world import World, silence
 def take_down(world: World, gate: Gate) -> None:
     """Close the tasks the run left, then drop what cannot or must not be closed.
 
-    The verdict and the event log are sealed before, so ``finally`` blocks that run now change
-    neither. Errors they raise are of no consequence and are dropped. What is suspended after that
-    either belongs to a killed process, of which nothing may run, or swallowed its end.
+    The verdict and the event log are sealed before, so that ``finally`` blocks that run now change
+    neither, and errors that they raise are dropped. What is still suspended then either belongs to
+    a killed process, whose code must not run, or has swallowed its end.
     """
     world.recorder.seal()
     world.scheduler.stopped = True
     hook, sys.unraisablehook = sys.unraisablehook, _ignore
-    logging.disable()  # what is said now is said by nobody who runs
+    logging.disable()  # log lines from now on belong to no running process
     hooks = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, None)
-    asyncio._set_running_loop(world.loop)  # noqa: SLF001  what swallows its end may well go on awaiting
+    asyncio._set_running_loop(world.loop)  # noqa: SLF001  code that swallows its end may await again
     try:
         with unawaited():
             for task in world.loop.unfinished():
@@ -64,12 +64,12 @@ def _close(world: World, gate: Gate, task: asyncio.Task[Any]) -> bool:
 
 
 def _silence_for_good(task: asyncio.Task[Any]) -> None:
-    """Let nothing more run of a task that swallowed its end, whenever it is collected."""
+    """Keep a task that swallowed its end from running any more when it is collected."""
     withhold_all([task], (), belongs=lambda other: other is task)
 
 
 def _forget(world: World) -> None:
-    """Cut the references between processes and what they had left to do."""
+    """Cut the references between processes and their unfinished work."""
     for process in world.scheduler.processes:
         for each in (process, *process.lanes):
             each.ready.clear()
@@ -78,7 +78,7 @@ def _forget(world: World) -> None:
         process.lanes.clear()
     world.scheduler.runnable.clear()
     world.workers.clear()
-    world.core.culprit = None  # its frames hold whatever the code that failed had at hand
+    world.core.culprit = None  # its frames refer to whatever the failed code used
     world.loop.generators.clear()
 
 
@@ -87,4 +87,4 @@ def _nothing() -> None:
 
 
 def _ignore(unraisable: object) -> None:
-    """Say nothing of an error in a finalizer that runs after the end."""
+    """Do not report an error in a finalizer that runs after the end."""

@@ -1,4 +1,4 @@
-"""The world of one run: who there is, and how they reach each other."""
+"""The world of one run: its parts, and how they reach each other."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ _US = timedelta(microseconds=1)
 _RESTART_DELAY_US = 1_000_000
 
 
-class Inhabitant(Victim, Protocol):
-    """A worker, as its world sees it."""
+class HostedProcess(Victim, Protocol):
+    """A worker's process, as its world uses it."""
 
     exit: str | None
 
     def ended_by(self, process: Process, error: BaseException | None) -> None:
-        """End the process, with the error that ended its code, if one did."""
+        """End the process, with the error that ended its code, or None."""
 
 
 @dataclass(eq=False)
 class World:
-    """Everything alive in one run. Built for it, taken down after it."""
+    """All objects of one run: made for it, and taken down after it."""
 
     config: Config
     choices: Choices
     held_allowed: bool = False
     """Whether the scenario said that jobs may be held in the end."""
-    workers: dict[str, Inhabitant] = field(default_factory=dict)
+    workers: dict[str, HostedProcess] = field(default_factory=dict)
     picks: Picks = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -75,7 +75,7 @@ class World:
         self.loop.on_unhandled = on_unhandled(self.recorder)
         self.machine = Machine(core, self.loop)
         self._unseen: dict[int, int] = {}
-        """For how many sweeps each failed task has had an error that nobody looked at."""
+        """For how many sweeps the error of each failed task has not been retrieved."""
         self.scheduler.on_sweep = self._sweep
         names = names_in_force(core.epoch_us)
         self.server = Server(self.scheduler, self.recorder, names, semantics_in_force())
@@ -90,7 +90,7 @@ class World:
         self.supervisor = self.scheduler.spawn("supervisor")
         self.judge = Judge(core, self.server, self.supervisor, self.injector.heal)
 
-    # --- who there is ---
+    # --- processes and connections ---
 
     def spawn(self, name: str, connect: Callable[[], SimulatedConnection]) -> Process:
         """Add a process in which a driver made without a connection opens one with ``connect``."""
@@ -103,7 +103,7 @@ class World:
         """Open a session of the server for a process; no fault touches one that is ``spared``.
 
         Raises:
-            PostgresError: the server lets nobody in, or not this one.
+            PostgresError: the server refuses all connections, or this one.
         """
         if not spared:
             self._check_welcome(name, process)
@@ -121,7 +121,7 @@ class World:
             raise error
 
     def end(self, process: Process) -> None:
-        """Stop a process between two steps, keeping what it left until the world is taken down."""
+        """Stop a process between two steps; keep what it left until the world is taken down."""
         for task in self.loop.unfinished():
             if getattr(task, "home", None) is process:
                 silence(task)
@@ -131,7 +131,7 @@ class World:
             connection.left_by(process)
 
     def kill(self, process: Process) -> None:
-        """Stop a process between two steps, and let no ``finally`` of it run, then or later."""
+        """Stop a process between two steps; no ``finally`` of it runs, now or later."""
         process.killed = True
         self.end(process)
         living = [task for task in self.loop.unfinished() if getattr(task, "home", process).alive]
@@ -142,9 +142,9 @@ class World:
         )
 
     def _sweep(self) -> None:
-        """Write down the errors of tasks that nobody has looked at since the last time.
+        """Record failed tasks whose error was not retrieved since the last sweep.
 
-        And once more after two, four, eight sweeps and so on, as long as nobody does.
+        Each is recorded again after two, four, eight sweeps and so on, while that is so.
         """
         unseen = {hash(task): task for task in failed_unseen(self.loop)}
         self._unseen = {number: self._unseen.get(number, -1) + 1 for number in unseen}
@@ -160,7 +160,7 @@ class World:
         return _RESTART_DELAY_US + 10 * delays[rung]
 
     def excuses(self, error: BaseException) -> bool:
-        """Return whether a fault explains that a worker ended with an error."""
+        """Return whether a fault explains the error that ended a worker."""
         if isinstance(error, BaseExceptionGroup):
             return all(map(self.excuses, error.exceptions))
         if isinstance(error, FailingListenerError):
@@ -185,19 +185,19 @@ class World:
         raise error
 
     def _callback_raised(self, handle: Handle, error: BaseException) -> None:
-        callback: Any = handle._callback  # noqa: SLF001  as asyncio's own handles tell it
+        callback: Any = handle._callback  # noqa: SLF001  as asyncio's own handles are named
         name = getattr(callback, "__qualname__", type(callback).__name__)
         message = f"Exception in callback {name.replace('.<locals>', '')}"
         self.loop.call_exception_handler({"message": message, "exception": error, "handle": handle})
 
 
 def silence(task: asyncio.Task[Any]) -> None:
-    """Keep a task that will never finish from complaining about it."""
+    """Keep a task that will never finish from warning about that."""
     task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _ended_with(task: asyncio.Task[Any]) -> str:
-    """Return the error of a task, without looking at it in the task's own eyes."""
+    """Return the error of a task without retrieving it."""
     error = getattr(
         task, "_exception", None
     )  # not exception(): that would mark the error as retrieved

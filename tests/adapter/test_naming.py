@@ -53,7 +53,7 @@ def test_a_second_queue_in_one_database_is_refused_by_name():
         database = Database()
         await queries_of(SHOP, database).enqueue("mail", None)
         await queries_of(SHOP, database).enqueue("mail", None)
-        with pytest.raises(UsageError, match=r"pgqueuer.* has public\.shop_jobs"):
+        with pytest.raises(UsageError, match=r"pgqueuer.* uses public\.shop_jobs"):
             await queries_of(DBSettings(), database).queue_size()
 
     asyncio.run(main())

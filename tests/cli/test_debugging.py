@@ -264,7 +264,7 @@ def test_nothing_that_is_typed_leaves_a_mark_on_the_run(failed, call):
     drawn, again = at_prompts(done.stdout)[1], at_prompts(done.stdout)[-2]
     assert "2024, 1, 1" in drawn
     assert float(again)
-    assert "UsageError: a choice is the run's to make" in done.stdout
+    assert "UsageError: sim.choice cannot be called at a debugger's prompt" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("reproduced: ")
     assert done.returncode == 1
 

@@ -219,5 +219,5 @@ def test_a_function_that_was_given_a_pgqueuer_and_makes_another_is_told_so():
         await asyncio.sleep(1)
 
     message = run(scenario).failure.message
-    assert "build was given a PgQueuer to register handlers with, and made a PgQueuer of" in message
+    assert "build got a PgQueuer to register handlers with, but made a PgQueuer of" in message
     assert "write a factory without parameters that connects, calls build(...)" in message

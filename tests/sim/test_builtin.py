@@ -122,7 +122,7 @@ def test_a_name_that_leads_nowhere_is_no_function():
 
 def test_a_name_that_somebody_has_replaced_is_refused(monkeypatch):
     monkeypatch.setattr(time, "get_clock_info", lambda name: None)
-    with pytest.raises(UsageError, match="somebody has replaced it"):
+    with pytest.raises(UsageError, match="other code has replaced it"):
         builtin("time.get_clock_info")
 
 
@@ -139,7 +139,7 @@ def test_a_bound_method_can_stand_for_another_objects():
 
 def test_a_function_with_another_layout_is_refused(monkeypatch):
     monkeypatch.setattr(module, "_SELF", 5)
-    with pytest.raises(UsageError, match="not laid out in memory"):
+    with pytest.raises(UsageError, match="another memory layout"):
         Builtin(time.monotonic)
 
 
@@ -151,5 +151,5 @@ def test_another_interpreter_is_refused(monkeypatch, strange):
         monkeypatch.setattr(sysconfig, "get_config_var", lambda name: name == "Py_GIL_DISABLED")
     else:
         monkeypatch.setattr(sys, "getobjects", list, raising=False)
-    with pytest.raises(UsageError, match="ordinary build alone"):
+    with pytest.raises(UsageError, match="only in CPython.s ordinary build"):
         check_interpreter.__wrapped__()

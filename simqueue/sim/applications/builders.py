@@ -1,7 +1,7 @@
-"""Builders: functions that make a PgQueuer, but want a connection first.
+"""Builders: functions that make a PgQueuer, but need a connection first.
 
-``pgq run`` does not take one, and a worker would take it for a function that registers handlers,
-since both have one parameter. Annotations tell them apart, and name the factory to write.
+``pgq run`` does not take one. A worker could mistake it for a function that registers handlers,
+since both have one parameter: annotations distinguish them, and tell which factory to write.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _DRIVERS = "pgqueuer.db"
 
 _MANAGERS = ("PgQueuer", "QueueManager", "SchedulerManager")
 _CONNECTIONS = ("conn", "pool", "driver", "dsn", "url", "queries")
-"""What the names of parameters contain that are not for a PgQueuer."""
+"""Parts of parameter names that show that a parameter is not for a PgQueuer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a builder wants: how to make it, and what a module that does so imports."""
+    """What a builder needs: how to make it, and what a module that makes it imports."""
 
     expression: str
     imports: tuple[str, ...]
@@ -65,7 +65,7 @@ _WANTED: dict[tuple[str, str], Wanted] = {
 
 @dataclass(frozen=True, slots=True)
 class Builder:
-    """A function that makes a PgQueuer of what its parameters hold.
+    """A function that makes a PgQueuer from its arguments.
 
     ``wanted`` is what its only parameter takes, None if that is not known.
     """
@@ -76,17 +76,17 @@ class Builder:
     asynchronous: bool
 
     def call(self, name: str) -> str:
-        """Return the expression by which a factory calls it as ``name``."""
+        """Return the expression with which a factory calls it as ``name``."""
         argument = "..." if self.wanted is None else self.wanted.expression
         return f"{'await ' * self.asynchronous}{name}({argument})"
 
     def factory(self, build: Setup) -> Setup:
-        """Return a factory that makes what the builder wants, and calls it.
+        """Return a factory that makes what the builder needs, and calls it.
 
         Raises:
             ImportError: the driver is not installed.
         """
-        assert self.wanted is not None  # noqa: S101  or nobody could write one
+        assert self.wanted is not None  # noqa: S101  checked by the caller
         source = [*self.wanted.imports, "async def main():", f"    return {self.call('build')}"]
         names: dict[str, Any] = {"build": build}
         exec("\n".join(source), names)  # noqa: S102  what a user would write
@@ -94,7 +94,7 @@ class Builder:
         return made
 
     def hint(self) -> str:
-        """Say what it is, and what to write."""
+        """Return what the function is, and what to write instead."""
         factory = "main" if self.name != "main" else "create_pgqueuer"
         lead = "" if self.wanted is None else f"{'; '.join(self.wanted.imports)}; "
         return (
@@ -105,7 +105,7 @@ class Builder:
 
 
 def builder_of(function: Callable[..., Any]) -> Builder | None:
-    """Return a function as a builder, if its annotations or the number of its parameters say so."""
+    """Return a function as a builder if its annotations or number of parameters show that."""
     required = _required(function)
     if not required:
         return None
@@ -130,7 +130,7 @@ def check_registers(worker: str, function: Callable[..., Any]) -> None:
 
 
 def _listed(required: list[inspect.Parameter], annotations: list[object]) -> str:
-    """Name parameters with their annotations."""
+    """Return the names of parameters with their annotations."""
     return " and ".join(
         each.name if annotation is each.empty else f"{each.name} ({_text(annotation)})"
         for each, annotation in zip(required, annotations, strict=True)
@@ -147,18 +147,18 @@ def _required(function: Callable[..., Any]) -> list[inspect.Parameter]:
 
 
 def _annotations(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return annotations by their parameters, as text those whose names are not known here."""
+    """Return annotations by parameter; those with unknown names as text."""
     plain = inspect.unwrap(function)
     if not isinstance(plain, type) and not inspect.isroutine(plain):
         plain = getattr(plain, "func", type(plain).__call__)
     try:
         return inspect.get_annotations(plain, eval_str=True)
-    except Exception:  # noqa: BLE001  a name for type checkers alone
+    except Exception:  # noqa: BLE001  the name may exist for type checkers only
         return inspect.get_annotations(plain) if callable(plain) else {}
 
 
 def returns_manager(function: Callable[..., Any]) -> bool:
-    """Return whether an annotation says that a function makes a PgQueuer or one of its managers."""
+    """Return whether the annotations of a function say that it makes a PgQueuer or a manager."""
     return _returns_manager(_annotations(function))
 
 
@@ -167,7 +167,7 @@ def _returns_manager(hints: dict[str, Any]) -> bool:
 
 
 def _needs_another(name: str, annotation: object, hints: dict[str, Any]) -> bool:
-    """Return whether the only parameter of a function is for something that is no PgQueuer."""
+    """Return whether the only parameter of a function is for something other than a PgQueuer."""
     if annotation is inspect.Parameter.empty:
         return _returns_manager(hints) and any(part in name.lower() for part in _CONNECTIONS)
     if _wanted(annotation) is not None:
@@ -210,7 +210,7 @@ def _names(annotation: object) -> Iterator[tuple[str, str]]:
 
 
 def _guesses(package: str, name: str) -> Iterator[tuple[str, str]]:
-    """Yield what a name in a text can be: without its package, all that are called so."""
+    """Yield the classes that a name in a text can mean; without its package, all of that name."""
     packages = {key for key, known in _WANTED if known == name}
     yield from ((each, name) for each in sorted(packages) if package in ("", each))
 

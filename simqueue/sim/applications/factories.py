@@ -13,10 +13,10 @@ from simqueue.sim.database.clients.databases import is_simulated
 from simqueue.sim.kernel.process import Process
 
 Setup = Callable[..., Any]
-"""The user's code: a function, async or not, or async context manager.
+"""The user's code: a function, async or not, or an async context manager.
 
-It registers handlers with the ``PgQueuer`` that it is given; or it is a factory as ``pgq run``
-takes one, which makes its own, or a ``QueueManager`` or ``SchedulerManager`` alone.
+It registers handlers with the ``PgQueuer`` that is its argument; or it is a factory as ``pgq run``
+takes one, which makes its own ``PgQueuer``, ``QueueManager`` or ``SchedulerManager``.
 """
 
 
@@ -30,10 +30,10 @@ def is_factory(function: Callable[..., Any]) -> bool:
 
 
 async def made_by(worker: str, factory: Setup, stack: AsyncExitStack, process: Process) -> Manager:
-    """Return what a worker's factory makes, which is left again when ``stack`` is.
+    """Return what a worker's factory makes; if it is a context manager, ``stack`` exits it.
 
     Raises:
-        UsageError: it is no PgQueuer and no manager, or no client of the simulated database.
+        UsageError: it is no PgQueuer or manager, or no client of the simulated database.
         RefusedError: the factory runs it itself.
     """
     process.making = getattr(factory, "__name__", type(factory).__name__)
@@ -69,11 +69,11 @@ async def entered(stack: AsyncExitStack, made: Any) -> Any:
 
 
 def check_registered(worker: str, setup: Setup, given: Manager, made: object) -> None:
-    """Raise ``UsageError`` if a function was given a PgQueuer to register with and made another."""
+    """Raise ``UsageError`` if a function that got a PgQueuer to register with made another."""
     if isinstance(made, MANAGERS) and made is not given:
         name = getattr(setup, "__name__", repr(setup))
         raise UsageError(
-            f"worker {worker!r}: {name} was given a PgQueuer to register handlers with, and made a "
+            f"worker {worker!r}: {name} got a PgQueuer to register handlers with, but made a "
             f"{type(made).__name__} of its own: write a factory without parameters that connects, "
             f"calls {name}(...) and returns what it makes"
         )

@@ -1,6 +1,6 @@
-"""Managers: what a worker runs, a whole PgQueuer or one of its two managers alone.
+"""Managers: a worker runs a whole PgQueuer, a QueueManager or a SchedulerManager.
 
-``pgq run`` takes all three, and so does a worker. The differences between them are here.
+``pgq run`` takes all three, and so does a worker. This module handles their differences.
 """
 
 from __future__ import annotations
@@ -34,26 +34,26 @@ _US = timedelta(microseconds=1)
 
 
 def queue_manager_of(manager: Manager) -> QueueManager | None:
-    """Return what runs jobs, if anything does."""
+    """Return the manager that runs jobs, or None."""
     if isinstance(manager, PgQueuer):
         return manager.qm
     return manager if isinstance(manager, QueueManager) else None
 
 
 def scheduler_manager_of(manager: Manager) -> SchedulerManager | None:
-    """Return what runs schedules, if anything does."""
+    """Return the manager that runs schedules, or None."""
     if isinstance(manager, PgQueuer):
         return manager.sm
     return manager if isinstance(manager, SchedulerManager) else None
 
 
 def queries_of(manager: Manager) -> Any:
-    """Return the client of the database that a manager works with."""
+    """Return the database client of a manager."""
     return manager.qm.queries if isinstance(manager, PgQueuer) else manager.queries
 
 
 def check_options(worker: str, manager: Manager, options: Mapping[str, Any]) -> None:
-    """Raise ``UsageError`` if a manager's ``run`` does not take an option of the worker's."""
+    """Raise ``UsageError`` if ``run`` of the manager does not take one of the options."""
     if not options:
         return
     parameters = inspect.signature(manager.run).parameters
@@ -68,10 +68,10 @@ def check_options(worker: str, manager: Manager, options: Mapping[str, Any]) -> 
 
 
 def add_resources(worker: str, manager: Manager, resources: Mapping[str, Any]) -> None:
-    """Put resources of the scenario's in place of those that a manager was made with.
+    """Add resources of the scenario, replacing those of the same name.
 
     Raises:
-        UsageError: the manager's cannot be changed.
+        UsageError: the manager's resources cannot be changed.
     """
     if not resources:
         return
@@ -95,7 +95,7 @@ def observe(manager: Manager, recorder: Recorder, picks: Picks) -> None:
 
 
 def readiness(manager: Manager, options: Mapping[str, Any]) -> WorkerReady:
-    """Return the event that says what a manager is about to run, and how."""
+    """Return the event with the entrypoints, schedules and options that a manager will run."""
     jobs, schedules = queue_manager_of(manager), scheduler_manager_of(manager)
     pooled = isinstance(queries_of(manager).driver.connection, Pool)
     ticks = () if schedules is None else tuple(schedules.registry)

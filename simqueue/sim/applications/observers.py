@@ -1,4 +1,4 @@
-"""Observers: what handlers do and what is logged, as events."""
+"""Observers: record what handlers do, and what is logged, as events."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class ObservedEntrypoint(AbstractEntrypointExecutor):
-    """Runs another executor, and writes down when a job's handler starts and how it ends."""
+    """Runs another executor, and records when a job's handler starts and how it ends."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class ObservedEntrypoint(AbstractEntrypointExecutor):
 
 
 class ObservedSchedule(AbstractScheduleExecutor):
-    """Runs another executor, and writes down when a schedule's handler starts and how it ends."""
+    """Runs another executor, and records when a schedule's handler starts and how it ends."""
 
     def __init__(self, inner: AbstractScheduleExecutor, recorder: Recorder) -> None:
         super().__init__(inner.parameters)
@@ -84,7 +84,7 @@ class ObservedSchedule(AbstractScheduleExecutor):
 
 
 Picks = dict[JobId, EntryNumber]
-"""The entry of each job's latest pick."""
+"""The number of the entry of each job's latest pick."""
 
 
 async def _observed(
@@ -94,9 +94,9 @@ async def _observed(
     cancelled: Callable[[], bool],
     **of: Any,
 ) -> None:
-    """Run the handler ``of`` a job or a schedule; write down when it starts and how it ends.
+    """Run the handler ``of`` a job or a schedule; record when it starts and how it ends.
 
-    ``cancelled()`` tells whether its cancel scope has been cancelled.
+    ``cancelled()`` returns whether its cancel scope has been cancelled.
     """
     started = recorder.say(HandlerStarted(**of), cause)
     before = CAUSE.get()
@@ -119,7 +119,7 @@ async def _observed(
 
 
 def _asks_for_retry(error: BaseException) -> bool:
-    """Return whether the installed PgQueuer takes an error for a wish to be retried."""
+    """Return whether the installed PgQueuer treats an error as a request for a retry."""
     unwrap = getattr(errors, "retry_request", None)
     if unwrap is not None and isinstance(error, Exception):
         return unwrap(error) is not None
@@ -135,7 +135,7 @@ class LogHandler(logging.Handler):
         self._tidy = Tidier()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Append the record's rendered message, and the error it carries."""
+        """Append the record's message, and its error, as an event."""
         try:
             message = record.getMessage()
         except Exception:  # noqa: BLE001  a handler must not raise into the code that logs
@@ -147,9 +147,9 @@ class LogHandler(logging.Handler):
 
 @contextmanager
 def logging_recorded(recorder: Recorder, level: str) -> Iterator[None]:
-    """Let the standard library's logging enter the event log.
+    """Record the standard library's logging as events.
 
-    The levels are the run's own, lest a program's configuration decide what is recorded.
+    The run sets the levels, so that a program's configuration does not decide what is recorded.
     """
     root, pgqueuer = logging.getLogger(), logging.getLogger("pgqueuer")
     before = [(root, vars(root).copy()), (pgqueuer, vars(pgqueuer).copy())]
@@ -172,7 +172,7 @@ def logging_recorded(recorder: Recorder, level: str) -> Iterator[None]:
 
 
 class _Lines:
-    """What structlog writes to: each line becomes an event."""
+    """The logger that structlog writes to: each line becomes an event."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -200,11 +200,11 @@ def logger_for(recorder: Recorder) -> structlog.typing.FilteringBoundLogger:
 
 
 def on_unhandled(recorder: Recorder) -> Callable[[dict[str, Any]], None]:
-    """Return a loop exception handler that writes down errors nobody awaited."""
+    """Return a loop exception handler that records errors that nobody awaited."""
 
     def handle(context: dict[str, Any]) -> None:
         if recorder.sealed:
-            return  # nobody watches any more what an error's text may do
+            return  # an error's text may run user code, which is not watched any more
         error = context.get("exception")
         text = "" if error is None else described(error)
         task = context.get("task") or context.get("future")

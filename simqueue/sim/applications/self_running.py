@@ -1,7 +1,7 @@
-"""Self-running: a factory that runs its PgQueuer itself, which a worker cannot start.
+"""Self-running factories: they run their PgQueuer themselves, so that a worker cannot start it.
 
 A worker runs what its factory returns. A ``main()`` that installs signal handlers and awaits
-``pgq.run()`` never returns anything, so the first such step in a factory is refused.
+``pgq.run()`` never returns anything, so the first such call in a factory is refused.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from simqueue.sim.patching.source import SIMULATING
 
 
 def patches(thread: int) -> Iterator[Patch]:
-    """Refuse ``run()`` of a PgQueuer or of a manager alone in a factory."""
+    """Refuse ``run()`` of a PgQueuer or a manager in a factory."""
     from simqueue.sim.applications.managers import MANAGERS
 
     for owner in MANAGERS:
-        if inspect.isfunction(owner.run):  # and not what a test has put in its place
+        if inspect.isfunction(owner.run):  # not a replacement that a test has installed
             run = _refused_in_factory(thread, owner.__name__, owner.run)
             yield Attribute(owner, "run", run)
 
 
-@lru_cache(maxsize=8)  # the same in each run, for what is known of run() is kept by function
+@lru_cache(maxsize=8)  # the same function in each run: facts about run() are cached by function
 def _refused_in_factory(
     thread: int, owner: str, original: Callable[..., Any]
 ) -> Callable[..., Any]:

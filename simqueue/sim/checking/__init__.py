@@ -1,5 +1,5 @@
-"""Holds a run to the invariants and to its scenario's own checks.
+"""Checks a run against the invariants and against its scenario's own checks.
 
-``judge``   asks the invariants after each event, and what is owed at the end
-``checks``  what a scenario claims: ``always``, ``eventually``, ``sometimes``
+``judge``   checks the invariants after each event, and what is still due at the end
+``checks``  the checks of a scenario: ``always``, ``eventually``, ``sometimes``
 """

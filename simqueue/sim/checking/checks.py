@@ -1,4 +1,4 @@
-"""Checks: what a scenario claims of its own world, asked after every state transition."""
+"""Checks: predicates of a scenario, called after every state transition."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from simqueue.sim.text.masking import Tidier
 
 Predicate = Callable[[], bool]
 AfterCommit = Callable[[Callable[[], None]], AbstractContextManager[None]]
-"""Has a function called after each commit, for as long as it is entered."""
+"""A context manager during which a function is called after each commit."""
 
 
 class Condemn(Protocol):
-    """Writes down what does not hold, and ends the run unless that is accepted."""
+    """Records what does not hold, and ends the run unless that is accepted."""
 
     def __call__(self, name: str, broken: Broken, worker: str, cause: EntryNumber | None) -> None:
-        """Condemn what broke the invariant or check of that name."""
+        """Record ``broken``, which says how the invariant or check ``name`` does not hold."""
 
 
 ASKED_AFTER = (
@@ -50,52 +50,52 @@ _US = timedelta(microseconds=1)
 
 @dataclass(slots=True, eq=False)
 class _Claim:
-    """Something that the scenario says of its world; ``said`` is why it did not hold last time."""
+    """A check of the scenario; ``reason`` is the message of the assertion that failed last."""
 
     name: str
     predicate: Predicate
-    said: str = field(default="", init=False)
+    reason: str = field(default="", init=False)
 
     def holds(self) -> bool:
-        """Ask; a failed assertion is a no.
+        """Call the predicate; a failed assertion counts as False.
 
         Raises:
             UsageError: the predicate returns something other than True or False.
         """
-        self.said = ""
+        self.reason = ""
         try:
             value: object = self.predicate()
         except AssertionError as error:
-            self.said = Tidier()(str(error))
+            self.reason = Tidier()(str(error))
             return False
         if isinstance(value, bool):
             return value
         if inspect.iscoroutine(value):
-            value.close()  # else it complains that nobody awaited it
-            what = "is async: give a plain function, which looks at the world without awaiting"
+            value.close()  # otherwise it warns that it was never awaited
+            what = "is async: pass a plain function, which reads state without awaiting"
         else:
             what = f"returned a {type(value).__name__}: let it return True or False"
         raise UsageError(f"the predicate of check {self.name!r} {what}")
 
     def broken(self, what: str) -> Broken:
-        """Say what is wrong."""
-        return Broken(f"{self.name!r} {what}{f': {self.said}' if self.said else ''}")
+        """Return the message about the check."""
+        return Broken(f"{self.name!r} {what}{f': {self.reason}' if self.reason else ''}")
 
 
 @dataclass(slots=True, eq=False)
 class _Promise(_Claim):
-    """A claim that has to come true, ``within`` so long after it was ``made`` and all is calm."""
+    """A check that has to hold once ``within`` a time from when it was ``made`` and faults end."""
 
     made: Instant
     within: Duration
     timer: Timer | None = field(default=None, init=False)
 
     def due(self, calm_since: Instant | None) -> Instant | None:
-        """Return the instant by which it must have come true; None while faults fly."""
+        """Return the instant by which it must have held; None while faults may occur."""
         return None if calm_since is None else Instant(max(self.made, calm_since) + self.within)
 
     def missed(self) -> Broken:
-        """Say that it is overdue."""
+        """Return the message that it is overdue."""
         seconds, made = self.within / MICROSECONDS, self.made / MICROSECONDS
         return self.broken(f"did not come true within {seconds:g} s (asked for at +{made:.6f}s)")
 
@@ -117,10 +117,10 @@ class Checks:
         self._commits = ExitStack()
         self.wanted: set[str] = set()
 
-    # --- what a scenario says ---
+    # --- called by the scenario ---
 
     def always(self, name: str, predicate: Predicate) -> None:
-        """Judge that ``predicate()`` holds, now and after every state transition."""
+        """Check ``predicate()`` now and after every state transition."""
         self._take_name(name, predicate)
         claim = _Claim(name, predicate)
         held = claim.holds()
@@ -130,7 +130,7 @@ class Checks:
             self._break(claim, self._core.scheduler.current.worker)
 
     def eventually(self, name: str, predicate: Predicate, within: timedelta) -> None:
-        """Judge that ``predicate()`` comes true in time."""
+        """Check that ``predicate()`` returns True in time."""
         if not isinstance(within, timedelta) or within < timedelta(0):
             raise UsageError(f"check {name!r}: within is a timedelta of 0 or more, not {within!r}")
         self._take_name(name, predicate)
@@ -145,7 +145,7 @@ class Checks:
             self._set_timer(promise)
 
     def sometimes(self, name: str, condition: bool) -> None:  # noqa: FBT001  as users call it
-        """Note that a moment is wanted, and that it was reached if ``condition`` holds."""
+        """Note the name of a moment, and that it was reached if ``condition`` holds."""
         if name in self._names:
             raise UsageError(f"the name {name!r} is that of another check; take one of its own")
         if not isinstance(condition, bool):
@@ -165,10 +165,10 @@ class Checks:
             raise UsageError(f"check {name!r}: the predicate must be callable, not {predicate!r}")
         self._names.add(name)
 
-    # --- when they are asked ---
+    # --- when they are called ---
 
     def _watch(self) -> None:
-        """Ask from now on: a run without checks pays nothing for them."""
+        """Start calling checks: a run without checks does no work for them."""
         if self._watching:
             return
         self._watching, core = True, self._core
@@ -184,7 +184,7 @@ class Checks:
             self._set_timer(promise)
 
     def ask(self) -> None:
-        """Ask whatever is still open; the latest event is what made the difference."""
+        """Call all open checks; the latest event is the cause of what they find."""
         if self._asking or self._core.failure is not None:
             return
         self._asking = True
@@ -206,7 +206,7 @@ class Checks:
                 self._keep(promise, worker, cause)
 
     def _holds(self, claim: _Claim) -> bool | None:
-        """Return whether a claim holds; None if the run is over by now."""
+        """Return whether a check holds; None if the run is over by now."""
         if self._core.failure is not None:
             return None
         try:
@@ -222,7 +222,7 @@ class Checks:
     # --- what comes of it ---
 
     def _break(self, claim: _Claim, worker: str, cause: EntryNumber | None = None) -> None:
-        del self._claims[claim.name]  # once a run: where that is accepted, the run goes on
+        del self._claims[claim.name]  # once in a run: if that is accepted, the run goes on
         self._condemn(claim.name, claim.broken("does not hold"), worker, cause)
 
     def _keep(self, promise: _Promise, worker: str, cause: EntryNumber | None = None) -> None:
@@ -236,7 +236,7 @@ class Checks:
             promise.timer.cancel()
 
     def _set_timer(self, promise: _Promise) -> None:
-        """Have a promise judged at its deadline, or later, if faults put that off."""
+        """Have a promise checked at its deadline, which is later if faults delay it."""
         scheduler = self._core.scheduler
         due = promise.due(self._view.calm_since)
         if promise.timer is not None:
@@ -246,7 +246,7 @@ class Checks:
             promise.timer = scheduler.post(process, due, self._judge, promise)
 
     def _judge(self, promise: _Promise) -> None:
-        """Ask a promise for the last time."""
+        """Call a promise for the last time."""
         held = self._holds(promise)
         if held:
             self._keep(promise, "world")
@@ -254,14 +254,14 @@ class Checks:
             self._drop(promise)
             self._condemn(promise.name, promise.missed(), "world", None)
 
-    # --- what is owed, as the panel tells it of invariants ---
+    # --- what is still due, as the panel reports it for invariants ---
 
     def due(self, now: Instant) -> Instant | None:
-        """Return the latest instant by which a promise must have come true."""
+        """Return the latest instant by which a promise must have held."""
         calm = self._view.calm_since
         dues = (promise.due(calm) for promise in self._promises.values())
         return max((due for due in dues if due is not None), default=None)
 
     def unkept(self) -> list[tuple[str, Broken]]:
-        """Return the promises that have not come true, and what is wrong."""
+        """Return the promises that have not held, with their messages."""
         return [(promise.name, promise.missed()) for promise in self._promises.values()]

@@ -1,4 +1,4 @@
-"""The judge: holds a run to the invariants and to its scenario's checks, also after its end."""
+"""The judge: checks a run against the invariants and its scenario's checks, also at its end."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ _COMEBACK_US = 30_000_000
 
 
 class Judge:
-    """Ends a run when something does not hold that is not ``Config.accepted``.
+    """Fails a run when something does not hold that is not in ``Config.accepted``.
 
-    ``process`` looks, once the scenario has ended, whether what is owed has come; ``heal`` ends
-    all faults.
-
-    ``checks`` are the scenario's own. ``concluding`` says that the scenario has ended, and only
-    what it set in motion goes on, until it has done what it owes.
+    ``process``     checks, once the scenario has ended, whether what is due has happened
+    ``heal``        ends all faults
+    ``checks``      the scenario's own checks
+    ``concluding``  whether the scenario has ended, so that the run ends when nothing is due
     """
 
     def __init__(
@@ -41,7 +40,7 @@ class Judge:
 
     @property
     def view(self) -> View:
-        """What the invariants know of the world."""
+        """What the invariants know about the world."""
         return self._panel.view
 
     def _see(self, number: int, entry: Entry) -> None:
@@ -49,7 +48,7 @@ class Judge:
             self.condemn(invariant.name, broken, entry.worker, EntryNumber(number))
 
     def condemn(self, name: str, broken: Broken, worker: str, cause: EntryNumber | None) -> None:
-        """Write down what does not hold; that ends the run, unless it is accepted."""
+        """Record what does not hold; fail the run, unless that is accepted."""
         if self._core.failure is not None:
             return
         verdict = InvariantBroken(
@@ -64,23 +63,23 @@ class Judge:
         self._core.recorder.append(worker, verdict, cause)
 
     def overdue(self) -> bool:
-        """Fail the run if something has not happened that was owed; return whether that is so."""
+        """Fail the run if something that was due has not happened; return whether it has failed."""
         for invariant, broken in self._panel.overdue(Instant(self._core.scheduler.now)):
             known = f"{invariant.name}:{broken.variant}"
-            if known not in self._late:  # what is accepted is told of once
+            if known not in self._late:  # an accepted failure is recorded once
                 self._late.add(known)
                 self.condemn(invariant.name, broken, "world", None)
         return self._core.failure is not None
 
     def give_up(self) -> bool:
-        """As ``overdue``, at the run's limit: what has not come true by then never will."""
+        """As ``overdue``, at the run's limit: promises that have not held by then have failed."""
         if not self.overdue() and (self.concluding or self.view.calm_since is not None):
             for name, broken in self.checks.unkept():
                 self.condemn(name, broken, "world", None)
         return self._core.failure is not None
 
     def conclude(self) -> None:
-        """End all faults, let the world do what it owes, judge that, and end the run."""
+        """End all faults, wait for what is due, check it, and end the run."""
         self.concluding = True
         self._heal()
         self._wind_up()
@@ -91,19 +90,19 @@ class Judge:
         if self.view.calm_since is not None:
             if self.overdue():
                 return
-            owed = [each for each in (self._panel.due(now), self.checks.due(now)) if each]
-            if self._last_call is None and owed:
-                # Once: the world may go on to owe something for ever.
-                self._last_call = max(owed)
-            if (not owed or now >= (self._last_call or now)) and not self._recovers(now):
+            dues = [each for each in (self._panel.due(now), self.checks.due(now)) if each]
+            if self._last_call is None and dues:
+                # Once: otherwise something might be due for ever.
+                self._last_call = max(dues)
+            if (not dues or now >= (self._last_call or now)) and not self._recovers(now):
                 core.stop()
                 return
         core.scheduler.post(self._process, now + _BETWEEN_LOOKS_US, self._wind_up)
 
     def _recovers(self, now: Instant) -> bool:
-        """Return whether jobs are left that a world needs time for in which faults flew.
+        """Return whether the workers still need time for jobs that are left after faults.
 
-        It has the time that workers take to start and to find what dead ones left behind.
+        That is the time they take to start, and to find the jobs of workers that were killed.
         """
         view, jobs = self.view, self._tables.jobs
         if not (view.calm_since and (jobs.count("queued") or jobs.count("picked"))):

@@ -1,6 +1,6 @@
-"""Advice: what to do about a refusal, as far as that depends on where the refused call comes from.
+"""Advice: what to do about a refusal, if that depends on where the refused call comes from.
 
-The texts that are the same everywhere are in the table of sources, beside what is refused.
+Advice that is always the same is in the table of sources, beside what is refused.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ MADE_BEFORE = (
     "simulated database: call asyncpg.create_pool() inside the factory"
 )
 POLLING = (
-    "the function runs to its end in one step of the simulation, so that nothing it polls can "
-    "change meanwhile: let the async code await an asyncio.Event and start the function then; one "
+    "the function runs to its end in one step of the simulation, so nothing that it polls can "
+    "change during it: let the async code await an asyncio.Event and start the function then; one "
     "that does take so long needs a longer Config.limit"
 )
 POOLS = (
@@ -56,22 +56,22 @@ _CLIENTS = {
     "requests": "put a fake in place of the session, or patch requests.Session.request in the "
     "scenario",
 }
-"""How to have known HTTP clients answered without a network."""
+"""How to give known HTTP clients answers without a network."""
 
 
 _SIGNALS = ("loop.add_signal_handler", "loop.remove_signal_handler", "signal.signal")
 
 
 def fitting(what: str, instead: str, origin: Origin) -> str:
-    """Return advice that can be followed where a refused call, ``what``, comes from.
+    """Return advice that fits the place that the refused call ``what`` comes from.
 
-    ``instead`` is the advice for a call that the user's own code makes.
+    ``instead`` is the advice for a call of the user's own code.
     """
     factory = running_factory()
     if factory and what in _SIGNALS:
         return split(factory)
     if instead == SQL or (instead == BLOCKING and set(origin.libraries) - _DRIVERS):
-        instead = SQL  # an ORM's user needs no other way to enqueue
+        instead = SQL  # the user of an ORM needs no other way to enqueue
         return instead + (_RESOURCES if in_handler() else _PATCH)
     if not origin.libraries:
         return instead
@@ -83,7 +83,7 @@ def fitting(what: str, instead: str, origin: Origin) -> str:
 
 
 def running_factory() -> str:
-    """Return the name of the factory that the running process is in, or an empty string."""
+    """Return the name of the factory that the running process executes, or an empty string."""
     home = HOME.get(None)
     return "" if home is None else home.making
 

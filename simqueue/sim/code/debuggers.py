@@ -1,10 +1,10 @@
-"""Debuggers: what they do is done for a person, who is no part of the run."""
+"""Debuggers: their calls are made for a person and are no part of the run."""
 
 from __future__ import annotations
 
 import _thread
 import bdb
-import pdb  # noqa: T100  it is told apart, not entered
+import pdb  # noqa: T100  only to recognize it
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -22,12 +22,12 @@ _DEBUGGERS = frozenset(
         "_pydevd_sys_monitoring", "pydevd_file_utils", "pydevd_plugins", "pydevd_tracing",
     )
 )  # fmt: skip
-"""Modules and packages of Python's own debugger, and of the one in VS Code and PyCharm."""
+"""Modules and packages of Python's own debugger and of those of VS Code and PyCharm."""
 _get_ident = _thread.get_ident
 
 
 def _is_wrapper(frame: FrameType) -> bool:
-    """Return whether a frame only passes on what its caller asks."""
+    """Return whether a frame only passes on a call of its caller."""
     return frame.f_globals.get("__name__") == DEBUGGER_S_WRAPPERS
 
 
@@ -37,7 +37,7 @@ def _is_debuggers(frame: FrameType) -> bool:
 
 
 def debugging(innermost: FrameType | None = None) -> bool:
-    """Return whether a debugger asks, not the code it is attached to."""
+    """Return whether a debugger makes this call, not the code that it is attached to."""
     frame: FrameType | None = innermost or sys._getframe(1)  # noqa: SLF001
     while frame is not None:
         if _is_debuggers(frame):
@@ -49,7 +49,7 @@ def debugging(innermost: FrameType | None = None) -> bool:
 
 
 def debugging_itself() -> bool:
-    """Return whether a debugger asks of its own accord, and not for what somebody typed."""
+    """Return whether a debugger makes this call by itself, not for what somebody typed."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     while frame is not None and not _is_typed(frame.f_code.co_filename):
         if _is_debuggers(frame):
@@ -63,7 +63,7 @@ def _is_typed(filename: str) -> bool:
 
 
 def debugged(innermost: FrameType | None) -> bool:
-    """Return whether a debugger is at work on a stack, also in code it was told to run."""
+    """Return whether a stack contains a debugger, also one that runs code for its user."""
     frame = innermost
     while frame is not None:
         if _is_debuggers(frame):
@@ -74,9 +74,10 @@ def debugged(innermost: FrameType | None) -> bool:
 
 @contextmanager
 def quitting(on_quit: Callable[[], None]) -> Iterator[None]:
-    """Call ``on_quit`` when a debugger in this thread is told to quit, or has no more input.
+    """Call ``on_quit`` when a debugger in this thread quits, or has no more input.
 
-    It then raises an error where it stood, which PgQueuer takes for a failure of the job.
+    The debugger then raises an error where it stands, which PgQueuer would count as a failure of
+    the job.
     """
     thread, original = _get_ident(), bdb.Bdb.set_quit
 
@@ -91,9 +92,9 @@ def quitting(on_quit: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def prompting(aside: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
-    """Hold ``aside()`` while a debugger in this thread waits for what a person wants of it."""
+    """Hold ``aside()`` while a debugger in this thread waits for input."""
     places: list[tuple[type, str]] = [(pdb.Pdb, "interaction")]
-    # Of VS Code and PyCharm, and loaded before the run if at all: it starts threads.
+    # That of VS Code and PyCharm is loaded before the run, if at all: it starts threads.
     foreign = getattr(sys.modules.get("pydevd"), "PyDB", None)
     if foreign is not None:
         places.append((foreign, "do_wait_suspend"))

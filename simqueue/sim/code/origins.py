@@ -1,4 +1,4 @@
-"""Origins: the user's line that led to a call, and the libraries between the two."""
+"""Origins: the user's line that led to a call, and the libraries in between."""
 
 from __future__ import annotations
 
@@ -62,15 +62,15 @@ def origin_of_call() -> Origin:
 
 
 def in_handler() -> bool:
-    """Return whether what runs now is a handler's doing."""
+    """Return whether a handler started what runs now."""
     return CAUSE.get() is not None
 
 
 @dataclass(frozen=True, slots=True)
 class _Stack:
-    """Frames that may hold the user's line, the innermost first.
+    """Frames that may contain the user's line, the innermost first.
 
-    ``inside`` are the frames of what it called or started. ``waits`` says that it waits for them.
+    ``inside`` are the frames of what it called or started. ``waits``: it waits for them.
     """
 
     frames: list[FrameType]
@@ -96,12 +96,12 @@ def _running(own: list[FrameType]) -> object:
     for frame in own:
         if frame.f_globals.get("__name__") == _THREADS:
             return frame.f_locals.get("future")
-    loop = asyncio._get_running_loop()  # noqa: SLF001  which raises nothing where there is none
+    loop = asyncio._get_running_loop()  # noqa: SLF001  does not raise if there is none
     return None if loop is None else asyncio.current_task(loop)
 
 
 def _own_stack() -> Iterator[FrameType]:
-    """Yield the frames of the running step, and none of those that run the simulation."""
+    """Yield the frames of the running step, without those of the simulation below it."""
     return _outward(sys._getframe(1))  # noqa: SLF001
 
 
@@ -112,7 +112,7 @@ def _outward(frame: FrameType | None) -> Iterator[FrameType]:
 
 
 def _greenlets() -> Iterator[list[FrameType]]:
-    """Yield the stacks of the greenlets that wait for the running one, as SQLAlchemy has them."""
+    """Yield the stacks of the greenlets that wait for the running one, as in SQLAlchemy."""
     module: Any = sys.modules.get("greenlet")
     current = None if module is None else module.getcurrent().parent
     while current is not None:
@@ -151,17 +151,17 @@ def _entry() -> str:
 
 
 def _origin(stack: _Stack, depth: int) -> Origin:
-    """Return the origin that the user's frame is, at so much depth of a stack."""
+    """Return the origin for the user's frame at ``depth`` of a stack."""
     frame, below = stack.frames[depth], stack.frames[:depth]
     where = place(frame.f_code, frame.f_lineno)
     libraries, standard = _named([*stack.inside, *below])
-    # What only waits meanwhile for something else has not called this.
+    # Code that waits for something else has not made this call.
     led = stack.waits or not set(_named(below)[0]).isdisjoint(_named(stack.inside)[0])
     return Origin(where, _called(frame) if led else "", libraries, standard)
 
 
 def _named(frames: Iterable[FrameType]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the packages that frames belong to, and the modules of Python itself."""
+    """Return the packages that frames belong to, and the modules of Python itself among them."""
     files = [frame.f_code.co_filename for frame in frames][::-1]
     libraries = dict.fromkeys(filter(None, map(library_of, files)))
     standard = dict.fromkeys(filter(None, map(standard_module_of, files)))
@@ -174,9 +174,9 @@ _BODY = "async def f():\n "
 
 
 def _called(frame: FrameType) -> str:
-    """Return what a frame calls at this moment, without arguments; empty if that is not known."""
+    """Return what a frame calls now, without the arguments; empty if that is unknown."""
     segment = _segment(frame)
-    # Entering a block, the interpreter may be at the whole statement.
+    # On entering a block, the position may be that of the whole statement.
     for source in (f"({segment})", f"{_BODY}{segment}", f"{_BODY}{segment} pass"):
         try:
             return _call_of(ast.parse(source).body[0])
@@ -186,7 +186,7 @@ def _called(frame: FrameType) -> str:
 
 
 def _call_of(statement: ast.stmt) -> str:
-    """Return the name of the one call that a statement makes first, or ``""``."""
+    """Return the name of the call that a statement makes first, or ``""``."""
     match statement:
         case ast.AsyncFunctionDef(body=[inner]):
             return _call_of(inner)
@@ -194,7 +194,7 @@ def _call_of(statement: ast.stmt) -> str:
             expression = item.context_expr
         case ast.Expr(expression):
             pass
-        case _:
+        case _:  # partial on purpose: no other statement begins with a call
             return ""
     call = expression.value if isinstance(expression, ast.Await) else expression
     return _name(call) if isinstance(call, ast.Call) else ""
@@ -226,5 +226,5 @@ def _name(expression: ast.expr) -> str:
             return f"{_name(value)}[...]"
         case ast.Await(value):
             return _name(value)
-        case _:
+        case _:  # partial on purpose: other expressions have no name
             return "..."

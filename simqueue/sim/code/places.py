@@ -19,9 +19,9 @@ _SITE_FOLDERS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.se
 _SCRIPTS = sysconfig.get_path("scripts") + os.sep
 """Where console scripts such as ``simqueue`` and ``pytest`` are."""
 _TYPED = ("<stdin", "<console", "<doctest", "<ipython", "<python-input", "<cell")
-"""What code is called that somebody types; other names in angle brackets are of generated code."""
+"""File names of typed code; other names in angle brackets are those of generated code."""
 SCHEDULER = os.path.join(_OURS, "sim", "kernel", "scheduler.py")
-"""The file whose code calls each step of a run; what is further out is not part of the run."""
+"""The file whose code calls each step of a run; frames outside it are not part of the run."""
 
 
 @functools.lru_cache(maxsize=4096)
@@ -71,7 +71,7 @@ def users_place() -> str:
 
 
 def place_of(innermost: FrameType) -> str:
-    """Return the innermost frame of a stack that is the user's, or its outermost."""
+    """Return the innermost frame of a stack in the user's code, or else the outermost frame."""
     frame: FrameType | None = innermost
     last = frame
     while frame is not None:
@@ -89,7 +89,7 @@ def frames_of(traceback: TracebackType | None) -> Iterator[tuple[CodeType, int]]
 
 
 def culprit(error: BaseException) -> tuple[CodeType, int] | None:
-    """Return the innermost user's frame an exception went through, or else the innermost."""
+    """Return the innermost frame of an exception in the user's code, or else the innermost."""
     frames = list(frames_of(error.__traceback__))
     users = [frame for frame in frames if is_users(frame[0].co_filename)]
     return (users or frames or [None])[-1]  # type: ignore[list-item]
@@ -101,7 +101,7 @@ def source_line(code: CodeType, line: int) -> str:
 
 
 def waiting_place(task: asyncio.Task[Any]) -> str:
-    """Say where a suspended task waits: the user's innermost frame, and what it awaits there."""
+    """Describe where a suspended task waits: the user's innermost frame, and what it awaits."""
     frames = list(_await_chain(task.get_coro()))
     if not frames:
         return "has not started"

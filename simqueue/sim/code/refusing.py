@@ -1,4 +1,4 @@
-"""Refusing: a call raises ``RefusedError`` in the thread of the run, and works in every other."""
+"""Refusing: a call raises ``RefusedError`` in the thread of the run, and works in others."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _get_ident = _thread.get_ident
 def refusal(what: str, instead: str, place: str = "") -> RefusedError:
     """Return the refusal of the call that runs now, and end the run with it.
 
-    It names what the user's code called, and through which libraries that led to ``what``; or
-    ``what`` alone at ``place``, if that is another than where the call runs. The run ends even if
-    the application catches the error: from here on it does something else than it would do on a
-    real system, so that its run proves nothing.
+    It names what the user's code called, and the libraries through which that led to ``what``; or
+    ``what`` alone, at ``place``, if that is not where the call runs. The run ends even if the
+    application catches the error: from here on it does something that it would not do on a real
+    system, so that the rest of the run proves nothing.
     """
     error = RefusedError(what, place, instead) if place else _refused(what, instead)
     world = SIMULATING.get(_get_ident())
@@ -53,7 +53,7 @@ def _passage(what: str, libraries: tuple[str, ...]) -> str:
 
 
 def refusing(thread: int, what: str, instead: str) -> Replace:
-    """Return what replaces a function by a refusal that names ``what`` and says what to do."""
+    """Return a decorator that makes a function refuse; the error names ``what`` and the advice."""
 
     def replace(original: Callable[..., Any]) -> Callable[..., Any]:
         def refuse(*args: Any, **kwargs: Any) -> Any:

@@ -18,7 +18,7 @@ from simqueue.model.events import (
 )
 from simqueue.model.ids import MICROSECONDS, EntryNumber, StatementId
 from simqueue.sim.database.dialects import Translate
-from simqueue.sim.database.errand import Errand, Network, Route, strike
+from simqueue.sim.database.errand import Errand, Network, Route, inject
 from simqueue.sim.database.inbound import Inbound
 from simqueue.sim.database.limits import NO_LIMITS
 from simqueue.sim.database.mishaps import StatementMishaps
@@ -40,10 +40,10 @@ Pending = tuple[StatementId, asyncio.Future[Any]]
 
 
 class SimulatedConnection:
-    """One session of the simulated server, as asyncpg's driver uses one: a statement at a time.
+    """One session of the simulated server, as asyncpg's driver uses one: one statement at a time.
 
-    What arrives, replies and notifications alike, arrives in the order it was sent, since one
-    TCP stream carries both. One that is ``spared`` survives a crash of the server and every fault.
+    Replies and notifications arrive in the order they were sent, since one TCP stream carries both.
+    A ``spared`` session survives a crash of the server, and no fault touches it.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class SimulatedConnection:
     ) -> None:
         self.name, self.process, self.spared, self.recorder = name, process, spared, server.recorder
         self.on_notify: Callable[[str, str], None] = lambda channel, payload: None
-        # Not the running loop: to find out which that is asks the operating system each time.
+        # Passed in: asyncio.get_running_loop() makes a system call each time.
         self._server, self._network, self._loop = server, network, loop
         self.closed = False
         server.connections[self] = None
@@ -70,7 +70,7 @@ class SimulatedConnection:
         self.limits = NO_LIMITS
         self.schema: str | None = None
         self.follows = False
-        """Whether its client takes the tables' names from others."""
+        """Whether its client uses the table names of the other clients."""
         self.statements = 0
         """How many requests were sent."""
         stalls = None
@@ -90,7 +90,7 @@ class SimulatedConnection:
         await self._exchange("listen", lambda: self._server.listen(self, channel))
 
     async def reset(self) -> None:
-        """Give up what the session holds, as a pool does: nothing but what it listens to."""
+        """Reset the session, as a pool does: all it holds are the channels that it listens to."""
         await self._exchange("reset", lambda: self._server.disconnect(self))
 
     async def ping(self, name: str) -> None:
@@ -104,7 +104,7 @@ class SimulatedConnection:
     async def _exchange(self, name: str, work: Statement[T] | Callable[[], T]) -> T:
         server = self._server
         if server.scheduler.local_now() > server.scheduler.now:
-            await asyncio.sleep(0)  # The step blocked its loop: go on when the world is there too.
+            await asyncio.sleep(0)  # The step is ahead of the world: go on when that has caught up.
         if self._turns.taken:
             await self._turn()
         if self.lost or self.closed:
@@ -132,7 +132,7 @@ class SimulatedConnection:
             timer.cancel()
 
     async def _turn(self) -> None:
-        """Wait for the connection; for the end of a statement that timed out, no longer than it."""
+        """Wait for the connection: behind a statement that timed out, no longer than the limit."""
         process = self._server.scheduler.current
         if self.limits.command and self._pending is not None and self._pending[1].done():
             async with asyncio.timeout(self.limits.command / MICROSECONDS):
@@ -148,7 +148,7 @@ class SimulatedConnection:
         if self.troubled:
             mark_by_fault(error)
         errand.answer.set_exception(error)
-        # To connect takes a message each way, and the request is a third.
+        # Connecting takes a message each way, and the request is a third.
         stream = self._network.choices.stream(key_of(self.name, kind="cancel"))
         due = self._server.scheduler.now + 2 * self._network.hop + self._network.delay(stream)
         reason = "canceling statement due to user request"
@@ -161,11 +161,11 @@ class SimulatedConnection:
 
     @property
     def troubled(self) -> bool:
-        """Whether a fault may be why something takes long."""
+        """Whether a fault may be the reason that something takes long."""
         return self._network.mishaps.troubled
 
     def left_by(self, process: Process) -> None:
-        """Give the turn of a process that has ended to whoever is next."""
+        """Give the turn of a process that has ended to the next in line."""
         self._turns.left_by(process)
 
     def _route(self, name: str) -> Route:
@@ -188,10 +188,10 @@ class SimulatedConnection:
             self._begin(errand)
             self._execute(errand)
         else:
-            self._befall(errand, faults)
+            self._inject_faults(errand, faults)
 
     def _begin(self, errand: Errand) -> None:
-        """Have the server look at a request, for as long as the session allows."""
+        """Start the server's work on a request, limited by the session's ``statement_timeout``."""
         errand.arrived = True
         if self.limits.statement:
             scheduler = self._server.scheduler
@@ -210,11 +210,11 @@ class SimulatedConnection:
         if not server.cancel(errand.number, error):
             self._reject(errand, error, breaks=False)  # it has not begun
 
-    def _befall(self, errand: Errand, faults: StatementMishaps) -> None:
-        """Let befall a statement what was chosen for it, then execute it if it still can be."""
+    def _inject_faults(self, errand: Errand, faults: StatementMishaps) -> None:
+        """Inject the faults chosen for a statement, then execute it if it still can be."""
         number, scheduler = errand.number, self._server.scheduler
-        errand.befalls = faults.aim(number)
-        strike(errand, "arrival")
+        errand.faults_at = faults.aim(number)
+        inject(errand, "arrival")
         breaks = faults.breaks(number)
         if breaks == "before it arrived":
             self.lose()
@@ -231,8 +231,8 @@ class SimulatedConnection:
         else:
             self._execute(errand)
 
-    def _reject(self, errand: Errand, error: PostgresError, breaks: bool) -> None:  # noqa: FBT001  of a pair
-        """Have a statement fail before it does anything, and the connection break with it."""
+    def _reject(self, errand: Errand, error: PostgresError, breaks: bool) -> None:  # noqa: FBT001  unpacked from a pair
+        """Have a statement fail before it does anything; if it ``breaks``, the connection, too."""
         failed = StatementFailed(errand.number, error.sqlstate, error.message)
         self._server.recorder.append(self.process.worker, failed, errand.sent)
         if breaks:
@@ -242,14 +242,14 @@ class SimulatedConnection:
             self._answer(errand, None, error)
 
     def _execute_late(self, errand: Errand) -> None:
-        """Execute a request that the server has not been at at once, if it is the same server."""
+        """Execute a request that was delayed at the server, unless that has restarted since."""
         if errand.incarnation == self._server.incarnation and not errand.answered:
             self._execute(errand)
 
     def _execute(self, errand: Errand) -> None:
-        """Have the server do the work, and send the reply on its way when it is done.
+        """Have the server do the work, then send the reply.
 
-        The server does so whether or not the client is still there.
+        The server does the work even if the client has gone.
         """
         work, answer = errand.work, partial(self._answer, errand)
         if isinstance(work, Statement):
@@ -270,12 +270,12 @@ class SimulatedConnection:
             answer(work(), None)
 
     def _answer(self, errand: Errand, result: object, error: PostgresError | None) -> None:
-        """Send the reply on its way."""
+        """Send the reply to the client."""
         errand.settle()
         if error is not None and error.sqlstate in _TIMEOUTS:
             error.by_fault = self.troubled
-        if errand.befalls:
-            strike(errand, "commit")
+        if errand.faults_at:
+            inject(errand, "commit")
         if self.lost:
             return
         if errand.doomed:
@@ -290,10 +290,10 @@ class SimulatedConnection:
         number = result if type(result) is int else None
         replied = StatementReplied(errand.number, number)
         self._server.recorder.append(self.process.worker, replied, errand.sent)
-        # Also when the caller was cancelled meanwhile: only now is the connection free again.
+        # Also if the caller was cancelled in the meantime: only now is the connection free.
         self._turns.pass_on()
-        if errand.befalls:
-            strike(errand, "reply")
+        if errand.faults_at:
+            inject(errand, "reply")
         if answer.done():
             return
         if error is None:
@@ -313,9 +313,9 @@ class SimulatedConnection:
     # --- its end ---
 
     def lose(self, error: PostgresError | None = None) -> None:
-        """Lose the server, and with it what it has not answered yet and what was on the way.
+        """Break the connection; statements without an answer and messages on the way are lost.
 
-        ``error`` is what the client is told of the statement that was not answered.
+        ``error`` is what the client gets for the statement that was not answered.
         """
         if self.spared or self.lost or self.closed:
             return
@@ -338,7 +338,7 @@ class SimulatedConnection:
             answer.set_exception(error)
 
     def close(self) -> None:
-        """Drop the connection, its client being gone, and with it what was on the way to it."""
+        """Drop the connection of a client that has gone, and what was on the way to it."""
         self.closed = True
         self._server.connections.pop(self, None)
         self._server.disconnect(self)
@@ -346,19 +346,19 @@ class SimulatedConnection:
 
     @property
     def tables(self) -> Tables:
-        """The server's tables, for whoever inspects a finished run."""
+        """The server's tables, to be inspected after the run."""
         return self._server.tables
 
 
 def _gone(occasion: Occasion) -> PostgresError:
-    """Return the error of a statement whose connection is gone, which takes a fault."""
+    """Return the error of a statement whose connection broke, which only a fault does."""
     error = connection_lost()
     error.by_fault, error.occasion = True, occasion
     return error
 
 
 def _closed() -> PostgresError:
-    """Return the error of a statement that is sent over a connection that its client closed."""
+    """Return the error of a statement on a connection that its client has closed."""
     error = connection_lost()
     error.occasion = "closed"
     return error

@@ -1,11 +1,11 @@
-"""Dialects: the error that a client of asyncpg or psycopg gets for what the server answers."""
+"""Dialects: translates errors of the simulated server into those of asyncpg and psycopg."""
 
 from __future__ import annotations
 
 import errno
 import importlib
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, assert_never
 
 from pgqueuer.domain import errors
 
@@ -14,7 +14,7 @@ from simqueue.errors import PostgresError, is_by_fault, mark_by_fault
 T = TypeVar("T")
 
 Translate = Callable[[PostgresError], Exception]
-"""Makes the error of a client library out of ours."""
+"""Returns the client library's error for one of the simulated server."""
 
 _HOST, _PORT = "127.0.0.1", 5432
 _SHUTDOWN = "57P01"
@@ -33,7 +33,7 @@ async def speak(translate: Translate | None, awaited: Awaitable[T]) -> T:
         if isinstance(error.__cause__, PostgresError):
             error.__cause__ = _translated(translate, error.__cause__)
         raise
-    raise translated  # outside of the handler: the library's errors have no such context
+    raise translated  # outside the handler, so that the error has no context
 
 
 def _translated(translate: Translate, error: PostgresError) -> Exception:
@@ -68,17 +68,29 @@ def asyncpg_error(error: PostgresError) -> Exception:
     match error.occasion:
         case "in flight":
             return _asyncpg_lost(error)
-        case "closed" | "client":
-            closed = error.occasion == "closed"
-            return _made(
-                asyncpg.InterfaceError, "connection is closed" if closed else error.message
-            )
-        case "connecting" if error.sqlstate == _NOBODY_LISTENS:
-            text = f"Connect call failed ('{_HOST}', {_PORT})"
-            return ConnectionRefusedError(errno.ECONNREFUSED, text)
+        case "closed":
+            return _made(asyncpg.InterfaceError, "connection is closed")
+        case "client":
+            return _made(asyncpg.InterfaceError, error.message)
+        case "connecting":
+            return _asyncpg_refusal(error)
+        case "statement":
+            return _asyncpg_rejection(error)
+        case _:
+            assert_never(error.occasion)
+
+
+def _asyncpg_rejection(error: PostgresError) -> Exception:
     if error.sqlstate == "22000":  # asyncpg cannot encode an argument
-        return _made(asyncpg.DataError, error.message)
+        return _made(library("asyncpg").DataError, error.message)
     return _asyncpg_answer(error)
+
+
+def _asyncpg_refusal(error: PostgresError) -> Exception:
+    if error.sqlstate != _NOBODY_LISTENS:
+        return _asyncpg_answer(error)
+    text = f"Connect call failed ('{_HOST}', {_PORT})"
+    return ConnectionRefusedError(errno.ECONNREFUSED, text)
 
 
 def _asyncpg_lost(error: PostgresError) -> Exception:
@@ -104,8 +116,8 @@ def _asyncpg_answer(error: PostgresError) -> Exception:
         "t": error.table_name,
         "n": error.constraint_name,
     }
-    told = {name: value for name, value in fields.items() if value is not None}
-    answer: Exception = asyncpg.PostgresError.new(told)
+    known = {name: value for name, value in fields.items() if value is not None}
+    answer: Exception = asyncpg.PostgresError.new(known)
     return answer
 
 
@@ -121,21 +133,41 @@ def psycopg_error(error: PostgresError) -> Exception:
     import psycopg
 
     match error.occasion:
-        case "in flight" if error.sqlstate != _SHUTDOWN:
-            return psycopg.OperationalError(
-                "consuming input failed: server closed the connection unexpectedly\n"
-                "\tThis probably means the server terminated abnormally\n"
-                "\tbefore or while processing the request."
-            )
+        case "in flight":
+            return _psycopg_lost(error)
         case "closed":
             return psycopg.OperationalError("the connection is closed")
         case "client":
             return psycopg.OperationalError(error.message)
         case "connecting":
             return psycopg.OperationalError(_psycopg_refusal(error))
-    if error.sqlstate == "22000":  # psycopg cannot say this argument
+        case "statement":
+            return _psycopg_rejection(error)
+        case _:
+            assert_never(error.occasion)
+
+
+def _psycopg_lost(error: PostgresError) -> Exception:
+    import psycopg
+
+    if error.sqlstate == _SHUTDOWN:
+        return _psycopg_answer(error)
+    return psycopg.OperationalError(_PSYCOPG_LOST)
+
+
+def _psycopg_rejection(error: PostgresError) -> Exception:
+    import psycopg
+
+    if error.sqlstate == "22000":  # psycopg cannot encode an argument
         return psycopg.DataError(error.message)
     return _psycopg_answer(error)
+
+
+_PSYCOPG_LOST = (
+    "consuming input failed: server closed the connection unexpectedly\n"
+    "\tThis probably means the server terminated abnormally\n"
+    "\tbefore or while processing the request."
+)
 
 
 def _psycopg_refusal(error: PostgresError) -> str:
@@ -161,11 +193,11 @@ def _psycopg_answer(error: PostgresError) -> Exception:
         Field.TABLE_NAME: error.table_name,
         Field.CONSTRAINT_NAME: error.constraint_name,
     }
-    told: Any = dict.fromkeys(Field)
-    told |= {field: value.encode() for field, value in fields.items() if value is not None}
+    info: Any = dict.fromkeys(Field)
+    info |= {field: value.encode() for field, value in fields.items() if value is not None}
     try:
         kind = lookup(error.sqlstate)
     except KeyError:
         kind = DatabaseError
     detail = "" if error.detail is None else f"\nDETAIL:  {error.detail}"
-    return kind(error.message + detail, info=told)
+    return kind(error.message + detail, info=info)

@@ -1,4 +1,4 @@
-"""Errands: requests on their way to the server and back, and the choices about them."""
+"""Errands: requests on their way to the server and back, and their choices."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from simqueue.sim.kernel.handles import Timer
 
 
 class Network:
-    """How long messages take between clients and the server, and statements within it.
+    """How long messages between clients and the server take, and statements in the server.
 
-    ``mishaps`` are what goes wrong on the way.
+    ``mishaps`` decides what goes wrong with them.
     """
 
     __slots__ = ("choices", "commit_delays", "delays", "hop", "mishaps")
@@ -61,12 +61,14 @@ class Route:
 
 @dataclass(eq=False, slots=True)
 class Errand:
-    """A statement or another request on its way there and back.
+    """A statement or another request on its way to the server and back.
 
-    ``befalls`` is what befalls the worker at each moment of it, ``doomed`` that the connection
-    breaks after the commit, ``late`` by how many microseconds more it commits late. ``connecting``:
-    it opens a connection of asyncpg's or psycopg's. ``arrived`` and ``answered`` say how far the
-    server is with it; ``deadline`` is when it cancels the statement.
+    ``connecting``  it opens a connection for asyncpg or psycopg
+    ``faults_at``   the faults of the worker to inject at each moment of the request
+    ``doomed``      the connection breaks after the commit
+    ``late``        how many microseconds a fault delays the commit
+    ``arrived``, ``answered``  how far the server is
+    ``deadline``    when the server cancels the statement
     """
 
     work: Any
@@ -76,7 +78,7 @@ class Errand:
     incarnation: int
     answer: asyncio.Future[Any]
     connecting: bool = False
-    befalls: dict[str, list[Callable[[], None]]] | None = None
+    faults_at: dict[str, list[Callable[[], None]]] | None = None
     doomed: bool = False
     late: int = 0
     arrived: bool = False
@@ -84,7 +86,7 @@ class Errand:
     deadline: Timer | None = None
 
     def settle(self) -> None:
-        """Note that the server has answered, so that no limit applies any more."""
+        """Note that the server has answered, so that no time limit applies any more."""
         self.answered = True
         if self.deadline is not None:
             self.deadline.cancel()
@@ -94,7 +96,7 @@ class Errand:
         return self.route.commit_delay() + self.late
 
 
-def strike(errand: Errand, moment: str) -> None:
-    """Let befall the worker what was chosen for a moment."""
-    for shoot in (errand.befalls or {}).get(moment, ()):
-        shoot()
+def inject(errand: Errand, moment: str) -> None:
+    """Inject the faults of the worker that were chosen for a moment."""
+    for fault in (errand.faults_at or {}).get(moment, ()):
+        fault()

@@ -1,4 +1,4 @@
-"""Limits: how long a client waits for a statement, and the server works on it."""
+"""Limits: how long a client waits for a statement, and how long the server works on it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a client has asked for when it connected, in microseconds; 0 is no limit.
+    """The timeouts that a client set when it connected, in microseconds; 0 is no limit.
 
-    ``command``    after so long the client gives up, and sends the server a request to cancel
-    ``statement``  after so long the server cancels a statement: ``statement_timeout``
-    ``lock``       after so long it cancels one that waits for a lock: ``lock_timeout``
+    ``command``    the client gives up, and asks the server to cancel the statement
+    ``statement``  the server cancels the statement: ``statement_timeout``
+    ``lock``       the server cancels a statement that waits for a lock: ``lock_timeout``
     """
 
     command: int = 0

@@ -1,6 +1,6 @@
-"""What can go wrong with a statement, as far as the database has to know.
+"""What can go wrong with a statement, as the database asks for it; a fault decides.
 
-Faults decide it; a run without faults has none of these.
+Nothing goes wrong in a run without faults.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ class StatementMishaps(Protocol):
     def rejection(
         self, statement: StatementId, *, connecting: bool = False
     ) -> tuple[PostgresError, bool] | None:
-        """Return an error with which it fails, and whether the connection breaks, too."""
+        """Return the error with which it fails and whether the connection breaks, or None."""
 
     def slowness(self, statement: StatementId, now: int) -> tuple[int, int]:
-        """Return by how many microseconds it begins late, and by how many it commits late."""
+        """Return how many microseconds it begins late, and how many it commits late."""
 
     def hold_up(self, now: int) -> int:
-        """Return by how many microseconds what the server sends is held up on its way."""
+        """Return how many microseconds what the server sends is delayed on its way."""
 
     def aim(self, statement: StatementId) -> dict[str, list[Callable[[], None]]]:
-        """Return what happens to the worker around a statement: what to call at which moment."""
+        """Return the faults of the worker around a statement: what to call at which moment."""
 
 
 class Mishaps(Protocol):
@@ -38,7 +38,7 @@ class Mishaps(Protocol):
 
     @property
     def troubled(self) -> bool:
-        """Whether a fault may be why something takes long."""
+        """Whether a fault may be the reason that something takes long."""
 
     def of_statement(self, worker: str, key: str) -> StatementMishaps | None:
         """Return what may happen to one kind of statement of one task, or None if nothing may."""

@@ -23,12 +23,12 @@ class Pool:
     """Up to ``size`` connections, opened as they are needed; one of them is kept to listen.
 
     Each statement takes the connection that was last given back, and resets it afterwards, which
-    takes another round trip. A connection that broke is replaced by a new one, but not the one
-    that listens: that one is never looked at again, as in PgQueuer's pool driver.
+    takes another round trip. A connection that broke is replaced, except the one that listens:
+    PgQueuer's pool driver never looks at it again, and neither does this one.
 
     Args:
         connect: opens a connection.
-        size: ``POOL_MIN`` or more, if it is to be listened to.
+        size: ``POOL_MIN`` or more if the pool is used to listen.
     """
 
     def __init__(self, connect: Callable[[], SimulatedConnection], size: int) -> None:
@@ -37,7 +37,7 @@ class Pool:
         self.schema: str | None = None
         self.closed = False
         self._free: asyncio.LifoQueue[SimulatedConnection | None] = asyncio.LifoQueue()
-        """A place for each connection; None where it is not open."""
+        """One entry per connection; None if it is not open."""
         for _ in range(size):
             self._free.put_nowait(None)
         self._listener: SimulatedConnection | None = None
@@ -50,7 +50,7 @@ class Pool:
         self._give_back(await self.acquire())
 
     async def close(self) -> None:
-        """Close all connections, each when it has been given back; who listens hears no more."""
+        """Close all connections, each when it has been given back; listening ends at once."""
         if not self.closed:
             self.closed = True
             self._drop_listener()
@@ -58,7 +58,7 @@ class Pool:
                 _close(await self._free.get())
 
     def terminate(self) -> None:
-        """Close all connections that nobody has taken, and hand out none any more."""
+        """Close all connections that are not taken, and hand out no more."""
         self.closed = True
         self._drop_listener()
         while not self._free.empty():
@@ -91,7 +91,7 @@ class Pool:
             await self._listener.listen(channel)
 
     async def unlisten(self, channel: str) -> None:
-        """Ask for no more of them."""
+        """Stop the notifications of ``channel``."""
         async with self._acquiring:
             if self._listener is not None:
                 await self._listener.unlisten(channel)
@@ -100,12 +100,12 @@ class Pool:
         self.on_notify(channel, payload)
 
     async def acquire(self, statement: str = "", place: str = "") -> SimulatedConnection:
-        """Take a connection, when one is free.
+        """Take a connection, waiting until one is free.
 
-        ``statement`` is what it is for, ``place`` the line of the user's that takes it.
+        ``statement`` names its purpose, ``place`` the line of the user's code that takes it.
 
         Raises:
-            PostgresError: the pool was closed, or the server lets nobody in.
+            PostgresError: the pool was closed, or the server accepts no connection.
         """
         self._check_open()
         if self._free.empty():
@@ -142,7 +142,7 @@ class Pool:
             if not (connection.lost or connection.closed):
                 await connection.ping("reset")
         except PostgresError:
-            connection.lose()  # asyncpg, too, terminates one that it cannot reset, and says so
+            connection.lose()  # asyncpg, too, terminates a connection that it cannot reset
             raise
         finally:
             self._give_back(connection)

@@ -1,4 +1,4 @@
-"""Uses of a pool: who holds its connections and who waits for one, told when none is left."""
+"""Uses of a pool: which tasks hold its connections and which wait, recorded when none is left."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simqueue.sim.kernel.causes import CAUSE
 from simqueue.sim.kernel.recorder import Recorder
 
 _LONG_US = MICROSECONDS
-"""So long a pool has to have none to give before that is worth an event."""
+"""How long a pool must have no free connection before that is recorded."""
 
 
 class PoolUses:
@@ -24,28 +24,28 @@ class PoolUses:
         self._waiters = 0
 
     def take(self, connection: SimulatedConnection, statement: str, place: str) -> None:
-        """Note who holds a connection from now on."""
+        """Note the holder of a connection."""
         self._held[connection] = _use(connection.recorder, statement, place)
 
     def leave(self, connection: SimulatedConnection) -> None:
-        """Note that a connection is nobody's any more."""
+        """Note that a connection was given back."""
         self._held.pop(connection, None)
 
     @contextmanager
     def waiting(self, statement: str, place: str) -> Iterator[None]:
-        """Tell of who has to wait meanwhile, if the pool has had nothing to give for long."""
-        told = self._tell(statement, place)
+        """While a caller waits: record that, if the pool has no free connection for long."""
+        exhausted = self._exhausted(statement, place)
         self._waiters += 1
         try:
             yield
         finally:
             self._waiters -= 1
-        if told is not None:
-            recorder, waiter = told
+        if exhausted is not None:
+            recorder, waiter = exhausted
             recorder.say(PoolServed(waiter), CAUSE.get())
 
-    def _tell(self, statement: str, place: str) -> tuple[Recorder, PoolUse] | None:
-        """Write down who waits and who holds what; None if connections still change hands."""
+    def _exhausted(self, statement: str, place: str) -> tuple[Recorder, PoolUse] | None:
+        """Record the waiting callers and the holders, if all have held a connection for long."""
         holders = list(self._held.items())
         if len(holders) < self._size:
             return None
@@ -59,7 +59,7 @@ class PoolUses:
 
 
 def _use(recorder: Recorder, statement: str, place: str) -> PoolUse:
-    """Return who asks for a connection now: the handler that runs, or PgQueuer."""
+    """Describe the caller: the handler that runs, or PgQueuer."""
     cause, since = CAUSE.get(), recorder.now
     started = None if cause is None else recorder.entries[cause].event
     if not isinstance(started, HandlerStarted):

@@ -49,7 +49,7 @@ T = TypeVar("T")
 
 _WITH_TRACEBACK = (JobLogged, JobRetried)
 _DEADLOCK_TIMEOUT_US = 1_000_000
-"""How long a statement waits before the server looks for a deadlock, as is its default."""
+"""How long a statement waits before the server looks for a deadlock: PostgreSQL's default."""
 
 
 class Session(Protocol):
@@ -66,16 +66,18 @@ class Session(Protocol):
         """Break the connection."""
 
     def left_by(self, process: Process) -> None:
-        """Note that a process has ended which may have used it."""
+        """Note that a process that may have used the connection has ended."""
 
 
 @dataclass(eq=False, slots=True)
 class Request(Generic[T]):
     """A statement that has reached the server.
 
-    ``sent`` is the entry that says it was sent; ``late`` picks how many microseconds after it was
-    executed it commits; ``answer`` takes what the client gets, or the error. ``spared`` is what
-    no fault touches. ``lock_timeout`` is how many microseconds it may wait for a lock, 0 for ever.
+    ``sent``          the entry of the event log that records that it was sent
+    ``late``          picks how many microseconds after its execution it commits
+    ``answer``        takes the client's answer, or the error
+    ``spared``        no fault touches it
+    ``lock_timeout``  how many microseconds it may wait for a lock; 0 is no limit
     """
 
     statement: Statement[T]
@@ -93,8 +95,8 @@ class Request(Generic[T]):
 class Server:
     """Holds the tables and the sessions that listen.
 
-    A statement is executed at the instant it reaches the server. Mostly it commits right then;
-    where the seed makes it commit later, what others do meanwhile overlaps with it.
+    A statement is executed at the instant it reaches the server. Mostly it commits at the same
+    instant; where the seed makes it commit later, statements in between overlap with it.
     """
 
     def __init__(
@@ -148,14 +150,14 @@ class Server:
         self._commit(request, now, events)
 
     def _overlap(self, request: Request[Any], late: int | None = None) -> None:
-        """Execute a statement that others may run into before it commits."""
+        """Execute a statement that may overlap with others before it commits."""
         request.commits_after = late
         transaction = self._transactions.begin(Instant(self.scheduler.now), request.statement)
         self._requests[transaction] = request
         self._go_on(transaction)
 
     def _go_on(self, transaction: Transaction[Any]) -> None:
-        """Have a statement wait, commit or fail, as far as it has come."""
+        """Continue a statement: it waits, commits or fails."""
         request = self._requests[transaction]
         self._apply(request, transaction.drawn, transaction.now)
         transaction.drawn = []
@@ -194,7 +196,7 @@ class Server:
         self._finish(transaction)
 
     def _break_deadlock(self, wait: int, transaction: Transaction[Any]) -> None:
-        """Reject a statement that has waited for one thing for a while, if it waits for itself."""
+        """Reject a statement that has waited for a while, if it is part of a deadlock."""
         request = self._requests.get(transaction)
         if request is not None and request.waits == wait and transaction.deadlocked:
             transaction.fail(rejected("40P01", "deadlock detected"))
@@ -217,7 +219,7 @@ class Server:
         return False
 
     def _finish(self, transaction: Transaction[Any]) -> None:
-        """Let those go on that waited for a statement."""
+        """End a statement, and continue those that waited for it."""
         del self._requests[transaction]
         for waiting in self._transactions.finish(transaction):
             if waiting.blocker is transaction:
@@ -234,7 +236,7 @@ class Server:
         request.answer(request.statement.answer(self.tables, began, events), None)
 
     def _answer_unchanged(self, request: Request[Any], began: Instant) -> None:
-        """Answer a statement that changes nothing; only now may its arguments be refused."""
+        """Answer a statement that changes nothing; its arguments may be refused only now."""
         try:
             answer = request.statement.answer(self.tables, began, [])
         except Rejection as rejection:
@@ -287,8 +289,8 @@ class Server:
     def crash(self) -> None:
         """Crash and come up again at once.
 
-        What has not committed never will, UNLOGGED tables are empty, and connections break, but
-        for those that are spared: their statements are executed again.
+        What has not committed never will, UNLOGGED tables are empty, and connections break. Spared
+        connections stay, and their statements are executed again.
         """
         now = Instant(self.scheduler.now)
         interrupted = self._interrupt()

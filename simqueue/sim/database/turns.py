@@ -1,4 +1,4 @@
-"""Turns: who uses a connection next, where one statement at a time goes over it."""
+"""Turns: the waiting line of a connection, which carries one statement at a time."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections import deque
 from simqueue.sim.kernel.process import Process
 
 Turn = tuple[asyncio.Future[None], Process]
-"""Who waits for the connection, and in which process."""
+"""The future of a waiting task, and its process."""
 
 
 class Turns:
-    """Whether a connection is ``taken``, and who waits for it, in the order in which they came."""
+    """Whether a connection is ``taken``, and which tasks wait for it, in the order they came."""
 
     __slots__ = ("_granted", "_waiting", "taken")
 
@@ -22,7 +22,7 @@ class Turns:
         self._granted: Turn | None = None
 
     async def wait(self, loop: asyncio.AbstractEventLoop, process: Process) -> None:
-        """Wait for the connection, behind those who came before."""
+        """Wait for the connection, behind the tasks that came before."""
         turn = loop.create_future()
         self._waiting.append((turn, process))
         try:
@@ -34,7 +34,7 @@ class Turns:
         self._granted = None
 
     def pass_on(self) -> None:
-        """Hand the connection to who has waited longest, so that nobody can step in between."""
+        """Give the connection to the task that has waited longest, before any other can take it."""
         while self._waiting:
             turn, process = self._granted = self._waiting.popleft()
             if not turn.done() and process.alive:
@@ -43,6 +43,6 @@ class Turns:
         self.taken, self._granted = False, None
 
     def left_by(self, process: Process) -> None:
-        """Give the turn of a process that has ended to whoever is next."""
+        """Give the turn of a process that has ended to the next in line."""
         if self._granted is not None and self._granted[1] is process:
             self.pass_on()

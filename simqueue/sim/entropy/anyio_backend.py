@@ -1,4 +1,4 @@
-"""anyio on asyncio: worker threads whose functions run at a chosen step, scopes in their order."""
+"""anyio on asyncio: functions of worker threads run at a chosen step; cancel scopes are ordered."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _RETURN = (
 
 @functools.cache
 def _backend() -> Any:
-    """Return anyio's asyncio backend, None without anyio; not to be imported during a run."""
+    """Return anyio's asyncio backend, None without anyio; must not be imported during a run."""
     try:
         from anyio._backends._asyncio import AsyncIOBackend
     except ImportError:
@@ -40,11 +40,11 @@ class _InOrder(dict[Any, None]):
     """A set, as far as a cancel scope needs one, that iterates in the order of insertion."""
 
     def add(self, scope: object) -> None:
-        """Insert it."""
+        """Insert an element."""
         self[scope] = None
 
     def discard(self, scope: object) -> None:
-        """Take it out if it is in."""
+        """Remove an element, if it is there."""
         self.pop(scope, None)
 
     remove = dict.__delitem__
@@ -65,7 +65,7 @@ def _scopes(_: Scope) -> Iterator[Patch]:
 
 
 def forget_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Forget what anyio keeps about a loop's tasks, and with it the tasks: it never would."""
+    """Drop what anyio keeps about a loop's tasks: otherwise it would keep the tasks for ever."""
     loaded = sys.modules.get("anyio._backends._asyncio")
     states = getattr(loaded, "_task_states", {})
     for task in [task for task in states if task.get_loop() is loop]:

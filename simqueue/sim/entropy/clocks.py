@@ -1,4 +1,4 @@
-"""Clocks: every one of them shows the virtual time of the simulated process that reads it."""
+"""Clocks: each shows the virtual time of the simulated process that reads it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WALL_CLOCKS = frozenset(
     if hasattr(time, name)
 )
 _SLEEP_END_S = 2**63 / 1_000_000_000
-"""From here on ``time.sleep`` raises ``OverflowError``."""
+"""The shortest sleep for which ``time.sleep`` raises ``OverflowError``."""
 _get_ident = _thread.get_ident
 
 
@@ -53,7 +53,7 @@ def wall_clock(scope: Scope) -> Clock:
 
 
 def _showing(scope: Scope, show: Callable[..., Any]) -> Replace:
-    """Return what replaces a clock by ``show(its arguments)`` in this run's thread."""
+    """Return a function that replaces a clock by ``show(its arguments)`` in this run's thread."""
     thread, get_ident, world = scope.thread, _get_ident, scope.world
 
     def replace(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -120,7 +120,7 @@ def _accounts(scope: Scope) -> Iterator[Patch]:
 
 def _wall_clocks(scope: Scope) -> Iterator[Patch]:
     yield TimeTravel(scope, wall_clock(scope))
-    # Log records tell their age from this; it is whole nanoseconds from Python 3.13 on.
+    # Log records compute their age from this; it is whole nanoseconds from Python 3.13 on.
     began: Any = scope.world.wall_ns()
     if isinstance(logging._startTime, float):  # type: ignore[attr-defined]  # noqa: SLF001
         began /= 1_000_000_000
@@ -128,7 +128,7 @@ def _wall_clocks(scope: Scope) -> Iterator[Patch]:
 
 
 def _written_clocks(scope: Scope) -> Iterator[Patch]:
-    """Yield patches of what time-machine leaves alone: the clock as text."""
+    """Yield patches of what time-machine does not replace: the clock as text."""
     read, thread = wall_clock(scope), scope.thread
 
     def ctime(original: Callable[..., str]) -> Callable[..., str]:
@@ -155,7 +155,7 @@ def _sleeps(scope: Scope) -> Iterator[Patch]:
 
     def sleep(seconds: Any, /) -> None:
         length = float(seconds) if hasattr(seconds, "__float__") else float(operator.index(seconds))
-        if length != length:  # noqa: PLR0124  that is how a NaN is told
+        if length != length:  # noqa: PLR0124  true for NaN only
             raise ValueError("Invalid value NaN (not a number)")
         if length < 0:
             raise ValueError("sleep length must be non-negative")

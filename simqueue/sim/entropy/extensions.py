@@ -1,6 +1,6 @@
-"""Extension modules that read clocks or draw numbers without asking Python.
+"""Extension modules that read clocks or draw numbers with the C library, not through Python.
 
-What they call in the C library is replaced for each of them alone.
+The functions that they call there are replaced for each module separately.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Finalizers withheld: suspended code that is thrown away without running any more of it.
+"""Finalizers withheld: suspended code that is dropped without running any more of it.
 
 A coroutine, generator or async generator that is dropped while it is suspended runs its ``finally``
-blocks. Those of a killed process must not. CPython finalizes an object once and notes that it has
-in the word before it; an object noted so beforehand is merely freed.
+blocks. Those of a killed process must not run. CPython finalizes an object once, and marks it as
+finalized in the word before the object; an object marked in advance is only freed.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _FINALIZED = 1
 
 
 def withhold(suspended: object) -> None:
-    """Let a suspended coroutine, generator or async generator end in silence when it is dropped.
+    """Keep a suspended coroutine or generator from running any more when it is dropped.
 
     Raises:
-        UsageError: this interpreter does not keep the note where CPython does.
+        UsageError: this interpreter does not keep the mark where CPython does.
     """
     check_interpreter()
     word = ctypes.c_size_t.from_address(id(suspended) - _WORD_BYTES)
-    # One statement without a call: no other thread can run in the middle of it.
+    # One statement without a call: no other thread can run between the read and the write.
     word.value |= _FINALIZED
     if not gc.is_finalized(suspended):
         raise strange(suspended)
@@ -51,12 +51,13 @@ def withhold_all(
     *,
     belongs: Callable[[asyncio.Task[Any]], bool],
 ) -> None:
-    """Withhold the finalizers of the suspended code that ``dead`` leads to and ``living`` does not.
+    """Withhold the finalizers of suspended code that only ``dead`` refers to, not ``living``.
 
-    Tasks that do not ``belong`` to the dead are not entered on the way from them.
+    References are followed through several objects, but not into tasks that do not ``belong`` to
+    the dead.
     """
-    found = _reached(dead, belongs)
-    suspended = [thing for thing in found.values() if type(thing) in _SUSPENDABLE]
+    reached = _reached(dead, belongs)
+    suspended = [thing for thing in reached.values() if type(thing) in _SUSPENDABLE]
     if suspended:
         spared = _reached(living, lambda task: not belongs(task))
         for thing in suspended:
@@ -65,7 +66,7 @@ def withhold_all(
 
 
 def running_locals() -> Iterator[dict[str, Any]]:
-    """Yield the variables of the functions that run now: the running task leads not to them."""
+    """Yield the variables of running functions: the running task does not refer to them."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     while frame is not None and frame.f_globals.get("__name__") != "simqueue.sim.kernel.scheduler":
         if not str(frame.f_globals.get("__name__")).startswith("simqueue."):
@@ -76,10 +77,10 @@ def running_locals() -> Iterator[dict[str, Any]]:
 def _reached(
     roots: Iterable[object], enters: Callable[[asyncio.Task[Any]], bool]
 ) -> dict[int, object]:
-    """Return what ``roots`` lead to, by id.
+    """Return the objects that ``roots`` refer to, directly or not, by id.
 
-    simqueue's own objects and what everybody shares, modules, classes and the globals of functions,
-    lead nowhere.
+    References of simqueue's own objects, and of what all code shares (modules, classes, globals of
+    functions), are not followed.
     """
     stack, seen = list(roots), dict[int, object]()
     while stack:

@@ -1,4 +1,4 @@
-"""Garbage: finalizers of reference cycles run where the run collects, and nowhere else."""
+"""Garbage: finalizers of reference cycles run only where the run collects garbage."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from simqueue.sim.patching.patch import Patch, installed, redirects
 from simqueue.sim.patching.source import Control, Scope, Source
 
-_FROZEN_BY_PYTHON = 1_000  # a bound: 3.12 freezes 400 immortal objects, a program many more
+_FROZEN_BY_PYTHON = 1_000  # a bound: Python 3.12 freezes 400 immortal objects, a program many more
 
 
 class Disabled:
@@ -29,16 +29,17 @@ class Disabled:
         gc.disable()
 
     def restore(self) -> None:
-        """Switch it on again if it was."""
+        """Switch it on again if it was on."""
         if self._was_enabled:
             gc.enable()
 
 
 class Frozen:
-    """What exists already is no concern of a collection, which makes each of them cheap.
+    """Freezes the existing heap, so that collections during a run scan only new objects.
 
-    A heap that somebody froze before stays frozen: nothing tells its objects from ours. The few
-    immortal ones that Python 3.12 freezes in each collection are thawed with the rest.
+    A heap that the program froze before stays frozen, since its objects cannot be distinguished
+    from ours. The few immortal ones that Python 3.12 freezes in each collection are thawed with the
+    rest.
     """
 
     __slots__ = ("_frozen",)
@@ -59,9 +60,9 @@ class Frozen:
 
 
 class Callbacks:
-    """Nobody is told of collections: one who was would read clocks and draw numbers in the run.
+    """No callbacks of collections: they would read clocks and draw numbers in the run.
 
-    Hypothesis times every collection so, as soon as a property has been tested.
+    Hypothesis measures every collection with one, once it has tested a property.
     """
 
     __slots__ = ("_before",)
@@ -70,12 +71,12 @@ class Callbacks:
         self._before: list[Any] | None = None
 
     def install(self) -> None:
-        """Take the callbacks of ``gc.callbacks`` away."""
+        """Remove the callbacks of ``gc.callbacks``."""
         self._before = gc.callbacks[:]
         gc.callbacks.clear()
 
     def restore(self) -> None:
-        """Put them back, and nothing that the run has added."""
+        """Put them back; remove those that the run has added."""
         if self._before is not None:
             gc.callbacks[:] = self._before
             self._before = None
@@ -83,10 +84,10 @@ class Callbacks:
 
 @contextmanager
 def quiet_heap() -> Iterator[None]:
-    """Collect garbage only where it is asked for, and at the end what was made meanwhile.
+    """Collect garbage only on request, and at the end once more.
 
-    The heap is frozen as it is, so that collections look at nothing older, and it is not left with
-    garbage that only a collection of everything would find: a thousand runs would pile it up.
+    The heap is frozen first, so that collections scan only objects of the run. The last collection
+    frees what a thousand runs would otherwise pile up.
     """
     with installed((Disabled(), Callbacks(), Frozen())):
         try:
@@ -98,7 +99,7 @@ def quiet_heap() -> Iterator[None]:
 
 @contextmanager
 def unawaited() -> Iterator[None]:
-    """Say nothing of coroutines that end meanwhile and that nobody has come to await."""
+    """While this lasts, do not warn of coroutines that end without having been awaited."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         yield

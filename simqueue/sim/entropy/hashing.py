@@ -1,7 +1,7 @@
-"""Tasks, futures and coroutines that hash by number: sets of them iterate alike in every process.
+"""Tasks, futures and coroutines hash by number: sets of them have the same order in every process.
 
-The hash function is put onto the C types themselves; subclasses of asyncio's inherit it, whoever
-made them and however long ago. A type of the interpreter's own has its slot written.
+The hash function is set on the C types themselves, so that all subclasses of asyncio's types
+inherit it. For a type of the interpreter's own its slot is written.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _NUMBER = "_simqueue_number"
 _HASH_OFFSET = 15 * ctypes.sizeof(ctypes.c_size_t)  # of tp_hash
 _HashFunction = ctypes.PYFUNCTYPE(ctypes.c_ssize_t, ctypes.py_object)
 _ACTIONS = ("PostSortRec", "_PostSortRec")
-"""The base class of what a flush of SQLAlchemy will do, as its versions call it."""
+"""The base class of the actions of a SQLAlchemy flush, in its versions."""
 
 _get_ident = _thread.get_ident
 _PYTHON_FUTURE = asyncio.futures._PyFuture  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _hash(self: Any) -> int:
-    """Return the number that the loop gave a task or future when it was first hashed.
+    """Return the number that the simulated loop gave a task or future when it was first hashed.
 
-    In other loops than a simulated one it hashes as before.
+    Tasks and futures of other loops hash as before.
     """
     number: int = getattr(self, _NUMBER, 0)
     if not number:
@@ -52,7 +52,7 @@ def _hash(self: Any) -> int:
 
 
 class _Numbers:
-    """Numbers of objects, given when each is first hashed: as it enters its first set."""
+    """Numbers of objects, assigned when each is first hashed: when it enters its first set."""
 
     __slots__ = ("_count", "_of", "_thread")
 
@@ -62,21 +62,21 @@ class _Numbers:
         self._of: dict[int, tuple[int, object]] = {}
 
     def hash(self, thing: Any) -> int:
-        """Return an object's number, in other threads what it would hash by otherwise."""
+        """Return an object's number; in other threads the hash that it would have otherwise."""
         if _get_ident() != self._thread:
             return object.__hash__(thing)
         address = id(thing)
-        found = self._of.get(address)
-        if found is None:
+        numbered = self._of.get(address)
+        if numbered is None:
             self._count += 1
-            # A coroutine takes no attributes, and another one may lie at its address later.
-            found = (self._count, weakref.ref(thing, lambda _: self._of.pop(address, None)))
-            self._of[address] = found
-        return found[0]
+            # A coroutine takes no attributes, and another one may get its address later.
+            numbered = (self._count, weakref.ref(thing, lambda _: self._of.pop(address, None)))
+            self._of[address] = numbered
+        return numbered[0]
 
 
 class _Slot:
-    """A hash function in the slot of a type that has ``object``'s there and no subclasses.
+    """A hash function in the slot of a type that has no subclasses and the hash of ``object``.
 
     From Python 3.12 on a type of the interpreter's own takes no attributes, whatever its flags.
     """
@@ -89,12 +89,12 @@ class _Slot:
         self._installed = False
 
     def install(self) -> None:
-        """Set it."""
+        """Write the hash function into the slot."""
         self._installed = True
         self._word.value = ctypes.cast(self._callback, ctypes.c_void_p).value or _hash_of_objects()
 
     def restore(self) -> None:
-        """Set what was there."""
+        """Write the original function into the slot."""
         if self._installed:
             self._word.value = _hash_of_objects()
             self._installed = False
@@ -102,7 +102,7 @@ class _Slot:
 
 @functools.cache
 def _hash_word(of: type) -> ctypes.c_size_t:
-    """Return the slot of a type, checked while nothing is in it but what ``object`` has."""
+    """Return the slot of a type; checked while it still has the hash of ``object``."""
     check_interpreter()
     word = ctypes.c_size_t.from_address(id(of) + _HASH_OFFSET)
     if word.value != _hash_of_objects():
@@ -142,7 +142,7 @@ def _mapped_objects(scope: Scope) -> Iterator[Patch]:
 
 
 def _hash_of_action(action: Any) -> int:
-    """Hash what a flush will do by what it is about; two that are alike keep the order of a set."""
+    """Hash an action of a flush by its subject; the order of equal ones is that of their set."""
     name = zlib.crc32(repr(getattr(action, "sort_key", type(action).__name__)).encode())
     return hash((name, getattr(action, "state", 0)))
 

@@ -1,4 +1,4 @@
-"""Identity: what code can learn about the machine and the process it runs on."""
+"""Identity: what code can find out about the machine and process that it runs on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _get_ident = _thread.get_ident
 
 
 def _answering(scope: Scope, answer: Callable[..., Any]) -> Replace:
-    """Return what replaces a function by ``answer(original, its arguments)`` in this thread."""
+    """Return a function that replaces one by ``answer(original, its arguments)`` in this thread."""
     thread = scope.thread
 
     def replace(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,11 +13,11 @@ from simqueue.sim.patching.source import Control, Scope, Source
 
 
 def _all_tasks(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:
-    """Return the unfinished tasks of a loop, in a simulated one those of the running process."""
-    found = every_task(loop)
+    """Return the unfinished tasks of a loop; in a simulated one, those of the running process."""
+    tasks = every_task(loop)
     running = asyncio._get_running_loop() if loop is None else loop  # noqa: SLF001
     owns = getattr(running, "owns", None)
-    return found if owns is None else {task for task in found if owns(task)}
+    return tasks if owns is None else {task for task in tasks if owns(task)}
 
 
 def _own_tasks(_: Scope) -> Iterator[Patch]:

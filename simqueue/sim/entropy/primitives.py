@@ -1,8 +1,8 @@
 """Locks, semaphores, events, queues and barriers that modules made when they were imported.
 
 A real process imports its own. In a run all simulated processes share the modules, and so does the
-next run. So while a run lasts, each process has a state of its own for each such object, copied
-from what it was when the run began; the object itself stays as it is.
+next run. So during a run each process has its own state for each such object, a copy of the state
+at the beginning of the run; the object itself does not change.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _LoopBound: type = mixins._LoopBoundMixin  # noqa: SLF001
 
 
 class _Found:
-    """The objects that were found last, kept until another module is imported."""
+    """The objects of the last search, valid until another module is imported."""
 
     def __init__(self) -> None:
         self.modules: list[Any] = []
         self.objects: list[Any] = []
 
     def now(self) -> list[Any]:
-        """Return them, searching again if modules were imported since."""
+        """Return the objects, searching again if modules were imported since."""
         modules = list(sys.modules.values())
         if modules != self.modules:
             self.modules = modules
@@ -52,20 +52,20 @@ _FOUND = _Found()
 
 
 def made_by_modules() -> list[Any]:
-    """Return asyncio's primitives that the user's modules lead to, each once."""
+    """Return asyncio's primitives that the user's modules refer to, each once."""
     modules = {name: module for name, module in list(sys.modules.items()) if _is_users(module)}
     names, level = frozenset(modules), [vars(module) for _, module in sorted(modules.items())]
-    seen, found = set[int](), []
+    seen, primitives = set[int](), []
     for _ in range(_DEPTH):
         following: list[Any] = []
         for each in level:
             if id(each) not in seen and len(seen) < _VISITS:
                 seen.add(id(each))
                 if issubclass(type(each), _LoopBound):
-                    found.append(each)
+                    primitives.append(each)
                 following += _referents(each, names)
         level = following
-    return found
+    return primitives
 
 
 def _is_users(module: object) -> bool:
@@ -74,9 +74,9 @@ def _is_users(module: object) -> bool:
 
 
 def _referents(thing: Any, names: frozenset[str]) -> list[Any]:
-    """Return what an object of a module leads to, other people's classes and modules left out.
+    """Return what an object of a module refers to, without classes and modules of others.
 
-    Only its type is asked for, not its ``__class__``: a lazy object would begin to work for that.
+    Reads only its type, not its ``__class__``: that could wake up a lazy object.
     """
     kind = type(thing)
     if issubclass(kind, type) and thing.__module__ not in names:
@@ -92,7 +92,7 @@ def _referents(thing: Any, names: frozenset[str]) -> list[Any]:
 
 
 class _States:
-    """The states of one run, by object and process. Other threads see the objects themselves."""
+    """The states of one run, by object and process. Other threads use the objects themselves."""
 
     def __init__(self, scope: Scope) -> None:
         self._thread, self._pid = scope.thread, scope.world.pid
@@ -114,7 +114,7 @@ class _States:
 
 
 def _pristine(attributes: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of an object's attributes, without the loop and the tasks of an earlier use."""
+    """Return a copy of an object's attributes, without the loop and tasks of an earlier use."""
     state = {
         name: copy.copy(value) if type(value) in _COPIED else value
         for name, value in attributes.items()
@@ -132,7 +132,7 @@ def _pristine(attributes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _class_with_states(of: Any, states: _States) -> type:
-    """Return a class for the length of a run whose objects read and write ``states``."""
+    """Return a class, for the duration of a run, whose objects read and write ``states``."""
 
     class Own(of):  # type: ignore[misc]
         def __getattribute__(self, name: str) -> Any:
@@ -172,17 +172,17 @@ class _Own:
         self._before: type | None = None
 
     def install(self) -> None:
-        """Give it a class that keeps the states."""
+        """Change the object's class to one that keeps the states."""
         before = type(self._object)
         own = _class_with_states(before, self._states)
         try:
             object.__setattr__(self._object, "__class__", own)
-        except (TypeError, AttributeError):  # its layout or its class cannot be had: it is left
+        except (TypeError, AttributeError):  # its class cannot be changed: leave it
             return
         self._before = before
 
     def restore(self) -> None:
-        """Give it its class back."""
+        """Change the object's class back."""
         if self._before is not None:
             object.__setattr__(self._object, "__class__", self._before)
             self._before = None

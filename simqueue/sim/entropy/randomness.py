@@ -1,7 +1,7 @@
-"""Randomness: every number drawn in a run follows from its seed, whoever draws it and how.
+"""Randomness: every random number in a run follows from its seed.
 
-Each simulated process has streams of its own, as real processes do, so what one handler draws does
-not move what another process will draw.
+Each simulated process has streams of its own, as real processes do, so that a draw in one process
+does not change the draws of another.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _get_ident = _thread.get_ident
 
 
 class ProcessRandom(random.Random):
-    """The global generator during a run: the running process's, and the real one for other threads.
+    """The global generator during a run: the running process's, or the real one in other threads.
 
-    It holds no state of its own.
+    It has no state of its own.
     """
 
     def __init__(self, scope: Scope, real: random.Random) -> None:
@@ -121,8 +121,8 @@ def _pseudo(drawing: Replace) -> Replace:
         drawn = drawing(original)
 
         def pair(size: int, /) -> Any:
-            found = drawn(size)
-            return found if isinstance(found, tuple) else (found, True)
+            result = drawn(size)
+            return result if isinstance(result, tuple) else (result, True)
 
         return pair
 
@@ -130,14 +130,14 @@ def _pseudo(drawing: Replace) -> Replace:
 
 
 def _temporary_names(scope: Scope) -> Iterator[Patch]:
-    # Found out once in a process, with the help of random names: not for a run to do.
+    # Determined once in a process, before a run, since it uses random names.
     with suppress(FileNotFoundError):
         tempfile.gettempdir()
     yield Attribute(tempfile, "_name_sequence", None)
 
 
 class NumpyState:
-    """numpy's global generator: seeded, and afterwards what it was."""
+    """numpy's global generator: seeded for the run, and restored after it."""
 
     __slots__ = ("_before", "_numpy_random", "_scope")
 
@@ -148,7 +148,7 @@ class NumpyState:
     def install(self) -> None:
         """Seed it."""
         self._before = self._numpy_random.get_state()
-        # Not drawn: other draws must not depend on whether somebody has loaded numpy.
+        # Not drawn: other draws must not depend on whether numpy is loaded.
         self._numpy_random.seed(self._scope.streams.numpy_seed())
 
     def restore(self) -> None:
@@ -159,7 +159,7 @@ class NumpyState:
 
 
 def _numpy(scope: Scope) -> Iterator[Patch]:
-    # numpy loads this when it is first used, which may be in the midst of a run.
+    # numpy loads this on first use, which may be during a run.
     yield OnImport(scope.thread, "numpy.random", lambda module: (NumpyState(scope, module),))
 
 

@@ -1,4 +1,4 @@
-"""Recursion: how deep code can go is the same whatever has called ``run``."""
+"""Recursion: code can go equally deep whatever has called ``run``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refusals: what a simulation cannot repeat, and what to use instead."""
+"""Refusals: sources of entropy that a run cannot repeat, and what to use instead."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _public(name: str) -> str:
 
 
 def _builtins(names: tuple[str, ...], instead: str) -> Callable[[Scope], Iterable[Patch]]:
-    # They depend on the thread alone, and making them anew costs a tenth of a run's preparation.
+    # Cached: they depend only on the thread, and making them takes a tenth of a run's preparation.
     @functools.lru_cache(maxsize=1)
     def kept(thread: int) -> tuple[Patch, ...]:
         return tuple(redirects({name: refusing(thread, _public(name), instead) for name in names}))
@@ -53,7 +53,7 @@ _SOCKET_FUNCTIONS = _builtins(("_socket.socketpair", "_socket.sethostname"), SOC
 
 def _sockets(scope: Scope) -> Iterator[Patch]:
     yield from _methods(scope, socket.socket, _CONNECTION_METHODS)
-    # Not imported for this alone: who has no ssl has no such socket either.
+    # Not imported for this: without ssl there is no such socket.
     ssl = sys.modules.get("ssl")
     if ssl is not None:
         yield from _methods(scope, ssl.SSLSocket, _TLS_METHODS)
@@ -61,8 +61,8 @@ def _sockets(scope: Scope) -> Iterator[Patch]:
 
 
 def _methods(scope: Scope, owner: type, names: tuple[str, ...]) -> tuple[Patch, ...]:
-    found = tuple((name, getattr(owner, name)) for name in names if hasattr(owner, name))
-    return _refused_methods(scope.thread, owner, found)
+    methods = tuple((name, getattr(owner, name)) for name in names if hasattr(owner, name))
+    return _refused_methods(scope.thread, owner, methods)
 
 
 @functools.lru_cache(maxsize=4)

@@ -1,4 +1,4 @@
-"""Time travel: the wall clock of a run, put in place through time-machine, also for C code."""
+"""Time travel: the wall clock of a run, installed with time-machine, also for C code."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ Clock = Callable[[], int]
 class TimeTravel:
     """The wall clock and the local time zone, as time-machine replaces them, also in C code.
 
-    ``read`` returns the run's Unix nanoseconds. A travel that the simulated code begins starts
-    from the given moment and goes on in virtual time.
+    ``read`` returns the run's Unix nanoseconds. A travel of the simulated code begins at its
+    destination and continues in virtual time.
     """
 
     scope: Scope
@@ -35,7 +35,7 @@ class TimeTravel:
     _original: Any = None
 
     def install(self) -> None:
-        """Let the wall clock show virtual time, and pin the local time zone to UTC.
+        """Make the wall clock show virtual time, and set the local time zone to UTC.
 
         Raises:
             UsageError: freezegun has replaced the clock already.
@@ -50,11 +50,11 @@ class TimeTravel:
         stack = time_machine.traveller_stack
         outer = stack[-1].time_ns if stack else original
         travel.start().time_ns = self._shown(outer)  # type: ignore[method-assign]
-        # What travels within the run tick by.
+        # The clock by which travels within the run tick.
         _time_machine.original_time_ns = self._shown(original)
 
     def restore(self) -> None:
-        """Come back, also from travels that the simulated code began and did not end."""
+        """End the travel, and those that the simulated code began and did not end."""
         import _time_machine
 
         if self._original is not None:
@@ -88,9 +88,9 @@ def _check_frozen() -> None:
 
 
 def travelled_to() -> dt.datetime | None:
-    """Return the moment that time-machine's innermost travel began at, in UTC; None without one."""
+    """Return the destination of time-machine's innermost travel, in UTC; None without one."""
     stack = time_machine.traveller_stack
     if not stack:
         return None
-    nanoseconds: int = stack[-1]._destination_timestamp_ns  # noqa: SLF001  it may tick meanwhile
+    nanoseconds: int = stack[-1]._destination_timestamp_ns  # noqa: SLF001  the public attribute may tick
     return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=nanoseconds // 1000)

@@ -1,6 +1,6 @@
-"""Waits: blocking calls that end when another thread does something.
+"""Waits: calls that block until another thread does something.
 
-A function meant for a thread runs to its end in one step, on the thread of the loop, and so does a
+A function for another thread runs to its end in one step, on the thread of the loop, and so does a
 step of the loop. What such a call waits for cannot happen before the step is over.
 """
 
@@ -27,20 +27,20 @@ from simqueue.sim.patching.source import SIMULATING, Control, Scope, Source, Wor
 _get_ident = _thread.get_ident
 _LOCK: type = _thread.LockType
 _PATIENCE_S = 1.0
-"""How long, in real time, a lock may be held by a thread that is no part of the run."""
+"""How long, in real time, a thread outside the run may hold a lock."""
 _PRIMITIVES = ("threading", "queue", "concurrent")
 
 _IN_THREAD = (
-    "the function runs to its end in one step of the simulation, so that what it waits for cannot "
-    "happen meanwhile: return from the function and await in the async code that called it (the "
-    "coroutine, an asyncio.Event, an asyncio.Queue); to wait for a time alone, use time.sleep"
+    "the function runs to its end in one step of the simulation, so what it waits for cannot "
+    "happen before it returns: return from the function and await in the async code that called it "
+    "(the coroutine, an asyncio.Event, an asyncio.Queue); to wait for a time alone, use time.sleep"
 )
 _FOR_THREAD = (
     "a function in a thread of this process runs after this step, and may be what it waits for: "
     "await the result of asyncio.to_thread, or an asyncio.Event"
 )
 _FOR_NOBODY = (
-    "no other thread runs meanwhile, so it would wait for ever; await an asyncio.Event "
+    "no other thread runs during this step, so it would wait for ever; await an asyncio.Event "
     "or asyncio.Queue"
 )
 _LOCKED = (
@@ -51,15 +51,16 @@ _LOCKED = (
 
 
 def _world() -> World | None:
-    """Return the world whose code waits, None outside of one and for a debugger."""
+    """Return the world whose code waits; None outside a world and for a debugger."""
     world = SIMULATING.get(_get_ident())
     return None if world is None or debugging() else world
 
 
 def _vain(world: World, name: str, timeout: float | None) -> RefusedError | None:
-    """Return why code must not wait, or None if it may: virtually if it has a timeout, else really.
+    """Return why code must not wait, or None if it may.
 
-    A thread that was started before the run may end what has no timeout; it lives in real time.
+    With a timeout it waits in virtual time. Without one it waits in real time, for a thread that
+    was started before the run.
     """
     if timeout is None and _others():
         return None
@@ -73,17 +74,17 @@ def _vain(world: World, name: str, timeout: float | None) -> RefusedError | None
 
 
 def _others() -> bool:
-    """Return whether a thread runs that somebody started and means to see finished.
+    """Return whether a thread runs, started before the run, that will end what it does.
 
-    The main thread does not count, since it waits for the run, nor do daemons, which test runners
-    and debuggers keep: a run must not hang under them that is refused without.
+    The main thread does not count, since it waits for the run, and neither do daemons, which test
+    runners and debuggers start: a run must not hang under them that is refused without.
     """
     mine = (threading.current_thread(), threading.main_thread())
     return any(each not in mine and not each.daemon for each in threading.enumerate())
 
 
 def _called(name: str) -> str:
-    """Return what was called of Python's modules for threads, ``name`` or what itself calls it."""
+    """Return which function of Python's modules for threads was called: ``name``, or its caller."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     while frame is not None:
         module = str(frame.f_globals.get("__name__"))
@@ -128,10 +129,10 @@ _acquire: Callable[..., bool] = _LOCK.acquire  # type: ignore[attr-defined]
 
 
 def acquire(self: Any, blocking: bool = True, timeout: float = _FOR_EVER) -> bool:  # noqa: FBT001, FBT002
-    """Acquire a lock as ``_thread.lock.acquire`` does, but wait in no simulation."""
+    """Acquire a lock as ``_thread.lock.acquire`` does, but never block in a simulation."""
     waits = blocking and (timeout > 0 or timeout == _FOR_EVER)
     if not waits or _get_ident() not in SIMULATING:
-        return _acquire(self, blocking, timeout)  # which also judges the arguments
+        return _acquire(self, blocking, timeout)  # also checks the arguments
     return _acquire(self, False) or _acquire_held(self, timeout)
 
 

@@ -1,12 +1,14 @@
-"""Time and order: whose turn it is, what time it is, and what has happened.
+"""Time and order: which process runs, what time it is, and what has happened.
 
 It imports no other room of ``sim``.
 
-``scheduler``        which process takes the next step, and when time moves
+``scheduler``        which process takes the next step, and when time moves; ``line``: which could
+``appointments``     calls after a number of steps of a process
 ``process``          a process: its position in time, clock and tasks
 ``handles``          callbacks that wait to run
 ``tasks``            the tasks of a loop
-``recorder``         the event log while it grows; ``causes``: what an event is a consequence of
-``escaping``         events as UTF-8 can write them
+``core``             all of these in one object, and how a run ends
+``recorder``         the event log while it grows; ``causes``: the event that caused another
+``escaping``         events without text that UTF-8 cannot encode
 ``recorded_random``  a generator whose draws are choices
 """

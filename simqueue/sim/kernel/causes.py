@@ -1,4 +1,4 @@
-"""Causes: the event that what runs now is a consequence of."""
+"""Causes: the event that caused the code that runs now."""
 
 from __future__ import annotations
 

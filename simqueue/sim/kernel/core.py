@@ -18,27 +18,27 @@ from simqueue.sim.kernel.scheduler import Scheduler
 
 _US = timedelta(microseconds=1)
 _REFUSALS_MAX = 100
-"""So many calls of one step are refused before it is ended."""
+"""How many refused calls of one step are let through before the step is ended."""
 
 
 class Hang(BaseException):
-    """Thrown into a step that would not end of itself; not for the step to catch."""
+    """Thrown into a step that would not end by itself; the step must not catch it."""
 
 
 @dataclass(eq=False)
 class Core:
-    """What every part of a world works with.
+    """What every part of a world uses: time, choices, the event log, and the run's end.
 
-    The first failure counts, and a refusal counts more.
+    Of several failures the first counts; a refusal replaces any of them.
     """
 
     config: Config
     choices: Choices
     failure: Failure | None = None
     culprit: BaseException | None = None
-    """The error that the failure tells of, if it is one."""
+    """The error behind the failure, if there is one."""
     refusal: RefusedError | None = None
-    """The first refusal that was raised; the run ends with it, whatever became of the error."""
+    """The first refusal; the run fails with it even if the code caught the error."""
     aborted: BaseException | None = None
     """What ended the run from outside, without a verdict."""
     disturbed: bool = False
@@ -46,7 +46,7 @@ class Core:
     attended: bool = False
     """Whether a person is at a debugger's prompt."""
     interruptible: bool = False
-    """Whether the user's code runs, and not what must not be cut short."""
+    """Whether an interrupt may end the code that runs now: the user's code, not simqueue's."""
 
     _refusals: int = 0
 
@@ -99,7 +99,7 @@ class Core:
             )
 
     def refused(self, error: RefusedError) -> None:
-        """End the run with a refusal, whatever the code that met it does with the error.
+        """End the run with a refusal, even if the code that got the error catches it.
 
         What that code does next, it would not do on a real system: neither a pass nor any other
         failure of the run would mean anything.
@@ -109,7 +109,7 @@ class Core:
             self.stop()
         self._refusals += 1
         if self.refusal is not None and self._refusals > _REFUSALS_MAX:
-            raise Hang  # the step tries again and again, and would do so for ever
+            raise Hang  # the step would repeat the call for ever
 
 
 def _raise_callback_s(handle: Handle, error: BaseException) -> None:

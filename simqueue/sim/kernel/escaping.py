@@ -1,4 +1,4 @@
-"""Escaping: events as UTF-8 can say them, whatever names applications give."""
+"""Escaping: events without text that UTF-8 cannot encode."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def writable(event: T) -> T:
-    """Return an event, with escapes for lone surrogates in its texts, if there are any.
+    """Return the event with each lone surrogate in its texts written as an escape.
 
-    A trace is UTF-8, and a string of Python's may hold what that cannot say: a file name that is
-    not UTF-8, and an entrypoint or a logger that is named after it.
+    A trace is UTF-8, and a Python string may hold what UTF-8 cannot encode: a file name that is not
+    UTF-8, or an entrypoint or logger named after such a file.
     """
     try:
         _encode(event)  # whether it holds any takes 0.2 us so

@@ -13,8 +13,8 @@ import msgspec
 class Handle(msgspec.Struct, eq=False):
     """A callback in a process's ready queue; ``sequence`` is its place in the world's order.
 
-    It does what ``asyncio.Handle`` does without being one, as uvloop's does: a step needs one, and
-    a Struct is made in half the time. Fields that asyncio's own loops read bear its names.
+    It has the methods of ``asyncio.Handle`` but is none, as with uvloop: every step needs one, and
+    a Struct is made in half the time. Fields that asyncio's own loops read have the same names.
     """
 
     _callback: Callable[..., object]
@@ -24,7 +24,7 @@ class Handle(msgspec.Struct, eq=False):
     _cancelled: bool = False
 
     def cancel(self) -> None:
-        """Make the callback not run."""
+        """Keep the callback from running."""
         if not self._cancelled:
             self._cancelled = True
             self._callback, self._args = _nothing, ()
@@ -55,12 +55,12 @@ class Handle(msgspec.Struct, eq=False):
 
 
 class Timer(Handle, eq=False):
-    """A callback for a moment, ``due`` in microseconds of virtual time."""
+    """A callback that is due at a moment: ``due`` is microseconds of virtual time."""
 
     due: int = 0
 
     def when(self) -> float:
-        """Return the moment in the loop's seconds."""
+        """Return when it is due, in seconds as ``loop.time()`` counts them."""
         return self.due / 1_000_000
 
     def __lt__(self, other: object) -> bool:

@@ -23,7 +23,7 @@ class Line:
         return self.order
 
     def steps(self, value: int) -> tuple[str, str, str]:
-        """Return the process of a pick, its task, and the task that it goes before."""
+        """Return the process that ``value`` picks, its next task, and the task it overtakes."""
         line = self.options()
         chosen = line[value]
         return chosen.name, chosen.doing, line[0].doing

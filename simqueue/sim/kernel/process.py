@@ -19,14 +19,13 @@ CPUS = 4
 
 @dataclass(slots=True, eq=False)
 class Process:
-    """What runs one after the other, in the order it became ready, as on one asyncio loop.
+    """Callbacks that run one after the other, in the order they became ready, as on one loop.
 
-    ``floor`` is how far the process's own time is ahead of the world's: a step that blocked the
-    loop until then, or a pause; ``floor_unpaused`` is what it was before the pause. ``skew`` is by
-    how many microseconds its wall clock is ahead of the world's. ``queued`` says that it is in the
-    scheduler's list of runnable processes.
-    ``order`` and ``lag`` are its choices: who goes first when it could go next,
-    and how late it notices a timer.
+    ``order`` and ``lag`` are its choices: which process goes first when this one could, and how
+    late it notices a timer. ``floor`` is the earliest time at which it can run: the end of a step
+    that blocked the loop, or of a pause; ``floor_unpaused`` is what it was before the pause.
+    ``skew`` is how many microseconds its wall clock is ahead of the world's. ``queued`` says that
+    it is in the scheduler's list of runnable processes.
     """
 
     name: str
@@ -44,28 +43,28 @@ class Process:
     alive: bool = True
     killed: bool = False
     sleeps: int = 0
-    """How often it has slept, if it is a thread; ``polls`` of them after it had read a clock."""
+    """How often it has slept, if it is a thread; ``polls``: how often after a clock reading."""
     polls: int = 0
     readings: int = 0
     """How many readings of clocks there had been when it last slept."""
     entry: Any = None
     """The user's function that it runs."""
     making: str = ""
-    """The name of the factory that runs in it and has not returned; none does if empty."""
+    """The name of the factory that runs in it and has not returned; empty if none does."""
     main: Any = None
-    """Its main task: held here, as ``asyncio.run`` holds it, since the loop's own hold is weak."""
+    """Its main task: held here, as ``asyncio.run`` does, since the loop has a weak reference."""
     task_factory: Any = None
     exception_handler: Any = None
     lanes: list[Process] = field(default_factory=list)
     remains: list[Any] = field(default_factory=list)
-    """Tasks of a killed process: kept, since collecting them would run their ``finally`` blocks."""
+    """Tasks of an ended process: kept, since collecting them would run their ``finally`` blocks."""
 
     def options(self) -> tuple[Process]:
-        """Return itself: a pick may be about nobody else."""
+        """Return the process itself, when a choice is about it alone."""
         return (self,)
 
     def steps(self, value: int) -> tuple[str]:
-        """Return its task."""
+        """Return the task that takes the next step, whatever ``value`` is picked."""
         return (self.doing,)
 
     @property
@@ -74,7 +73,7 @@ class Process:
         if not self.ready:
             return ""
         handle = self.ready[0]
-        try:  # Most steps are tasks' own, and this is asked for at most picks of who goes first.
+        try:  # Fast: most steps are those of tasks, and most choices of a process come here.
             task = handle._callback.__self__  # type: ignore[attr-defined]  # noqa: SLF001
         except AttributeError:
             return handle.task
@@ -82,5 +81,5 @@ class Process:
 
     @property
     def worker(self) -> str:
-        """Name of the simulated process proper, also for one of its threads."""
+        """Name of the simulated process; for a thread, that of the process it belongs to."""
         return self.owner.name if self.owner else self.name

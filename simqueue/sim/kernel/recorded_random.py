@@ -13,11 +13,11 @@ _WORD_BITS = 32
 
 
 class RecordedRandom(random.Random):
-    """A ``random.Random`` that takes its bits from ``pick(width)``, 0 being the simplest.
+    """A ``random.Random`` that takes its bits from ``pick(width)``, where 0 is the simplest.
 
-    Some of the base class's methods draw until they like what they get and would never end on
-    zeros alone, which is what calm gives them. After ``_PATIENCE`` zeros in a row the draws come
-    from a fixed sequence until the picks are other than 0 again.
+    Some methods of the base class draw until a value fits, and would never end on zeros alone,
+    which a calm run gives. After ``_PATIENCE`` zeros in a row the draws come from a fixed sequence
+    until a pick is not 0.
     """
 
     def __new__(cls, pick: Callable[[int], int]) -> Self:

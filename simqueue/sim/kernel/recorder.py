@@ -19,7 +19,7 @@ Watch = Callable[[int, Entry], None]
 
 
 class Recorder:
-    """Appends events in the order of virtual time and shows each to whoever watches."""
+    """Appends events in the order of virtual time and calls the watchers with each."""
 
     __slots__ = (
         "_aside", "_by_type", "_scheduler", "_sealed", "_watchers", "entries", "readings",
@@ -32,7 +32,7 @@ class Recorder:
         self._by_type: dict[type, list[Watch]] = {}
         self.entries = Log()
         self.readings = 0
-        """A running mix of every clock reading the simulated code took."""
+        """A running checksum of every clock reading of the simulated code."""
 
     def watch(self, watcher: Watch, *types: type) -> None:
         """Call ``watcher(number, entry)`` after each entry, or those of the ``types`` given."""
@@ -47,7 +47,7 @@ class Recorder:
         return Instant(self._scheduler.now)
 
     def seal(self) -> None:
-        """Ignore what happens from now on: the run is over and only being taken down."""
+        """Ignore what happens from now on: the run is over and is being taken down."""
         self._sealed = True
 
     @property
@@ -57,7 +57,7 @@ class Recorder:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Meanwhile ignore what a process says, and clock readings."""
+        """While this lasts, ignore events of processes and clock readings."""
         before = (self._aside, self.readings)
         self._aside = True
         try:
@@ -95,9 +95,9 @@ class Recorder:
     def say(self, event: AnyEvent, cause: EntryNumber | None = None) -> EntryNumber | None:
         """Append an event of the running process, at the process's own time; return its number.
 
-        A process that blocked its loop is ahead of the world; what it does then is appended when
-        the world gets there, and never if the process is killed before: it has no number yet. So
-        is a thread that slept, which is gone by then: its process appends it.
+        A process or thread that has slept without awaiting is ahead of the world: its event is
+        appended when the world gets there, or never if the process is killed first. Then the event
+        has no number yet, and None is returned.
         """
         if self._aside:
             return None
@@ -113,7 +113,7 @@ class Recorder:
 
 
 def digest(entries: Entries, *rest: object) -> str:
-    """Return 32 hexadecimal digits that cover every event and whatever else decided the run."""
+    """Return 32 hexadecimal digits over every event and over ``rest``."""
     state = blake2b(digest_size=16)
     encoder = msgspec.msgpack.Encoder()
     for entry in entries:

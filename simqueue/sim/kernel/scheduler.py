@@ -20,12 +20,12 @@ _US_BETWEEN_SWEEPS = 60_000_000
 _STEPS_FREE = 1_000
 _STEPS_BILLED = 100
 _STEP_US = 10
-"""So many steps in one instant take no time. From then on each takes ten microseconds, billed at
-once for so many: in a busy loop, time goes on."""
+"""The first ``_STEPS_FREE`` steps of an instant take no time. Each later one takes ``_STEP_US``,
+added for ``_STEPS_BILLED`` steps at once: in a busy loop, time goes on."""
 
 
-class Livelock(Exception):  # noqa: N818  an ending, not an error of the code that meets it
-    """More steps than allowed ran without a moment at which nothing could run."""
+class Livelock(Exception):  # noqa: N818  an end of the run, not an error of the running code
+    """More steps than allowed ran without a moment at which none was ready."""
 
 
 class Deadlock(Exception):  # noqa: N818
@@ -39,9 +39,9 @@ class TimeLimit(Exception):  # noqa: N818
 class Scheduler:
     """Ready queues, timers and the one virtual clock.
 
-    Within a process steps run in the order they became ready, as asyncio promises; which process
-    goes next is a choice, 0 being the one whose step has waited longest, so that a run of zeros is
-    one first-in-first-out queue. Time moves when no process can run, and in a busy loop.
+    Within a process, steps run in the order they became ready, as asyncio promises. Which process
+    runs next is a choice; 0 is the one whose step has waited longest, so that a run of zeros is one
+    first-in-first-out queue. Time moves when no process can run, and in a busy loop.
     """
 
     __slots__ = (
@@ -76,13 +76,13 @@ class Scheduler:
         self.on_error = on_error
         self.on_exit = on_exit
         self.interrupted: Callable[[], bool] = lambda: True
-        """Whether a ``KeyboardInterrupt`` comes from outside the run, and ends it at once."""
+        """Whether a ``KeyboardInterrupt`` comes from outside the run, and then ends it at once."""
         self._heap: list[tuple[int, int, Process, Timer]] = []
         self._appointments = Appointments()
         self._line = Line(self.runnable)
         self._sweep_due = _US_BETWEEN_SWEEPS
         self.on_sweep: Callable[[], object] = lambda: None
-        """Called about once in so much virtual time, while time moves at all."""
+        """Called about every ``_US_BETWEEN_SWEEPS`` of virtual time, while time moves at all."""
         self.sequence = 0
         self._instant_began = 0
         self._cleaning = _STEPS_BETWEEN_CLEANINGS
@@ -128,7 +128,7 @@ class Scheduler:
         heapq.heapify(self._heap)
 
     def pause(self, process: Process, until: int) -> None:
-        """Let nothing of a process and its threads run until then."""
+        """Let nothing of a process and its threads run until ``until``."""
         for each in (process, *process.lanes):
             if each.paused_until <= self.now:
                 each.floor_unpaused = each.floor
@@ -138,7 +138,7 @@ class Scheduler:
                 self._block(each)
 
     def resume(self, process: Process) -> None:
-        """End a pause now; a step that blocked its loop by itself goes on doing so."""
+        """End a pause now; a loop that a step has blocked stays blocked."""
         for each in (process, *process.lanes):
             if each.paused_until > self.now:
                 each.floor, each.paused_until = each.floor_unpaused, self.now
@@ -168,9 +168,9 @@ class Scheduler:
     def after_steps(
         self, count: int, watched: Process, process: Process, callback: Callable[[], object]
     ) -> None:
-        """Call ``callback()`` as ``process`` when ``watched`` has run so many steps more.
+        """Call ``callback()`` as ``process`` when ``watched`` has run ``count`` more steps.
 
-        Steps of others do not count: what they do must not move what befalls this one.
+        Steps of other processes do not count: they must not move a fault of this one.
         """
         self._appointments.add(self.steps, count, watched, process, callback)
         self._attention = min(self._attention, self.steps)
@@ -230,11 +230,11 @@ class Scheduler:
 
     def _raised(self, process: Process, handle: Handle, error: BaseException) -> None:
         if handle._context is process.context:  # noqa: SLF001
-            raise error  # The world's own message: nobody but us can have made the mistake.
+            raise error  # A message of simqueue's own, so this is a bug of simqueue.
         self.on_error(handle, error)
 
     def _attend(self) -> None:
-        """Do what is due at certain steps, which are the same in every run of the same choices."""
+        """Do what is due at certain steps; runs of the same choices do it at the same steps."""
         spent = self.steps - self._instant_began
         if spent > self.steps_per_instant_max:
             raise Livelock
@@ -242,7 +242,7 @@ class Scheduler:
             self._cleaning += _STEPS_BETWEEN_CLEANINGS
             self._clean()
         if spent >= _STEPS_FREE:
-            # Steps take time, too, and who busily awaits a timer must live to see it.
+            # Steps take time, too: code that waits for a timer in a busy loop must get there.
             self._ripen(self.now + _STEPS_BILLED * _STEP_US)
         if self._appointments:
             self._keep_appointments()
@@ -271,12 +271,12 @@ class Scheduler:
             heapq.heapify(self._heap)
 
     def _choose(self, first: Process) -> Process:
-        """Pick who goes next, ``first`` if that is 0."""
+        """Pick which process goes next; 0 is ``first``."""
         which = first.order.pick(len(self.runnable), self._line)
         return self._line.order[which] if which else first
 
     def _block(self, process: Process) -> None:
-        """Keep a process from running until its own time is the world's."""
+        """Keep a process from running until the world's time has reached its own."""
         self._unqueue(process)
         self.post(process, process.floor, _wake_up)
 
@@ -290,7 +290,7 @@ class Scheduler:
         while heap and (heap[0][3]._cancelled or not heap[0][2].alive):  # noqa: SLF001
             _, _, process, timer = heapq.heappop(heap)
             if not process.alive:
-                process.remains.append(timer)  # its arguments may be code that must not end now
+                process.remains.append(timer)  # dropping its arguments might run a finalizer
         if not heap:
             raise Deadlock
         if heap[0][0] > self.now:
@@ -299,7 +299,7 @@ class Scheduler:
         self._ripen(max(heap[0][0], self.now))
 
     def _ripen(self, now: int) -> None:
-        """Let it be ``now``, and make ready what is due by then."""
+        """Set the time to ``now``, and make ready what is due by then."""
         if now > self.limit:
             raise TimeLimit
         self.now = now
@@ -313,7 +313,7 @@ class Scheduler:
                 self._due(process, timer)
 
     def _due(self, process: Process, timer: Timer) -> None:
-        # An idle loop is woken by a timer of its own: the machine may be busy elsewhere.
+        # An idle loop may be woken late by its timer: the machine may be busy.
         idle = not process.ready and process.floor <= self.now and process.alive
         self.enqueue(process, timer)
         if idle and timer._context is not process.context:  # noqa: SLF001
@@ -325,4 +325,4 @@ class Scheduler:
 
 
 def _wake_up() -> None:
-    """Do nothing: that it runs is what lets a process go on that was blocked."""
+    """Do nothing: running any step makes a process that was blocked go on."""

@@ -1,4 +1,4 @@
-"""Tasks of a loop: all of them, and those whose errors nobody has looked at."""
+"""Tasks of a loop: all of them, and those whose error was never retrieved."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from typing import Any
 
 every_task = asyncio.tasks.all_tasks
-"""asyncio's own ``all_tasks``: the tasks of a loop, and in a run of all processes."""
+"""asyncio's own ``all_tasks``: in a run it returns the tasks of all processes."""
 
 
 def failed_unseen(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[Any]]:
-    """Return the tasks of a loop that ended with an error that nobody has looked at, by age."""
+    """Return the tasks of a loop whose error was never retrieved, the oldest first."""
     known: Iterable[asyncio.Task[Any]] = getattr(
         asyncio.tasks, "_scheduled_tasks", getattr(asyncio.tasks, "_all_tasks", ())
     )

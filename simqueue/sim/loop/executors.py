@@ -1,4 +1,4 @@
-"""Executors: functions meant for other threads, run at a chosen step on the loop's thread."""
+"""Executors: functions for other threads, run at a chosen step on the loop's thread."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Call = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 @dataclass(slots=True, eq=False)
 class _Pool:
-    """The threads of one executor in one process: how many are idle, and what waits for one."""
+    """The threads of one executor in one process: how many are idle, and which calls wait."""
 
     idle: int
     waiting: deque[Call] = field(default_factory=deque)
@@ -33,9 +33,9 @@ class _Pool:
 class Executors:
     """Runs calls beside the steps of the process that made them.
 
-    A call begins when a thread of its executor is free, first come first served, and then at a
-    chosen moment. It runs in one step; ``time.sleep`` in it takes the time of its thread alone.
-    ``inside`` says that such a function runs now, and no step of a loop.
+    A call begins when a thread of its executor is free, in the order of the calls, and then at a
+    chosen moment. It runs in one step; ``time.sleep`` in it blocks its thread and nothing else.
+    ``inside`` says that such a function runs now, not a step of a loop.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Executors:
         self.inside = False
 
     def pending(self) -> bool:
-        """Return whether a function of the running process has not begun to run in its thread."""
+        """Return whether a function of the running process has not begun yet in its thread."""
         return self._pending.get(self._process(), 0) > 0
 
     def _process(self) -> Process:
@@ -61,7 +61,7 @@ class Executors:
         return current.owner or current
 
     def submit(self, executor: object, call: Call) -> None:
-        """Run a call of the running process in a thread of ``executor``, None is the default."""
+        """Run a call of the running process in a thread of ``executor``; None is the default."""
         if type(executor).__name__ == "ProcessPoolExecutor":
             raise refusal("loop.run_in_executor with a ProcessPoolExecutor", PROCESSES)
         process = self._process()
@@ -111,7 +111,7 @@ class Executors:
         result: object,
         error: BaseException | None,
     ) -> None:
-        """Hand a result to whoever waits for it, if anybody still does, and the thread on."""
+        """Set a call's result, unless the caller has given up; give its thread to the next call."""
         if future.done():
             pass
         elif error is None:

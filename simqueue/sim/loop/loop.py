@@ -36,9 +36,9 @@ _NAMED_BY_PYTHON = re.compile(r"Task-\d+")
 
 
 class SimulatedLoop(LoopWithoutIO):
-    """An event loop without I/O, whose time is virtual and whose order is chosen.
+    """An event loop without I/O whose time is virtual and whose order is a choice.
 
-    Every process of the simulation shares this loop; a callback belongs to the process of the
+    All processes of the simulation share this loop; a callback belongs to the process of the
     context it was scheduled in.
     """
 
@@ -49,11 +49,11 @@ class SimulatedLoop(LoopWithoutIO):
         self._names: dict[str, int] = {}
         self._numbers = itertools.count(1)
         self.on_unhandled: Callable[[dict[str, Any]], None] = lambda context: None
-        """Told of every error that nobody awaited, before the process's own handler is."""
+        """Called with every error that nobody awaited, before the process's own handler."""
         self.on_reading: Callable[[], None] = lambda: None
-        """Told of every reading of ``time()``."""
+        """Called with every reading of ``time()``."""
         self.on_refused: Callable[[RefusedError], None] = lambda error: None
-        """Told of a refusal in a thread that is none of the simulation's."""
+        """Called with a refusal in a thread that is not one of the simulation's."""
         self._running = False
         self.generators: list[AsyncGenerator[Any, Any]] = []
 
@@ -61,7 +61,7 @@ class SimulatedLoop(LoopWithoutIO):
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Be the current thread's running loop."""
+        """Make this the current thread's running loop."""
         if asyncio._get_running_loop() is not None:  # noqa: SLF001  as asyncio's own loops ask
             raise RuntimeError(
                 "a simulation cannot run inside a running event loop: call simqueue.run from "
@@ -79,7 +79,7 @@ class SimulatedLoop(LoopWithoutIO):
             sys.set_asyncgen_hooks(*hooks)
 
     def _abandoned(self, generator: AsyncGenerator[Any, Any]) -> None:
-        """Close an async generator nobody holds any more, in a task of who dropped it."""
+        """Close an async generator that nobody holds, in a task of the process that dropped it."""
         current = self.scheduler.current
         process = current.owner or current
         if self._running and process.alive:
@@ -115,7 +115,7 @@ class SimulatedLoop(LoopWithoutIO):
     def call_soon(self, callback: Callable[..., object], *args: Any,  # type: ignore[override]
                   context: Context | None = None) -> Handle:  # fmt: skip
         """Append a step to the ready queue of the process that ``context`` belongs to."""
-        # Each step of a task comes through here: no call is made that can be spared.
+        # Each step of a task comes through here: avoid calls.
         scheduler = self.scheduler
         process = current = scheduler.current
         if context is None:
@@ -125,7 +125,7 @@ class SimulatedLoop(LoopWithoutIO):
         else:
             process = context.get(HOME, current)
         if process is not current and current.floor > scheduler.now:
-            # Who slept without awaiting lives in the others' future: they hear of it only then.
+            # A process that slept without awaiting is ahead of the others: this reaches them later.
             return scheduler.at(process, current.floor, callback, args, context)
         scheduler.sequence = sequence = scheduler.sequence + 1
         handle = Handle(callback, args, context, sequence)
@@ -137,15 +137,15 @@ class SimulatedLoop(LoopWithoutIO):
 
     def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any,  # type: ignore[override]
                              context: Context | None = None) -> Handle:  # fmt: skip
-        """Like ``call_soon``, from the simulation's own thread alone."""
+        """Like ``call_soon``; refused in a thread that is not the simulation's."""
         if threading.get_ident() != self._thread:
             refused = refusal("calling into the loop from another thread", THREADS)
-            self.on_refused(refused)  # that thread may well keep it to itself
+            self.on_refused(refused)  # the error might never leave that thread
             raise refused
         current = self.scheduler.current
         if context is None:
             context = copy_context()
-            # A simulated thread is gone when its function returns: its process will run this.
+            # A simulated thread ends with its function: its process will run the callback.
             context.run(HOME.set, current.owner or current)
         return self.call_soon(callback, *args, context=context)
 
@@ -185,7 +185,7 @@ class SimulatedLoop(LoopWithoutIO):
 
     def create_task(self, coro: Coroutine[Any, Any, T], *, name: object = None,  # type: ignore[override]
                     context: Context | None = None, **options: Any) -> asyncio.Task[T]:  # fmt: skip
-        """Start a task of the process that runs now, named after its coroutine if not otherwise."""
+        """Start a task of the running process, named after its coroutine without ``name``."""
         if self._executors.inside:
             raise refusal("loop.create_task in a thread", _UNSAFE)
         return self._start(coro, name=name, context=context, **options)
@@ -212,9 +212,9 @@ class SimulatedLoop(LoopWithoutIO):
         return task
 
     def adopt(self, thing: asyncio.Future[Any]) -> int:
-        """Return the number that a task or future hashes by; asked for once, a task's when made.
+        """Return the number that is the hash of a task or future; called once for each.
 
-        A task belongs to the process that made it. One that nobody named is named by its number.
+        A task gets it when it is made: then its process and, unless it has one, its name are set.
         """
         number = next(self._numbers)
         if isinstance(thing, asyncio.Task):
@@ -254,17 +254,17 @@ class SimulatedLoop(LoopWithoutIO):
 
     def run_in_executor(self, executor: concurrent.futures.Executor | None,  # type: ignore[override]
                         func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # fmt: skip
-        """Run ``func`` at a chosen step, on this thread, beside the process's own steps."""
+        """Run ``func`` at a chosen step on this thread, beside the process's own steps."""
         future: asyncio.Future[T] = self.create_future()
         self._executors.submit(executor, (future, func, args))
         return future
 
     def in_thread(self) -> bool:
-        """Return whether a function meant for a thread runs now, and no step of a loop."""
+        """Return whether a function of another thread runs now, not a step of a loop."""
         return self._executors.inside
 
     def awaits_threads(self) -> bool:
-        """Return whether a function of the running process has still to run in a thread."""
+        """Return whether a function of the running process waits to run in a thread."""
         return self._executors.pending()
 
     def set_default_executor(self, executor: concurrent.futures.Executor) -> None:
@@ -274,12 +274,12 @@ class SimulatedLoop(LoopWithoutIO):
         """Do nothing: there are no threads."""
 
     async def shutdown_asyncgens(self) -> None:
-        """Do nothing: generators are closed as they are dropped, and at the end of the run."""
+        """Do nothing: generators are closed when they are dropped, and at the end of the run."""
 
     # --- errors nobody awaited ---
 
     def set_exception_handler(self, handler: ExceptionHandler | None) -> None:
-        """Make ``handler(loop, context)`` see the running process's errors that nobody awaited."""
+        """Have ``handler(loop, context)`` called with errors of the process that nobody awaited."""
         self.scheduler.current.exception_handler = handler
 
     def get_exception_handler(self) -> ExceptionHandler | None:
@@ -291,7 +291,7 @@ class SimulatedLoop(LoopWithoutIO):
         """Do nothing: the error is in the event log already."""
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Write down an error that nobody awaited, and hand it to its process's handler."""
+        """Record an error that nobody awaited, and pass it to the handler of its process."""
         self.on_unhandled(context)
         culprit = context.get("task") or context.get("future")
         process = getattr(culprit, "home", self.scheduler.current)
@@ -304,9 +304,9 @@ class SimulatedLoop(LoopWithoutIO):
 
 
 def _microseconds(seconds: float) -> int:
-    """Return whole microseconds, rounded up: no callback sees a ``time()`` before its moment.
+    """Return whole microseconds, rounded up: no callback may see a ``time()`` before it was due.
 
-    A moment that never comes, infinity, is far beyond every limit.
+    Infinity becomes a moment far beyond every limit.
     """
     seconds = min(max(seconds, -_NEVER_S), _NEVER_S)
     whole = round(seconds * 1_000_000)

@@ -1,4 +1,4 @@
-"""What an asyncio loop offers and a simulated one refuses: the world outside, and being run."""
+"""Methods of asyncio's loops that a simulated loop refuses: I/O, and running or stopping it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _refused(instead: str) -> Any:
 
 
 class _Refused:
-    """A method that raises ``RefusedError`` where it is called."""
+    """A method that raises ``RefusedError`` when it is called."""
 
     def __init__(self, instead: str) -> None:
         self._instead = instead
@@ -34,7 +34,7 @@ class _Refused:
 
 
 class LoopWithoutIO(asyncio.AbstractEventLoop):
-    """A loop on which whatever would touch the world outside raises ``RefusedError``."""
+    """A loop on which every method that does I/O raises ``RefusedError``."""
 
     add_reader = _refused(_NO_SOCKETS)
     remove_reader = _refused(_NO_SOCKETS)

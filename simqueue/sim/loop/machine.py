@@ -1,4 +1,4 @@
-"""The machine that code of a run believes it runs on: its clocks, its sleeps, its process id."""
+"""The machine that the code of a run sees: its clocks, sleeps and process id."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from simqueue.sim.loop.loop import SimulatedLoop
 from simqueue.sim.patching.depth import Depth
 
 _POLLS_MAX = 20
-"""So often may a function in a thread sleep and read a clock, as polling with a deadline does."""
+"""How often a function in a thread may sleep and read a clock, as polling with a deadline does."""
 _READINGS_FREE = 10_000
 _READING_US = 10
 _STANDSTILL_US = 10 * _READING_US
 _AGES_US = 10**18
-"""Some 30,000 years, and the longest a process can be blocked: a trace holds 64 bits."""
+"""The longest a process can be blocked, some 30,000 years: a trace holds 64 bits."""
 _SLEEPS_MAX = 100_000
 
 
 @dataclass(eq=False)
 class Machine:
-    """What the patches ask of a run. Whatever it answers is of the process that runs now."""
+    """What patches ask of a run; the answers are those of the process that runs now."""
 
     core: Core
     loop: SimulatedLoop
@@ -46,7 +46,7 @@ class Machine:
         return self.core.attended
 
     def refused(self, error: RefusedError) -> None:
-        """End the run with a refusal, whatever the code that met it does with the error."""
+        """End the run with a refusal, even if the code that got the error catches it."""
         self.core.refused(error)
 
     def pid(self) -> int:
@@ -54,11 +54,11 @@ class Machine:
         return self.core.scheduler.current.pid
 
     def in_thread(self) -> bool:
-        """Return whether a function meant for a thread runs now, and no step of a loop."""
+        """Return whether a function of another thread runs now, not a step of a loop."""
         return self.loop.in_thread()
 
     def awaits_threads(self) -> bool:
-        """Return whether a function of the running process has still to run in a thread."""
+        """Return whether a function of the running process waits to run in a thread."""
         return self.loop.awaits_threads()
 
     # --- clocks ---
@@ -76,11 +76,11 @@ class Machine:
         return (self.core.epoch_us + self.core.scheduler.local_now() + skew) * 1_000
 
     def note_reading(self, value: int) -> None:
-        """Let a clock reading enter the digest."""
+        """Add a clock reading to the digest."""
         self.core.recorder.note_reading(value)
 
     def _spend_reading(self) -> None:
-        """Let time pass for code that reads clocks over and over, waiting for one to move on."""
+        """Let time pass for code that reads a clock in a loop until it moves on."""
         scheduler = self.core.scheduler
         if scheduler.now != self._read_at:
             if scheduler.now - self._read_at > _STANDSTILL_US:
@@ -94,16 +94,16 @@ class Machine:
 
     def sleep(self, seconds: float) -> None:
         """Block the running process's loop: its own time goes on at once, the world's does not."""
-        # Rounded up: code that sleeps for a rest of less than a microsecond must come to an end.
+        # Rounded up: a loop that sleeps for what is left of a second must come to an end.
         self.block(Duration(max(0, math.ceil(round(seconds * 1_000_000, 3)))))
 
     def block(self, duration: Duration) -> None:
-        """Let the own time of the running process or thread go on at once, and nothing else of it.
+        """Move the running process or thread ahead of the world, as a sleep without await does.
 
-        The event's cause is the start of the handler that blocks, if one does.
+        The cause of the event is the start of the handler that blocks, if one does.
 
         Raises:
-            RefusedError: a thread polls, it seems, for something that only other steps can change.
+            RefusedError: a thread seems to poll for something that only other steps can change.
         """
         scheduler = self.core.scheduler
         if self.attended:
@@ -115,7 +115,7 @@ class Machine:
         scheduler.current.floor = min(scheduler.local_now() + duration, _AGES_US)
 
     def _check_sleeps(self) -> None:
-        """Refuse the sleep of a thread that would never come to an end of them."""
+        """Refuse a sleep of a thread that would sleep for ever."""
         scheduler, limit = self.core.scheduler, self.core.config.limit
         lane = scheduler.current
         lane.sleeps += 1
@@ -131,7 +131,7 @@ class Machine:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Let a person look around: no clock reading, no sleep, no line of a log leaves a mark."""
+        """While a person looks at the run, do not record clock readings, sleeps and log lines."""
         core, current = self.core, self.core.scheduler.current
         before = (core.attended, self._read_at, self._readings)
         floor = current.floor

@@ -1,11 +1,11 @@
-"""Replacing what belongs to others, for as long as a run lasts.
+"""Replaces functions, types and modules of others for the duration of a run.
 
 It imports no other room of ``sim``.
 
 ``patch``    one replacement, put in and taken out
 ``source``   what is replaced, as a row of the table of entropy; the runs that threads play
-``builtin``  a function of C, replaced for everyone who holds it
-``sealed``   an attribute of a type that CPython seals
+``builtin``  a built-in function, replaced for all code that refers to it
+``sealed``   an attribute of a type that CPython protects
 ``late``     a module that is imported during the run
 ``linkage``  a function of the C library, as one extension module calls it
 ``imports``  whether a module is being imported

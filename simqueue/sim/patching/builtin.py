@@ -1,9 +1,9 @@
-"""Callables redirected in place: whoever holds one, however long ago, reaches the replacement.
+"""Callables redirected in place: every reference to one reaches the replacement.
 
-``from time import monotonic``, a default argument and a closure all hold the same object, so what
-is redirected is the object. CPython lays out a built-in function and a bound method as machine
-words; each class here checks the words it is going to write before it writes them. Writing is one
-slice assignment, in the middle of which no other thread can run.
+``from time import monotonic``, a default argument and a closure all refer to the same object, so
+the object itself is redirected. CPython stores a built-in function and a bound method as machine
+words; each class here checks the words before it writes them. Writing is one slice assignment,
+which no other thread can interrupt.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import Any
 from simqueue.errors import UsageError
 
 DEBUGGER_S_WRAPPERS = "_pydev_bundle.pydev_monkey"
-"""The module whose functions stand for those that start threads and processes, once VS Code's or
-PyCharm's debugger is attached. They call what they wrap."""
+"""The module with wrappers of the functions that start threads and processes, which the debuggers
+of VS Code and PyCharm install."""
 _VARARGS_AND_KEYWORDS = 0x0001 | 0x0002
 _HAS_CLASS = 0x0200
 
 
 class _Definition(ctypes.Structure):
-    """PyMethodDef: what a built-in function is called and which C function it runs."""
+    """PyMethodDef: the name of a built-in function, and its C function."""
 
     _fields_ = (
         ("name", ctypes.c_char_p),
@@ -41,7 +41,7 @@ _Words = ctypes.c_size_t * 8
 _DEFINITION, _SELF, _MODULE, _WEAKREFS, _VECTORCALL, _CLASS = range(2, 8)
 _FUNCTION = 2
 
-# Prototypes of our own: those of ctypes.pythonapi are shared with everybody else.
+# Prototypes of our own: those of ctypes.pythonapi are shared with other code.
 _incref = ctypes.PYFUNCTYPE(None, ctypes.py_object)(("Py_IncRef", ctypes.pythonapi))
 _decref = ctypes.PYFUNCTYPE(None, ctypes.py_object)(("Py_DecRef", ctypes.pythonapi))
 _new_function = ctypes.PYFUNCTYPE(
@@ -51,13 +51,13 @@ _PYOBJECT_CALL = ctypes.cast(ctypes.pythonapi.PyObject_Call, ctypes.c_void_p).va
 
 
 class Builtin:
-    """A built-in function whose calls can be sent elsewhere.
+    """A built-in function whose calls can be redirected.
 
-    ``original`` is another function object with the same definition: what the function does while
-    it is not redirected, to be called meanwhile.
+    ``original`` is another function object with the same definition, to be called while the
+    function is redirected.
 
     Raises:
-        UsageError: this interpreter does not lay built-in functions out as CPython does.
+        UsageError: this interpreter does not store built-in functions as CPython does.
     """
 
     __slots__ = ("_away", "_definition", "_home", "_module", "_words", "function", "original")
@@ -66,32 +66,34 @@ class Builtin:
         check_interpreter()
         self.function = function
         self._words = words = _words_of(function)
-        found = _checked_definition(function, words)
+        definition = _checked_definition(function, words)
         self._home = (words[_DEFINITION], words[_SELF], words[_VECTORCALL])
         self._module = words[_MODULE]
-        self._definition = _Definition(found.name, _PYOBJECT_CALL, _VARARGS_AND_KEYWORDS, found.doc)
+        self._definition = _Definition(
+            definition.name, _PYOBJECT_CALL, _VARARGS_AND_KEYWORDS, definition.doc
+        )
         self._away = ctypes.addressof(self._definition)
         self.original: Callable[..., Any] = _new_function(
             words[_DEFINITION],
             function.__self__,  # type: ignore[attr-defined]
             words[_MODULE],
-            words[_CLASS] if found.flags & _HAS_CLASS else None,
+            words[_CLASS] if definition.flags & _HAS_CLASS else None,
         )
 
     @property
     def redirected(self) -> bool:
-        """Whether calls go elsewhere now."""
+        """Whether calls are redirected now."""
         return self._words[_DEFINITION] != self._home[0]
 
     def redirect(self, replacement: Callable[..., Any]) -> None:
-        """Send calls to ``replacement``; raise ``UsageError`` if they go elsewhere already."""
+        """Send calls to ``replacement``; raise ``UsageError`` if they are redirected already."""
         words = self._words
         if words[_DEFINITION] != self._home[0]:
             raise UsageError(
                 f"{self.function.__name__} is redirected already: one simulation at a time can run "
                 "in a process; run others in processes of their own"
             )
-        # The function owns what its self points to, and the garbage collector counts on it.
+        # The function owns what its self points to; the garbage collector relies on that.
         _incref(replacement)
         words[_DEFINITION:_CLASS] = [
             self._away, id(replacement), self._module, words[_WEAKREFS], 0
@@ -110,7 +112,7 @@ class Builtin:
 
 
 class Bound:
-    """A bound method that can be made to stand for a method of another object."""
+    """A bound method that can be redirected to a method of another object."""
 
     __slots__ = ("_home", "_words", "method")
 
@@ -137,7 +139,7 @@ class Bound:
             _decref(owned)
 
     def _replaced_by(self, replacement: MethodType) -> tuple[object, ...]:
-        """Return what the method will own in place of its own; the function often is the same."""
+        """Return what the method will own instead; the function is often the same."""
         function = replacement.__func__
         if id(function) == self._home[0]:
             return (replacement.__self__,)
@@ -146,9 +148,9 @@ class Bound:
 
 @functools.cache
 def builtin(name: str) -> Builtin | None:
-    """Return the built-in function that a dotted name leads to, None where there is none.
+    """Return the built-in function of a dotted name, None if there is none.
 
-    To be called while nothing is redirected.
+    Must be called while nothing is redirected.
     """
     module, _, attribute = name.rpartition(".")
     try:
@@ -162,14 +164,14 @@ def builtin(name: str) -> Builtin | None:
             return None
     if not isinstance(function, BuiltinFunctionType):
         raise UsageError(
-            f"{name} is {function!r}, not the built-in function: somebody has replaced it; undo "
-            "that before a simulation starts"
+            f"{name} is {function!r}, not the built-in function, so other code has replaced it; "
+            "undo that before a simulation starts"
         )
     return Builtin(function)
 
 
 def _wrapped(home: ModuleType, name: str) -> Any:
-    """Return the built-in function that a debugger has put aside in its module, if it kept it."""
+    """Return the built-in function that a debugger has kept in its module, if it has."""
     kept = [each for each in vars(home).values() if isinstance(each, BuiltinFunctionType)]
     return next((each for each in kept if each.__name__ == name), None)
 
@@ -184,7 +186,7 @@ def check_interpreter() -> None:
     )
     if not ordinary:
         raise UsageError(
-            "simqueue controls clocks and entropy in CPython's ordinary build alone, not in "
+            "simqueue controls clocks and entropy only in CPython's ordinary build, not in "
             f"{sys.implementation.name} {sys.version}: run it with a build that has the global "
             "interpreter lock and no reference tracing"
         )
@@ -200,7 +202,7 @@ def _words_of(thing: object) -> ctypes.Array[ctypes.c_size_t]:
 def _checked_definition(
     function: Callable[..., Any], words: ctypes.Array[ctypes.c_size_t]
 ) -> _Definition:
-    # Self first: only if it is where we expect it, the word before may be followed as a pointer.
+    # Check self first: only if it is as expected, the word before it can be used as a pointer.
     if words[_SELF] != id(function.__self__):  # type: ignore[attr-defined]
         raise strange(function)
     definition = _Definition.from_address(words[_DEFINITION])
@@ -210,8 +212,8 @@ def _checked_definition(
 
 
 def strange(thing: object) -> UsageError:
-    """Return the error about an object whose memory is not as it was expected."""
+    """Return the error for an object whose memory is not as expected."""
     return UsageError(
-        f"{thing!r} is not laid out in memory as simqueue knows it from CPython 3.11 to 3.14; this "
-        f"is {sys.version}: run with one of those"
+        f"{thing!r} has another memory layout than in CPython 3.11 to 3.14, which simqueue needs; "
+        f"this is {sys.version}: run with one of those"
     )

@@ -1,4 +1,4 @@
-"""How deep a run's code can go: as far as in a process of its own, whatever has called the run."""
+"""How deep a run's code can go: as deep as in a process of its own, whatever calls the run."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from contextlib import suppress
 from simqueue.sim.patching.builtin import builtin
 
 _BELOW = 50
-"""Frames that a program of its own would have below its handlers."""
+"""How many frames a real program has below its handlers."""
 _PROBED = 60
 _COUNTS_C_CODE = sys.version_info < (3, 12)
 
 
 class Depth:
-    """The recursion limit of a run: its code has the same number of frames wherever it is called.
+    """The recursion limit of a run: its code gets the same number of frames wherever it is called.
 
-    ``limit`` is what the code sees and sets, ``kept`` what is to hold after the run.
+    ``limit`` is what the code reads and sets, ``kept`` the limit after the run.
     """
 
     __slots__ = ("_real", "_shift", "kept", "limit")
@@ -27,8 +27,8 @@ class Depth:
         self._real, self._shift = _Limit(), 0
 
     def call(self, function: Callable[[], object]) -> None:
-        """Call a function, as deep in the stack as ever as far as its recursion is concerned."""
-        # Here, not in a patch: how deep a generator's frames count depends on how warm they are.
+        """Call a function with the same number of frames left as anywhere else."""
+        # Not in a patch: how a generator's frames count depends on whether they are specialized.
         self._shift = self._real.frames_in_use() - _BELOW
         self._real.set(self.limit + self._shift)
         try:
@@ -38,7 +38,7 @@ class Depth:
             self._real.set(self.kept)
 
     def change(self, limit: int, *, keep: bool) -> None:
-        """Let the code have another limit, also after the run if it is to be kept."""
+        """Set the limit of the code, also for the time after the run if it is to be kept."""
         self._real.set(limit + self._shift if limit > 0 else limit)
         self.limit = limit
         if keep:
@@ -46,7 +46,7 @@ class Depth:
 
 
 class _Limit:
-    """The interpreter's own recursion limit, also while code that asks for it is answered by us."""
+    """The interpreter's own recursion limit, also while ``sys.getrecursionlimit`` is replaced."""
 
     __slots__ = ("_get", "set")
 
@@ -57,9 +57,9 @@ class _Limit:
         self._get, self.set = get.original, change.original
 
     def frames_in_use(self) -> int:
-        """Return how many frames count towards the limit here; C code's may be among them."""
+        """Return how many frames count towards the limit here; some may be those of C code."""
         if not _COUNTS_C_CODE or sys.gettrace() is not None or sys.getprofile() is not None:
-            # A tracer that meets the error is switched off: under one this is but a good guess.
+            # A tracer that gets the error is switched off: under one this is only a good guess.
             return _python_frames()
         before = self._get()
         low = _python_frames() + _PROBED  # with a low limit few frames have to be tried

@@ -1,7 +1,7 @@
-"""Whether a thread is importing: what a module does as it is loaded happens once in a process.
+"""Whether a thread is importing: a module's code runs once in a process.
 
-The second run of a process does not import again, so what an import draws or reads must leave no
-mark on the run.
+The second run of a process does not import again, so what an import draws or reads must not change
+the run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from importlib import _bootstrap
 from typing import Any
 
 LOCKS: dict[str, Any] = getattr(_bootstrap, "_module_locks", {})
-"""Weak references to the locks of the modules being imported: empty almost always."""
+"""Weak references to the locks of the modules being imported; almost always empty."""
 
 
 def importing(thread: int) -> bool:

@@ -1,4 +1,4 @@
-"""Modules that are imported in the midst of a run: patched as soon as they are there."""
+"""Modules that are imported during a run: patched as soon as they are loaded."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _get_ident = _thread.get_ident
 class OnImport:
     """A patch of a module that may be loaded already, or during the run, or not at all.
 
-    ``patches(module)`` says what to install. While the module is not loaded this is an import
+    ``patches(module)`` returns what to install. While the module is not loaded this is an import
     finder in front of the others, which finds nothing itself.
     """
 
@@ -38,7 +38,7 @@ class OnImport:
             self._patch(module)
 
     def restore(self) -> None:
-        """Undo it."""
+        """Restore the module, or stop waiting for it."""
         if self in sys.meta_path:
             sys.meta_path.remove(self)
         while self._installed:
@@ -48,7 +48,7 @@ class OnImport:
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return what the next finder finds, made to call us when it has loaded the module."""
+        """Return what the next finder finds, changed to call us when the module is loaded."""
         if name != self._name or _get_ident() != self._thread:
             return None
         for finder in [each for each in sys.meta_path if each is not self]:

@@ -1,8 +1,8 @@
-"""Functions of the C library as one extension module calls them: its own pointer to each, replaced.
+"""Functions of the C library, replaced for one extension module by changing its pointers.
 
 An extension module that reads a clock with ``clock_gettime`` calls it through a word of its own
-memory, which the dynamic linker has filled in. Redirecting Python's functions does not reach such a
-call; changing that word does, for this one module and nobody else.
+memory, which the dynamic linker has set. Redirecting Python's functions does not reach such a call;
+changing that word does, for this module only.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def pointer_to(file: str, symbol: str) -> Pointer | None:
     except (AttributeError, OSError):
         return None
     for address in _words_for(loaded._handle, symbol.encode()):  # noqa: SLF001  what dlopen returned
-        # Only if it is what we take it for: the word must hold the function's address.
+        # A check: the word must contain the function's address.
         if ctypes.c_size_t.from_address(address).value == real:
             return Pointer(address)
     return None
@@ -49,7 +49,7 @@ def pointer_to(file: str, symbol: str) -> Pointer | None:
 
 def _words_for(handle: int, symbol: bytes) -> Iterator[int]:
     """Yield the addresses of the words that the linker fills with a symbol's address."""
-    base, _, dynamic = (ctypes.c_size_t * 3).from_address(handle)  # struct link_map begins so
+    base, _, dynamic = (ctypes.c_size_t * 3).from_address(handle)  # of struct link_map
     entries = dict(_dynamic_entries(dynamic))
 
     def table(tag: int) -> int:
@@ -92,7 +92,7 @@ class Pointer:
         self.real = self._word.value
 
     def set(self, function: int) -> None:
-        """Let the module call the function at this address, if its memory can be changed."""
+        """Make the module call the function at this address, if its memory can be changed."""
         if self._locked and not self._protect(mmap.PROT_READ | mmap.PROT_WRITE):
             return
         self._word.value = function
@@ -125,11 +125,11 @@ class CFunction:
         self._pointer, self._callback = pointer, callback  # kept alive while C code may call it
 
     def install(self) -> None:
-        """Let the module call the callback."""
+        """Make the module call the callback."""
         address = ctypes.cast(self._callback, ctypes.c_void_p).value
         if address is not None:
             self._pointer.set(address)
 
     def restore(self) -> None:
-        """Let it call the C library again."""
+        """Make the module call the C library again."""
         self._pointer.set(self._pointer.real)

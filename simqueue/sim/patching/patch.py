@@ -15,20 +15,20 @@ from typing import Any, Protocol
 from simqueue.sim.patching.builtin import Bound, Builtin, builtin
 
 Replace = Callable[[Callable[..., Any]], Callable[..., Any]]
-"""Makes the replacement of the function it is given."""
+"""Returns the replacement of a function."""
 
 _ABSENT: Any = object()
 _UNTOUCHED: Any = object()
 
 
 class Patch(Protocol):
-    """One thing replaced for the length of a run."""
+    """One thing replaced for the duration of a run."""
 
     def install(self) -> None:
         """Put the replacement in place."""
 
     def restore(self) -> None:
-        """Put back what was there; do nothing if that is done or ``install`` never began."""
+        """Put the original back; do nothing if that is done, or ``install`` never began."""
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +42,7 @@ class Attribute:
 
     def install(self) -> None:
         """Set the attribute."""
-        # Also when it is the value already: the run may set it to something else.
+        # Also if it has the value already: the run may change it.
         self._before = own(self.owner, self.name)
         setattr(self.owner, self.name, self.value)
 
@@ -60,7 +60,7 @@ class Attribute:
 
 @dataclass(slots=True, eq=False)
 class Redirect:
-    """A built-in function whose calls go elsewhere."""
+    """A built-in function whose calls are redirected."""
 
     builtin: Builtin
     replacement: Callable[..., Any]
@@ -70,13 +70,13 @@ class Redirect:
         self.builtin.redirect(self.replacement)
 
     def restore(self) -> None:
-        """Let the function do its own work again."""
+        """Undo the redirection."""
         self.builtin.restore(self.replacement)
 
 
 @dataclass(slots=True, eq=False)
 class Rebind:
-    """A bound method that stands for another object's."""
+    """A bound method that is redirected to another object's."""
 
     bound: Bound
     replacement: MethodType
@@ -91,7 +91,7 @@ class Rebind:
 
 
 def own(owner: Any, name: str) -> Any:
-    """Return what ``owner`` itself holds under a name, not what it inherits or binds."""
+    """Return the attribute of ``owner`` itself, not one that it inherits, and not bound."""
     if hasattr(owner, "__dict__"):
         return owner.__dict__.get(name, _ABSENT)
     return getattr(owner, name, _ABSENT)
@@ -100,14 +100,14 @@ def own(owner: Any, name: str) -> Any:
 def redirects(replacements: Mapping[str, Replace]) -> Iterator[Patch]:
     """Yield a patch for each dotted name that is a built-in function on this machine."""
     for name, replace in replacements.items():
-        found = builtin(name)
-        if found is not None:
-            yield Redirect(found, replace(found.original))
+        function = builtin(name)
+        if function is not None:
+            yield Redirect(function, replace(function.original))
 
 
 @contextmanager
 def installed(patches: Iterable[Patch]) -> Iterator[None]:
-    """Install patches in their order, and restore them in the opposite one."""
+    """Install patches in their order, and restore them in the reverse order."""
     begun: list[Patch] = []
     try:
         for patch in patches:
@@ -123,7 +123,7 @@ def installed(patches: Iterable[Patch]) -> Iterator[None]:
 
 
 def _restore(begun: list[Patch]) -> None:
-    """Restore the last first; what is restored is forgotten."""
+    """Restore the last first, and remove what is restored from the list."""
     while begun:
         begun[-1].restore()
         begun.pop()

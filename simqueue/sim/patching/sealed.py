@@ -1,6 +1,6 @@
-"""Sealed types: an attribute of a type of CPython's own, which lets nobody set any.
+"""Sealed types: sets an attribute of a built-in type, whose attributes are read-only.
 
-The flag that says so is cleared for the moment.
+The flag that makes them read-only is cleared for the moment.
 """
 
 from __future__ import annotations

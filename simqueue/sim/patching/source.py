@@ -1,4 +1,4 @@
-"""A source of entropy: its row in the table that users read, and the patches that carry it out."""
+"""A source of entropy: its row in the table for users, and the patches that control it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Treatment = Literal["controlled", "refused", "pinned", "not covered"]
 
 
 class World(Protocol):
-    """What the patches ask of the running simulation."""
+    """The running simulation, as patches use it."""
 
     @property
     def depth(self) -> Depth:
@@ -30,41 +30,41 @@ class World(Protocol):
         """Whether a person is at a debugger's prompt."""
 
     def now_us(self) -> int:
-        """Return microseconds since the run began, as the running process's clocks show them."""
+        """Return microseconds since the run began, by the clocks of the running process."""
 
     def wall_ns(self) -> int:
-        """Return Unix nanoseconds as the running process's wall clock shows them."""
+        """Return Unix nanoseconds by the wall clock of the running process."""
 
     def sleep(self, seconds: float) -> None:
-        """Block the running process's loop for a time."""
+        """Block the loop of the running process for a time."""
 
     def in_thread(self) -> bool:
-        """Return whether a function meant for a thread runs now, and no step of a loop."""
+        """Return whether a function of another thread runs now, not a step of a loop."""
 
     def awaits_threads(self) -> bool:
-        """Return whether a function of the running process has still to run in a thread."""
+        """Return whether a function of the running process waits to run in a thread."""
 
     def pid(self) -> int:
         """Return the running process's id."""
 
     def note_reading(self, value: int) -> None:
-        """Let a clock reading enter the digest of the run."""
+        """Add a clock reading to the digest of the run."""
 
     def refused(self, error: RefusedError) -> None:
-        """End the run with a refusal, whatever the code that met it does with the error."""
+        """End the run with a refusal, even if the code that got the error catches it."""
 
 
 SIMULATING: dict[int, World] = {}
 """The worlds of the threads that play a run at this moment.
 
-A replacement can outlive its run, in the names of a module that imported it meanwhile; outside of
-a run it does what the original does.
+A replacement can outlive its run, if a module has imported it by name; outside a run it does what
+the original does.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the patches of one run share: they act in ``thread`` and let every other one be."""
+    """What the patches of one run share: they act in ``thread`` and in no other."""
 
     world: World
     thread: int
@@ -72,7 +72,7 @@ class Scope:
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A row of the table: what it is, what becomes of it, and how.
+    """A row of the table: the source, whether it is controlled or refused, and how.
 
     ``key`` is the short name that `simqueue explain` takes.
     """
@@ -125,7 +125,7 @@ _TREATMENTS: Mapping[Treatment, tuple[str, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A source and what is done about it."""
+    """A source and the patches that control or refuse it."""
 
     source: Source
     patches: Callable[[Scope], Iterable[Patch]]

@@ -17,7 +17,7 @@ _WORDS = Struct(f"<{len(random.Random(0).getstate()[1])}L")  # noqa: S311  only 
 class Streams:
     """The random streams of one run: bytes and a generator for each simulated process.
 
-    What a module draws while it is imported comes from streams of its own and is no part of
+    What a module draws while it is imported comes from separate streams and is no part of
     ``state``: the next run of this process will not import it again.
     """
 
@@ -36,13 +36,13 @@ class Streams:
         return shake_128(b"%d bytes %d %d" % (self._seed, process, count)).digest(size)
 
     def generator(self) -> random.Random:
-        """Return what stands for the global generator in the running process."""
+        """Return the generator that is the global one in the running process."""
         process = self._process()
-        found = self._generators.get(process)
-        if found is None:
-            found = self._generators[process] = random.Random()  # noqa: S311
-            found.seed(f"{self._seed} generator {process}")
-        return found
+        generator = self._generators.get(process)
+        if generator is None:
+            generator = self._generators[process] = random.Random()  # noqa: S311
+            generator.seed(f"{self._seed} generator {process}")
+        return generator
 
     def numpy_seed(self) -> int:
         """Return 32 bits to seed numpy's global generator with."""
@@ -62,7 +62,7 @@ class Streams:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Forget afterwards what is drawn meanwhile."""
+        """Undo afterwards what is drawn while this lasts."""
         drawn = self._drawn.copy()
         states = {process: each.getstate() for process, each in self._generators.items()}
         try:

@@ -1,6 +1,6 @@
-"""Text as every machine would write it: errors, log lines, failures.
+"""Text that is the same on every machine: errors, log lines, failures.
 
-``masking``       without addresses and directories of this machine; ``addresses``: those
+``masking``       removes this machine's addresses and directories; ``addresses``: finds the former
 ``descriptions``  an error in one line
 ``failing``       how a run failed, and where
 """

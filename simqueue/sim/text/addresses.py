@@ -1,9 +1,9 @@
-"""Addresses in text: what ``id()`` and ``threading.get_ident()`` give, however it is written.
+"""Addresses in text: values of ``id()`` and ``threading.get_ident()``, in any notation.
 
-A number is taken for an address if an object could lie there: it is a multiple of 16, it is large
+A number counts as an address if an object could be there: it is a multiple of 16, it is large
 (2**40 or more, as on 64-bit machines with libraries high in memory), and the process has memory at
-it. A number of the application's own meets all three by chance once in some million times, so that
-a long order number stays as it is.
+it. A number of the application's own fulfils all three about once in a million times, so that a
+long order number stays as it is.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def without_addresses(text: str) -> str:
     """Return text with each address in it as ``0x…``."""
     if "0x" in text or "0X" in text:
         text = _WRITTEN.sub(MASK, text)
-    # A look for twelve digits first: most lines have none, and it is fast where few may begin one.
+    # Search for twelve digits first: most lines have none, and this search is fast.
     if _LONG.search(text) is not None:
         text = _BARE.sub(_masked, text)
     return text
 
 
-def _masked(found: re.Match[str]) -> str:
-    digits = found[0]
+def _masked(match: re.Match[str]) -> str:
+    digits = match[0]
     readings = [int(digits, 16)] if len(digits.lstrip("0")) == _HEX_DIGITS else []
     if digits.isdecimal():
         readings.append(int(digits))
@@ -46,7 +46,7 @@ def _is_address(number: int) -> bool:
 
 
 def _mapped(address: int) -> bool:
-    """Return whether the process has memory at an address; False where nothing tells."""
+    """Return whether the process has memory at an address; False where the system cannot say."""
     if _mincore is None:
         return False
     page = ctypes.c_void_p(address - address % mmap.PAGESIZE)

@@ -1,4 +1,4 @@
-"""Errors in one line, as every machine would write them."""
+"""Errors in one line, the same on every machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def described(error: BaseException) -> str:
     """Return ``Type: message`` without addresses or directories."""
     try:
         text = str(error)
-    except Exception as second:  # noqa: BLE001  an error's own text may be what is broken
+    except Exception as second:  # noqa: BLE001  the error's own __str__ may raise anything
         text = f"(its text cannot be had: {type(second).__name__})"
     if isinstance(error, RuntimeError) and any(words in text for words in _OF_ANOTHER_LOOP):
         text = f"{text}: {_OUTLIVES}"

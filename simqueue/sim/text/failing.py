@@ -1,4 +1,4 @@
-"""Failures: from an exception or an ending to what is written down about it."""
+"""Failures: from an exception, or another end of a run, to the record of it."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class FailedRun(SimqueueError):  # noqa: N818  what ``Run.check`` raises
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Describe what ended the scenario or a worker; of a group with one member, that one."""
+    """Describe the error that ended the scenario or a worker; of a group of one, its member."""
     error = alone(error)
     kind: FailureKind = "timeout" if isinstance(error, SettleTimeoutError) else "exception"
-    found = culprit(error)
-    where = "an unknown place" if found is None else place(*found)
-    line = "" if found is None else source_line(*found)
-    if isinstance(error, RefusedError) and not (found and is_users(found[0].co_filename)):
-        where, line = error.where, ""  # a refusal knows the user's line that is on no stack
+    spot = culprit(error)
+    where = "an unknown place" if spot is None else place(*spot)
+    line = "" if spot is None else source_line(*spot)
+    if isinstance(error, RefusedError) and not (spot and is_users(spot[0].co_filename)):
+        where, line = error.where, ""  # the user's line is on no stack, but the refusal names it
     name = where.partition(" in ")[2]
     text = "".join(traceback.format_exception(error))
     return Failure(
@@ -67,27 +67,27 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def fail_by(core: Core, error: BaseException) -> None:
-    """End a run with the failure that an error is."""
+    """Fail a run because of an error."""
     if core.failure is None:
         core.culprit = error
     core.fail(failure_of(error))
 
 
 def settle_refusal(core: Core) -> None:
-    """Make a refusal the run's failure; its traceback is complete when the run has ended."""
+    """Make a refusal the run's failure; called after the run, when its traceback is complete."""
     if core.refusal is not None:
         core.failure, core.culprit = failure_of(core.refusal), core.refusal
 
 
 def alone(error: BaseException) -> BaseException:
-    """Return the one error that a group holds, or that a group in it holds, or else the group."""
+    """Return the error in a group of one, also in nested groups; otherwise the error itself."""
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
 
 
 def ending(kind: FailureKind, message: str, tasks: list[asyncio.Task[Any]]) -> Failure:
-    """Describe a run that got stuck or reached its limit, naming who waits for what."""
+    """Describe a run that got stuck or reached its limit, with the tasks and what they await."""
     waits = [f"{_home(task)}: task {task.get_name()} {waiting_place(task)}" for task in tasks]
     shown = waits[:_TASKS_NAMED]
     if len(waits) > len(shown):

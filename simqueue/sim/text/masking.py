@@ -1,4 +1,4 @@
-"""Text as every machine would write it: without addresses and this machine's directories."""
+"""Masking: removes addresses and this machine's directories from text."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _FRAME = re.compile(r'(File \\?")(\.?/[^"\\]+)')
 
 @functools.lru_cache(maxsize=4)
 def _roots(current: str) -> tuple[tuple[str, str], ...]:
-    """Return directories and what stands for them, the longest first, since it is the closest."""
+    """Return directories and their replacements, the longest first: it is the innermost."""
     named = {sysconfig.get_path(name): "site-packages" for name in ("purelib", "platlib")}
     named[sysconfig.get_path("stdlib")] = "python"
     named[sys.prefix] = "prefix"
     named[current] = "."
     named[os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))] = "simqueue"
-    # Whole directories alone, and the root is none: everything lies in it.
+    # Whole directories only, and not the root, which contains everything.
     whole = [(root + os.sep, short + os.sep) for root, short in named.items() if root != os.sep]
     return tuple(sorted(whole, key=lambda item: -len(item[0])))
 
 
 class Tidier:
-    """Takes out of text what would differ between two processes or two machines."""
+    """Removes from text what differs between two processes or two machines."""
 
     __slots__ = ("_roots",)
 
@@ -42,7 +42,7 @@ class Tidier:
     def __call__(self, text: str) -> str:
         """Return ``text`` with addresses as ``0x…`` and known directories shortened.
 
-        What UTF-8 cannot say (a lone surrogate, as in undecodable file names) is escaped.
+        What UTF-8 cannot encode (a lone surrogate, as in undecodable file names) is escaped.
         """
         if not text.isascii():
             text = text.encode("utf-8", "backslashreplace").decode("utf-8")
@@ -51,9 +51,9 @@ class Tidier:
             for root, short in self._roots:
                 text = text.replace(root, short)
             if '"simqueue/' in text or '\\"simqueue/' in text:
-                # A worker of a real system has no frames of ours between PgQueuer's and its own.
+                # A real worker has no frames of simqueue between PgQueuer's and its own.
                 text = _OWN_FRAMES.sub("", text)
-            # A file of the user's, as a traceback names it: wherever it lies, it is the same.
+            # A file of the user's in a traceback: the same text wherever the file is.
             text = _FRAME.sub(_by_name, text)
         return text
 

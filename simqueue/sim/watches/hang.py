@@ -1,4 +1,4 @@
-"""Hangs: a step that computes for ever would otherwise end neither a run nor a campaign."""
+"""Hangs: ends a run in which one step computes for ever."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from simqueue.sim.kernel.core import Core, Hang
 def watched(core: Core) -> Iterator[None]:
     """End the run when one step takes more processor time than the configuration allows.
 
-    The time is real, so that a run that hangs is the one thing that no seed repeats. Where the
-    interval timer of processor time does not come here or is somebody else's, nobody watches.
+    The time is real, so that no seed repeats exactly when a hang is found. Nothing is watched in
+    other threads than the main one, and where other code uses the timer of processor time.
     """
     limit = core.config.step_limit.total_seconds()
     free = signal.getsignal(signal.SIGVTALRM) is signal.SIG_DFL
@@ -31,7 +31,7 @@ def watched(core: Core) -> Iterator[None]:
 
     def look(number: int, frame: FrameType | None) -> None:
         nonlocal seen
-        if debugged(frame):  # a person takes the time
+        if debugged(frame):  # a person at a debugger may take time
             seen = -1
             return
         if core.scheduler.steps != seen:
@@ -45,7 +45,7 @@ def watched(core: Core) -> Iterator[None]:
 
     try:
         signal.signal(signal.SIGVTALRM, look)
-        # Twice in a step: the first time may come when it has just begun.
+        # Two ticks in a step: at the first one it may just have begun.
         signal.setitimer(signal.ITIMER_VIRTUAL, limit / 2, limit / 2)
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Interrupts: Ctrl-C ends what a run plays at once, but never its setting up or taking down."""
+"""Interrupts: Ctrl-C ends a run at once, but not while it is set up or taken down."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from simqueue.sim.code.debuggers import debugging
 class Gate:
     """Lets interrupts through while it is open; keeps one that came while it was closed.
 
-    One that was let through counts as kept, too, since code may swallow it. ``foreign`` says that
-    interrupts do not come here, but may come.
+    One that was let through is kept, too, since code may swallow it. ``foreign``: interrupts are
+    handled elsewhere, but may be raised here.
     """
 
     __slots__ = ("_on_interrupt", "came", "foreign", "kept", "over")
@@ -42,7 +42,7 @@ class Gate:
 
     @contextmanager
     def opened(self, on_interrupt: Callable[[], None]) -> Iterator[None]:
-        """Let interrupts through meanwhile; call ``on_interrupt`` before one is raised."""
+        """Let interrupts through while this lasts; call ``on_interrupt`` before one is raised."""
         try:
             self._on_interrupt = on_interrupt
             yield
@@ -54,8 +54,7 @@ class Gate:
 def gated() -> Iterator[Gate]:
     """Keep interrupts until the end, except while the gate is open.
 
-    Where interrupts do not come here, in other threads and where somebody else handles them,
-    nothing is changed.
+    In other threads than the main one, and where other code handles interrupts, nothing changes.
     """
     before = signal.getsignal(signal.SIGINT)
     ours = before is signal.default_int_handler

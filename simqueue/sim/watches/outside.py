@@ -1,7 +1,7 @@
-"""Outside interruptions: signal handlers that do not belong to the run, such as a time limit's.
+"""Outside interruptions: signal handlers that are no part of the run, such as a time limit.
 
-Such a handler runs between any two instructions, also in the middle of simulated code. What it
-raises is no error of that code: it ends the run without a verdict.
+Such a handler runs between any two instructions, also in the middle of simulated code. An error
+that it raises is no error of that code: it ends the run without a verdict.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _OURS = frozenset({signal.SIGINT, signal.SIGVTALRM})
 """Signals that ``interrupts`` and ``hang`` handle."""
 
 Aside = Callable[[], AbstractContextManager[None]]
-"""Lets code run without leaving a mark on the run."""
+"""Lets code run without changing the run."""
 
 
 @contextmanager
-def struck_from_outside(core: Core, aside: Aside) -> Iterator[None]:
-    """Let what signal handlers raise end the run, and be raised by it, whoever catches it.
+def ended_from_outside(core: Core, aside: Aside) -> Iterator[None]:
+    """End the run with what a signal handler raises, even if simulated code catches it.
 
     A signal that comes while a run is set up or taken down is handled when that is done.
     """
@@ -62,7 +62,7 @@ def struck_from_outside(core: Core, aside: Aside) -> Iterator[None]:
 
 @contextmanager
 def _unrefused() -> Iterator[None]:
-    """Let code that is no part of the run do what is refused in it, such as set another alarm."""
+    """Let code outside the run do what is refused in it, such as setting another alarm."""
     thread = _thread.get_ident()
     simulated = SIMULATING.pop(thread, None)
     try:

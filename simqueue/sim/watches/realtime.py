@@ -1,8 +1,8 @@
-"""Ticks in real time: a signal each period, from a timer that nobody else uses.
+"""Ticks in real time: a signal each period, from a timer that no other code uses.
 
-``signal.setitimer`` has one timer in real time, which test runners take for their timeouts, and a
-thread would live on in whatever forks. The kernel has timers for everybody, and Linux sends their
-signals to the main thread, where they interrupt what blocks.
+``signal.setitimer`` has only one timer in real time, which test runners use for their timeouts, and
+a thread would be a problem for code that forks. The kernel has any number of timers, and Linux
+sends their signals to the main thread, where they interrupt calls that block.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Handler = Callable[[int, FrameType | None], object]
 _MONOTONIC = 1
 _NOTIFY_BY_SIGNAL = 0
 _REAL_TIME_SIGNAL = 5
-"""Which of the signals that the system leaves to programs; nobody else is known to use it."""
+"""Which of the signals reserved for programs; no other program is known to use it."""
 
 
 class _Event(ctypes.Structure):
-    """sigevent: what happens when a timer is due."""
+    """sigevent: the action when a timer is due."""
 
     _fields_ = (
         ("value", ctypes.c_void_p),
@@ -57,7 +57,7 @@ class _Timer:
         )
 
     def set(self, period_s: float) -> None:
-        """Send the signal each period; 0 is never again."""
+        """Send the signal each period; 0 stops it."""
         seconds, nanoseconds = divmod(round(period_s * 1_000_000_000), 1_000_000_000)
         times = _Times(seconds, nanoseconds, seconds, nanoseconds)
         self._library.timer_settime(self._id, 0, ctypes.byref(times), None)
@@ -65,7 +65,7 @@ class _Timer:
 
 @functools.lru_cache(maxsize=1)
 def _timer(process: int) -> _Timer | None:
-    """Return the timer of this process, None where there is none of a known layout."""
+    """Return the timer of this process; None on systems without such timers."""
     if sys.platform != "linux" or ctypes.sizeof(ctypes.c_void_p) != 8:  # noqa: PLR2004  bytes
         return None
     library = ctypes.CDLL(None)
@@ -79,8 +79,8 @@ def _timer(process: int) -> _Timer | None:
 def ticking(period_s: float, handler: Handler) -> Iterator[None]:
     """Call ``handler`` in the main thread each period of real time.
 
-    In another thread, where there is no such timer and where its signal is somebody else's,
-    nothing is called.
+    Nothing is called in another thread, where there is no such timer, and where other code handles
+    its signal.
     """
     timer = _timer(os.getpid())
     if timer is None or threading.current_thread() is not threading.main_thread():

@@ -1,4 +1,4 @@
-"""Standstill: a step that neither computes nor returns would end neither a run nor a campaign."""
+"""Standstill: ends a run in which one step neither computes nor returns."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from simqueue.sim.watches.realtime import ticking
 _TICKS = 10
 _TICK_MIN_S = 0.02
 _BUSY = 0.05
-"""Which part of a processor a step uses that is not waiting."""
+"""The share of a processor from which on a step counts as computing."""
 _SCHEDULER = "simqueue.sim.kernel.scheduler"
 
 
 class _Watch:
-    """What is seen of a run at each tick: its steps, and the processor time of its thread."""
+    """Compares a run at each tick with the tick before: its steps and processor time."""
 
     def __init__(self, machine: Machine, tick_s: float) -> None:
         self._machine, self._core, self._tick_s = machine, machine.core, tick_s
@@ -32,11 +32,11 @@ class _Watch:
         self._steps, self._spent, self._still = -1, 0.0, 0
 
     def look(self, number: int, frame: FrameType | None) -> None:
-        """End the run when nothing has moved for so many ticks."""
+        """End the run if nothing has moved for too many ticks."""
         spent, steps = self._processor_s(), self._core.scheduler.steps
         waits = steps == self._steps and spent - self._spent < _BUSY * self._tick_s
         self._steps, self._spent = steps, spent
-        # A stop of the whole process is one tick, however long it was.
+        # If the whole process was stopped, that is one tick, however long it took.
         self._still = self._still + 1 if waits and self._judged(frame) else 0
         if self._still >= _TICKS:
             self._still = 0
@@ -44,15 +44,15 @@ class _Watch:
             raise Hang
 
     def _judged(self, frame: FrameType | None) -> bool:
-        """Return whether the user's code runs, and no person looks at it."""
+        """Return whether the user's code runs and nobody is at a debugger's prompt."""
         return self._core.interruptible and not self._core.attended and not debugged(frame)
 
 
 @contextmanager
 def moving(machine: Machine) -> Iterator[None]:
-    """End the run when one step waits for as long, in real time, as it may compute.
+    """End the run when one step waits longer, in real time, than ``Config.step_limit``.
 
-    What it waits for is outside the simulation, or would have to be done by another step.
+    It waits for something outside the simulation, or for something that another step would do.
     """
     limit = machine.core.config.step_limit.total_seconds()
     if not limit:
@@ -64,7 +64,7 @@ def moving(machine: Machine) -> Iterator[None]:
 
 
 def _place(core: Core, innermost: FrameType | None) -> str:
-    """Return the user's line that waits, or which process it belongs to."""
+    """Return the user's line that waits, or the process if the line is unknown."""
     frame = innermost
     while frame is not None and frame.f_globals.get("__name__") != _SCHEDULER:
         if is_users(frame.f_code.co_filename):

@@ -1,4 +1,4 @@
-"""Options of ``asyncpg.connect``: which of them the simulated database heeds."""
+"""Options of ``asyncpg.connect``: which of them have an effect in a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OF_THE_ADDRESS = frozenset((
     "sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslpassword", "sslnegotiation",
     "ssl_min_protocol_version", "ssl_max_protocol_version", "krbsrvname", "gsslib",
 ))  # fmt: skip
-"""What a DSN may say that is no setting of the session."""
+"""Parts of a DSN that are no settings of the session."""
 
 _OF_THE_POOL = frozenset((
     "init_size", "min_size", "max_size", "max_queries", "max_inactive_connection_lifetime",
@@ -42,15 +42,15 @@ def read_options(
     connection_class: type | None = None,
     **_: Any,
 ) -> Opening:
-    """Return how to open a session for what ``owner`` was called with.
+    """Return how to open a session with the options that ``owner`` was called with.
 
-    Addresses, passwords, encryption and caches of prepared statements change nothing here: there is
-    one database, and it lets everybody in.
+    Addresses, passwords, encryption and caches of prepared statements have no effect: there is one
+    database, and it accepts every client.
 
     Raises:
-        RefusedError: an option would have to change what is not simulated.
-        PostgresError: the server does not take a setting.
-        ValueError: asyncpg does not take an option.
+        RefusedError: an option would change something that is not simulated.
+        PostgresError: the server rejects a setting.
+        ValueError: asyncpg rejects an option.
     """
     asyncpg = library("asyncpg")
     if connection_class not in (None, asyncpg.Connection):
@@ -70,7 +70,7 @@ def client_pool(
     args: tuple[Any, ...],
     given: dict[str, Any],
 ) -> ClientPool:
-    """Return the pool that ``asyncpg.create_pool`` was asked for.
+    """Return the pool for the arguments of ``asyncpg.create_pool``.
 
     Raises:
         TypeError: ``asyncpg.connect`` has no such option.
@@ -106,7 +106,7 @@ def _opening(bound: dict[str, Any]) -> Opening:
 
 
 def refuse_standby(owner: str, wanted: Any) -> None:
-    """Refuse a session of a standby: there is none."""
+    """Refuse to connect to a standby: there is none."""
     name = str(getattr(wanted, "value", wanted))
     if name in _STANDBY:
         instead = "leave it out: the simulated database has no standby"
@@ -114,8 +114,8 @@ def refuse_standby(owner: str, wanted: Any) -> None:
 
 
 def _of_dsn(dsn: str | None) -> dict[str, str]:
-    found = dict(parse_qsl(urlsplit(dsn or "").query))
-    return {name: value for name, value in found.items() if name not in _OF_THE_ADDRESS}
+    query = dict(parse_qsl(urlsplit(dsn or "").query))
+    return {name: value for name, value in query.items() if name not in _OF_THE_ADDRESS}
 
 
 def _checked(settings: Any) -> Mapping[str, str]:

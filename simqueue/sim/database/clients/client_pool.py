@@ -1,4 +1,4 @@
-"""Pools as asyncpg makes them: sizes, lifetimes, timeouts and the callbacks of their user."""
+"""Pools as asyncpg makes them: sizes, lifetimes, timeouts and the user's callbacks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from simqueue.sim.database.dialects import asyncpg_error, client_error
 from simqueue.sim.database.pool import Pool
 
 Callback = Callable[[Any], Awaitable[object]]
-"""A coroutine function of the user's that takes a connection."""
+"""A coroutine function of the user that takes a connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class PoolOptions:
-    """What ``asyncpg.create_pool`` was called with.
+    """The arguments of ``asyncpg.create_pool``.
 
-    ``floor`` says that an idle connection is kept where the pool would fall below ``min_size``.
+    ``floor``: an idle connection is kept if the pool would fall below ``min_size`` without it.
     """
 
     opening: Opening
@@ -38,7 +38,7 @@ class PoolOptions:
 
 
 class ClientPool(Pool):
-    """A pool of an asyncpg client; ``client_of`` makes what callbacks are given."""
+    """A pool of an asyncpg client; ``client_of`` makes the connections that callbacks get."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class ClientPool(Pool):
         self.ready = self._closing = False
         self._options, self._client_of = options, client_of
         self._idle_since: dict[SimulatedConnection, int] = {}
-        """Since when each connection waits that nobody holds."""
+        """Since when each free connection has been idle."""
         self._open: dict[SimulatedConnection, None] = {}
         self._expired: dict[SimulatedConnection, None] = {}
 
@@ -60,7 +60,7 @@ class ClientPool(Pool):
         opened: list[SimulatedConnection] = []
         try:
             for _ in range(self._options.init_size):
-                opened.append(await self._opened())  # noqa: PERF401  what is open stays known
+                opened.append(await self._opened())  # noqa: PERF401  one by one, so that those that are open stay known if one fails
         except BaseException:
             self.closed = True
             for connection in opened:
@@ -77,7 +77,7 @@ class ClientPool(Pool):
         return [each for each in self._open if not (each.lost or each.closed)]
 
     def idle(self) -> list[SimulatedConnection]:
-        """Return the open connections that nobody holds."""
+        """Return the open connections that are free."""
         return [each for each in self.connected() if each in self._idle_since]
 
     def expire(self) -> None:
@@ -85,7 +85,7 @@ class ClientPool(Pool):
         self._expired.update(self._open)
 
     async def close(self) -> None:
-        """Close all connections, each when it has been given back; who listens hears no more."""
+        """Close all connections, each when it has been given back; listening ends at once."""
         self._closing = True
         try:
             await super().close()
@@ -106,7 +106,7 @@ class ClientPool(Pool):
         return connection
 
     async def acquire_within(self, timeout: float | None, place: str) -> SimulatedConnection:  # noqa: ASYNC109
-        """Take a connection, at a line of the user's.
+        """Take a connection, at a line of the user's code.
 
         Raises:
             TimeoutError: none was free, and ready, for ``timeout`` seconds.
@@ -133,7 +133,7 @@ class ClientPool(Pool):
             raise
 
     async def release(self, connection: SimulatedConnection) -> None:
-        """Reset a connection and give it back; close one that cannot be reset or is worn out."""
+        """Reset a connection and give it back; close it if that fails or its lifetime is over."""
         worn = connection in self._expired or connection.statements >= self._options.max_queries
         try:
             if worn:
@@ -144,7 +144,7 @@ class ClientPool(Pool):
             connection.close()
             raise
         finally:
-            # Also who is cancelled has it reset: asyncpg shields that.
+            # Also if the caller is cancelled: asyncpg shields the reset.
             self._give_back(connection)
 
     async def _reset(self, connection: SimulatedConnection) -> None:
@@ -169,7 +169,7 @@ class ClientPool(Pool):
         self._idle_since.pop(connection, None)
 
     def _is_fit(self, connection: SimulatedConnection) -> bool:
-        """Return whether a connection is whole, and has not been closed for having been idle."""
+        """Return whether a connection can be used: not broken, and not closed for being idle."""
         whole = not (connection.lost or connection.closed or connection in self._expired)
         if whole and not self._is_outdated(connection):
             return True
@@ -180,7 +180,7 @@ class ClientPool(Pool):
         idle = connection.now - self._idle_since.get(connection, connection.now)
         if not self._options.lifetime or idle < self._options.lifetime * 1_000_000:
             return False
-        # Who is idle for longer went first: this one went if the others are enough.
+        # Those idle for longer were closed first: this one was, if the others are enough.
         others = self.size - self._free.qsize() - 1
         return not self._options.floor or others >= self._options.min_size
 
@@ -204,6 +204,6 @@ class ClientPool(Pool):
             raise client_error(f"pool is {state}")
 
     def _excuse(self, error: BaseException) -> None:
-        """Note that a fault may be why something takes long."""
+        """Mark a timeout as caused by a fault if a connection may be slow because of one."""
         if any(connection.troubled for connection in self._open):
             mark_by_fault(error)

@@ -1,7 +1,7 @@
-"""Clients: what stands in a run for a connection or a pool of asyncpg's or psycopg's.
+"""Clients: the objects that replace connections and pools of asyncpg and psycopg in a run.
 
-PgQueuer's drivers need no more of them than that they are there. What they are asked for beyond
-that is the user's own SQL, which nobody can simulate.
+PgQueuer's drivers only hold them. Everything else that is called on them serves the user's own SQL,
+which is not simulated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SET_LATER = frozenset({"pgconn", "lock", "_con", "_protocol", "_transport"})
 
 
 class Client:
-    """Stands for an object of ``real``'s type; what it does not do itself is refused.
+    """Replaces an object of the type ``real``; methods that it does not have are refused.
 
     ``session`` is what a driver sends statements over.
     """
@@ -36,7 +36,7 @@ class Client:
 
     @cached_property
     def driver(self) -> InMemoryDriver:
-        """What listens over the session, for all of PgQueuer's drivers that are made of it."""
+        """The driver that listens over the session, for all PgQueuer drivers made with it."""
         return InMemoryDriver(connection=self.session)
 
     def __getattr__(self, name: str) -> Any:
@@ -54,12 +54,12 @@ class Client:
 
 
 def sql_refused(what: str) -> RefusedError:
-    """Return the error of who sends SQL, or asks for what only SQL needs."""
+    """Return the error for a call that sends SQL, or that only SQL needs."""
     return refusal(what, SQL)
 
 
 class AsyncpgConnection(Client):
-    """Stands for an ``asyncpg.Connection``, or for a pool's proxy of one."""
+    """Replaces an ``asyncpg.Connection``, or a pool's proxy of one."""
 
     session: SimulatedConnection | Lease
 
@@ -77,7 +77,7 @@ class AsyncpgConnection(Client):
         return connection.closed or connection.lost
 
     async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Give up what the session holds: nothing but what it listens to."""
+        """Reset the session: all it holds are the channels that it listens to."""
         async with asyncio.timeout(timeout):
             await speak(asyncpg_error, self.session.reset())
 
@@ -85,7 +85,7 @@ class AsyncpgConnection(Client):
         return self._connection(method)
 
     def _connection(self, method: str) -> SimulatedConnection:
-        """Return the connection, unless the pool has it back."""
+        """Return the connection, unless it was given back to the pool."""
         if not isinstance(self.session, Lease):
             return self.session
         try:
@@ -96,7 +96,7 @@ class AsyncpgConnection(Client):
 
 
 class PsycopgConnection(Client):
-    """Stands for a ``psycopg.AsyncConnection``."""
+    """Replaces a ``psycopg.AsyncConnection``."""
 
     session: SimulatedConnection
 
@@ -120,10 +120,11 @@ class PsycopgConnection(Client):
         return self.session.lost
 
     async def set_autocommit(self, value: bool) -> None:  # noqa: FBT001  as psycopg has it
-        """Say whether each statement is a transaction of its own.
+        """Set whether each statement is a transaction of its own.
 
         Raises:
-            RefusedError: a driver of PgQueuer's sends statements over it, which would no longer be.
+            RefusedError: it is set to False while a PgQueuer driver uses the connection: explicit
+                transactions are not simulated.
         """
         if not value and "driver" in vars(self):
             raise sql_refused("psycopg: AsyncConnection.set_autocommit(False)")
@@ -141,7 +142,7 @@ class PsycopgConnection(Client):
 
 
 class AsyncpgPool(Client):
-    """Stands for an ``asyncpg.Pool``. Its first connections are opened when it is entered."""
+    """Replaces an ``asyncpg.Pool``. Its first connections are opened when it is entered."""
 
     session: ClientPool
 
@@ -149,7 +150,7 @@ class AsyncpgPool(Client):
         super().__init__(real, session)
         self._connection, self._size_min = connection, size_min
         self._leased: dict[AsyncpgConnection, float | None] = {}
-        """The connections that were taken, with the timeout that came with each."""
+        """The connections that were taken, with the timeout of each."""
 
     def __await__(self) -> Generator[Any, None, Self]:
         return self.__aenter__().__await__()
@@ -163,7 +164,7 @@ class AsyncpgPool(Client):
         await self.close()
 
     def acquire(self, *, timeout: float | None = None) -> _Acquired:
-        """Take a connection; it is awaited, or given back by a context manager."""
+        """Take a connection: await the result, or use it as a context manager."""
         return _Acquired(self, timeout)
 
     async def take(self, timeout: float | None) -> AsyncpgConnection:  # noqa: ASYNC109
@@ -174,7 +175,7 @@ class AsyncpgPool(Client):
         return taken
 
     async def release(self, connection: AsyncpgConnection, *, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Give a connection back, within the timeout it was taken with if none is given."""
+        """Give a connection back, within ``timeout`` or the timeout it was taken with."""
         if connection not in self._leased:
             self._check_member(connection)
             return  # it was given back before
@@ -194,11 +195,11 @@ class AsyncpgPool(Client):
             )
 
     async def close(self) -> None:
-        """Close all connections, when each has been given back."""
+        """Close all connections, each when it has been given back."""
         await self.session.close()
 
     def terminate(self) -> None:
-        """Close all connections that nobody holds, and let nobody have one any more."""
+        """Close all free connections, and hand out no more."""
         self.session.terminate()
 
     async def expire_connections(self) -> None:
@@ -210,11 +211,11 @@ class AsyncpgPool(Client):
         return self.session.closed
 
     def get_max_size(self) -> int:
-        """Return how many connections it may have."""
+        """Return the largest number of connections."""
         return self.session.size
 
     def get_min_size(self) -> int:
-        """Return how many connections it was asked to keep."""
+        """Return the number of connections to keep open."""
         return self._size_min
 
     def get_size(self) -> int:
@@ -222,7 +223,7 @@ class AsyncpgPool(Client):
         return len(self.session.connected())
 
     def get_idle_size(self) -> int:
-        """Return how many open connections nobody holds."""
+        """Return how many open connections are free."""
         return len(self.session.idle())
 
 

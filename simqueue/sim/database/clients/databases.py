@@ -1,7 +1,7 @@
-"""Databases: what a run's code connects to is the simulated one.
+"""Databases: patches that connect the code of a run to the simulated database.
 
-That goes for asyncpg and psycopg, for PgQueuer's drivers and queries over their connections, and
-for its in-memory database.
+They cover asyncpg, psycopg, PgQueuer's drivers and queries over their connections, and PgQueuer's
+in-memory database.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ Q = TypeVar("Q", bound=type)
 
 
 def _acts(thread: int) -> bool:
-    """Return whether the caller is in the run that a patch was made for."""
+    """Return whether the caller belongs to the run that a patch was made for."""
     return _thread.get_ident() == thread and thread in SIMULATING and AMBIENT.get() is not None
 
 
 def _opener() -> Callable[[], SimulatedConnection]:
-    """Return what opens connections of the running process, whoever calls it later."""
+    """Return a function that opens connections of the process that runs now."""
     connect: Any = AMBIENT.get()
     return connect  # type: ignore[no-any-return]
 
@@ -85,9 +85,9 @@ def _in_memory(scope: Scope) -> Iterator[Patch]:
 
 @cache
 def _module(name: str) -> Any:
-    """Import a module that may be missing, or lack a library of the system's; None then.
+    """Import a module; return None if it, or a library of the system that it needs, is missing.
 
-    Before the run, since code that imports it in the run would come by the real one.
+    Called before the run: code that imported the module in the run would get the real one.
     """
     try:
         return importlib.import_module(name)
@@ -103,7 +103,7 @@ def _asyncpg(scope: Scope) -> tuple[Patch, ...]:
 def _asyncpg_patches(thread: int) -> tuple[Patch, ...]:
     if _module("asyncpg") is None:
         return ()
-    # What the public functions call, for they may have been imported by name.
+    # Patch what the public functions call: they may have been imported by name.
     utils, pools = _module("asyncpg.connect_utils"), _module("asyncpg.pool")
     connect, pool, connection = utils._connect, pools.Pool, _module("asyncpg").Connection  # noqa: SLF001
 
@@ -115,7 +115,7 @@ def _asyncpg_patches(thread: int) -> tuple[Patch, ...]:
         return AsyncpgConnection(connection, await open_session(_opener(), opening, asyncpg_error))
 
     def pool_simulated(*args: Any, min_size: int = 10, max_size: int = 10, **kwargs: Any) -> Any:
-        made = pool(*args, min_size=min_size, max_size=max_size, **kwargs)  # it checks them
+        made = pool(*args, min_size=min_size, max_size=max_size, **kwargs)  # checks its arguments
         if not _acts(thread):
             return made
         given = {**kwargs, "min_size": min_size, "max_size": max_size}
@@ -172,18 +172,18 @@ def _blocking_patches(thread: int) -> tuple[Patch, ...]:
     def refused(owner: Any, name: str, what: str, instead: str) -> Patch:
         return Attribute(owner, name, refusing(thread, what, instead)(getattr(owner, name)))
 
-    found = []
+    patches = []
     if _module("psycopg") is not None:
-        # What every way to connect goes through: psycopg.connect is bound when psycopg is loaded.
+        # Every way to connect goes through this; psycopg.connect is bound when psycopg is loaded.
         way = "_get_connection_params"
-        found.append(refused(_module("psycopg").Connection, way, "psycopg.connect", BLOCKING))
+        patches.append(refused(_module("psycopg").Connection, way, "psycopg.connect", BLOCKING))
     if _module("psycopg_pool") is not None:
         for name in _POOLS:
             owner, what = getattr(_module("psycopg_pool"), name), f"psycopg_pool.{name}"
-            found.append(refused(owner, "__init__", what, POOLS))
-            # One that was made before the run, when its module was imported, has these.
-            found += [refused(owner, way, f"{what}.{way}", POOLS) for way in _POOL_METHODS]
-    return tuple(found)
+            patches.append(refused(owner, "__init__", what, POOLS))
+            # These are the methods of a pool that was made when its module was imported.
+            patches += [refused(owner, way, f"{what}.{way}", POOLS) for way in _POOL_METHODS]
+    return tuple(patches)
 
 
 _POOLS = ("AsyncConnectionPool", "AsyncNullConnectionPool", "ConnectionPool", "NullConnectionPool")
@@ -215,7 +215,7 @@ def _driver_patches(thread: int) -> tuple[Patch, ...]:
 
 
 def _own_sql(thread: int, name: str) -> Callable[..., Any]:
-    """Return what refuses SQL over simqueue's own driver in a run, and raises what it did else."""
+    """Return a method of ``InMemoryDriver`` that refuses SQL in a run."""
     original = getattr(InMemoryDriver, name)
 
     @wraps(original)
@@ -231,7 +231,7 @@ _PASSED_ON = ("notify", "add_listener", "remove_listener")
 
 
 def _driver(owner: Any) -> Callable[..., None]:
-    """Return what makes a driver whose connection is simulated send over that one."""
+    """Return an ``__init__`` that makes a driver send over its connection if that is simulated."""
     init = owner.__init__
 
     @wraps(init)
@@ -240,7 +240,7 @@ def _driver(owner: Any) -> Callable[..., None]:
         if isinstance(connection, Client):
             self.connection = connection.session
             for name in (*_PASSED_ON, *_SQL):
-                # What a class of the user's does itself is left to it.
+                # A method that a subclass of the user's overrides stays.
                 if getattr(type(self), name, None) is getattr(owner, name, self):
                     setattr(self, name, _method(owner, name, connection.driver))
 
@@ -263,7 +263,7 @@ def _method(owner: type, name: str, driver: InMemoryDriver) -> Callable[..., Any
 
 
 def _queries(owner: Any) -> Callable[..., None]:
-    """Return what makes queries over a simulated connection simulated ones."""
+    """Return an ``__init__`` that makes queries simulated if their connection is."""
     init = owner.__init__
 
     @wraps(init)
@@ -286,7 +286,7 @@ def is_simulated(queries: object) -> bool:
 
 @cache
 def _simulated(cls: type) -> type:
-    """Return a class of queries with the simulated ones in place of PgQueuer's, and no other."""
+    """Return a class of queries in which PgQueuer's own are replaced by the simulated ones."""
     from pgqueuer.adapters.persistence.queries import Queries
 
     below = (ForeignQueries, Queries) if cls is Queries else (cls, _simulated(Queries))

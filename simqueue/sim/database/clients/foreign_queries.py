@@ -1,4 +1,4 @@
-"""Queries over a connection of asyncpg's or psycopg's: they raise that library's errors."""
+"""Queries over a connection of asyncpg or psycopg: they raise the errors of that library."""
 
 from __future__ import annotations
 

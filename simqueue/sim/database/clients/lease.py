@@ -1,4 +1,4 @@
-"""Leases: what holds a pool's connection until it gives it back."""
+"""Leases: the connection of a pool, from the moment it is taken until it is given back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class Lease:
-    """A session that its holder may use until it is ``released``, as asyncpg's proxy is."""
+    """A session that can be used until it is ``released``, as asyncpg's proxy."""
 
     def __init__(self, connection: SimulatedConnection) -> None:
         self._connection, self.released = connection, False
@@ -21,7 +21,7 @@ class Lease:
 
     @property
     def on_notify(self) -> Hear:
-        """What is called with each notification."""
+        """Called with each notification."""
         return self._connection.on_notify
 
     @on_notify.setter
@@ -41,12 +41,12 @@ class Lease:
         return self._connection
 
     def end(self) -> SimulatedConnection:
-        """Give the connection up, and return it."""
+        """End the lease; return the connection."""
         self.released = True
         return self._connection
 
     async def reset(self) -> None:
-        """Give up what the session holds."""
+        """Reset the session."""
         await self.held("reset").reset()
 
     async def run(self, statement: Statement[T]) -> T:
@@ -58,5 +58,5 @@ class Lease:
         await self.held("add_listener").listen(channel)
 
     async def unlisten(self, channel: str) -> None:
-        """Ask for no more of them."""
+        """Stop the notifications of ``channel``."""
         await self.held("remove_listener").unlisten(channel)

@@ -14,7 +14,7 @@ from simqueue.sim.database.limits import NO_LIMITS, Limits
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a client has asked for: limits, and the schema of its tables."""
+    """The options of a client: limits, and the schema of its tables."""
 
     limits: Limits = NO_LIMITS
     schema: str | None = None
@@ -26,7 +26,7 @@ async def open_session(
     translate: Translate,
     timeout: float | None = None,  # noqa: ASYNC109  as the libraries have it
 ) -> SimulatedConnection:
-    """Connect, and raise what the client's library raises if the server lets nobody in.
+    """Connect; raise the error of the client's library if the server accepts no connection.
 
     Raises:
         TimeoutError: it took longer than ``timeout`` seconds.

@@ -1,4 +1,4 @@
-"""Options of ``psycopg.AsyncConnection.connect``: which of them the simulated database heeds."""
+"""Options of ``psycopg.AsyncConnection.connect``: which of them have an effect in a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from simqueue.sim.database.dialects import psycopg_error, speak
 
 _CONNECT = "psycopg.AsyncConnection.connect"
 _OF_RESULTS = ("prepare_threshold", "context", "row_factory", "cursor_factory")
-"""Options about SQL of the user's own, which is refused; PgQueuer's driver has rows its own way."""
+"""Options that only concern the user's own SQL, which is refused."""
 
 _TIMEOUT, _TIMEOUT_MIN = 130, 2
 
@@ -30,8 +30,8 @@ async def open_psycopg(
     """Open a session for ``cls``, which has to be ``owner``, psycopg's own class.
 
     Raises:
-        RefusedError: an option would have to change what is not simulated.
-        psycopg.Error: psycopg does not take an option, or the server lets nobody in.
+        RefusedError: an option would change something that is not simulated.
+        psycopg.Error: psycopg rejects an option, or the server accepts no connection.
     """
     from psycopg.conninfo import conninfo_to_dict
     from psycopg.errors import ConnectionTimeout
@@ -59,7 +59,7 @@ async def _opening(options: str) -> Opening:
 
 
 def _timeout(value: Any) -> int:
-    """Return seconds as libpq counts them: whole ones, and 2 or more."""
+    """Return seconds as libpq counts them: whole seconds, at least 2."""
     from psycopg import ProgrammingError
 
     try:

@@ -1,4 +1,4 @@
-"""Settings of a session: which of them the simulated server heeds, and which change nothing."""
+"""Settings of a session: which of them have an effect in a run, and which change nothing."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from simqueue.sim.code.refusing import refusal
 from simqueue.sim.database.limits import Limits
 
 _HARMLESS = frozenset((
-    # The names that others see, and formats of what the simulated database does not send as text.
+    # Names that other sessions see, and text formats, which the simulated database does not use.
     "application_name", "client_encoding", "client_min_messages", "datestyle", "extra_float_digits",
     "bytea_output", "intervalstyle",
-    # PgQueuer's statements compare instants, and cut them to whole seconds and minutes.
+    # PgQueuer's statements compare instants, and truncate them to seconds and minutes.
     "timezone",
-    # No transaction of PgQueuer's lasts longer than its statement.
+    # Each transaction of PgQueuer is one statement.
     "idle_in_transaction_session_timeout",
-    # How a statement is planned and how the network is looked after.
+    # Query planning and keepalives.
     "jit", "plan_cache_mode", "work_mem", "maintenance_work_mem", "temp_buffers",
     "effective_cache_size", "random_page_cost", "seq_page_cost", "max_parallel_workers_per_gather",
     "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count", "tcp_user_timeout",
@@ -33,7 +33,7 @@ _DEFAULTS = {
     "transaction_timeout": ("0",),
     "standard_conforming_strings": ("on",),
 }
-"""Settings that are taken with the value that the simulated server has, and with no other."""
+"""Settings that are accepted only with the value that the simulated server has."""
 
 _UNITS = {"us": 1, "ms": 1_000, "s": 1_000_000, "min": 60_000_000, "h": 3_600_000_000}
 _DAY_US = 24 * _UNITS["h"]
@@ -47,7 +47,7 @@ _INSTEAD = (
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
-    """What settings mean: limits, and the schema of unqualified tables, None for the usual one."""
+    """The effect of settings: limits, and the schema of unqualified tables; None is the default."""
 
     statement: int = 0
     lock: int = 0
@@ -59,11 +59,11 @@ class SessionSettings:
 
 
 def read_settings(owner: str, settings: Mapping[str, str]) -> SessionSettings:
-    """Return what settings mean; ``owner`` is the option that they came with.
+    """Return the effect of settings; ``owner`` names the option that has them.
 
     Raises:
-        RefusedError: one of them would have to change what the simulated server does.
-        PostgresError: a value is none.
+        RefusedError: a setting would change how the simulated server works.
+        PostgresError: the server rejects a value.
     """
     meant = {name.lower(): value for name, value in settings.items()}
     meant |= {
@@ -72,7 +72,7 @@ def read_settings(owner: str, settings: Mapping[str, str]) -> SessionSettings:
     heeded = {name: meant.pop(name, "0") for name in ("statement_timeout", "lock_timeout")}
     schema = _schema(owner, meant.pop("search_path", None))
     for name, value in meant.items():
-        # A name with a dot is an extension's or the user's own.
+        # A name with a dot belongs to an extension or to the user.
         harmless = name in _HARMLESS or name.startswith("enable_") or "." in name
         if not harmless and value.lower() not in _DEFAULTS.get(name, ()):
             _refuse(owner, f"{name}={value}")
@@ -86,13 +86,13 @@ def _refuse(owner: str, what: str) -> None:
 
 def _command_line(options: str) -> dict[str, str]:
     """Return the settings of ``-c name=value --name=value``."""
-    found: dict[str, str] = {}
+    settings: dict[str, str] = {}
     words = iter(shlex.split(options))
     for word in words:
         text = next(words, "") if word == "-c" else word.removeprefix("-c").removeprefix("--")
         name, _, value = text.partition("=")
-        found[name.replace("-", "_").lower()] = value
-    return found
+        settings[name.replace("-", "_").lower()] = value
+    return settings
 
 
 def _schema(owner: str, path: str | None) -> str | None:
@@ -103,11 +103,11 @@ def _schema(owner: str, path: str | None) -> str | None:
 
 
 def _microseconds(name: str, value: str) -> int:
-    """Return a duration of PostgreSQL's; without a unit it is in milliseconds."""
-    found = _DURATION.fullmatch(value)
-    if found is None:
+    """Return a duration of PostgreSQL in microseconds; without a unit it is in milliseconds."""
+    match = _DURATION.fullmatch(value)
+    if match is None:
         error = PostgresError("22023", f'invalid value for parameter "{name}": "{value}"')
         error.occasion = "connecting"
         raise error
-    number, unit = found[1], found[2] or "ms"
+    number, unit = match[1], match[2] or "ms"
     return round(float(number) * (_DAY_US if unit == "d" else _UNITS[unit]))
