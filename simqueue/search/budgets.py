@@ -1,4 +1,4 @@
-"""Budgets: how many runs are spent unless somebody says otherwise.
+"""Budgets: how many runs are spent by default.
 
 A module of its own, so that options can name them without loading what spends them.
 """
@@ -13,7 +13,7 @@ INEVITABLE_RUNS = 1000
 """On finding out since when a failure could not be averted any more."""
 
 CONTINUATIONS = 20
-"""Of a run from one event on, to tell from them whether it fails whatever comes."""
+"""How many runs continue from one event, to see whether all of them fail."""
 
 NEAREST_RUNS = 400
 """On looking for the passing run that is most like a failing one."""

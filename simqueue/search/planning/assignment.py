@@ -1,4 +1,4 @@
-"""Assignments: one run of a campaign as data, so that another process can be told of it."""
+"""Assignments: one run of a campaign as data, which can be sent to another process."""
 
 from __future__ import annotations
 
