@@ -3,7 +3,7 @@ r"""The only way from simqueue to a terminal: control characters come out as esc
 A trace, a campaign's state, the name of a file and the log lines of an application are written by
 others, and may hold sequences that clear a screen, retitle a window or hide text. All that simqueue
 prints goes through this module, which writes such characters as ``\x1b``; colours are added after
-that. What the application itself prints during a run does not come here.
+that. What the application itself prints during a run is not printed by this module.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def complain(text: str, *, indent: str = "", end: str = "\n") -> None:
 
 
 def can_ask() -> bool:
-    """Return whether somebody sits at a terminal who can answer."""
+    """Return whether a person at a terminal can answer a question."""
     return sys.stdin is not None and sys.stdin.isatty() and is_terminal(err=True)
 
 
@@ -50,8 +50,8 @@ def ask(question: str) -> str:
 
 
 def say_json(document: bytes) -> None:
-    """Print a document of JSON on stdout, in UTF-8; what it means is not changed by escapes."""
-    text = UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], document.decode())
+    """Print a JSON document on stdout in UTF-8; the escapes do not change its meaning."""
+    text = UNSEEN.sub(lambda unseen: json.dumps(unseen[0])[1:-1], document.decode())
     output = sys.stdout
     binary = getattr(output, "buffer", None)
     if binary is None:
@@ -125,7 +125,7 @@ def _with_escapes(
 
 
 def _write(stream: TextIO | None, text: str) -> None:
-    if stream is None:  # it was closed before Python started
+    if stream is None:  # the descriptor was closed before Python started
         return
     try:
         stream.write(text)

@@ -1,21 +1,21 @@
 """The command line: read options, call one function, print one report.
 
-``app``        all commands, and how errors become exit statuses
+``app``        the table of all commands, and how errors become exit statuses
 ``new``        a first scenario for an application
 ``run``        one run
 ``fuzz``       campaigns
-``merge``      the shards of campaigns, told as one
-``campaigns``  one target's part of ``fuzz``
-``settings``   what is the same for all its targets
+``merge``      the shards of campaigns, reported as one
+``campaigns``  the campaigns of ``fuzz``, in turns
+``settings``   the same for all its targets; ``records``: a command's options as one record
 ``saved``      failures that were saved before a campaign
-``found``      failures that it found
-``summaries``  what came of it, printed and written for other programs
+``found``      its new failures
+``summaries``  its results, printed and written for other programs
 ``progress``   bars on a terminal
 ``replay``     a trace again
 ``trusting``   whether to run what a trace names
-``debugger``   a prompt where it failed
+``debugger``   a prompt where a run failed
 ``shrink``     a trace made simpler
-``accept``     a failure made known
+``accept``     a failure is accepted
 ``audit``      a seed under other circumstances
 ``show``       a run's story, some of its events, its tables after one
 ``explain``    what a printed name means
@@ -26,7 +26,7 @@
 ``export``     a trace for other people's viewers
 ``report``     a run as one HTML page
 ``live``       events on the terminal while they happen
-``painting``   colours for a person at a terminal
+``painting``   colours at a terminal
 ``options``    what several commands take; ``durations``: lengths of time
 ``configs``    options that set fields of a run's config
 ``outputs``    files that commands write, checked before anything runs
@@ -41,7 +41,7 @@ import sys
 
 _PINNED_BY = "SIMQUEUE_PINNED"
 _UNPINNED = ("_record",)
-"""Commands that run under whatever PYTHONHASHSEED they are given."""
+"""Commands that keep the PYTHONHASHSEED that they are started with."""
 _NO_EFFECT = (
     "simqueue: PYTHONHASHSEED=0 has no effect here (python -I or -E?): runs of code that depends "
     "on the order of sets of strings will not repeat"
@@ -63,7 +63,7 @@ def main() -> None:
     pin_environment()
     escape_output()
     if sys.excepthook is sys.__excepthook__:
-        sys.excepthook = say_crash  # before typer is imported, which keeps the one that it finds
+        sys.excepthook = say_crash  # before typer is imported, which replaces the default one
     if sys.flags.optimize:
         complain(_WITHOUT_ASSERTS)
     from simqueue.cli.app import app
@@ -98,7 +98,7 @@ def pin_environment() -> None:
 
 
 def _fix_addresses() -> bool:
-    """Let the next start of this process have fixed addresses; return whether that is news."""
+    """Give the next start of this process fixed addresses; return whether that is a change."""
     from simqueue.search.processes.address_space import are_fixed, fix
 
     return not are_fixed() and fix()

@@ -1,4 +1,4 @@
-"""``simqueue accept``: a failure made known, so that the next one can be seen."""
+"""``simqueue accept``: a failure that fails no campaign from now on, so that others are seen."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def accept_command(
     ],
     known: KnownOption = None,
 ) -> None:
-    """Accept a failure: fuzz and pytest count it from now on, and look for the next.
+    """Accept a failure: from now on fuzz and pytest count it, and do not fail because of it.
 
     Its signature and its target are written to .simqueue/known.toml, which belongs under version
-    control. To accept it again is to give another reason.
+    control. Accepting it again replaces the reason.
 
     \b
     Example:

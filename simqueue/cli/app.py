@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, assert_never, get_args
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -137,8 +137,10 @@ def _described(error: UsageError | UnicodeEncodeError | OSError) -> str:
             )
         case OSError():
             return f"{error.filename or 'the output'} cannot be written: {error.strerror}"
-        case _:
+        case UsageError():
             return str(error)
+        case _:
+            assert_never(error)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  as typer calls it

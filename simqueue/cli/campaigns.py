@@ -1,4 +1,4 @@
-"""The campaigns of `simqueue fuzz`: saved failures, the runs of all targets, what they found."""
+"""The campaigns of `simqueue fuzz`: saved failures, the runs of all targets, new failures."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Part:
         return self.settings.order(self.target, self.keeping)
 
     def conclude(self) -> TargetSummary:
-        """Shrink and print what was found, then the counts; return the summary."""
+        """Shrink and print the new failures, then the counts; return the summary."""
         settings, name, campaign = self.settings, self.target.name, self.campaign
         failures = tuple(self.finds.keep_all(campaign.failures))
         gaps = (_NOT_PLAYED,) if self.ended and not campaign.runs and not campaign.lost else ()
@@ -79,7 +79,7 @@ class Part:
 
     @property
     def saved(self) -> tuple[SavedFailure, ...]:
-        """What came of saved failures."""
+        """The results of the saved failures."""
         return self.finds.saved
 
 
@@ -144,6 +144,6 @@ def _play(group: Sequence[Part], settings: Settings, parts: int) -> None:
 
 
 def _report_new(part: Part, bar: CampaignBar) -> None:
-    for found in part.finds.new(part.campaign.failures):
+    for failure in part.finds.new(part.campaign.failures):
         with bar.hidden():
-            part.finds.report(found)
+            part.finds.report(failure)

@@ -111,7 +111,7 @@ def config_for(
     ``without`` is added to the invariants that ``base`` switches off.
 
     Raises:
-        UsageError: there is no fault of such a name; of invariants, a run tells.
+        UsageError: there is no fault of this name. Names of invariants are checked by a run.
     """
     from msgspec.structs import replace
 

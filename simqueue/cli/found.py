@@ -1,4 +1,4 @@
-"""Failures that a campaign found: printed and saved when they are found, shrunk afterwards."""
+"""New failures of a campaign: saved and printed at once, shrunk when the runs are over."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class _File:
     """Where a failure is saved.
 
     ``old`` is a file that was there before the campaign. ``small`` is the run in one that the
-    campaign has shrunk before it was resumed, ``note`` what there is to say of that.
+    campaign had shrunk before it was resumed, ``note`` the result of shrinking in words.
     """
 
     path: Path | None
@@ -83,64 +83,64 @@ class Finds:
 
     def new(self, failures: Iterable[Found]) -> list[Found]:
         """Return failures that were not reported yet."""
-        return [found for found in failures if found.signature not in self.reported]
+        return [failure for failure in failures if failure.signature not in self.reported]
 
-    def report(self, found: Found) -> None:
-        """Save a failure and print it as it was found, unless it is known from before."""
-        self.reported.add(found.signature)
-        file = self._keep(found)
+    def report(self, failure: Found) -> None:
+        """Save a failure and print its run as it was played, unless it was printed before."""
+        self.reported.add(failure.signature)
+        file = self._keep(failure)
         if file.small is not None or self._was_printed(file):
             return
-        trace = self._trace_in(file, found.trace)
+        trace = self._trace_in(file, failure.trace)
         if file.old:
             remark = ""  # printed with its file
         elif self.settings.shrink_runs and file.waits:
-            remark = f"As found in run {found.number}: it is shrunk when the runs are over.\n"
+            remark = f"As found in run {failure.number}: it is shrunk when the runs are over.\n"
         else:
-            remark = f"As found in run {found.number}.\n"
-        self._print(found, trace, file, f"{_printed(found)}{remark}")
+            remark = f"As found in run {failure.number}.\n"
+        self._print(failure, trace, file, f"{_printed(failure)}{remark}")
 
     def keep_all(self, failures: Iterable[Found]) -> Iterator[FoundFailure]:
         """Save all failures, then shrink one after another, and print what that changed."""
-        files = [(found, self._keep(found)) for found in failures]
+        files = [(failure, self._keep(failure)) for failure in failures]
         self.patience.waiting -= sum(not file.waits for _, file in files)
-        for found, file in files:
-            trace, note = self._trace_in(file, file.small or found.trace), file.note
+        for failure, file in files:
+            trace, note = self._trace_in(file, file.small or failure.trace), file.note
             if file.waits and file.path is not None:
-                trace, note = self._shrunk(found, file.path)
+                trace, note = self._shrunk(failure, file.path)
             if not self._was_printed(file):
-                self._print_small(found, trace, file, note)
-            yield self._described(found, trace, file)
+                self._print_small(failure, trace, file, note)
+            yield self._described(failure, trace, file)
 
     # --- saving ---
 
-    def _keep(self, found: Found) -> _File:
+    def _keep(self, failure: Found) -> _File:
         """Save a failure, if it is not saved already; return its file."""
         from simqueue.search.saved import keep
 
-        if found.signature in self.unsaved:
+        if failure.signature in self.unsaved:
             return _File(None)
         try:
-            own = self.keeping.own(found.trace, found.signature, self.settings.traces)
+            own = self.keeping.own(failure.trace, failure.signature, self.settings.traces)
             if own is not None:
-                return self._gone_on_with(own, found)
-            known = self._known_file(found.signature)
+                return self._gone_on_with(own, failure)
+            known = self._known_file(failure.signature)
             if known is not None:
                 return _File(known, old=True)
-            self.keeping.note(found.trace, found.signature, found.trace)
-            return _File(keep(found.trace, self.settings.traces))
+            self.keeping.note(failure.trace, failure.signature, failure.trace)
+            return _File(keep(failure.trace, self.settings.traces))
         except UsageError as error:  # the failure is printed without a file
-            self.unsaved.add(found.signature)
+            self.unsaved.add(failure.signature)
             complain(f"simqueue: {error}")
             return _File(None)
 
-    def _gone_on_with(self, own: Own, found: Found) -> _File:
+    def _gone_on_with(self, own: Own, failure: Found) -> _File:
         """Return the file of a failure that this campaign has saved already."""
         if own.done:
             return _File(own.path, small=own.trace, note=own.note)
         if not own.as_found:  # it is half shrunk, or of a later run
-            self.keeping.note(found.trace, found.signature, found.trace)
-            found.trace.save(own.path)
+            self.keeping.note(failure.trace, failure.signature, failure.trace)
+            failure.trace.save(own.path)
         return _File(own.path)
 
     def _known_file(self, signature: str) -> Path | None:
@@ -165,31 +165,31 @@ class Finds:
 
     # --- shrinking ---
 
-    def _shrunk(self, found: Found, path: Path) -> tuple[Trace, str]:
-        """Shrink a failure into its file; return its trace, and what there is to say of that."""
+    def _shrunk(self, failure: Found, path: Path) -> tuple[Trace, str]:
+        """Shrink a failure into its file; return its trace, and the result in words."""
         if self.patience.over or not self.settings.shrink_runs:
             self.interrupted |= self.patience.over
-            return found.trace, ""
+            return failure.trace, ""
         limit = self.settings.allowance.to_shrink(max(1, self.patience.waiting))
         self.patience.waiting -= 1
-        small, note = found.trace, ""
+        small, note = failure.trace, ""
         try:
-            shrunk = self._shrink(found.trace, os.path.relpath(path, self.settings.home), limit)
+            shrunk = self._shrink(failure.trace, os.path.relpath(path, self.settings.home), limit)
             if shrunk is None:
-                return found.trace, ""
+                return failure.trace, ""
             small, note = shrunk.trace, describe(shrunk)
-            self._note(found, small, note)
+            self._note(failure, small, note)
             small.save(path)
         except DivergenceError as error:
             note = f"not shrunk, as it does not fail like that again: {error}"
-            self._note(found, small, note)
+            self._note(failure, small, note)
         except UsageError as error:
-            return found.trace, f"not shrunk: {error}"
+            return failure.trace, f"not shrunk: {error}"
         return small, note
 
-    def _note(self, found: Found, saved: Trace, note: str) -> None:
+    def _note(self, failure: Found, saved: Trace, note: str) -> None:
         done = not self.interrupted
-        self.keeping.note(found.trace, found.signature, saved, done=done, note=note)
+        self.keeping.note(failure.trace, failure.signature, saved, done=done, note=note)
 
     def _shrink(self, trace: Trace, name: str, limit: timedelta | None) -> Shrunk | None:
         """Return the simplest run, or the simplest so far if Ctrl-C ended the search."""
@@ -228,70 +228,72 @@ class Finds:
 
         return Trace.load(file.path) if file.old and file.path is not None else trace
 
-    def _print(self, found: Found, trace: Trace, file: _File, remark: str) -> None:
+    def _print(self, failure: Found, trace: Trace, file: _File, remark: str) -> None:
         from simqueue.model.trace import seal
         from simqueue.report.story.story import render_story
 
-        self.printed[found.signature] = seal(trace).checksum
+        self.printed[failure.signature] = seal(trace).checksum
         story = render_story(trace, tail=STORY_TAIL)
         if file.old:
             remark = f"{remark}saved before: {self._name(file)}\n"
-        tell(f"{story}\n{remark}Again: {self._again(found, file)}\n\n")
+        tell(f"{story}\n{remark}Again: {self._again(failure, file)}\n\n")
 
-    def _print_small(self, found: Found, trace: Trace, file: _File, note: str) -> None:
-        """Print a failure as it was shrunk, or in one line if that is how it was found."""
+    def _print_small(self, failure: Found, trace: Trace, file: _File, note: str) -> None:
+        """Print the shrunk run of a failure, or one line if shrinking changed nothing."""
         from simqueue.model.trace import seal
 
-        if self.printed.get(found.signature) != seal(trace).checksum:
-            self._print(found, trace, file, f"{note}\n" if note else "")
+        if self.printed.get(failure.signature) != seal(trace).checksum:
+            self._print(failure, trace, file, f"{note}\n" if note else "")
         elif note:
             say(f"{self._name(file)}: {note}")
 
     def _name(self, file: _File) -> str | None:
         return None if file.path is None else os.path.relpath(file.path, self.settings.home)
 
-    def _again(self, found: Found, file: _File) -> str:
+    def _again(self, failure: Found, file: _File) -> str:
         """Return the command that replays a failure; without a file, one that plays its run."""
         from simqueue.search.target import as_word
 
         name = self._name(file)
         if name is not None:
             return replay_line(name, self.target.name, self.settings.home)
-        if found.strategy in _NOT_ALONE:
+        if failure.strategy in _NOT_ALONE:
             state = os.path.relpath(self.settings.state, self.settings.home)
             return f"simqueue merge {shlex.quote(state)} --traces DIR"
-        other = "" if found.strategy == "random" else f" --strategy {found.strategy}"
+        other = "" if failure.strategy == "random" else f" --strategy {failure.strategy}"
         target, options = as_word(self.target.name), self.settings.options
-        return f"simqueue run {target} --seed {found.trace.seed}{other}{options}"
+        return f"simqueue run {target} --seed {failure.trace.seed}{other}{options}"
 
-    def _described(self, found: Found, trace: Trace, file: _File) -> FoundFailure:
+    def _described(self, failure: Found, trace: Trace, file: _File) -> FoundFailure:
         from simqueue.report.story.story import render_story
 
         story = render_story(trace, tail=STORY_TAIL)
-        return described(found, trace, self._name(file), self._again(found, file), story)
+        return described(failure, trace, self._name(file), self._again(failure, file), story)
 
 
-def _printed(found: Found) -> str:
+def _printed(failure: Found) -> str:
     """Return what the run of a failure printed, under a heading."""
-    if not found.printed:
+    if not failure.printed:
         return ""
-    lines = "".join(f"    {line}\n" for line in found.printed.splitlines())
+    lines = "".join(f"    {line}\n" for line in failure.printed.splitlines())
     return f"Printed in this run, the last {LINES_SHOWN} lines at most:\n{lines}\n"
 
 
-def described(found: Found, trace: Trace, file: str | None, again: str, story: str) -> FoundFailure:
-    """Return a failure as summaries have it."""
-    failure = trace.outcome.failure
-    assert failure is not None  # noqa: S101  or it would not have been found
+def described(
+    failure: Found, trace: Trace, file: str | None, again: str, story: str
+) -> FoundFailure:
+    """Return a failure as a summary holds it."""
+    outcome = trace.outcome.failure
+    assert outcome is not None  # noqa: S101  only failed runs are collected
     return FoundFailure(
-        signature=found.signature,
-        kind=failure.kind,
-        message=failure.message,
-        where=failure.where,
-        count=found.count,
-        number=found.number,
+        signature=failure.signature,
+        kind=outcome.kind,
+        message=outcome.message,
+        where=outcome.where,
+        count=failure.count,
+        number=failure.number,
         seed=trace.seed,
-        strategy=found.strategy,
+        strategy=failure.strategy,
         trace=file,
         again=again,
         story=story,

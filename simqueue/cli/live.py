@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def printer() -> Callable[[int, Entry], None]:
-    """Return a watcher that prints each event: when, what, who, its number and its cause."""
+    """Return a watcher that prints each event: its time, text, worker, number and cause."""
     from simqueue.report.managers import Managers
     from simqueue.report.units import moment
     from simqueue.report.words import words
@@ -44,5 +44,5 @@ def _level(event: AnyEvent) -> str:
             return "warning"
         case e.JobsBeat() | e.SchedulesBeat() | e.StatementSent() | e.StatementReplied():
             return "debug"
-        case _:
+        case _:  # all others are ordinary
             return "info"

@@ -1,4 +1,4 @@
-"""``simqueue merge``: the shards of campaigns, told as one."""
+"""``simqueue merge``: the shards of a campaign, reported as one."""
 
 from __future__ import annotations
 
@@ -31,16 +31,18 @@ if TYPE_CHECKING:
 def merge_command(
     states: Annotated[
         list[str],
-        typer.Argument(metavar="STATE...", help="Files that fuzz keeps, or directories of them."),
+        typer.Argument(
+            metavar="STATE...", help="State files that fuzz has written, or directories of them."
+        ),
     ],
     traces: TracesOption = ".simqueue/failures",
     json: JsonOption = None,
     junit: JunitOption = None,
 ) -> None:
-    """Tell what came of a campaign's shards together, from the state that each has left.
+    """Report the result of a campaign's shards together, from the states that they have left.
 
-    Failures that are not yet saved are. Exit status: as that of fuzz; also 4 if a shard is missing
-    or was cut short.
+    Failures that are not yet saved are saved. Exit status: as for fuzz; also 4 if a shard is
+    missing or was cut short.
 
     \b
     Examples:
@@ -53,13 +55,13 @@ def merge_command(
     home = Path.cwd()
     check_directory(traces)
     check_outputs({"--json": json, "--junit": junit}, states=find_states(states), saved=traces)
-    told = [_told(merged, home, home / traces) for merged in merge(states)]
-    raise typer.Exit(write_reports(told, home, json, junit))
+    summaries = [_reported(merged, home, home / traces) for merged in merge(states)]
+    raise typer.Exit(write_reports(summaries, home, json, junit))
 
 
-def _told(merged: Merged, home: Path, traces: Path) -> TargetSummary:
+def _reported(merged: Merged, home: Path, traces: Path) -> TargetSummary:
     identity, campaign = merged.identity, merged.campaign
-    failures = [_saved(found, identity.target, home, traces) for found in campaign.failures]
+    failures = [_saved(each, identity.target, home, traces) for each in campaign.failures]
     print_campaign(identity.target, campaign, merged.known_file, merged.gaps)
     return summed_up(
         identity.target,
@@ -73,16 +75,16 @@ def _told(merged: Merged, home: Path, traces: Path) -> TargetSummary:
     )
 
 
-def _saved(found: Found, target: str, home: Path, traces: Path) -> FoundFailure:
-    """Save a failure, unless one like it is saved already, and tell its story."""
+def _saved(failure: Found, target: str, home: Path, traces: Path) -> FoundFailure:
+    """Save a failure, unless one with its signature is saved already, and print its story."""
     from simqueue.report.story.story import render_story
     from simqueue.search.replay.regressions import saved_failures
     from simqueue.search.saved import keep
 
-    alike = [each for each in saved_failures(traces, target) if each.signature == found.signature]
-    path = alike[0].path if alike else keep(found.trace, traces)
+    same = [each for each in saved_failures(traces, target) if each.signature == failure.signature]
+    path = same[0].path if same else keep(failure.trace, traces)
     file = os.path.relpath(path, home)
     again = f"simqueue replay {shlex.quote(file)}"
-    story = render_story(found.trace, tail=STORY_TAIL)
+    story = render_story(failure.trace, tail=STORY_TAIL)
     tell(f"{story}\nAgain: {again}\n\n")
-    return described(found, found.trace, file, again, story)
+    return described(failure, failure.trace, file, again, story)

@@ -32,7 +32,7 @@ _TAKEN = (
     "sim",
 )
 _WRAPPER = "main"
-"""What a factory is called that is written for a function that takes a connection."""
+"""The name of the factory that is written around a function that takes a connection."""
 _TICKS_MAX = timedelta(minutes=9)
 
 
@@ -74,7 +74,7 @@ def new_command(
     check_outputs({"-o": str(file)})
     contents = contents_of(application)
     write_whole(file, render_scenario(application, contents, file, name).encode())
-    say(f"{name} plays {application.name}: {_told(contents)}")
+    say(f"{name} plays {application.name}: {_summary(contents)}")
     say("Put payloads in it that your handlers can read, and play it:")
     say(f"  simqueue fuzz {shlex.quote(name)}")
 
@@ -86,7 +86,7 @@ def _check_free(file: Path, name: str) -> None:
         raise UsageError(f"{name}: a scenario is a Python file; name one that ends in .py")
 
 
-def _told(contents: Contents) -> str:
+def _summary(contents: Contents) -> str:
     parts = []
     for kind, names in (
         ("entrypoint", [name for name, _ in contents.entrypoints]),
@@ -128,7 +128,7 @@ def render_scenario(application: Application, contents: Contents, file: Path, na
 
 
 def _plain(text: str) -> str:
-    """Return a text as it may stand in a comment: on one line."""
+    """Return a text that fits into a comment, on one line."""
     return text if text.isprintable() else repr(text)
 
 

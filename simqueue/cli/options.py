@@ -57,13 +57,13 @@ WithoutOption = Annotated[
     typer.Option(
         "--without",
         metavar="NAME",
-        help="Do not judge this invariant, or do not expect this of a campaign; repeatable.",
+        help="Switch off this invariant, or this expectation of a campaign; repeatable.",
     ),
 ]
 KnownOption = Annotated[
     str | None,
     typer.Option(
-        "--known", metavar="FILE", help="Accepted failures, if not those of .simqueue/known.toml."
+        "--known", metavar="FILE", help="The file of accepted failures; else .simqueue/known.toml."
     ),
 ]
 
@@ -74,7 +74,7 @@ TracesOption = Annotated[
 
 @contextmanager
 def naming(trace: str) -> Iterator[None]:
-    """Let errors about what a trace holds name its file."""
+    """Add the name of the file to errors about the content of a trace."""
     try:
         yield
     except UsageError as error:

@@ -1,4 +1,4 @@
-"""Colours for a person at a terminal; everybody else gets the text as it is."""
+"""Colours at a terminal; elsewhere the text is printed as it is."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ACTOR = r"(?m)^ *#\d+ +[+-]\d+\.\d{6}s  (?P<actor>\S+)"
 
 
 def tell(text: str) -> None:
-    """Print a story, or anything that ends with its last line, in colours on a terminal."""
+    """Print a story, or another text that ends with a newline, in colours on a terminal."""
     say_painted(text, _painted)
 
 
@@ -41,7 +41,7 @@ def _painted(text: str) -> Text:
     painted = Text(text)
     for pattern, style in _STYLES:
         painted.highlight_regex(pattern, style)
-    for found in re.finditer(_ACTOR, text):
-        colour = _PALETTE[sum(found["actor"].encode()) % len(_PALETTE)]
-        painted.stylize(f"bold {colour}", *found.span("actor"))
+    for actor in re.finditer(_ACTOR, text):
+        colour = _PALETTE[sum(actor["actor"].encode()) % len(_PALETTE)]
+        painted.stylize(f"bold {colour}", *actor.span("actor"))
     return painted

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _REFRESH_S = 0.1
 
 Update = Callable[..., object]
-"""Takes how much is done, and the fields that the bar's text has."""
+"""Takes the number of runs done, and the fields of the bar's text."""
 
 Hidden = Callable[[], AbstractContextManager[object]]
 """Opens what hides the bar."""
@@ -32,7 +32,7 @@ class CampaignBar:
         self._began = self._shown = perf_counter()
 
     def show(self, campaigns: Iterable[Campaign]) -> None:
-        """Show the sum of what came of them so far, from time to time."""
+        """Show their runs and failures together, at most ten times a second."""
         now = perf_counter()
         if now - self._shown < _REFRESH_S:
             return
@@ -46,7 +46,7 @@ class CampaignBar:
 
 @contextmanager
 def campaign_bar(name: str, total: int | None) -> Iterator[CampaignBar]:
-    """Show how far campaigns are, of so many runs in all."""
+    """Show how far campaigns are; ``total`` is how many runs they have together."""
     text = "{task.fields[failures]} failures, {task.fields[speed]:.0f}/s"
     with _bar(name, total, text) as (update, hidden):
         yield CampaignBar(update, hidden)

@@ -1,4 +1,4 @@
-"""Failures that were saved before: played again before a campaign begins."""
+"""Saved failures: played again before a campaign begins."""
 
 from __future__ import annotations
 

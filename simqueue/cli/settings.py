@@ -28,13 +28,13 @@ class Allowance:
         self._began = time.perf_counter()
 
     def to_play(self, parts: int) -> timedelta | None:
-        """Return the first of so many equal parts of the time left; None if there is no limit."""
+        """Return the time left, divided by ``parts``; None if there is no limit."""
         if self._limit is None:
             return None
         return timedelta(seconds=self._left(self._limit) / parts)
 
     def to_shrink(self, failures: int) -> timedelta | None:
-        """Return how long to shrink the first of so many failures; None if there is no limit."""
+        """Return how long to shrink the next of ``failures``; None if there is no limit."""
         if self._limit is None:
             return None
         left = self._left(self._limit * (1 + self._SHRINKING))
@@ -91,7 +91,7 @@ class Settings:
         )
 
     def means(self, parts: int) -> Means:
-        """Return how campaigns are played, in the first of so many parts of the time left."""
+        """Return how campaigns are played; they get the time left, divided by ``parts``."""
         from simqueue.search.campaign.order import Means
 
         return Means(

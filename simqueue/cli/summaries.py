@@ -1,4 +1,4 @@
-"""What came of campaigns: printed, summed up in an exit status, and written for other programs."""
+"""Results of campaigns: printed, reduced to an exit status, and written for other programs."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 FAILED, INCONCLUSIVE = 1, 4
 
 JsonOption = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Write a summary as JSON, too.")
+    str | None, typer.Option("--json", metavar="FILE", help="Write a summary as JSON.")
 ]
 JunitOption = Annotated[
-    str | None, typer.Option("--junit", metavar="FILE", help="Write a summary as JUnit XML, too.")
+    str | None, typer.Option("--junit", metavar="FILE", help="Write a summary as JUnit XML.")
 ]
 
 
@@ -46,7 +46,7 @@ def summed_up(
     interrupted: bool = False,
     known_file: str,
 ) -> TargetSummary:
-    """Return what came of a target; ``gaps`` say what is missing of the campaign."""
+    """Return the summary of a target; ``gaps`` are what is missing from the campaign."""
     stale = [remark for remark in campaign.remarks(known_file) if remark.startswith("known ")]
     failed = campaign.failed or any(each.fate in ("fails", "different") for each in saved)
     unread = (f"saved failure {each.said}" for each in saved if each.fate == "unreadable")
@@ -77,17 +77,17 @@ def summed_up(
 def print_campaign(
     target: str, campaign: Campaign, known_file: str, gaps: Iterable[str] = (), speed: str = ""
 ) -> None:
-    """Print what came of a target's campaign."""
+    """Print the result of a target's campaign."""
     kinds = len(campaign.failures)
     say(
         f"{target}: {campaign.runs} runs, {campaign.failed} failed in {kinds} "
         f"way{'' if kinds == 1 else 's'}{speed}"
     )
-    for found in campaign.failures:
-        first = f"first in run {found.number}, {found.strategy}"
-        if found.strategy in ("random", "calm"):
-            first = f"first seed {found.number}"
-        say(f"  {found.count} x {found.signature} ({first})")
+    for failure in campaign.failures:
+        first = f"first in run {failure.number}, {failure.strategy}"
+        if failure.strategy in ("random", "calm"):
+            first = f"first seed {failure.number}"
+        say(f"  {failure.count} x {failure.signature} ({first})")
     for remark in campaign.remarks(known_file):
         say(f"  {remark}")
     for gap in gaps:
@@ -105,9 +105,9 @@ def write_reports(
     junit: str | None,
     cut_short: int = INTERRUPTED,
 ) -> int:
-    """Write the reports that are asked for; return the command's exit status.
+    """Write the reports that the options name; return the command's exit status.
 
-    ``cut_short`` is that of a command of which a target was interrupted.
+    ``cut_short`` is the status if the campaign of a target was interrupted.
     """
     from simqueue.model.files import write_whole
     from simqueue.model.summary import encode

@@ -1,4 +1,4 @@
-"""Terminations: SIGTERM ends a command as Ctrl-C does, with what was found so far."""
+"""Terminations: SIGTERM ends a command as Ctrl-C does, and what it has so far is reported."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Termination:
 
     @property
     def word(self) -> str:
-        """What the command says then."""
+        """The word that the command prints then."""
         return "terminated" if self.came else "interrupted"
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Do what Ctrl-C does; if it comes again later, a step swallowed the first: end at once.
+        """Do what Ctrl-C does. A second SIGTERM ends the process at once: a step caught the first.
 
-        Within a moment it is the same request: some programs send it to a process and its group.
+        Within two seconds it is the same request: some programs signal a process and its group.
         """
         if self.came:
             if _now() - self.first > _AGAIN_S:
@@ -62,9 +62,9 @@ def _original(name: str) -> Callable[..., Any]:
     """Return what a built-in function is outside of runs."""
     from simqueue.sim.patching.builtin import builtin
 
-    found = builtin(name)
-    assert found is not None  # noqa: S101  these exist wherever there are signals
-    return found.original
+    function = builtin(name)
+    assert function is not None  # noqa: S101  these exist wherever there are signals
+    return function.original
 
 
 @contextmanager

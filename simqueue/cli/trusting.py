@@ -44,7 +44,7 @@ def _admit(trace: str, trust: bool, target: str) -> None:  # noqa: FBT001  it is
 
 
 def _is_allowed(problem: str) -> bool:
-    """Ask a user at a terminal whether to run a target; nobody else is asked."""
+    """Ask a user at a terminal whether to run a target; without a terminal nobody is asked."""
     if not can_ask():
         return False
     try:

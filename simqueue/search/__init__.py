@@ -2,10 +2,10 @@
 
 The rooms, from the lowest to the highest; each imports only what stands above it here:
 
-``planning``   which runs a campaign plays, and what came of each
-``processes``  the processes that play them, also one in which a run comes after no other
+``planning``   which runs a campaign plays, and the result of each
+``processes``  the processes that play them, one of them without earlier runs
 ``replay``     a trace played again, and the verdict
-``shrink``     a failing run becomes the fewest deviations that still fail alike
+``shrink``     reduces a failing run to the fewest deviations that fail the same way
 ``explain``    after which moment a failure was inevitable; the nearest run that passes
 ``dask``       runs on a Dask cluster
 ``campaign``   many runs of one scenario, counted, saved and written down

@@ -120,10 +120,10 @@ def _module_at(path: Path, text: str) -> tuple[Path, str]:
 
 
 def _check_file(module: ModuleType, path: Path, text: str) -> None:
-    found = Path(module.__file__ or "").resolve()
-    if found != path:
+    imported = Path(module.__file__ or "").resolve()
+    if imported != path:
         raise TargetError(
-            text, f"import {module.__name__} finds {relative(found)} instead; rename one of them"
+            text, f"import {module.__name__} finds {relative(imported)} instead; rename one of them"
         )
 
 
@@ -136,12 +136,12 @@ def _root_of(module: ModuleType, text: str) -> Path:
 
 def _only(module: ModuleType, where: str) -> str:
     """Return ``main``, or the name of the only function that looks like an application."""
-    found = _candidates(module)
+    candidates = _candidates(module)
     if FUNCTION in vars(module):
         return FUNCTION
-    if len(found) == 1:
-        return found[0]
-    problem = f"has {len(found)} of them" if found else "has none"
+    if len(candidates) == 1:
+        return candidates[0]
+    problem = f"has {len(candidates)} of them" if candidates else "has none"
     raise TargetError(
         where,
         f"a function is wanted that makes a PgQueuer or registers with one, and the module "
@@ -150,8 +150,8 @@ def _only(module: ModuleType, where: str) -> str:
 
 
 def _offered(module: ModuleType, where: str) -> str:
-    found = _candidates(module)
-    return f" ({', '.join(f'{where}:{name}' for name in found)})" if found else ""
+    candidates = _candidates(module)
+    return f" ({', '.join(f'{where}:{name}' for name in candidates)})" if candidates else ""
 
 
 def _candidates(module: ModuleType) -> list[str]:
@@ -189,7 +189,7 @@ def _takes_one(function: Any) -> bool:
 
 
 def contents_of(application: Application) -> Contents:
-    """Start the application in a simulation, where it connects to nothing; tell what it registers.
+    """Start the application in a simulation, without any connection; return what it registers.
 
     Raises:
         TargetError: it does not start there, or registers nothing.

@@ -1,4 +1,4 @@
-"""Where found failures are kept: a directory with a trace file for each."""
+"""Saved failures: a directory with a trace file for each."""
 
 from __future__ import annotations
 

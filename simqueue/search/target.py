@@ -51,7 +51,7 @@ class Target:
 
 
 Admit = Callable[[str], object]
-"""Is given a target that exists, before anything of it is run; raises if that must not be."""
+"""Is called with a target that exists, before any of its code runs; raises to refuse it."""
 
 
 def load_target(text: str, admit: Admit | None = None) -> Target:
@@ -103,14 +103,14 @@ def load_targets(text: str) -> list[Target]:
     """
     if not Path(text).is_dir():
         return [load_target(text)]
-    found = []
+    targets = []
     for path in sorted(Path(text).glob("[!_.]*.py")):
         module = _load_file(path, str(path))
         if hasattr(module, FUNCTION):
-            found.append(_named(module, FUNCTION, relative(path)))
-    if not found:
+            targets.append(_named(module, FUNCTION, relative(path)))
+    if not targets:
         raise TargetError(text, f"no *.py in this directory has an `async def {FUNCTION}(sim)`")
-    return found
+    return targets
 
 
 def relative(path: Path) -> str:
@@ -207,7 +207,7 @@ def _load_file(path: Path, text: str, admit: Admit | None = None) -> ModuleType:
 
 
 def _make_importable(directory: Path) -> None:
-    """Let files of ``directory`` import each other, also after files named alike elsewhere."""
+    """Let files of ``directory`` import each other, also after others of the same names."""
     if str(directory) in sys.path:
         sys.path.remove(str(directory))
     sys.path.insert(0, str(directory))
@@ -241,15 +241,19 @@ def _imported(load: Callable[[], ModuleType], text: str) -> ModuleType:
 
 def _blamed(error: BaseException) -> str:
     """Name the line that failed, and the error."""
-    said = excerpt(" ".join(f"{type(error).__name__}: {error}".split()), NAME_SHOWN)
+    message = excerpt(" ".join(f"{type(error).__name__}: {error}".split()), NAME_SHOWN)
     if isinstance(error, SyntaxError):
-        return f"{relative(Path(error.filename or '?'))}:{error.lineno}: {said}"
+        return f"{relative(Path(error.filename or '?'))}:{error.lineno}: {message}"
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if not frame.filename.startswith("<frozen") and not _is_ours(frame.filename)
     ]
-    return f"{relative(Path(frames[-1].filename))}:{frames[-1].lineno}: {said}" if frames else said
+    return (
+        f"{relative(Path(frames[-1].filename))}:{frames[-1].lineno}: {message}"
+        if frames
+        else message
+    )
 
 
 def _is_ours(file: str) -> bool:

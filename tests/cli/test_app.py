@@ -200,7 +200,7 @@ def test_a_campaign_whose_moments_never_came_exits_with_4_and_names_them(call, p
     assert result.output.splitlines()[1:] == [
         "  inconclusive: sometimes 'dead' was never reached",
         "  inconclusive: sometimes 'never' was never reached",
-        "  inconclusive: fault pause never struck",
+        "  inconclusive: fault pause was never injected",
     ]
     file = project("marks.py", Path("marks.py").read_text().replace("SAD = 9", "SAD = 3"))
     failing = call("fuzz", file.name, "--runs", "20")

@@ -158,7 +158,10 @@ def test_a_campaign_that_was_cut_short_is_begun_anew_and_kept(call, tmp_path):
     (file,) = (tmp_path / ".simqueue/campaigns").glob("*.jsonl")
     file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:7]))
     begun = call("fuzz", "one.py", "--runs", "9")
-    assert "begun anew: a campaign of 5 runs was cut short here, with --resume it" in begun.output
+    assert (
+        "started again: a campaign of 5 runs was cut short here, which --resume would"
+        in begun.output
+    )
     assert "one.py:scenario: 9 runs" in begun.output
 
 

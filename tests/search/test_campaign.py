@@ -196,7 +196,10 @@ def test_a_fault_that_never_struck_is_named():
         pass
 
     campaign = fuzz(nobody_to_strike, runs=3, config=Config(faults=Faults(("pause", "crash"))))
-    assert campaign.inconclusive == ("fault pause never struck", "fault crash never struck")
+    assert campaign.inconclusive == (
+        "fault pause was never injected",
+        "fault crash was never injected",
+    )
 
 
 def test_a_schedule_that_never_came_due_is_named():

@@ -112,7 +112,7 @@ def test_lines_that_do_not_belong_there_are_refused(results, trace):
     header = Header(IDENTITY)
     bad = {
         "run 5 was there before": encoded(header, SESSION, results[0], results[0]),
-        "nobody began": encoded(header, results[0]),
+        "no session has begun": encoded(header, results[0]),
         "begins another": encoded(header, header),
         "the trace of": encoded(header, SESSION, Result(9, signature="other")),
     }
@@ -153,9 +153,9 @@ def test_another_version_and_another_thing_are_refused(write):
     for document in foreign:
         with pytest.raises(UsageError, match="is not the state of a campaign"):
             decode_state(document, "x")
-    with pytest.raises(UsageError, match=r"is of a newer release .* begin the campaign anew"):
+    with pytest.raises(UsageError, match=r"is of a newer release .* start the campaign again"):
         decode_state(whole.replace(version, b'"version":99,', 1), "x")
-    with pytest.raises(UsageError, match=r"is of an older release .* begin the campaign anew"):
+    with pytest.raises(UsageError, match=r"is of an older release .* start the campaign again"):
         decode_state(whole.replace(b'"trace_version":3', b'"trace_version":2', 1), "x")
 
 

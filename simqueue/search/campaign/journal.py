@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO, FileIO
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, assert_never
 
 import msgspec
 
@@ -38,7 +38,7 @@ from simqueue.search.planning.result import Result
 
 DEFAULT_DIRECTORY = ".simqueue/campaigns"
 _PREVIOUS = ".previous"
-_REMEDY = "mend or remove it, or begin anew without --resume"
+_REMEDY = "repair or remove it, or start the campaign again without --resume"
 
 
 _DECODER: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
@@ -67,7 +67,7 @@ class State:
         return {number: each for number, each in self.results.items() if not each.is_open}
 
     def open_runs(self) -> dict[int, Result]:
-        """Return those: they were lost to somebody who killed processes."""
+        """Return the results of runs that were lost because their processes were killed."""
         return {number: each for number, each in self.results.items() if each.is_open}
 
     def extent(self) -> int:
@@ -88,6 +88,8 @@ class State:
                 self.kept.append(line)
             case Result():
                 self._add_result(line)
+            case _:
+                assert_never(line)
 
     def _add_session(self, session: Session) -> None:
         # A failure that was accepted comes without a trace: it would be lost if it counted as new.
@@ -97,7 +99,7 @@ class State:
 
     def _add_result(self, result: Result) -> None:
         if not self.sessions:
-            raise ValueError("nobody began to play yet")
+            raise ValueError("no session has begun yet")
         before = self.results.get(result.number)
         if before is not None and not before.is_open:
             raise ValueError(f"run {result.number} was there before")
@@ -153,8 +155,8 @@ def decode_state(document: bytes, origin: str) -> State:
         try:
             state.add(_DECODER.decode(unsealed(line)))
         except (ValueError, RecursionError, UsageError) as error:
-            said = excerpt(str(error))
-            raise UsageError(f"{origin}: line {number} is damaged: {said}; {_REMEDY}") from None
+            problem = excerpt(str(error))
+            raise UsageError(f"{origin}: line {number} is damaged: {problem}; {_REMEDY}") from None
     return state
 
 
@@ -176,15 +178,15 @@ def _decode_header(line: bytes, origin: str) -> Header:
     try:
         return msgspec.json.decode(unsealed(line), type=Header)
     except (ValueError, RecursionError, UsageError) as error:
-        said = excerpt(str(error))
-        raise UsageError(f"{origin}: line 1 is damaged: {said}; {_REMEDY}") from None
+        problem = excerpt(str(error))
+        raise UsageError(f"{origin}: line 1 is damaged: {problem}; {_REMEDY}") from None
 
 
 def _refuse_version(header: _AnyHeader, origin: str) -> NoReturn:
     written, read = (header.version, header.trace_version), (STATE_VERSION, TRACE_VERSION)
     release = "an older" if written < read else "a newer"
     problem = f"is of {release} release (state {written[0]}, traces {written[1]}; this one reads "
-    problem += f"state {read[0]}, traces {read[1]}) and cannot be read: begin the campaign anew"
+    problem += f"state {read[0]}, traces {read[1]}) and cannot be read: start the campaign again"
     raise UsageError(f"{origin}: {problem}")
 
 
@@ -227,14 +229,14 @@ class Nowhere:
         self.notes: list[str] = []
 
     def append(self, line: Line) -> None:
-        """Forget it."""
+        """Do nothing."""
 
 
 class Journal:
     """Keeps the state of a campaign that is being played.
 
-    ``stored`` is what was known before. ``opening`` says in a line each what was found in the file,
-    ``notes`` what a reader of the results must know.
+    ``stored`` is what was known before. ``opening`` holds lines about what the file
+    contained, ``notes`` lines that a reader of the results must know.
     """
 
     def __init__(self, path: Path, identity: Identity, session: Session, *, resume: bool) -> None:
@@ -262,7 +264,7 @@ class Journal:
             raise UsageError(self.notes.pop())
 
     def _take_over(self, identity: Identity, session: Session, *, resume: bool) -> State:
-        """Return what the file holds; put away what is not wanted of it."""
+        """Return what the file holds; keep a copy of a state that is not continued."""
         document = self._file.readall()
         if resume and b"\n" in document:
             state = decode_state(document, self._name)
@@ -282,19 +284,19 @@ class Journal:
         self.notes += [f"some of them were played with {change}" for change in sorted(changes)]
 
     def _put_away(self, document: bytes) -> None:
-        """Keep a campaign that was cut short, since nobody said that it is not wanted."""
+        """Keep the state of a campaign that was cut short: it may still be wanted."""
         try:
             state = decode_state(document, "")
             if state.finished or not state.results:
                 return
-            what = f"a campaign of {len(state.results)} runs was cut short here, with --resume it"
-            what += " would have gone on"
+            what = f"a campaign of {len(state.results)} runs was cut short here, which --resume"
+            what += " would have continued"
         except UsageError:
             if b"\n" not in document:
                 return
             what = "what was here cannot be read"
         write_whole(f"{self._path}{_PREVIOUS}", document)
-        self.opening.append(f"begun anew: {what}; it is kept as {self._name}{_PREVIOUS}")
+        self.opening.append(f"started again: {what}; it is kept as {self._name}{_PREVIOUS}")
 
     def append(self, line: Line) -> None:
         """Write down one line; a campaign outlives a disk that is full."""
@@ -311,7 +313,7 @@ class Journal:
             )
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file, which gives up the lock."""
         self._file.close()
 
 

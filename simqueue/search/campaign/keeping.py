@@ -1,4 +1,4 @@
-"""Keeping: which saved failures are a campaign's own, and which of them were shrunk to the end.
+"""Keeping: which saved failures are a campaign's own, and which of them were shrunk completely.
 
 A campaign may be killed after it has saved a failure and before that is shrunk. Its state has a
 line for each file, written before the file is. So after ``--resume`` a file of the campaign itself
@@ -63,7 +63,7 @@ class Keeping:
         return cls(path) if changed or state.identity != identity else cls(path, state.kept)
 
     def owns(self, saved: Saved) -> bool:
-        """Return whether the campaign has written a file, and nobody has changed it since."""
+        """Return whether the campaign has written a file that has not changed since."""
         return any(line.saved == saved.checksum for line in self.lines)
 
     def own(self, found: Trace, signature: str, directory: Path) -> Own | None:

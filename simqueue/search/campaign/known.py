@@ -59,8 +59,8 @@ class Known:
 
     def of(self, target: str) -> dict[str, KnownFailure]:
         """Return a target's, by signature."""
-        found = (failure for failure in self.failures if failure.target == target)
-        return {failure.signature: failure for failure in found}
+        failures = (each for each in self.failures if each.target == target)
+        return {failure.signature: failure for failure in failures}
 
     def survived_by(self, config: Config, target: str) -> Config:
         """Return a configuration whose runs go on after those that are broken invariants."""

@@ -104,8 +104,11 @@ def _counted(shards: list[State], session: Session | None) -> Campaign:
         tally.resume(state.results.values())
     campaign = tally.whole_campaign(shards[0].identity.config)
     elapsed = sum(ended.elapsed for state in shards for ended in state.ends)
-    said = [*dict.fromkeys(line for state in shards for line in _said(state)), *_mixtures(shards)]
-    return replace(campaign, said=tuple(said), elapsed=elapsed, resumed=0)
+    remarks = [
+        *dict.fromkeys(line for state in shards for line in _said(state)),
+        *_mixtures(shards),
+    ]
+    return replace(campaign, said=tuple(remarks), elapsed=elapsed, resumed=0)
 
 
 def _said(state: State) -> tuple[str, ...]:
@@ -142,12 +145,12 @@ def find_states(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     Raises:
         UsageError: there is nothing at a path, or no state in a directory.
     """
-    found: dict[str, None] = {}
+    states: dict[str, None] = {}
     for path in paths:
         files = [Path(path)]
         if Path(path).is_dir():
             files = sorted(Path(path).rglob(f"*{SUFFIX}"))
             if not files:
                 raise UsageError(f"{os.fspath(path)}: no *{SUFFIX} is in this directory")
-        found.update((os.fspath(file), None) for file in files)
-    return list(found)
+        states.update((os.fspath(file), None) for file in files)
+    return list(states)

@@ -94,7 +94,7 @@ class Means:
         return self.processes == 1 and self.run_limit is None
 
     def is_over(self, seconds: float) -> bool:
-        """Return whether the time is over, after so many real seconds."""
+        """Return whether the time is over after ``seconds`` of real time."""
         return self.time_limit is not None and seconds >= self.time_limit.total_seconds()
 
     def check(self, order: Order) -> None:

@@ -10,16 +10,16 @@ from simqueue.search.planning.result import Result
 
 
 class Resumption:
-    """A plan that is told what is known of its runs, so that only the others are handed out.
+    """A plan of which some results are known; it hands out only the other runs.
 
-    A plan that goes by results comes to the same runs again, as it hears the same of them.
+    A plan that depends on results plans the same runs again, as it gets the same results.
     """
 
     def __init__(self, plan: Plan, known: Mapping[int, Result]) -> None:
         self._plan, self._known = plan, known
 
     def take(self, count: int) -> list[Assignment]:
-        """Return the next runs of which nothing is known."""
+        """Return the next runs whose results are not known."""
         while planned := self._plan.take(count):
             unknown = [each for each in planned if each.number not in self._known]
             for each in planned:
@@ -34,5 +34,5 @@ class Resumption:
         self._plan.learn(result)
 
     def remarks(self) -> list[str]:
-        """Say what the plan can tell of itself."""
+        """Return what the plan has to remark."""
         return self._plan.remarks()

@@ -1,4 +1,4 @@
-"""The stage: plays single runs of a campaign's scenario, as its assignments say."""
+"""The stage: plays single runs of a campaign's scenario."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"there is no shard {this}/{of}")
 
     def includes(self, number: int, runs: int) -> bool:
-        """Return whether a run is one of this shard of a campaign of so many."""
+        """Return whether a run belongs to this shard of a campaign of ``runs`` runs."""
         this, of = self.shard
         place = number - self.seed
         return 0 <= place < runs and place % of == this - 1
@@ -72,7 +72,7 @@ class Header(
 class Session(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="line", tag="session"
 ):
-    """Somebody begins to play, or goes on.
+    """A session: a command begins to play the campaign, or continues it.
 
     ``source`` is a hash of the file that the scenario is from, ``wanted`` are the moments it marks.
     ``known`` are the failures that are accepted, as ``known_file`` has them. ``runs`` is how many
@@ -102,7 +102,7 @@ class Session(
 
 
 class Ended(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="line", tag="end"):
-    """A session came to its end, after so many real seconds; ``said`` is what it had to remark."""
+    """A session ended, after ``elapsed`` real seconds; ``said`` holds its remarks."""
 
     elapsed: Annotated[float, msgspec.Meta(ge=0, le=_SECONDS_MAX)]
     said: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""A tally: what came of a campaign's runs, counted as they come."""
+"""A tally: the results of a campaign's runs, counted as they come."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A run whose process did not live to tell of it, and why."""
+    """A run whose process ended before it reported the result, and why."""
 
     number: int
     why: str
@@ -56,7 +56,7 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A run that failed after others and not so alone, and ``what`` outlives the runs.
+    """A run that failed after others and ends otherwise alone; ``what`` outlives the runs.
 
     ``passes`` is whether it passes alone, or fails in another way.
     """
@@ -67,7 +67,7 @@ class Leak:
 
     @property
     def verdict(self) -> str:
-        """What the run does alone."""
+        """How the run ends alone."""
         return "passes alone" if self.passes else "fails in another way alone"
 
     def __str__(self) -> str:
@@ -93,18 +93,17 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """What came of playing many runs.
+    """The result of many runs.
 
-    ``failures`` are ordered by their first run. ``lost`` are runs whose process did not live to
-    tell of them. ``said`` is what the strategy and the campaign's state have to say. ``opening``
+    ``failures`` are ordered by their first run. ``lost`` are runs whose process ended before it
+    reported them. ``said`` holds remarks of the strategy and of the campaign's state. ``opening``
     says how this session began. ``elapsed`` is real seconds, in which all but ``resumed`` runs were
     played: those are from that state. ``again`` are runs that were played once more, since a
     process was killed from outside.
     ``accepted`` are the known failures that occurred: a run that one of them ended neither passed
     nor failed. ``stale`` are those that did not. ``leaks`` say what outlives the runs, as far as a
-    failure showed it. ``inconclusive`` says that, too, and what no run came to though one should
-    have; of the latter nothing is said as long as a campaign runs, nor of ``stale``, nor if none of
-    its runs came to its end.
+    failure showed it. ``inconclusive`` holds them, too, and what no run has shown though one should
+    have. That, and ``stale``, is empty while a campaign runs, and if none of its runs passed.
 
     Example:
         >>> campaign = simqueue.fuzz(broken, runs=20)
@@ -132,7 +131,7 @@ class Campaign:
         return sum(found.count for found in self.failures)
 
     def remarks(self, file: str) -> list[str]:
-        """Say in a line each what is known, what ``file`` need not know, and what never came."""
+        """Return a line for each known failure, stale entry of ``file`` and missing moment."""
         return [
             *self.opening,
             *self.said,
@@ -209,7 +208,7 @@ class Tally:
             self.found[signature] = replace(known, count=count)
 
     def campaign(self) -> Campaign:
-        """Return what came of it so far."""
+        """Return its result so far."""
         failures = tuple(sorted(self.found.values(), key=lambda found: found.number))
         return Campaign(
             runs=self.passed + self.excused + sum(found.count for found in failures),
@@ -225,7 +224,7 @@ class Tally:
         )
 
     def whole_campaign(self, config: Config) -> Campaign:
-        """Return what came of it, and what did not: of that, runs cut short tell nothing."""
+        """Return its result, and what no run has shown; if none passed, that means nothing."""
         if not self.passed:
             return self.campaign()
         campaign = self.campaign()

@@ -152,20 +152,20 @@ def _register(client: Client, address: str, helpers: Helpers, name: str) -> None
 
 
 def _check_versions(client: Client, scheduler: str, work: Work) -> None:
-    """Look at what workers say of themselves; helpers will look closer, and at who comes later."""
+    """Compare the versions that workers report now; helpers of all workers compare more."""
     try:
         workers = client.get_versions(packages=list(PACKAGES))["workers"]
     except _CANCELLED:
         raise ClusterError(scheduler, "the scheduler is gone") from None
-    for address, found in workers.items():
-        told = {"simqueue": NONE, **{name: v for name, v in found["packages"].items() if v}}
-        told["Python"] = ".".join(found["host"]["python"].split(".")[:3])
-        differing = difference(work.versions, told)
+    for address, report in workers.items():
+        versions = {"simqueue": NONE, **{name: v for name, v in report["packages"].items() if v}}
+        versions["Python"] = ".".join(report["host"]["python"].split(".")[:3])
+        differing = difference(work.versions, versions)
         if differing:
             raise ClusterError(address, differing)
 
 
-# --- who does what --------------------------------------------------------------------------------
+# --- dispatching ----------------------------------------------------------------------------------
 
 
 @dataclass(eq=False, slots=True)
@@ -263,8 +263,8 @@ class _Dispatch:
     def _submit(self, chunk: list[Assignment], *, suspect: bool = False) -> None:
         """Send a chunk out. Of failures whose first trace is here already, none is wanted."""
         first = chunk[0].number
-        told = {signature for signature, number in self.first.items() if number < first}
-        errand = Errand({each.number: pack(each) for each in chunk}, self.accepted | told)
+        known = {signature for signature, number in self.first.items() if number < first}
+        errand = Errand({each.number: pack(each) for each in chunk}, self.accepted | known)
         key = f"{self.helpers}-{next(self.sent)}"
         try:
             future = self.client.submit(self.run, self.helpers, pack(errand), key=key, pure=False)
@@ -305,7 +305,7 @@ class _Dispatch:
         return replace(result, killed=killed) if killed else result
 
     def _suspected(self, task: _Task, error: KilledWorker) -> list[Result]:
-        """Play runs whose workers died one by one; who is alone then is to blame."""
+        """Play runs whose workers died one by one; one that is alone then has caused it."""
         if not task.suspect:
             self.suspects.extend(task.chunk)
             return []
@@ -364,15 +364,15 @@ def _surveyed(helper: Helper, request: AskSurvey) -> Run:
     """
     helper.ask(request)
     try:
-        told: tuple[Survey, Run] | BaseException = unpack(helper.hear(RUN_LIMIT_S))
+        answer: tuple[Survey, Run] | BaseException = unpack(helper.hear(RUN_LIMIT_S))
     except EOFError:
         if helper.was_killed or helper.retired:
             raise KilledHelperError("was killed") from None
         raise UsageError("the process that counts the choices of a run has ended") from None
     except TimeoutError:
         raise UsageError("the process that counts the choices of a run took too long") from None
-    if isinstance(told, BaseException):
-        raise told
-    filled, played = told
+    if isinstance(answer, BaseException):
+        raise answer
+    filled, played = answer
     vars(request.survey).update(vars(filled))
     return played

@@ -19,7 +19,7 @@ _KILLED = "was killed"
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """A run whose helper did not live to tell of it, and what became of the helper.
+    """A run whose helper ended before it reported the result, and how the helper ended.
 
     ``killed`` is whether the helper was killed from outside: then another may play the run.
     """
@@ -59,7 +59,7 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
         with self._lock:
             self._closed = True
             for helper in self._all:
-                helper.process.kill()  # who waits for its answer sees to the rest
+                helper.process.kill()  # the task that waits for its answer ends it
             for helper in self._idle:
                 helper.end()
             self._idle.clear()

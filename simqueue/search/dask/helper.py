@@ -25,7 +25,7 @@ HASH_SEED = "0"
 """What the command line pins PYTHONHASHSEED to."""
 
 RETIRED = 75
-"""The exit status of a helper that nobody has asked anything for long."""
+"""The exit status of a helper that was idle for too long."""
 
 _START_S = 300.0
 _EXIT_S = 10.0
@@ -57,10 +57,10 @@ class KilledHelperError(Exception):
 
 @dataclass(eq=False, slots=True)
 class Helper:
-    """One helper. It ends with whoever started it: that holds the other end of its leash.
+    """One helper. It ends with the process that started it, which holds the other end of its leash.
 
-    Nobody writes to the leash. Unlike a process, of which Linux would tell its children, a thread
-    that starts a helper may end while the helper is needed.
+    Nothing is written to the leash. Linux could signal children when a process ends, but here a
+    thread starts a helper, and may end while the helper is needed.
     """
 
     process: subprocess.Popen[bytes]
@@ -87,7 +87,7 @@ class Helper:
                 cwd=home if Path(home).is_dir() else None,
                 env=environment(HASH_SEED),
                 pass_fds=(theirs,),
-                start_new_session=True,  # Ctrl-C is for whoever started it
+                start_new_session=True,  # Ctrl-C is handled by the process that started it
             )
         except BaseException:
             os.close(ours)

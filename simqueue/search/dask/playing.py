@@ -1,4 +1,4 @@
-"""Playing for others: what a helper process does all its life, and what it is told at its start."""
+"""Playing for others: the life of a helper process, and the settings that it starts with."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NONE = "0.0.0"
 """The version of what is not installed, as simqueue says of itself when it is run from source."""
 
 _IDLE_S = 60.0
-"""A helper that is asked nothing for so long ends: who started it may have forgotten it."""
+"""A helper that is idle for this long ends: the process that started it may have lost it."""
 
 
 class Work(msgspec.Struct, frozen=True):
@@ -124,7 +124,7 @@ class AskSurvey:
 
 
 def play_for_others(settings: str, leash: int) -> None:
-    """Play what standard input asks for, until nobody does; this is a whole process's life."""
+    """Play what standard input asks for, until it is closed; this is a whole process's life."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled where the campaign is
     _die_with(leash)
     requests, answers = _take_over_pipes()

@@ -70,7 +70,7 @@ class Evidence(
         return (
             *(f"sometimes {name!r} was never reached" for name in _left(self.wanted, self.reached)),
             *(
-                f"fault {kind} never struck"
+                f"fault {kind} was never injected"
                 for kind in config.faults.kinds
                 if kind not in self.struck
             ),
@@ -234,7 +234,7 @@ def _notified(seen: _Seen, event: e.NotificationSent) -> None:
 
 
 def _raised(seen: _Seen, event: e.HandlerRaised) -> None:
-    # Of one that somebody cancelled nobody can tell what it would have done.
+    # A handler that was cancelled might have returned.
     if not (event.cancelled and seen.cancelling):
         seen.raised.add((_handler(event), event.error.partition(":")[0]))
 
@@ -261,7 +261,7 @@ def _logged(seen: _Seen, event: e.JobLogged) -> None:
 
 
 def _requeued(seen: _Seen, event: e.JobRequeued) -> None:
-    seen.looked = True  # somebody deals with held jobs
+    seen.looked = True  # the scenario handles held jobs
 
 
 def _emptied(seen: _Seen, event: e.QueueTruncated | e.DatabaseDropped) -> None:

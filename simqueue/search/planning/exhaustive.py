@@ -1,4 +1,4 @@
-"""Exhaustive search: every schedule with at most so many deviations from calm."""
+"""Exhaustive search: every schedule with at most K deviations from calm."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Exhaustive:
         return taken
 
     def learn(self, result: Result) -> None:
-        """Count a run that was carried out: what can deviate is found out by surveys."""
+        """Count a run that was played; surveys find out what can deviate."""
         self._passed += 1
         self._lost += bool(result.lost)
 
@@ -72,7 +72,7 @@ class Exhaustive:
         return [f"covered: all {done} {bound}{but}"]
 
     def _sets_of(self, size: int) -> Iterator[Deviations]:
-        """Yield every set of so many deviations once."""
+        """Yield every set of this many deviations once."""
         if size == 0:
             yield ()
             return
@@ -113,14 +113,14 @@ class Exhaustive:
         each_second = [
             (key, second, OPTIONS_OF_A_SECOND) for key in survey.leapt for second in range(seconds)
         ]
-        found = survey.options
+        options = survey.options
         taken = {(key, position) for key, position, _ in parent}
         if not any(map(_comes_each_second, parent)):
-            last = [at for at, (key, position, _) in enumerate(found) if (key, position) in taken]
-            found = found[last[-1] + 1 :] if last else found
-        found = [each for each in found + each_second if each[:2] not in taken]
-        self._wide.update(key for key, _, n in found if n > _WIDEST)
-        return [each for each in found if each[2] <= _WIDEST]
+            last = [at for at, (key, position, _) in enumerate(options) if (key, position) in taken]
+            options = options[last[-1] + 1 :] if last else options
+        options = [each for each in options + each_second if each[:2] not in taken]
+        self._wide.update(key for key, _, n in options if n > _WIDEST)
+        return [each for each in options if each[2] <= _WIDEST]
 
 
 def _comes_each_second(deviation: Deviation) -> bool:
@@ -128,10 +128,10 @@ def _comes_each_second(deviation: Deviation) -> bool:
 
 
 def _recorded(deviations: Deviations) -> Recorded:
-    found: Recorded = {}
+    recorded: Recorded = {}
     for key, position, value in sorted(deviations):
-        found.setdefault(key, {})[position] = value
-    return found
+        recorded.setdefault(key, {})[position] = value
+    return recorded
 
 
 def spread(n: int) -> Iterator[int]:

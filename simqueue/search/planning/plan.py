@@ -11,18 +11,18 @@ from simqueue.search.planning.result import Result
 
 
 class Plan(Protocol):
-    """Hands out the runs of a campaign, and hears what came of them."""
+    """Hands out the runs of a campaign, and learns their results."""
 
     def take(self, count: int) -> list[Assignment]:
         """Return the next runs, ``count`` at most; none when it has ended or waits for results."""
         ...
 
     def learn(self, result: Result) -> None:
-        """Take in what came of a run that was handed out."""
+        """Take in the result of a run that was handed out."""
         ...
 
     def remarks(self) -> list[str]:
-        """Say in a line each what the plan can tell of itself."""
+        """Return what the plan has to remark, a line each."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Results: what became of one run of a campaign."""
+"""Results: how one run of a campaign ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Result(
     tag_field="line",
     tag="run",
 ):
-    """What became of the ``number``-th run; also a line of a campaign's state.
+    """How the ``number``-th run ended; also a line of a campaign's state.
 
     ``strategy`` is how it was made, ``signature`` its failure's, None if it passed. The ``trace``
     comes with a failure if its process met none before with that signature and a lower number,
@@ -40,5 +40,5 @@ class Result(
 
     @property
     def is_open(self) -> bool:
-        """Whether it was lost to somebody who killed processes: a resumed campaign plays it."""
+        """Whether it was lost because its processes were killed: a resumed campaign plays it."""
         return bool(self.lost and self.killed)

@@ -76,7 +76,7 @@ def after(plays: Sequence[Play], scenario: Scenario) -> Run:
 
 
 def left_by(play: Play, scenario: Scenario) -> str:
-    """Play a run, and name what it leaves to the next."""
+    """Play a run, and name the state that it leaves to the next."""
     before = picture(scenario)
     play(scenario)
     return difference(before, picture(scenario))
@@ -89,11 +89,10 @@ def signature_of(played: Run) -> str | None:
 
 @dataclass(slots=True)
 class Alone:
-    """Judges the failures of one process's runs by what becomes of them alone.
+    """Judges the failures of one process's runs: each is played again alone.
 
     Each run that this takes may take ``limit`` real seconds; ``on_step`` is called before it.
-    ``leaking`` is set when one of them was another run's doing: from then on each run is played
-    alone.
+    ``leaking`` is set when another run caused one of them: from then on each run is played alone.
     """
 
     clean: Clean
@@ -106,22 +105,22 @@ class Alone:
     history: deque[Assignment] = field(default_factory=lambda: deque(maxlen=_HISTORY))
 
     def wait(self, limit: float) -> None:
-        """Give runs up somewhat sooner than whoever waits ``limit`` real seconds for them."""
+        """Give runs up somewhat sooner than a caller that waits ``limit`` real seconds for them."""
         self.limit = _SOONER * limit
 
     def play(self, assignment: Assignment) -> Run:
         """Play an assignment where nothing came before.
 
         Raises:
-            LostError: the process that played it did not live to tell of it.
+            LostError: the process that played it ended before it reported the run.
         """
         return self._ask(self._play(assignment))
 
     def judge(self, assignment: Assignment, failed: Run) -> tuple[Run, str]:
         """Return what a failed run is alone, and what outlives the runs if that differs.
 
-        A failure that does not come again either way is returned as it was: nothing tells that it
-        is of another run's making.
+        A failure that does not come again either way is returned as it was: nothing shows
+        that another run caused it.
         """
         # Not its choices: it may have failed before it made those that it makes alone.
         play = self._play(assignment)
@@ -162,7 +161,7 @@ def alone_for(
 ) -> Iterator[Alone | None]:
     """Yield what judges the failures of runs that this process is going to play, if it can.
 
-    Whoever waits for a run waits ``limit`` real seconds.
+    The caller waits ``limit`` real seconds for a run.
     """
     with clean_for(scenario) as clean:
         alone = None if clean is None else Alone(clean, scenario, config, target)

@@ -31,7 +31,7 @@ _FOREVER_S = 1e6
 
 
 class LostError(Exception):
-    """The clean process did not live to answer, or could not play what it was asked for."""
+    """The clean process ended before it answered, or could not do what it was asked."""
 
 
 class GoneError(LostError):
@@ -90,7 +90,7 @@ class Clean:
 
         Raises:
             LostError: there was no answer, or ``call`` raised.
-            GoneError: somebody has killed the clean process.
+            GoneError: the clean process was killed from outside.
         """
         number = next(n for n, each in enumerate(self.scenarios) if each is scenario)
         request = pack((number, call))
@@ -104,8 +104,8 @@ class Clean:
         take = getattr(scenario, "take", None)
         if take is not None:
             take(carried)
-        found: Answer = answer
-        return found
+        checked: Answer = answer
+        return checked
 
     def _answer(self, request: bytes, limit: float) -> bytes:
         """Return what a child answers, nothing if it ended without an answer."""
@@ -194,7 +194,7 @@ def in_a_copy(
 @functools.cache
 def _warm_up() -> None:
     """Load once what every process loads in its first run, so that children need not."""
-    with suppress(Exception):  # a run is being played, or none can be: whoever plays one is told
+    with suppress(Exception):  # a run is being played, or none can be: playing one shows the error
         run(_nothing)
 
 
@@ -248,12 +248,12 @@ def _played(scenarios: tuple[Scenario, ...], request: bytes) -> bytes:
         answer = call(scenario)
         carry = getattr(scenario, "carry", None)
         return pack((answer, None if carry is None else carry(), ""))
-    except BaseException as error:  # noqa: BLE001  told to whoever asked
+    except BaseException as error:  # noqa: BLE001  raised in the process that asked
         return pack((None, None, f"{type(error).__name__}: {error}"))
 
 
 def _leave_streams() -> None:
-    """Read from and write to nothing: what is printed here was printed before, or will be."""
+    """Read from and write to nothing: the same run is printed by the process that asks."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in range(3):
         os.dup2(nothing, fd)

@@ -101,7 +101,7 @@ class Crew:
     def _learned(
         self, load: Workload, result: Result, seconds: float
     ) -> Iterator[tuple[Workload, Result]]:
-        """Let the plan know a result, and give work to whoever has none."""
+        """Let the plan know a result, and give work to idle processes."""
         load.learn(result, seconds)
         yield load, result
         self._give_work()

@@ -33,7 +33,7 @@ def fork() -> int:
 
 
 class _Outermost(threading.local):
-    """What a thread's outermost ``signals_wait`` found, while it is in one."""
+    """The signals that were blocked before a thread's outermost ``signals_wait``."""
 
     before: set[int | signal.Signals] | None = None
 

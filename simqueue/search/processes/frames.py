@@ -1,4 +1,4 @@
-"""Frames: how messages travel over a pipe, as a length and so many bytes."""
+"""Frames: how messages travel over a pipe, as a length and the bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def pack(message: object) -> bytes:
 
 
 def unpack(data: bytes) -> Any:
-    """Return the message that was packed so."""
+    """Return the message that ``pack`` packed."""
     return pickle.loads(data)  # noqa: S301  a process of the same campaign packed it
 
 
@@ -28,7 +28,7 @@ def write_frame(fd: int, data: bytes) -> None:
     """Write a frame to a pipe.
 
     Raises:
-        OSError: nobody reads from it.
+        OSError: its other end is closed.
     """
     left = memoryview(_LENGTH.pack(len(data)) + data)
     while left:
@@ -59,11 +59,11 @@ def _waiter(fd: int, deadline: float) -> Callable[[], None]:
 
 
 def _read(fd: int, length: int, wait: Callable[[], None]) -> bytes:
-    found = bytearray()
-    while len(found) < length:
+    read = bytearray()
+    while len(read) < length:
         wait()
-        piece = os.read(fd, min(length - len(found), _PIPE_MAX))
+        piece = os.read(fd, min(length - len(read), _PIPE_MAX))
         if not piece:
             raise EOFError
-        found += piece
-    return bytes(found)
+        read += piece
+    return bytes(read)

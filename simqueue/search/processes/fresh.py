@@ -13,7 +13,7 @@ def command_line(*words: str) -> list[str]:
 
 
 def environment(hash_seed: str) -> dict[str, str]:
-    """Return this process's, with a PYTHONHASHSEED, and a PYTHONPATH on which simqueue is found."""
+    """Return this process's, with a PYTHONHASHSEED, and a PYTHONPATH that has simqueue."""
     ours = str(Path(__file__).parents[3])
     given = os.environ.get("PYTHONPATH")
     path = f"{ours}{os.pathsep}{given}" if given else ours

@@ -19,7 +19,7 @@ def ending(status: int) -> str:
 
 
 def is_from_outside(status: int) -> bool:
-    """Return whether a process with this exit status may have been killed by somebody else.
+    """Return whether a process with this exit status may have been killed from outside.
 
     The kernel does that when memory runs out, and so does an operator. A process that sends itself
     the same signal cannot be told from that.

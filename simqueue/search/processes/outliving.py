@@ -91,8 +91,8 @@ def difference(before: Picture, after: Picture) -> str:
 
 def _belongings(scenario: Any) -> Iterator[tuple[str, object]]:
     """Yield what a scenario was given, by name."""
-    told = getattr(scenario, "belongings", None)
-    given: Mapping[str, object] = told() if told is not None else {}
+    belongings = getattr(scenario, "belongings", None)
+    given: Mapping[str, object] = belongings() if belongings is not None else {}
     yield from given.items()
     function = inspect.unwrap(scenario) if callable(scenario) else scenario
     function = getattr(function, "func", function)

@@ -37,7 +37,7 @@ class Workload:
     over: bool = False
 
     def take(self, processes: int) -> list[Assignment]:
-        """Return the next chunk of runs for one of so many processes; none if there is none now."""
+        """Return the next chunk of runs for one of ``processes``; none if there is none now."""
         if self.over:
             return []
         return self.left_over.pop() if self.left_over else self.plan.take(self._size(processes))
@@ -49,7 +49,7 @@ class Workload:
         return max(1, min(most, int(_TURN_S * self.played / max(self.spent_s, 1e-6))))
 
     def learn(self, result: Result, seconds: float = 0.0) -> None:
-        """Take in a result, which took so many real seconds."""
+        """Take in a result, which took ``seconds`` of real time."""
         self.spent_s += seconds
         self.played += 1
         if result.trace is not None and result.signature is not None:
