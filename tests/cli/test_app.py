@@ -377,7 +377,9 @@ def test_a_trace_whose_scenario_is_gone_exits_with_125(call, project, trace_file
     assert "the trace's scenario is gone" in result.stderr
 
 
-@pytest.mark.parametrize("hash_seed", ["0", "1", "random"])
+@pytest.mark.parametrize(
+    "hash_seed", [pytest.param("0", marks=pytest.mark.thorough), "1", "random"]
+)
 def test_a_set_of_strings_is_replayed_under_any_hash_seed(project, tmp_path, hash_seed):
     project(
         "leaky.py",
@@ -465,6 +467,7 @@ def test_an_audit_of_a_sound_scenario_exits_with_0(call):
     assert "the same in all" in result.output
 
 
+@pytest.mark.thorough
 def test_an_audit_names_what_decided_on_its_own_and_exits_with_1(call, project):
     project("leaky.py", "async def scenario(sim):\n    sim.log.info(str(hash('a')))\n")
     result = call("audit", "leaky.py")
@@ -581,7 +584,7 @@ def test_an_interpreter_that_ignores_the_hash_seed_is_told_apart_and_not_started
     assert "PYTHONHASHSEED=0 has no effect here" in done.stderr
 
 
-@pytest.mark.parametrize("hash_seed", ["0", "1"])
+@pytest.mark.parametrize("hash_seed", [pytest.param("0", marks=pytest.mark.thorough), "1"])
 def test_the_order_of_tuples_with_none_is_replayed(project, tmp_path, hash_seed):
     project(
         "leaky.py",

@@ -324,6 +324,7 @@ def test_an_editor_attaches_to_a_waiting_replay_and_the_run_is_reproduced(attach
     assert process.returncode == 1
 
 
+@pytest.mark.thorough
 @needs("debugpy")
 def test_an_editor_stops_at_an_event_with_the_tables_at_hand(attached, trace, port):
     (number,) = (n for n, entry in enumerate(Trace.load(trace).events) if is_start(entry.event, 2))
@@ -467,6 +468,7 @@ def test_pycharm_debugs_the_module_and_the_run_is_reproduced(pycharm):
     assert verdict(process) == ("reproduced", 1)
 
 
+@pytest.mark.thorough
 @needs("pydevd_pycharm")
 def test_a_scenario_s_file_connects_to_pycharm_s_debug_server(project, pycharm):
     project("one.py", CONNECT + SCENARIO)

@@ -99,7 +99,8 @@ def counts(output):
 
 
 @pytest.mark.parametrize(
-    ("processes", "strategy"), [("1", "random"), ("2", "random"), ("2", "auto")]
+    ("processes", "strategy"),
+    [("1", "random"), pytest.param("2", "random", marks=pytest.mark.thorough), ("2", "auto")],
 )
 def test_a_campaign_that_is_killed_goes_on_where_it_stopped(project, tmp_path, processes, strategy):
     project("killed.py", KILLED)

@@ -406,7 +406,10 @@ def test_a_trace_of_a_test_has_the_same_stops(failed_test, call, plugin_args):
     assert done.returncode == 1
 
 
-@pytest.mark.parametrize("options", [["--break", "5"], ["--break-job", "2"]])
+@pytest.mark.parametrize(
+    "options",
+    [["--break", "5"], pytest.param(["--break-job", "2"], marks=pytest.mark.thorough)],
+)
 def test_quitting_in_a_replay_of_a_test_is_no_verdict_either(
     failed_test, call, plugin_args, options
 ):
@@ -490,6 +493,7 @@ def test_at_a_terminal_a_person_stops_looks_interrupts_and_goes_on(failed, termi
     assert ends(at) == 1
 
 
+@pytest.mark.thorough
 def test_at_a_terminal_the_prompt_of_a_test_is_a_person_s_too(failed_test, terminal, plugin_args):
     trace, path = failed_test
     number = find(trace, HandlerStarted, 2)

@@ -1,4 +1,5 @@
 import sys
+from itertools import chain
 
 import pytest
 from edits import APPLICATIONS, INNOCENT
@@ -19,17 +20,30 @@ VERDICTS = {"reproduced", "drifted-alike", "drifted-passed", "gone", "different"
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory):
-    """What became of the shrunk failures."""
+def each(thorough):
+    """How many failures of each application are replayed."""
+    return thorough(EACH, 2)
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory, each):
+    """The results of replaying shrunk failures after each edit."""
+    applications = [application.name for application in APPLICATIONS]
+    some = [list(of(name))[:each] for name in applications]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("edits"))
-        yield measure(load(), "shrunk", nearby=RUNS_NEARBY)
+        yield measure(tuple(chain(*some)), "shrunk", nearby=RUNS_NEARBY)
 
 
-def test_there_are_sixty_failures_and_ten_innocent_edits(measured):
+def of(application):
+    """Return the saved failures of an application."""
+    return (saved for saved in load() if saved.application == application)
+
+
+def test_there_are_sixty_failures_and_ten_innocent_edits(measured, each):
     assert len(load()) == EACH * len(APPLICATIONS) >= 60
     assert len(INNOCENT) >= 10
-    assert len(measured.innocent) == len(load()) * len(INNOCENT)
+    assert len(measured.innocent) == each * len(APPLICATIONS) * len(INNOCENT)
 
 
 def test_nine_of_ten_failures_survive_innocent_edits(measured):
@@ -48,7 +62,8 @@ def test_an_innocent_edit_is_hardly_ever_taken_for_a_fix(measured):
 
 
 def test_after_a_fix_the_failure_is_gone(measured):
-    assert measured.gone >= 0.95, measured.by_edit()
+    not_gone = [each for each in measured.fixes if each.verdict != "gone"]
+    assert len(not_gone) <= max(1, len(measured.fixes) // 20), measured.by_edit()
     assert all(each.passed for each in measured.fixes)
 
 

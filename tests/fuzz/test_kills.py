@@ -163,7 +163,9 @@ class Killer:
         return status, output
 
 
-def test_a_campaign_whose_processes_are_killed_comes_to_what_it_would_have_come_to(tmp_path, thorough):
+def test_a_campaign_whose_processes_are_killed_comes_to_what_it_would_have_come_to(
+    tmp_path, thorough
+):
     kills = thorough(3, 1, "SIMQUEUE_FUZZED_KILLS")
     whole = Shop(tmp_path / "whole")
     status, output = whole.play()

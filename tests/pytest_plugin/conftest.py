@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 ROOT = str(Path(__file__).parents[2])
-PLAIN = ("-p", "no:cacheprovider", "-p", "no:randomly")
-"""Without what would remember the last time, or shuffle tests that tell of each other."""
+PLAIN = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:hypothesispytest")
+"""Without plugins that keep the last results, shuffle the tests, or import all of Hypothesis, which
+takes a third of the time."""
 
 
 @pytest.fixture

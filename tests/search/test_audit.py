@@ -1,7 +1,10 @@
+import pytest
+
 from simqueue.search.audit.audit import HASH_SEEDS, audit
 from simqueue.search.target import load_target
 
 
+@pytest.mark.thorough
 def test_a_scenario_that_leaves_nothing_open_is_the_same_everywhere(project):
     project("calm.py", "async def scenario(sim):\n    sim.log.info(sim.choice('abc'))\n")
     audited = audit(load_target("calm.py"), seed=3)
@@ -36,6 +39,7 @@ def test_the_order_of_a_set_of_strings_is_found_out_and_the_set_named(project):
     assert "PYTHONHASHSEED decides" in cause
 
 
+@pytest.mark.thorough
 def test_the_order_of_objects_without_a_hash_is_named_too(project):
     project(
         "leaky.py",

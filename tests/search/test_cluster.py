@@ -193,7 +193,9 @@ def fuzzed(target, **options):
 # --- the same as in one process -------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("strategy", ["auto", "exhaustive:1"])
+@pytest.mark.parametrize(
+    "strategy", ["auto", pytest.param("exhaustive:1", marks=pytest.mark.thorough)]
+)
 def test_the_result_is_that_of_one_process(cluster, target, strategy):
     options = {"runs": 60, "seed": 3, "strategy": strategy}
     alone = fuzzed(target(), **options)
@@ -245,6 +247,7 @@ def test_what_a_killed_worker_had_in_hand_is_played_by_the_other(cluster, target
     assert campaign.failed
 
 
+@pytest.mark.thorough
 def test_workers_are_killed_and_come_while_a_campaign_runs(cluster, target, tmp_path):
     def kill_one_half_way(campaign):
         if campaign.runs == 30:
@@ -275,6 +278,7 @@ def test_a_run_that_takes_too_long_is_lost(cluster, target):
     assert [text.partition(" on ")[0] for text in lost] == ["took longer than 0 s"] * 2
 
 
+@pytest.mark.thorough
 def test_a_run_that_kills_workers_again_and_again_is_lost_alone(bare, target, tmp_path):
     wanted = fuzzed(target("harmless"), runs=10, strategy="random")
     assert wanted.failed == 1  # it takes two workers with it, in its chunk and alone
@@ -296,6 +300,7 @@ def test_a_run_whose_process_was_killed_once_is_played_again(cluster, target):
     assert replace(campaign, again=()) == wanted
 
 
+@pytest.mark.thorough
 def test_a_process_that_is_killed_while_it_starts_does_not_end_a_campaign(cluster, target):
     harmed = target("harmed")
     Path("kill-start").touch()
@@ -306,6 +311,7 @@ def test_a_process_that_is_killed_while_it_starts_does_not_end_a_campaign(cluste
     assert replace(campaign, again=()) == fuzzed(harmed, runs=30, strategy="random")
 
 
+@pytest.mark.thorough
 def test_a_process_that_counts_choices_is_replaced_once_when_it_is_killed(target):
     found, always = target("harmed"), target("deadly_always")
     for file in ("start", "player"):
@@ -329,6 +335,7 @@ Helpers.setup = lambda self, worker: os.kill(os.getpid(), 9)
 """
 
 
+@pytest.mark.thorough
 def test_a_worker_that_is_killed_while_it_starts_does_not_end_a_campaign(bare, target, tmp_path):
     bare.hire(1, tmp_path)
     (tmp_path / "dying.py").write_text(DYING)
@@ -448,6 +455,7 @@ def test_what_was_found_is_kept_when_the_cluster_goes(bare, target, tmp_path, mo
     assert f"simqueue: {bare.address}: the scheduler is gone" in result.stderr
 
 
+@pytest.mark.thorough
 def test_a_scheduler_that_is_lost_is_told_in_one_line(bare, target, tmp_path):
     bare.hire(1, tmp_path)
     target()

@@ -98,6 +98,7 @@ def test_no_trace_is_wanted_of_what_is_accepted(helpers):
     assert all(unpack(each).trace is None for each in again.values())
 
 
+@pytest.mark.thorough
 def test_a_helper_that_had_retired_when_it_was_asked_loses_nothing(helpers):
     one = helpers("leaving_once")
     one.run(errand(0))
@@ -114,6 +115,7 @@ def test_a_run_that_ends_as_a_helper_that_retires_is_lost_all_the_same(helpers):
 KILLED = Loss("was killed on tcp://here", killed=True)
 
 
+@pytest.mark.thorough
 def test_a_run_whose_helper_was_killed_from_outside_is_told_from_others(helpers):
     answers = helpers("killed").run(errand(*range(9)))
     assert KILLED in answers.values()

@@ -234,7 +234,7 @@ def test_what_cannot_be_shrunk_says_so():
         ("drain_cached_count", "production", 0),
         ("schedule_twice", "none", 0),
         ("retry_lost", "fail", 3),
-        ("double_tick", "production", 5),
+        pytest.param("double_tick", "production", 5, marks=pytest.mark.thorough),
     ],
 )
 def test_a_bug_of_the_catalogue_is_left_with_few_deviations(name, faults, most):
