@@ -93,8 +93,8 @@ VERDICTS: tuple[Explanation, ...] = (
     _verdict(
         "livelock",
         (
-            "Code keeps running and no time passes: steps follow each other without a wait, or "
-            "one step does not return to the event loop within `Config.step_limit`."
+            "Code keeps running: steps follow each other and at no moment all tasks wait, or one "
+            "step does not return to the event loop within `Config.step_limit`."
         ),
         "Such code takes all of a processor, and the heartbeats of the same process stop.",
         "Work that is only slow: raise `Config.step_limit` or `Config.steps_per_instant_max`.",

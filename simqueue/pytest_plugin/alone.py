@@ -1,4 +1,4 @@
-"""A failed test where no other test ran: in a process that is forked when tests are collected.
+"""A failed test played once more in a process that was forked before the first test.
 
 What earlier tests left behind, in modules and in fixtures of a wider scope, is not there.
 """
@@ -31,7 +31,7 @@ _HARMLESS = ("_pytest", "simqueue", "pytest_asyncio", "anyio", "xdist", "pytest_
 
 @dataclass(slots=True)
 class Wanted:
-    """A trace that a test is to be played by, and what came of it: its signature, None if passed.
+    """A trace that a test has to play, and the signature of its failure, None if it passed.
 
     ``before`` is what the state of its code looked like before that.
     """
@@ -62,12 +62,12 @@ def close_clean(config: pytest.Config) -> None:
 
 
 def wanted_of(config: pytest.Config) -> Wanted | None:
-    """Return what the test is to be played by in this process, if it is there for that."""
+    """Return the trace that the test has to play, if this process was forked for that."""
     return config.stash.get(_WANTED, None)
 
 
 def left_behind(item: pytest.Function, scenario: MarkedTest, trace: Trace, *, first: bool) -> str:
-    """Say what is left of earlier runs and tests, if a test fails after them and not alone.
+    """Return what earlier runs and tests left, if a test fails after them and not alone.
 
     ``first`` is whether no run of this test came before the failed one. Nothing is said of a test
     that fails alone, or cannot be tried alone.
@@ -94,7 +94,7 @@ def left_behind(item: pytest.Function, scenario: MarkedTest, trace: Trace, *, fi
 
 
 def left_by_runs(verdict: str, what: str) -> str:
-    """Say that a test fails after another run of its own, and not alone."""
+    """Return the text for a test that fails after another run of its own, and not alone."""
     return f"{verdict}, fails after another run: {OUTLIVES}: {what}: {_ADVICE}"
 
 
@@ -132,7 +132,7 @@ def _played_alone(nodeid: str, trace: Trace, session: pytest.Session) -> Wanted:
 
 
 def _capture_nothing(config: pytest.Config) -> None:
-    """Leave the files alone into which pytest captures: they are shared with the other process."""
+    """Do not write into pytest's capture files: the other process shares them."""
     with suppress(ImportError):
         from _pytest.capture import CaptureManager
 

@@ -1,4 +1,4 @@
-"""What pytest prints for the plugin: control characters of traces and tests come out as escapes.
+"""What pytest prints for the plugin, with control characters of traces and tests escaped.
 
 As ``simqueue.terminal`` does for the command line. ``tests/test_terminal.py`` looks for ways
 around.
@@ -11,7 +11,7 @@ from typing import NoReturn
 import pytest
 
 _REMARK = "simqueue"
-"""The property of a test's report, also in JUnit's XML, that says what its runs came to."""
+"""The property of a test's report, also in JUnit's XML, that holds remarks about its runs."""
 
 
 def _printable(text: str) -> str:
@@ -21,7 +21,7 @@ def _printable(text: str) -> str:
 
 
 def failure(text: str) -> BaseException:
-    """Return what fails a test with a text and no traceback."""
+    """Return an exception that fails a test with a text and no traceback."""
     return pytest.fail.Exception(_printable(text), pytrace=False)
 
 
@@ -32,17 +32,17 @@ def fail(text: str) -> NoReturn:
 
 
 def usage_error(text: str) -> pytest.UsageError:
-    """Return what ends the session with a line about its options."""
+    """Return an exception that ends the session with a line about its options."""
     return pytest.UsageError(_printable(text))
 
 
 def collect_error(text: str) -> pytest.Collector.CollectError:
-    """Return what makes a test an error that cannot be run."""
+    """Return an exception that makes a test an error of collection."""
     return pytest.Collector.CollectError(_printable(text))
 
 
 def remark(item: pytest.Item, text: str) -> None:
-    """Note what the runs of a test came to, to be printed at the end, also if it passes."""
+    """Add a remark about a test's runs, which is printed at the end even if it passes."""
     item.user_properties.append((_REMARK, _printable(text)))
 
 
@@ -52,7 +52,7 @@ def write_line(reporter: pytest.TerminalReporter, text: str) -> None:
 
 
 def write_remarks(reporter: pytest.TerminalReporter, report: pytest.TestReport) -> None:
-    """Print what the runs of a test came to."""
+    """Print the remarks about a test's runs."""
     for name, text in report.user_properties:
         if name == _REMARK:
             write_line(reporter, f"{report.nodeid}: {text}")

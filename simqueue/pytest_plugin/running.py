@@ -82,7 +82,7 @@ def _play_seeds(item: pytest.Function, scenario: MarkedTest) -> None:
 
 
 def _fail_for(campaign: Campaign, item: pytest.Function, scenario: MarkedTest) -> None:
-    """Fail a test for what its campaign found, if that is so."""
+    """Fail a test if its campaign found a failure or a leak."""
     for failed in campaign.failures:
         first = campaign.runs == 1
         _fail_for_others(left_behind(item, scenario, failed.trace, first=first))

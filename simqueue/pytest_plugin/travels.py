@@ -1,4 +1,4 @@
-"""Time travel around a test: what time-machine's fixtures set is the start of the test's runs."""
+"""Time travel around a test: its runs start at the time that time-machine's fixtures set."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Travels:
 
     @classmethod
     def around(cls, given: Iterable[object]) -> Travels:
-        """Return the travels that a test's fixtures, with the values ``given``, have begun."""
+        """Return the travels of a test's fixtures, whose values are ``given``."""
         known = getattr(sys.modules.get("time_machine"), "TimeMachineFixture", None)
         if known is None:
             return cls()
@@ -39,7 +39,7 @@ class Travels:
         return cls(travelled_to(), fixtures, [vars(each).copy() for each in fixtures])
 
     def starting(self, config: Config) -> Config:
-        """Return a configuration that starts in the minute they lead to, if it sets no start."""
+        """Return a config that starts in the minute they lead to, unless it sets a start."""
         import msgspec
 
         from simqueue.model.config import Config
@@ -50,7 +50,7 @@ class Travels:
         return msgspec.structs.replace(config, start=minute)
 
     async def begin(self, sim: Simulation) -> None:
-        """Begin a run: let the rest of the minute pass, and let the fixtures travel anew."""
+        """Begin a run: let the rest of the minute pass, and reset the fixtures."""
         from simqueue.sim.simulation import pass_time
 
         for fixture in self.fixtures:
@@ -61,7 +61,7 @@ class Travels:
             await pass_time(sim, rest)
 
     def end(self) -> None:
-        """Give the fixtures what they had before the runs, so that they can be torn down."""
+        """Restore the fixtures to their state before the runs, so that they can be torn down."""
         for fixture, state in zip(self.fixtures, self._states, strict=True):
             vars(fixture).clear()
             vars(fixture).update(state)

@@ -23,7 +23,7 @@ _PLURALS: dict[type, str] = {
 }
 
 
-def render_deeds(changes: Sequence[Entry]) -> str:
+def render_effects(changes: Sequence[Entry]) -> str:
     """Return what a statement's entries changed; jobs with the same change share a phrase."""
     telling = [entry for entry in changes if not isinstance(entry.event, _BY_THE_WAY)]
     texts: list[str] = []

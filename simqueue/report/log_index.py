@@ -11,7 +11,7 @@ from simqueue.model import events as e
 from simqueue.model.choice_key import spelled
 from simqueue.model.events import Entry
 from simqueue.model.ids import StatementId
-from simqueue.report.effects import render_deeds
+from simqueue.report.effects import render_effects
 from simqueue.report.managers import Managers
 from simqueue.report.units import span
 from simqueue.report.words import called, statement_words, task_words, words
@@ -69,7 +69,7 @@ class Passage:
         """Its effect; ``""`` if it has none to report."""
         if self.ended is not None and isinstance(self.ended[1].event, e.StatementFailed):
             return f"fails with {self.ended[1].event.sqlstate}"
-        effects = render_deeds(self.did)
+        effects = render_effects(self.did)
         searched = self.name in _SEARCHES and self.ended is not None
         return effects or ("finds nothing" if searched else "")
 

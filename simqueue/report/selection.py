@@ -16,17 +16,17 @@ from simqueue.report.managers import Managers
 KINDS: tuple[str, ...] = tuple(
     sorted(str(each.__struct_config__.tag) for each in get_args(AnyEvent))
 )
-"""What events may be called in traces: ``job_picked``."""
+"""The names of events in traces: ``job_picked``."""
 
 
 def kind_of_event(event: AnyEvent) -> str:
-    """Return what an event is called in traces: ``job_picked``."""
+    """Return the name of an event in traces: ``job_picked``."""
     return str(event.__struct_config__.tag)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What all the events asked for have in common; None and no kinds ask for everything.
+    """The properties of the selected events; None and no kinds select everything.
 
     ``kinds`` are names of kinds, or patterns such as ``job_*``. ``since`` and ``until`` are
     instants of virtual time, ``first`` and ``last`` numbers of events; they are asked for, too.
@@ -47,7 +47,7 @@ class Selection:
         return self == Selection()
 
     def of(self, trace: Trace) -> Iterator[Numbered]:
-        """Yield the entries that are asked for, with their numbers."""
+        """Yield the selected entries, with their numbers."""
         return (each for each in enumerate(trace.events) if self._takes(*each))
 
     def _takes(self, number: int, entry: Entry) -> bool:
@@ -67,7 +67,7 @@ class Selection:
 
 
 def render_selection(trace: Trace, selection: Selection, *, routine: bool = False) -> str:
-    """Return the events asked for, a line each, after how many there are.
+    """Return the selected events, a line each, after their number.
 
     Args:
         trace: of the run.

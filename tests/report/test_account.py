@@ -3,10 +3,10 @@ import msgspec
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.report.log_index import Course
-from simqueue.report.story.last_actions import render_doings
+from simqueue.report.story.last_actions import render_last_actions
 from simqueue.report.story.participants import Involved, involved_in
 from simqueue.report.story.story import render_story
-from simqueue.report.story.timeline import render_account
+from simqueue.report.story.timeline import render_timeline
 
 GREEN, BLUE = "g" * 36, "b" * 36
 NOT_EXECUTED = "which is not executed when the run ends"
@@ -29,7 +29,7 @@ def judged(trace, *events, message="it broke", **about):
 
 
 def account(trace):
-    return render_account(Course(trace.events), trace, involved_in(trace)).splitlines()
+    return render_timeline(Course(trace.events), trace, involved_in(trace)).splitlines()
 
 
 def started(*names):
@@ -199,7 +199,7 @@ def test_statements_are_told_with_what_they_did_and_when(trace):
         )
     )
     told = judged(trace, *events, job_ids=(1,))
-    assert render_doings(Course(told.events), involved_in(told)).splitlines() == [
+    assert render_last_actions(Course(told.events), involved_in(told)).splitlines() == [
         "The last statements of ada, with their replies:",
         "      #1    +0.000100s  ada sends its dequeue, executed at +0.000300s: picks job 1",
         "      #7    +0.000700s  ada sends its count of queued jobs, " + NOT_EXECUTED,
@@ -293,7 +293,7 @@ def test_what_a_question_was_answered_is_told(trace):
             Entry(300, "ada", e.StatementReplied(1, answer)),
         )
         told = judged(trace, *events, message="ada of job 9")
-        return render_doings(Course(told.events), involved_in(told)).rpartition(": ")[2]
+        return render_last_actions(Course(told.events), involved_in(told)).rpartition(": ")[2]
 
     assert asked("queued_work", 0) == "none"
     assert asked("eligible_queued_work", 1) == "one or more"

@@ -19,7 +19,7 @@ from simqueue.report.log_index import Course
 from simqueue.report.page import Change, render_page
 from simqueue.report.page.data import tell_data
 from simqueue.report.page.lanes import lay_lanes
-from simqueue.report.page.story import tell_story
+from simqueue.report.page.story import page_story
 
 HOSTILE = "</script><script>hack()</script><!--<img src=x>{{ 7*7 }}"
 MANAGER = "11111111-1111-1111-1111-111111111111"
@@ -46,7 +46,7 @@ def data_of(page):
 def told(trace, *entries, **parts):
     """Return what the page knows of a run of these events."""
     changed = msgspec.structs.replace(trace, events=entries, **parts)
-    return tell_data(changed, (), tell_story(changed, None))
+    return tell_data(changed, (), page_story(changed, None))
 
 
 def lanes(*events, changes=(), worker="a", at=lambda number: 100 * number):
@@ -164,7 +164,7 @@ def test_many_deviations_are_counted_and_still_have_their_places(page, trace):
 
 
 def test_the_failure_is_the_last_event_that_says_so(trace):
-    story = tell_story(trace, None)
+    story = page_story(trace, None)
     assert story.failure == 5
     assert story.said
     broken = e.InvariantBroken("no-orphan", "left")
@@ -172,13 +172,13 @@ def test_the_failure_is_the_last_event_that_says_so(trace):
     events = (Entry(0, "a", broken), Entry(1, "a", e.WorkerExited()), Entry(2, "a", e.Healed()))
     outcome = msgspec.structs.replace(trace.outcome, failure=failure)
     again = msgspec.structs.replace(trace, events=events, outcome=outcome)
-    assert tell_story(again, None).failure == 0
+    assert page_story(again, None).failure == 0
 
 
 def test_a_failure_that_no_event_says_is_at_the_end(trace):
     failure = msgspec.structs.replace(trace.outcome.failure, kind="timeout", message="too late")
     outcome = msgspec.structs.replace(trace.outcome, failure=failure)
-    story = tell_story(msgspec.structs.replace(trace, outcome=outcome), None)
+    story = page_story(msgspec.structs.replace(trace, outcome=outcome), None)
     assert story.failure == 5
     assert not story.said
 
@@ -194,12 +194,12 @@ def test_a_deviation_is_where_its_late_message_is_sent_and_else_where_it_first_s
         Choice("a order", 0, 1, 2, 0, 1, "b"),
         Choice("b lag", 0, 1, 2, 500, 2),
     )
-    story = tell_story(msgspec.structs.replace(trace, events=events, choices=choices), None)
+    story = page_story(msgspec.structs.replace(trace, events=events, choices=choices), None)
     assert [each.event for each in story.deviations] == [0, 1, 2]
 
 
 def test_the_events_that_the_story_names_are_marked_and_lead_to_them(trace):
-    story = tell_story(trace, None)
+    story = page_story(trace, None)
     assert story.named == [0, 2, 4, 5]
     assert ("#4", 4) in story.text
     assert "".join(text for text, _ in story.text).count("How it came about (job 1") == 1
@@ -208,7 +208,7 @@ def test_the_events_that_the_story_names_are_marked_and_lead_to_them(trace):
 def test_a_number_that_is_no_event_leads_nowhere(trace):
     failure = msgspec.structs.replace(trace.outcome.failure, message="ticket #99 is lost")
     outcome = msgspec.structs.replace(trace.outcome, failure=failure)
-    story = tell_story(msgspec.structs.replace(trace, outcome=outcome), None)
+    story = page_story(msgspec.structs.replace(trace, outcome=outcome), None)
     assert all(event is None or event < 6 for _, event in story.text)
 
 
@@ -346,7 +346,7 @@ def test_each_version_of_a_row_is_written_once_and_managers_have_names(trace):
         Entry(2, "ada", e.JobRetried(1, 0)),
     )
     changed = msgspec.structs.replace(trace, events=events)
-    history = tell_data(changed, changes, tell_story(changed, None)).history
+    history = tell_data(changed, changes, page_story(changed, None)).history
     assert history.changes == [(0, 0, 1, -1, 0), (1, 0, 1, 0, 1), (2, 0, 1, 1, 0)]
     assert "ada (11111111)" in history.texts
 

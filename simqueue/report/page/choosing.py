@@ -14,13 +14,13 @@ from simqueue.report.lines import is_routine
 from simqueue.report.log_index import Course, Subject
 from simqueue.report.page.lanes import Lanes, Stretch
 from simqueue.report.page.shown import Shown
-from simqueue.report.page.story import Told
+from simqueue.report.page.story import PageStory
 from simqueue.report.subjects import subjects_of
 
 _NEARBY = 4
 _FIRST = 100
 _SHARE = 4
-"""What went wrong, and what the story is about, each take at most one event in so many."""
+"""Disturbances, and the story's subjects, each take at most this share of the events."""
 
 _TROUBLE = (
     e.StatementFailed,
@@ -47,16 +47,16 @@ _TROUBLE = (
 )
 
 
-def choose(course: Course, told: Told, lanes: Lanes, limit: int) -> Shown:
+def choose(course: Course, story: PageStory, lanes: Lanes, limit: int) -> Shown:
     """Return about ``limit`` events of a log; a statement is shown with all its steps or not."""
     chosen = _Chosen(course, limit)
     size = len(course.entries)
-    failure = size - 1 if told.failure is None else told.failure
+    failure = size - 1 if story.failure is None else story.failure
     chosen.take([failure, size - 1, 0])
-    chosen.take(chain(told.named, (each.event for each in told.deviations if told.explained)))
+    chosen.take(chain(story.named, (each.event for each in story.deviations if story.explained)))
     chosen.take(_causes(course, list(chosen.numbers)))
     chosen.take(_around(course, _TROUBLE), limit // _SHARE)
-    chosen.take(_about(course, frozenset(told.involved)), limit // _SHARE)
+    chosen.take(_about(course, frozenset(story.involved)), limit // _SHARE)
     chosen.take(range(min(_FIRST, size)))
     left = max(0, limit - len(chosen.numbers))
     chosen.take(range(failure, -1, -1), left // 2)
@@ -130,7 +130,7 @@ def _stretches(lanes: Lanes) -> Sequence[Stretch]:
 
 
 def _ends(stretches: Sequence[Stretch], shown: Shown, size: int) -> Iterator[int]:
-    """Yield where those stretches begin and end that events on the page fall into."""
+    """Yield the first and last events of the stretches that hold events on the page."""
     for each in sorted(stretches, key=lambda stretch: -stretch.since):
         until = each.until if each.until >= 0 else size
         if shown.any_between(each.since, until):

@@ -14,7 +14,7 @@ from simqueue.report.lines import is_routine
 from simqueue.report.log_index import Course, Subject
 from simqueue.report.page.history import Change, History, tell_history
 from simqueue.report.page.lanes import NOT_YET, Lanes, lay_lanes, subject_key
-from simqueue.report.page.story import Told
+from simqueue.report.page.story import PageStory
 from simqueue.report.selection import kind_of_event
 from simqueue.report.subjects import subjects_in, subjects_of
 from simqueue.report.words import words
@@ -24,7 +24,7 @@ _WORDS_MAX = 4_000
 Mark = Literal[
     "", "change", "note", "life", "ready", "fault", "killed", "log", "error", "broken", "chosen"
 ]
-"""How an event is marked in its lane; not at all where lines and bars say it."""
+"""The mark of an event in its lane; events that lines and bars show have none."""
 
 _MARKS: dict[type, Mark] = {
     e.StatementFailed: "error",
@@ -116,35 +116,35 @@ class Data(msgspec.Struct, frozen=True):
     deviated: int | msgspec.UnsetType = msgspec.UNSET
 
 
-def tell_data(trace: Trace, changes: Sequence[Change], told: Told) -> Data:
+def tell_data(trace: Trace, changes: Sequence[Change], story: PageStory) -> Data:
     """Return everything that the page shows of a run, besides its story."""
-    return tell_whole(trace, changes, told, Course(trace.events))
+    return tell_whole(trace, changes, story, Course(trace.events))
 
 
-def tell_whole(trace: Trace, changes: Sequence[Change], told: Told, course: Course) -> Data:
-    """Return the same; ``course`` is the trace's."""
+def tell_whole(trace: Trace, changes: Sequence[Change], story: PageStory, course: Course) -> Data:
+    """Return the same with the index of the trace's log, ``course``."""
     managers = managers_in(trace.events)
     events = tell_events(course, course.entries)
-    failing = [] if told.failure is None else events.about[told.failure]
+    failing = [] if story.failure is None else events.about[story.failure]
     return Data(
         events=events,
         processes=processes_of(course, course.entries),
         labels=labels_of(course, course.entries),
-        involved=[subject_key(subject) for subject in told.involved] or failing,
+        involved=[subject_key(subject) for subject in story.involved] or failing,
         managers=managers,
         lanes=lay_lanes(course, changes),
         history=tell_history(changes, naming(managers)),
-        deviations=[(each.at, each.event) for each in told.deviations],
-        named=told.named,
-        failure=NOT_YET if told.failure is None else told.failure,
-        said=told.said,
+        deviations=[(each.at, each.event) for each in story.deviations],
+        named=story.named,
+        failure=NOT_YET if story.failure is None else story.failure,
+        said=story.said,
         hop=max(1, trace.config.hop.seconds * 1_000_000 + trace.config.hop.microseconds),
         end=trace.outcome.simulated,
     )
 
 
 def naming(managers: dict[str, str]) -> Callable[[str], str]:
-    """Return what calls a manager by its worker's name, if that is known."""
+    """Return a function that names a manager by its worker, if that is known."""
 
     def name(manager: str) -> str:
         return f"{managers[manager]} ({manager[:8]})" if manager in managers else manager
@@ -178,7 +178,7 @@ def tell_events(course: Course, entries: Sequence[Entry]) -> Events:
 
 
 def _about(course: Course, entry: Entry) -> list[str]:
-    """Return the jobs and schedules of an event; of a verdict those it names, or was reached by."""
+    """Return the jobs and schedules of an event; for a verdict those that it names."""
     subjects = subjects_of(entry.event)
     if isinstance(entry.event, e.InvariantBroken):
         cause = None if entry.cause is None else course.entries[entry.cause]
@@ -204,7 +204,7 @@ def _statement(course: Course, entry: Entry) -> int:
 
 
 def processes_of(course: Course, entries: Iterable[Entry]) -> list[str]:
-    """Return the lanes of processes: the server, workers as they came, then everybody else."""
+    """Return the lanes of processes: the server, workers in order of start, then the others."""
     seen, others = dict.fromkeys(["server"]), dict[str, None]()
     for each in entries:
         if isinstance(each.event, e.WorkerStarted):

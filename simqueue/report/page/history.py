@@ -1,4 +1,4 @@
-"""History: versions of rows, and which event put which in place of which."""
+"""History: the versions of rows, and the events that replaced one by another."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Change(msgspec.Struct, frozen=True):
 
     @property
     def row(self) -> Row:
-        """The row that is, or else was."""
+        """The row after the change, or before it if it is deleted."""
         return [row for row in (self.before, self.after) if row is not None][-1]
 
 
@@ -53,7 +53,7 @@ COLUMNS: dict[type, tuple[str, tuple[str, ...]]] = {
         ("id", "entrypoint", "status", "count", "created", "priority"),
     ),
 }  # fmt: skip
-"""The tables in the page's order, and their columns in that of a reader's interest."""
+"""The tables in the page's order, with their columns, the most interesting ones first."""
 
 _TABLES = list(COLUMNS)
 
@@ -74,7 +74,7 @@ class History(msgspec.Struct, frozen=True):
 
 
 def tell_history(changes: Sequence[Change], manager: Callable[[str], str]) -> History:
-    """Return changes as the page reads them; ``manager`` returns what a manager is called."""
+    """Return changes as the page reads them; ``manager`` returns a manager's name."""
     texts: dict[str, int] = {}
     versions: dict[tuple[int, ...], int] = {}
 

@@ -17,7 +17,7 @@ from simqueue.report.subjects import subjects_of
 from simqueue.report.words import statement_words
 
 NOT_YET = -1
-"""Stands for an event that the log does not have, or for nobody."""
+"""Stands for an event that the log does not have, or for no worker."""
 
 _ENDS = ("successful", "exception", "canceled", "deleted")
 
@@ -40,7 +40,7 @@ class Hops(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Note(msgspec.Struct, frozen=True, array_like=True):
-    """A notification's way from the server to ``who``, where it arrived or found nobody."""
+    """A notification's way from the server to ``who``, where it was delivered or dropped."""
 
     who: str
     sent: int
@@ -49,7 +49,7 @@ class Note(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Stretch(msgspec.Struct, frozen=True, array_like=True):
-    """From an event until another, or to the log's end: somebody was something.
+    """A state of a worker or a row, from one event to another or to the log's end.
 
     ``whose`` is a worker's name or a job or a schedule, ``by`` the worker it was with.
     """
@@ -164,7 +164,7 @@ def _ended(paused: dict[str, Stall], worker: str, at: int) -> Iterator[Stall]:
 
 
 def _runs(entries: Sequence[Entry]) -> Iterator[Stretch]:
-    """Yield what handlers ran; what a killed worker ran is cut off where it was killed."""
+    """Yield the handlers' runs; those of a killed worker end where it was killed."""
     running: dict[tuple[str, str], list[int]] = {}
     for number, entry in enumerate(entries):
         match entry.event:  # partial: most events do not matter here
@@ -192,7 +192,7 @@ def _task(event: e.HandlerStarted | e.HandlerFinished | e.HandlerRaised) -> str:
 
 
 def _silences(entries: Sequence[Entry]) -> Iterator[Stretch]:
-    """Yield how long those were silent that somebody took over."""
+    """Yield how long jobs and schedules were silent before they were taken over."""
     for number, entry in enumerate(entries):
         since = silent_since(entries, number)
         if since is not None:

@@ -26,7 +26,7 @@ from simqueue.report.page.data import (
 from simqueue.report.page.history import COLUMNS, Change, History, Row, tell_history
 from simqueue.report.page.lanes import NOT_YET, Lanes, Stretch, subject_key
 from simqueue.report.page.shown import Gap, Shown
-from simqueue.report.page.story import Told
+from simqueue.report.page.story import PageStory
 
 _T = TypeVar("_T")
 _TABLES = list(COLUMNS)
@@ -37,7 +37,7 @@ _Key = tuple[type, int]
 def tell_part(
     trace: Trace,
     changes: Sequence[Change],
-    told: Told,
+    story: PageStory,
     *,
     course: Course,
     lanes: Lanes,
@@ -47,27 +47,27 @@ def tell_part(
     entries = [line for line in shown.lines() if isinstance(line, Entry)]
     events = _events(course, shown, entries)
     managers = managers_in(trace.events)
-    failing = [] if told.failure is None else events.about[shown.place(told.failure)]
+    failing = [] if story.failure is None else events.about[shown.place(story.failure)]
     return Data(
         events=events,
         processes=processes_of(course, entries),
         labels=labels_of(course, entries),
-        involved=[subject_key(subject) for subject in told.involved] or failing,
+        involved=[subject_key(subject) for subject in story.involved] or failing,
         managers=managers,
         lanes=_lanes(lanes, shown),
         history=_history(changes, shown, events, managers),
         deviations=[
             (each.at, shown.place(each.event), number)
-            for number, each in enumerate(told.deviations, start=1)
+            for number, each in enumerate(story.deviations, start=1)
             if shown.holds(each.event)
         ],
-        named=[shown.place(number) for number in told.named if shown.holds(number)],
-        failure=NOT_YET if told.failure is None else shown.place(told.failure),
-        said=told.said,
+        named=[shown.place(number) for number in story.named if shown.holds(number)],
+        failure=NOT_YET if story.failure is None else shown.place(story.failure),
+        said=story.said,
         hop=max(1, trace.config.hop.seconds * 1_000_000 + trace.config.hop.microseconds),
         end=trace.outcome.simulated,
         size=len(course.entries),
-        deviated=len(told.deviations),
+        deviated=len(story.deviations),
     )
 
 
@@ -197,7 +197,7 @@ def _subject(row: Row) -> str:
 
 @dataclass(slots=True)
 class _Book:
-    """The changes line by line: those of a gap come to what they changed in the end."""
+    """The changes by line: those of a gap are merged into one change for each row."""
 
     shown: Shown
     changes: list[Change] = field(default_factory=list)
@@ -206,7 +206,7 @@ class _Book:
     _of_gap: dict[_Key, tuple[Row | None, Row | None]] = field(default_factory=dict)
 
     def turn_to(self, place: int) -> None:
-        """Write down what a gap before this line came to."""
+        """Write down the merged changes of a gap before this line."""
         if place == self._place:
             return
         for old, new in self._of_gap.values():

@@ -17,7 +17,7 @@ from simqueue.report.page.history import Change
 from simqueue.report.page.lanes import lay_lanes
 from simqueue.report.page.part import tell_part
 from simqueue.report.page.shown import Shown
-from simqueue.report.page.story import Told, tell_story
+from simqueue.report.page.story import PageStory, page_story
 from simqueue.report.printable import UNSEEN, printable
 from simqueue.report.units import moment
 
@@ -41,9 +41,9 @@ def render_page(
     from markupsafe import Markup
 
     course = Course(trace.events)
-    told = tell_story(trace, again, course)
+    story = page_story(trace, again, course)
     style, script = _file("page.css"), _file("page.js")
-    data, shown = _data(trace, changes, told, course, limit)
+    data, shown = _data(trace, changes, story, course, limit)
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -51,7 +51,7 @@ def render_page(
         trace=trace,
         failure=trace.outcome.failure,
         simulated=moment(trace.outcome.simulated),
-        told=told,
+        story=story,
         left_out=shown.left_out if shown else 0,
         place=shown.place if shown else _itself,
         again=again,
@@ -65,14 +65,14 @@ def render_page(
 
 
 def _data(
-    trace: Trace, changes: Sequence[Change], told: Told, course: Course, limit: int | None
+    trace: Trace, changes: Sequence[Change], story: PageStory, course: Course, limit: int | None
 ) -> tuple[Data, Shown | None]:
-    """Return the page's data, and which events those are, if they are not all of them."""
+    """Return the page's data, and the events that it shows if those are not all."""
     if limit is None or len(trace.events) <= limit:
-        return tell_whole(trace, changes, told, course), None
+        return tell_whole(trace, changes, story, course), None
     lanes = lay_lanes(course, changes)
-    shown = choose(course, told, lanes, limit)
-    return tell_part(trace, changes, told, course=course, lanes=lanes, shown=shown), shown
+    shown = choose(course, story, lanes, limit)
+    return tell_part(trace, changes, story, course=course, lanes=lanes, shown=shown), shown
 
 
 def _itself(number: int) -> int:

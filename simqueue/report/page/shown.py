@@ -57,7 +57,7 @@ class Shown:
         return index < len(self._events) and self._events[index] <= until
 
     def lines(self) -> Iterator[Entry | Gap]:
-        """Yield what the lines are."""
+        """Yield the lines."""
         for first, last in self.spans:
             if first == last:
                 yield self._entries[first]

@@ -34,7 +34,7 @@ class Deviated:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PageStory:
     """A run's story in parts, and the events that it is about."""
 
     text: list[tuple[str, int | None]]
@@ -53,7 +53,7 @@ class Told:
         return len(self.deviations) <= DEVIATIONS_TOLD
 
 
-def tell_story(trace: Trace, again: str | None, course: Course | None = None) -> Told:
+def page_story(trace: Trace, again: str | None, course: Course | None = None) -> PageStory:
     """Return a run's story and the events it is about; ``course`` is the index of the log."""
     course = course or Course(trace.events)
     failure = trace.outcome.failure
@@ -62,7 +62,7 @@ def tell_story(trace: Trace, again: str | None, course: Course | None = None) ->
     # The story's tail is the end of any log; who is named before it matters.
     names = _LINE_OF_EVENT.findall(render_story(trace, again=again, tail=1, course=course))
     failing = None if failure is None else _failing(trace.events, failure)
-    return Told(
+    return PageStory(
         text=list(_pieces(text, size)),
         failure=failing,
         said=failing is not None and _says(trace.events[failing].event, failure),

@@ -31,7 +31,7 @@ def silent_since(entries: Sequence[Entry], number: int) -> int | None:
     return None
 
 
-def render_silence(course: Course, number: int) -> str:
+def render_heartbeat_gap(course: Course, number: int) -> str:
     """Return how long the previous owner had been silent at a takeover; ``""`` at other entries.
 
     And whether a heartbeat was on its way, or none.

@@ -16,7 +16,7 @@ _DEEDS_TOLD = 4
 _ROUTINE = frozenset(SCHEMA_CHECKS) | {"notify", "listen", "unlisten", "connect"}
 
 
-def render_doings(course: Course, involved: Involved) -> str:
+def render_last_actions(course: Course, involved: Involved) -> str:
     """Return the last statements of each worker, and its last one of each kind."""
     lines = dict[int, str]()
     for worker in involved.workers:

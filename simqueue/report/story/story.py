@@ -16,9 +16,9 @@ from simqueue.report.lines import render_lines
 from simqueue.report.log_index import Course
 from simqueue.report.printable import printable
 from simqueue.report.story.earlier import render_earlier
-from simqueue.report.story.last_actions import render_doings
+from simqueue.report.story.last_actions import render_last_actions
 from simqueue.report.story.participants import Involved, involved_in
-from simqueue.report.story.timeline import matters, render_account
+from simqueue.report.story.timeline import matters, render_timeline
 from simqueue.report.units import moment
 
 TAIL = 40
@@ -41,9 +41,9 @@ def render_story(
         course: the index of the trace's log, if the caller has one.
     """
     course, involved = course or Course(trace.events), involved_in(trace)
-    account = render_account(course, trace, involved)
+    account = render_timeline(course, trace, involved)
     parts = [_header(trace), _outcome(trace), _deviations(trace, involved), account]
-    parts.append(render_doings(course, involved))
+    parts.append(render_last_actions(course, involved))
     if not account or not involved.certain:
         end = render_lines(enumerate(trace.events), last=tail)
         first = _first_number(end, len(trace.events))

@@ -11,9 +11,9 @@ from simqueue.report.effects import listed
 from simqueue.report.lines import Numbered, numbered, render_lines
 from simqueue.report.log_index import Course
 from simqueue.report.story.claims import claim_words, is_claim
-from simqueue.report.story.heartbeat_gap import render_silence
+from simqueue.report.story.heartbeat_gap import render_heartbeat_gap
 from simqueue.report.story.participants import Involved
-from simqueue.report.story.stale_view import render_hindsight
+from simqueue.report.story.stale_view import render_stale_view
 from simqueue.report.units import span
 from simqueue.report.words import task_words, words
 
@@ -35,7 +35,7 @@ _ORDERLY = (e.WorkerStarted, e.WorkerStopping, e.WorkerExited)
 _HAD = (e.JobPicked, e.SchedulePicked, e.HandlerStarted)
 
 
-def render_account(course: Course, trace: Trace, involved: Involved) -> str:
+def render_timeline(course: Course, trace: Trace, involved: Involved) -> str:
     """Return what happened to the participants in order of time; ``""`` if there are none."""
     losses = set(_losses_of_listen(trace.events, involved))
     shown = [
@@ -196,7 +196,7 @@ def say(course: Course, number: int) -> str:
         parts = f"{parts[:_WORDS_MAX]}... ({len(parts):,} characters)"
     if isinstance(entry.event, e.LoopBlocked) and entry.cause is not None:
         return _blocking(parts, entry.event, course.entries[entry.cause].event)
-    return parts + (render_silence(course, number) or render_hindsight(course, number))
+    return parts + (render_heartbeat_gap(course, number) or render_stale_view(course, number))
 
 
 def _blocking(parts: str, event: e.LoopBlocked, cause: e.AnyEvent) -> str:
