@@ -52,6 +52,12 @@ def render_guide(explanations: Iterable[Explanation]) -> str:
     return "\n\n".join(parts)
 
 
+def render_table(explanations: Iterable[Explanation]) -> str:
+    """Return a table of names with their meanings, as Markdown."""
+    rows = (f"| `{each.name}` | {each.meaning} |" for each in explanations)
+    return "\n".join(["| name | meaning |", "|---|---|", *rows])
+
+
 def _entry(explanation: Explanation) -> Iterator[str]:
     yield f"### `{explanation.name}`"
     yield _paragraph(explanation.meaning)
