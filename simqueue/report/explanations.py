@@ -42,9 +42,16 @@ def render_guide(explanations: Iterable[Explanation]) -> str:
 
 def render_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """Return a table as Markdown."""
-    lines = [tuple(headings), *map(tuple, rows)]
-    lines.insert(1, ("---",) * len(lines[0]))
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    heading, *lines = [f"| {' | '.join(line)} |" for line in (tuple(headings), *rows)]
+    rule = "|---" * (heading.count("|") - 1) + "|"
+    return "\n".join([heading, rule, *lines])
+
+
+def render_meanings(explanations: Iterable[Explanation]) -> str:
+    """Return a table of names with their meanings, as Markdown."""
+    return render_table(
+        ("name", "meaning"), [(f"`{each.name}`", each.meaning) for each in explanations]
+    )
 
 
 def _entry(explanation: Explanation) -> Iterator[str]:

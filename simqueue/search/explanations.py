@@ -17,7 +17,7 @@ from simqueue.model.explanation import Explanation, Subject
 from simqueue.model.fault import FAULTS
 from simqueue.model.files import write_whole
 from simqueue.model.verdict import VERDICTS
-from simqueue.report.explanations import filled, render_guide, render_table
+from simqueue.report.explanations import filled, render_guide, render_meanings, render_table
 from simqueue.search.planning.strategies import STRATEGIES
 from simqueue.sim.sources import SOURCES
 
@@ -29,6 +29,8 @@ _SECTIONS: dict[str, Subject] = {
     "verdicts": "verdict",
 }
 """What the guides call their sections of explanations."""
+_WITH_TABLE = ("invariants", "faults")
+"""The sections that have a table of their names elsewhere in the guide."""
 _SUGGESTED = 3
 
 
@@ -86,11 +88,13 @@ def _unknown(name: str, known: list[str]) -> str:
 
 def sections() -> dict[str, str]:
     """Return the guides' sections of explanations, by what the guides call them."""
-    texts = {
-        section: render_guide(each for each in explanations() if each.subject == subject)
-        for section, subject in _SECTIONS.items()
-    }
-    return {**texts, "entropy": _entropy_table()}
+    texts = {"entropy": _entropy_table()}
+    for section, subject in _SECTIONS.items():
+        of_subject = [each for each in explanations() if each.subject == subject]
+        texts[section] = render_guide(of_subject)
+        if section in _WITH_TABLE:
+            texts[f"{section}_table"] = render_meanings(of_subject)
+    return texts
 
 
 def _entropy_table() -> str:

@@ -55,7 +55,7 @@ def test_a_guide_has_the_names_in_their_order():
 
 def test_a_table_has_headings_and_rows():
     assert render_table(("name", "how"), [("`clock`", "virtual")]) == (
-        "| name | how |\n| --- | --- |\n| `clock` | virtual |"
+        "| name | how |\n|---|---|\n| `clock` | virtual |"
     )
 
 
