@@ -29,7 +29,7 @@ _SECTIONS: dict[str, Subject] = {
     "verdicts": "verdict",
 }
 """What the guides call their sections of explanations."""
-_WITH_TABLE = ("invariants", "faults")
+_WITH_TABLE = ("invariants", "faults", "strategies")
 """The sections that have a table of their names elsewhere in the guide."""
 _SUGGESTED = 3
 

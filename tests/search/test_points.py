@@ -5,8 +5,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from simqueue.choices import EACH_SECOND
 from simqueue.errors import DivergenceError, UsageError
+from simqueue.model.choice_key import word_of
 from simqueue.model.config import Config, Faults
 from simqueue.search.campaign.campaign import fuzz
 from simqueue.search.explain.points import START, Points, scenario_to_vary
@@ -114,7 +114,7 @@ async def idling(sim):
 
 
 def strikes(run):
-    return [choice for choice in run.choices if choice.key.endswith(EACH_SECOND)]
+    return [choice for choice in run.choices if word_of(choice.key).is_each_second]
 
 
 def test_what_strikes_once_a_second_is_kept_up_to_the_point_and_drawn_afresh_after_it():
