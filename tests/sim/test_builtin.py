@@ -151,5 +151,5 @@ def test_another_interpreter_is_refused(monkeypatch, strange):
         monkeypatch.setattr(sysconfig, "get_config_var", lambda name: name == "Py_GIL_DISABLED")
     else:
         monkeypatch.setattr(sys, "getobjects", list, raising=False)
-    with pytest.raises(UsageError, match="only in CPython.s ordinary build"):
+    with pytest.raises(UsageError, match=r"only in CPython.s ordinary build"):
         check_interpreter.__wrapped__()
