@@ -35,8 +35,8 @@ READING = {
     "export": [["t.json", "--format", name] for name in ("perfetto", "otlp", "jsonl")],
     "accept": [["t.json", "--reason", "x", "--known", "known.toml"]],
 }
-NO_TRACE = {"new", "run", "fuzz", "merge", "audit", "entropy", "_record", "_play"}
-"""Commands that run what their own command line names, or nothing."""
+NO_TRACE = {"new", "run", "fuzz", "merge", "audit", "entropy", "explain", "_record", "_play"}
+"""Commands that run what their own command line names, or that run nothing."""
 
 
 @pytest.fixture
