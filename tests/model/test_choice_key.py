@@ -168,3 +168,9 @@ def test_no_other_module_makes_or_parses_keys():
             tree = ast.parse(path.read_text(encoding="utf-8"))
             lines += [f"{path}:{line}" for line in (*parsed_in(tree), *parts_in(tree))]
     assert not lines
+
+
+def test_each_delay_of_a_message_or_a_step_is_a_rung_of_a_ladder():
+    delays = {name for name, kind in KINDS.items() if kind.nature == "delay"}
+    assert delays - {"restart"} == {name for name, kind in KINDS.items() if kind.longest}
+    assert all(KINDS[name].graded for name in delays)

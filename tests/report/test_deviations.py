@@ -1,15 +1,21 @@
 """Each deviation is explained from real runs, most of which deviate in one choice alone."""
 
 import asyncio
+import contextlib
 import re
 import sys
 from datetime import timedelta
 
+import asyncpg
 import msgspec
 import pytest
 from pgqueuer import RetryRequested
+from pgqueuer.db import AsyncpgDriver
+from pgqueuer.queries import Queries
 
 from simqueue import Config, Faults, InMemoryQueries, run
+from simqueue.choices import Calm
+from simqueue.choices.survey import Survey
 from simqueue.model.choice import Choice
 from simqueue.model.choice_key import word_of
 from simqueue.model.fault import FAULT_KINDS
@@ -580,3 +586,27 @@ def test_every_line_names_who_did_it(explained):
     for _, lines in explained:
         for line in lines:
             assert any(actor in line for actor in ACTORS), line
+
+
+def test_a_late_request_to_cancel_has_a_line():
+    def setup(pq):
+        @pq.entrypoint("order")
+        async def order(job):
+            connection = await asyncpg.connect(command_timeout=5)
+            with contextlib.suppress(TimeoutError):
+                await Queries(AsyncpgDriver(connection)).enqueue("mail", None)
+
+    async def scenario(sim):
+        sim.worker("a", setup)
+        await sim.queries.enqueue("order", None)
+        await asyncio.sleep(20)
+
+    config = Config(faults=Faults.named("slow"), invariants=())
+    survey = Survey(Calm())
+    run(scenario, config=config, choices=survey)
+    slow = next(key for key, _, _ in survey.options if key.endswith("slow/enqueue"))
+    cancel = f"{slow.partition(' ')[0]} cancel"
+    picks = {slow: {0: 2 * 60}, cancel: {0: 63}}
+    lines = render_deviations(run(scenario, config=config, choices=picks).trace)
+    (line,) = [line for line in lines if "request to cancel" in line]
+    assert "request to cancel a statement is 250 ms late, after" in line
