@@ -1,4 +1,4 @@
-"""Strategies for Hypothesis: seeds and configs, to be drawn beside a test's own inputs."""
+"""Strategies for Hypothesis: seeds, faults and configs, drawn like a test's other inputs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
-import simqueue.sim.run  # noqa: F401  loads PgQueuer, for which a first example would be late
+import simqueue.sim.run  # noqa: F401  loads PgQueuer now: in the first example it would exceed the deadline
 
 try:
     from hypothesis import strategies as st
@@ -25,16 +25,16 @@ _DELAYS_US_MAX = 500_000
 
 
 def seeds(largest: int = _LARGEST_SEED) -> st.SearchStrategy[int]:
-    """Draw a run's seed, from 0 to ``largest``; simpler is a smaller one."""
-    # One seed is as good as another, and from a huge one shrinking seldom finds a small one.
+    """Draw a run's seed, from 0 to ``largest``; shrinks to smaller seeds."""
+    # All seeds are equally good, and Hypothesis seldom shrinks a huge seed to a small one.
     return st.integers(0, largest)
 
 
 def faults(among: Faults | str = "production") -> st.SearchStrategy[Faults]:
-    """Draw some of the kinds of ``among``, which ``Faults.named`` reads; simpler are fewer.
+    """Draw some of the kinds in ``among``, text for ``Faults.named``; shrinks to fewer kinds.
 
     Raises:
-        UsageError: there is no preset and no kind of that name.
+        UsageError: no preset and no kind of fault has that name.
     """
     kinds = (among if isinstance(among, Faults) else Faults.named(among)).kinds
     return st.tuples(*(st.booleans() for _ in kinds)).map(
@@ -49,12 +49,12 @@ def configs(
     *,
     among: Faults | str = "none",
 ) -> st.SearchStrategy[Config]:
-    """Draw a network's speed, how late timers are noticed, and faults; the rest is ``base``'s.
+    """Draw the network's speed, how late timers fire, and faults; other fields come from ``base``.
 
-    Simpler is what ``base`` says, and faults are some of ``among`` beside those that ``base`` has.
+    Shrinks to ``base``. The faults are those of ``base`` and some of ``among``.
 
     Raises:
-        UsageError: there is no preset and no kind of fault of that name.
+        UsageError: no preset and no kind of fault has that name.
     """
     drawn = st.fixed_dictionaries(
         {

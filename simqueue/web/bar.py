@@ -1,4 +1,4 @@
-"""The bar at the top of each page: which event it is, and ways to others."""
+"""The bar at the top of each page: the current event, and links to others."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Bar:
         self._failure = trace.outcome.failure
 
     def tell(self, number: int) -> Told:
-        """Say what an event was."""
+        """Describe an event."""
         entry = self._moments.trace.events[number]
         date = f"{self._moments.date(entry.at):%Y-%m-%d %H:%M:%S.%f} UTC"
         return Told(number, moment(entry.at), date, sentence(self._course, entry))
@@ -67,7 +67,7 @@ class Bar:
         return document.encode()
 
     def insert(self, document: bytes, number: int, page: str, query: str) -> bytes:
-        """Return a page with the bar at its top; a part of a page, which has none, as it is."""
+        """Return a page with the bar at its top; a fragment of a page is returned unchanged."""
         head, body = _HEAD.search(document), _BODY.search(document)
         if head is None or body is None:
             return document
@@ -78,5 +78,5 @@ class Bar:
 
 
 def render_refusal(said: str, last: int) -> bytes:
-    """Return a page that says why there is nothing to see, and where there is something."""
+    """Return a page that says why there is nothing to show, and links to events that exist."""
     return _TEMPLATES.get_template("refusal.html").render(said=said, last=last).encode()

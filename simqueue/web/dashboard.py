@@ -1,4 +1,4 @@
-"""PgQueuer's dashboard, unmodified, over a connection that looks at moments."""
+"""PgQueuer's dashboard, unmodified, over a connection that reads the tables at a moment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ERROR_PAGE = """
 
 
 def check_installed() -> None:
-    """Raise ``UsageError`` unless the installed PgQueuer has a dashboard, and what it needs."""
+    """Raise ``UsageError`` if PgQueuer has no dashboard, or a dependency of it is missing."""
     try:
         import fastapi
         import uvicorn
@@ -41,7 +41,7 @@ def check_installed() -> None:
 
 
 def dashboard() -> FastAPI:
-    """Return the dashboard. What a page sees is what ``looking.LOOK`` holds while it is made."""
+    """Return the dashboard. A page reads the tables in ``looking.LOOK`` while it is rendered."""
     from fastapi import FastAPI
     from fastapi.exceptions import RequestValidationError
     from pgqueuer.adapters.web.routes import create_web_router
@@ -51,7 +51,7 @@ def dashboard() -> FastAPI:
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.pgq_queries = InMemoryQueries(InMemoryDriver(connection=LookingConnection()))
-    # Nothing changes, so that there is nothing to push.
+    # Nothing changes, so there is nothing to push.
     app.include_router(create_web_router(include_sse=False))
     for error in (HTTPException, RequestValidationError, PostgresError, Exception):
         app.add_exception_handler(error, _refused)
@@ -59,7 +59,7 @@ def dashboard() -> FastAPI:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """Return a page of the dashboard that says what is wrong, so that its links are still there."""
+    """Return a page of the dashboard that shows an error and keeps the dashboard's links."""
     from pgqueuer.adapters.web.routes import create_templates
     from starlette.responses import HTMLResponse
 

@@ -1,4 +1,4 @@
-"""Jumps: where one may want to go from an event."""
+"""Jumps: events that the bar links to from an event."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Around:
 
 
 class Jumps:
-    """The events of a trace by what makes somebody look for them."""
+    """The events of a trace, indexed by the kinds of jumps."""
 
     def __init__(self, trace: Trace, course: Course) -> None:
         self._course = course
@@ -44,7 +44,7 @@ class Jumps:
         return _around("change", self._changes, number)
 
     def same(self, number: int, page: str) -> Around | None:
-        """Return those of the job that a page shows, else of what the event itself is about."""
+        """Return the events of the job on the page, else of the subject of the event."""
         subject = self._shown(page) or self._about(number)
         if subject is None:
             return None
@@ -56,7 +56,7 @@ class Jumps:
         return subject if before == "/jobs" and subject in self._of else None
 
     def _about(self, number: int | None) -> Subject | None:
-        """Return what an event is about, or what led to it is."""
+        """Return the subject of an event, else that of its cause."""
         while number is not None:
             entry = self._course.entries[number]
             passage = self._course.passage_of(entry)

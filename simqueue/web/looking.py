@@ -1,4 +1,4 @@
-"""Looking: a connection to a moment of the past, which nothing that is done over it changes."""
+"""Looking: a connection to the tables at a past moment; statements on it change nothing there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Look:
     changed: Tables | None = None
 
     def answer(self, statement: Statement[T]) -> T:
-        """Answer a statement at the instant of the moment."""
+        """Execute a statement at the instant of the moment."""
         now = self.moment.at
         if self.changed is None:
             if not statement.decide(self.moment.tables, now):
@@ -37,17 +37,17 @@ class Look:
 
 
 LOOK: ContextVar[Look] = ContextVar("simqueue_look")
-"""What the page that is being made sees."""
+"""The tables that the page being rendered reads."""
 
 
 class LookingConnection:
-    """A session of whoever makes a page; it hears nothing."""
+    """The database session of a page; it receives no notifications."""
 
     def __init__(self) -> None:
         self.on_notify: Hear = _unheard
 
     async def run(self, statement: Statement[T]) -> T:
-        """Answer a statement as the server would have at that moment."""
+        """Execute a statement as the server would have at that moment."""
         try:
             return LOOK.get().answer(statement)
         except Rejection as rejection:
@@ -67,4 +67,4 @@ def _nothing_happens() -> PostgresError:
 
 
 def _unheard(channel: str, payload: str) -> None:
-    """Hear nothing."""
+    """Receive no notifications."""

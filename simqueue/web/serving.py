@@ -1,4 +1,4 @@
-"""Serving: the site of a trace on 127.0.0.1, until somebody presses ctrl-C."""
+"""Serving: the site of a trace on 127.0.0.1, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def site_of(trace: Trace, at: int | None = None) -> tuple[ASGIApp, int]:
         raise UsageError("the trace has no events, after which there would be tables to show")
     start = at if at is not None else moments.last if failure is None else failure
     moments.check(start)
-    # A page elsewhere could have its own name lead here, and read what is shown.
+    # DNS rebinding: another site could resolve its own name to this address and read the pages.
     hosts = [HOST, "localhost"]
     site = TrustedHostMiddleware(Site(moments, dashboard(), start), hosts, www_redirect=False)
     return site, start
@@ -58,7 +58,7 @@ def serve(trace: Trace, at: int | None, port: int, say: Callable[[str], None]) -
 
     with _listening(port) as listener:
         say(f"http://{HOST}:{listener.getsockname()[1]}/at/{start}/")
-        # The clock goes back to the event's instant for each page; that is nobody's date.
+        # The clock is set to the event's instant for each page, so a Date header would be wrong.
         config = uvicorn.Config(site, lifespan="off", log_level="warning", date_header=False)
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listener])

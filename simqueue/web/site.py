@@ -33,19 +33,19 @@ _HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
-"""Pages show what jobs hold, which is nobody else's business, and load nothing from elsewhere."""
+"""Pages show private payloads of jobs, so they load nothing from other sites."""
 
 
 @dataclass(slots=True)
 class Answer:
-    """A response to a request, whole."""
+    """A complete response to a request."""
 
     status: int
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
 
     async def send(self, send: Send) -> None:
-        """Send it, with what each response says."""
+        """Send it, with the headers that every response has."""
         headers = self.headers | _HEADERS | {"content-length": str(len(self.body))}
         pairs = [
             (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()
@@ -135,7 +135,7 @@ class Site:
         return answer
 
     async def _then(self, number: int, scope: Scope, receive: Receive) -> Answer:
-        """Have the dashboard answer as it would have at that moment."""
+        """Return the dashboard's answer at that moment."""
         async with self._turn:
             moment = self._moments.at(number)
             token = LOOK.set(Look(self._moments, moment))
@@ -147,7 +147,7 @@ class Site:
 
 
 async def _collect(app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
-    """Return the whole response of an application."""
+    """Return the complete response of an application."""
     answer = Answer(500)
 
     async def send(message: Message) -> None:
@@ -160,7 +160,7 @@ async def _collect(app: ASGIApp, scope: Scope, receive: Receive) -> Answer:
         else:
             answer.body += message.get("body", b"")
 
-    with suppress(Exception):  # it has answered that it failed, and how
+    with suppress(Exception):  # its response already reports the error
         await app(scope, receive, send)
     return answer
 

@@ -411,7 +411,7 @@ def test_zoom_and_pan_by_keys_wheel_and_drag(page, browser):
     assert page.redrawn("0")["last"] == "119"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.thorough)])
 def test_everything_is_readable(page, media, theme):
     media(prefers_color_scheme=theme)
     page.press("/", "picks job", Keys.ENTER)

@@ -1,5 +1,7 @@
 """Marked tests that fail after other runs or tests, and not alone."""
 
+import pytest
+
 TESTS = """
     import pytest
 
@@ -88,6 +90,7 @@ def test_a_failure_that_passes_alone_names_what_outlives_and_is_not_saved(pytest
     assert [name.rpartition("-")[0] for name in saved] == ["test_real", "test_real_as_well"]
 
 
+@pytest.mark.thorough
 def test_a_saved_failure_that_passes_alone_is_said_to_be_so(pytester, inner):
     module = pytester.makepyfile(
         test_it="""

@@ -166,7 +166,7 @@ FIXTURES = """
 """
 
 
-@pytest.mark.parametrize("mode", ["strict", "auto"])
+@pytest.mark.parametrize("mode", ["strict", pytest.param("auto", marks=pytest.mark.thorough)])
 def test_async_fixtures_of_pytest_asyncio_are_set_up_once_for_all_seeds(pytester, inner, mode):
     pytest.importorskip("pytest_asyncio")
     pytester.makepyfile(FIXTURES)

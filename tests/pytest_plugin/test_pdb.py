@@ -99,7 +99,13 @@ def test_pdb_stops_in_the_frame_of_the_user_s_code_that_failed(pytester, typed):
     result.stdout.fnmatch_lines([line for each in STOPS for line in stop(*each)])
 
 
-@pytest.mark.parametrize("where", STOPS[:2], ids=["in the test", "after a handler"])
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param(STOPS[0], id="in the test"),
+        pytest.param(STOPS[1], id="after a handler", marks=pytest.mark.thorough),
+    ],
+)
 def test_pdb_stops_there_when_the_failure_is_replayed(pytester, typed, replay_line, where):
     pytester.makepyfile(test_it=TESTS)
     test, _, _, local, _ = where
@@ -118,6 +124,7 @@ def test_the_frames_above_can_be_walked_up_to_the_test(pytester, typed):
     )
 
 
+@pytest.mark.thorough
 def test_a_replay_of_what_passes_by_now_stops_nowhere(pytester, typed, replay_line):
     file = pytester.makepyfile(TESTS)
     command = replay_line(typed([], "-k", "test_helper"))
@@ -149,7 +156,13 @@ BREAKPOINT = """
 """
 
 
-@pytest.mark.parametrize("arguments", [(), ("-s",)], ids=["captured", "not captured"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param((), id="captured"),
+        pytest.param(("-s",), id="not captured", marks=pytest.mark.thorough),
+    ],
+)
 def test_a_breakpoint_in_a_handler_works_in_a_run_and_in_its_replay(
     pytester, typed, replay_line, arguments
 ):
@@ -196,7 +209,11 @@ def test_a_replay_stops_at_events_with_capturing_off_and_says_what_it_missed(
     [
         (["--simqueue-break", "3"], "*--simqueue-break needs a trace: give --simqueue-replay*"),
         (["--simqueue-break", "99999"], "*--simqueue-break: there is no event 99999; *"),
-        (["--simqueue-break-job", "77"], "*--simqueue-break: no event names job 77;*"),
+        pytest.param(
+            ["--simqueue-break-job", "77"],
+            "*--simqueue-break: no event names job 77;*",
+            marks=pytest.mark.thorough,
+        ),
     ],
 )
 def test_stops_that_make_no_sense_are_bad_usage(pytester, typed, replay_line, arguments, said):

@@ -61,6 +61,7 @@ def test_the_replay_line_repeats_the_failure_and_passes_when_it_is_mended(
     inner(*command).assert_outcomes(passed=1)
 
 
+@pytest.mark.thorough
 def test_a_replay_runs_no_other_test(pytester, inner, replay_line):
     pytester.makepyfile(TESTS)
     trace = replay_line(inner())[-1]
@@ -191,7 +192,7 @@ def test_fixtures_parameters_classes_and_skips_work(pytester, inner):
     result.stdout.fnmatch_lines(["seed 0: exception: AssertionError: by its own word"])
 
 
-@pytest.mark.parametrize("mode", ["strict", "auto"])
+@pytest.mark.parametrize("mode", ["auto", pytest.param("strict", marks=pytest.mark.thorough)])
 def test_it_works_beside_pytest_asyncio(pytester, inner, mode):
     pytest.importorskip("pytest_asyncio")
     pytester.makepyfile(
@@ -271,7 +272,13 @@ def test_a_marked_test_of_another_form_is_an_error_at_collection(pytester, inner
     result.stdout.fnmatch_lines([f"*::test_it: is marked simqueue,*{problem}*"])
 
 
-@pytest.mark.parametrize("arguments", ["rums=3", "5", "runs=0", "runs='3'"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "rums=3",
+        *(pytest.param(each, marks=pytest.mark.thorough) for each in ("5", "runs=0", "runs='3'")),
+    ],
+)
 def test_a_marker_that_makes_no_sense_is_an_error_at_collection(pytester, inner, arguments):
     pytester.makepyfile(
         f"import pytest\n@pytest.mark.simqueue({arguments})\nasync def test_it(sim): pass\n"
@@ -303,6 +310,7 @@ def test_the_plugin_loads_nothing_heavy_until_a_marked_test_runs(pytester, inner
 # --- wherever pytest is started, and whatever a test does to the process ---
 
 
+@pytest.mark.thorough
 def test_the_replay_line_works_where_pytest_was_started(pytester, inner, monkeypatch, replay_line):
     below = pytester.mkdir("below")
     (below / "test_it.py").write_text(textwrap.dedent(TESTS))
@@ -340,6 +348,7 @@ def test_a_failure_whose_trace_cannot_be_saved_is_told_all_the_same(pytester, in
     result.stdout.fnmatch_lines(["The trace is not saved: *not a directory*"])
 
 
+@pytest.mark.thorough
 def test_a_replay_of_a_test_that_is_skipped_by_now_is_no_pass(pytester, inner, replay_line):
     file = pytester.makepyfile(TESTS)
     command = replay_line(inner())
@@ -377,7 +386,9 @@ def test_a_fixture_that_uses_the_simulation_is_told_what_to_do(pytester, inner):
     result.stdout.fnmatch_lines(["*a fixture cannot use `sim.queries`*"])
 
 
-@pytest.mark.parametrize("marker", ["seed='x'", "config=3"])
+@pytest.mark.parametrize(
+    "marker", ["seed='x'", pytest.param("config=3", marks=pytest.mark.thorough)]
+)
 def test_settings_of_a_marker_are_checked(pytester, inner, marker):
     pytester.makepyfile(
         f"""
@@ -425,7 +436,11 @@ def test_the_marker_takes_faults_and_invariants_to_do_without(pytester, inner):
     ("marker", "problem"),
     [
         ("faults='weather'", "*there is no such preset*"),
-        ("faults=3", "*faults must be a simqueue.Faults or text, not 3*"),
+        pytest.param(
+            "faults=3",
+            "*faults must be a simqueue.Faults or text, not 3*",
+            marks=pytest.mark.thorough,
+        ),
         ("without=('no-such',)", "*no invariant is named 'no-such'*"),
     ],
 )
@@ -455,6 +470,7 @@ def test_a_test_whose_only_failures_are_known_passes_and_says_so(pytester, inner
     assert len(list((pytester.path / ".simqueue/failures").iterdir())) == 1
 
 
+@pytest.mark.thorough
 def test_a_known_failure_does_not_hide_the_next_and_is_stale_when_it_is_gone(
     pytester, inner, replay_line
 ):

@@ -59,6 +59,7 @@ def test_lf_runs_the_marked_tests_that_failed_and_ff_runs_them_first(pytester, i
     inner("--lf", plain=REMEMBERING).assert_outcomes(passed=3)
 
 
+@pytest.mark.thorough
 def test_a_replay_is_no_news_to_lf(pytester, inner, replay_line):
     pytester.makepyfile(test_it=TESTS)
     command = replay_line(inner(plain=REMEMBERING))
@@ -67,7 +68,13 @@ def test_a_replay_is_no_news_to_lf(pytester, inner, replay_line):
 
 
 @needs_randomly
-@pytest.mark.parametrize("spread", [(), ("-n", "2")], ids=["alone", "xdist"])
+@pytest.mark.parametrize(
+    "spread",
+    [
+        pytest.param((), id="alone"),
+        pytest.param(("-n", "2"), id="xdist", marks=pytest.mark.thorough),
+    ],
+)
 def test_pytest_randomly_changes_the_order_alone(pytester, inner, spread):
     pytester.makepyfile(test_it=TESTS)
     shuffled = ("-p", "no:cacheprovider")
