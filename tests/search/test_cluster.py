@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import dask
 import pytest
@@ -435,7 +436,11 @@ def test_failures_are_saved_and_replay(cluster, target):
 def test_what_was_found_is_kept_when_the_cluster_goes(bare, target, tmp_path, monkeypatch):
     @contextmanager
     def kill_the_scheduler_after_the_first_failure(name, total):
-        yield lambda campaign: bare.scheduler.kill() if campaign.failed else None
+        def show(campaigns):
+            if any(campaign.failed for campaign in campaigns):
+                bare.scheduler.kill()
+
+        yield SimpleNamespace(show=show, hidden=nullcontext)
 
     bar = "simqueue.cli.campaigns.campaign_bar"
     monkeypatch.setattr(bar, kill_the_scheduler_after_the_first_failure)
@@ -489,7 +494,7 @@ def test_without_dask_the_command_says_what_to_install(target, monkeypatch):
     target()
     monkeypatch.setitem(sys.modules, "distributed", None)
     for name in ("cluster", "errands"):
-        monkeypatch.delitem(sys.modules, f"simqueue.search.{name}")
+        monkeypatch.delitem(sys.modules, f"simqueue.search.dask.{name}")
     result = CliRunner().invoke(app, ["fuzz", "one.py", "--dask", "tcp://127.0.0.1:1"])
     assert result.exit_code == 2
     assert result.stderr == "simqueue: Dask is not installed here: pip install 'simqueue[dask]'\n"
