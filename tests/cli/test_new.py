@@ -403,6 +403,6 @@ async def main():
 def test_the_scenario_of_an_application_with_settings_of_its_own_runs_its_jobs(project, call):
     project("app.py", WITH_A_PREFIX)
     assert call("new", "app.py").exit_code == 0
-    fuzzed = call("fuzz", "tests/scenario_app.py", "--runs", "3")
+    fuzzed = call("fuzz", "tests/scenario_app.py", "--runs", "3", "-s")
     assert fuzzed.exit_code == 0, fuzzed.output
     assert "charged 3" in fuzzed.output

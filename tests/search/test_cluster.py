@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import dask
 import pytest
@@ -442,7 +443,11 @@ def test_failures_are_saved_and_replay(cluster, target):
 def test_what_was_found_is_kept_when_the_cluster_goes(bare, target, tmp_path, monkeypatch):
     @contextmanager
     def kill_the_scheduler_after_the_first_failure(name, total):
-        yield lambda campaign: bare.scheduler.kill() if campaign.failed else None
+        def show(campaigns):
+            if any(campaign.failed for campaign in campaigns):
+                bare.scheduler.kill()
+
+        yield SimpleNamespace(show=show, hidden=nullcontext)
 
     bar = "simqueue.cli.campaigns.campaign_bar"
     monkeypatch.setattr(bar, kill_the_scheduler_after_the_first_failure)

@@ -24,7 +24,7 @@ class Own:
     """A file of the campaign itself.
 
     ``as_found`` is whether it holds the run that the campaign found, ``done`` whether shrinking
-    that came to its end, and then ``note`` is what it had to say.
+    that was completed, and then ``note`` is its result in words.
     """
 
     path: Path
