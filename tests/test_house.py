@@ -73,6 +73,15 @@ def test_no_function_is_too_long():
         for name, tree in TREES.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES
+        and (lines := length_of(node)) > FUNCTION_LINES
     }
     assert long == {}
+
+
+def length_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Return how many lines a function has; its docstring is a page for users, and counts none."""
+    lines = (function.end_lineno or function.lineno) - function.lineno + 1
+    if ast.get_docstring(function) is None:
+        return lines
+    documented = function.body[0]
+    return lines - ((documented.end_lineno or documented.lineno) - documented.lineno + 1)
