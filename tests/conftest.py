@@ -83,6 +83,16 @@ def pytest_testnodedown(node, error):
         node.config.stash[LEFT_OUT] = left_out
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Escape what UTF-8 cannot encode in captured output: a worker of pytest-xdist sends it."""
+    report = yield
+    report.sections = [
+        (name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config):
     """Use all cores for directories, and this process for files, which end sooner."""
