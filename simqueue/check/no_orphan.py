@@ -226,7 +226,7 @@ class NoOrphan(Liveness):
 
         def broken() -> Broken:
             return Broken(
-                f"job {row.id} ({row.entrypoint}) stayed picked in the name of {_told(holder)}, "
+                f"job {row.id} ({row.entrypoint}) stayed picked in the name of {_words(holder)}, "
                 f"silent for {seconds(at - beat)} since {moment(beat)}, although {heir[0]} was "
                 "idle and could take it over",
                 "forever",
@@ -236,7 +236,7 @@ class NoOrphan(Liveness):
         return Owed(Instant(due(heir) + self._grace), broken)
 
 
-def _told(holder: WorkerView | None) -> str:
+def _words(holder: WorkerView | None) -> str:
     if holder is None:
         return "a manager that nobody knows"
     return f"{holder}, which {'runs no handler for it' if holder.alive else 'has ended'}"

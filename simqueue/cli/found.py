@@ -138,7 +138,7 @@ class Finds:
         """Return the file of a failure that this campaign has saved already."""
         if own.done:
             return _File(own.path, small=own.trace, note=own.note)
-        if not own.as_found:  # it is half shrunk, or of a later run
+        if not own.unshrunk:  # it is half shrunk, or of a later run
             self.keeping.note(failure.trace, failure.signature, failure.trace)
             failure.trace.save(own.path)
         return _File(own.path)

@@ -75,12 +75,12 @@ def render_lines(
 
 
 def _folded(entries: Iterable[Numbered], say: Callable[[int], str] | None) -> Iterator[str]:
-    for routine, alike in groupby(entries, key=lambda each: is_routine(each[1].event)):
+    for routine, group in groupby(entries, key=lambda each: is_routine(each[1].event)):
         if routine:
-            yield _fold(list(alike))
+            yield _fold(list(group))
             continue
-        described = [(each, say(each[0]) if say else words(each[1].event)) for each in alike]
-        for _, same in groupby(described, key=_fares):
+        described = [(each, say(each[0]) if say else words(each[1].event)) for each in group]
+        for _, same in groupby(described, key=_line_key):
             yield _together(list(same))
 
 
@@ -94,15 +94,15 @@ def _fold(routine: list[Numbered]) -> str:
     return f"{count}, {'the last ' if len(routine) > 1 else ''}at {moment(routine[-1][1].at)}"
 
 
-# --- jobs that fare alike, in one instant ---
+# --- jobs with the same event in one instant ---
 
-_Told = tuple[Numbered, str]
+_Described = tuple[Numbered, str]
 """An entry and its sentence."""
 
 _JOB = re.compile(r"\bjob (\d{1,19})\b")
 
 
-def _fares(described: _Told) -> tuple[object, ...]:
+def _line_key(described: _Described) -> tuple[object, ...]:
     """Return a key that is the same for entries that share a line.
 
     That is what differs in the number of the one job named, and what happens again and again.
@@ -114,7 +114,7 @@ def _fares(described: _Told) -> tuple[object, ...]:
     return (entry.at, entry.worker, _JOB.sub("", text)) if len(jobs) == 1 else (number,)
 
 
-def _together(described: list[_Told]) -> str:
+def _together(described: list[_Described]) -> str:
     (number, entry), text = described[0]
     if len(described) > 1 and isinstance(entry.event, e.LoopBlocked):
         last = described[-1][0][1]

@@ -117,7 +117,7 @@ def _horizon(one: Trace, other: Trace) -> int | None:
 
 def _cells(trace: Trace, parted: int, involved: Involved, horizon: int | None) -> list[_Cell]:
     course = Course(trace.events)
-    chosen = list(_told(trace, parted, involved, horizon))
+    chosen = list(_chosen(trace, parted, involved, horizon))
     if len(chosen) > _CELLS:
         chosen[_CELLS // 2 : -_CELLS // 2] = []
     lives = _lives(trace)
@@ -137,11 +137,11 @@ def _lives(trace: Trace) -> list[int]:
 
 
 def _cell(course: Course, number: int, entry: Entry) -> _Cell:
-    sentence = course.plain(_said(course, number, entry))
+    sentence = course.plain(_sentence(course, number, entry))
     return _Cell(entry.at, f"#{number} {moment(entry.at)} {sentence}", _CHANGING.sub("", sentence))
 
 
-def _said(course: Course, number: int, entry: Entry) -> str:
+def _sentence(course: Course, number: int, entry: Entry) -> str:
     """Return the sentence of an entry; statements are named by their kind and effect."""
     event, passage = entry.event, course.passage_of(entry)
     if isinstance(event, e.StatementFailed) and passage is not None:
@@ -152,7 +152,9 @@ def _said(course: Course, number: int, entry: Entry) -> str:
     return f"{called(entry.worker)} {say(course, number)}"
 
 
-def _told(trace: Trace, parted: int, involved: Involved, horizon: int | None) -> Iterator[Numbered]:
+def _chosen(
+    trace: Trace, parted: int, involved: Involved, horizon: int | None
+) -> Iterator[Numbered]:
     """Yield the entries to show: the first that differs, and those about the participants."""
     owed = set(involved.subjects)
     for number, entry in enumerate(trace.events[parted:], parted):
@@ -164,11 +166,11 @@ def _told(trace: Trace, parted: int, involved: Involved, horizon: int | None) ->
             owed -= about
         if _is_the_end(entry, trace):
             break
-        if number == parted or (_is_told(entry, involved) and (about or not late)):
+        if number == parted or (_is_shown(entry, involved) and (about or not late)):
             yield number, entry
 
 
-def _is_told(entry: Entry, involved: Involved) -> bool:
+def _is_shown(entry: Entry, involved: Involved) -> bool:
     if is_routine(entry.event):
         return False
     return matters(entry, involved) or not (involved.subjects or involved.workers)

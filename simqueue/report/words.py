@@ -255,11 +255,11 @@ def pool_words(event: e.PoolExhausted | e.PoolServed) -> str:
 
 def _holding(holders: tuple[e.PoolUse, ...]) -> Iterator[str]:
     """Yield the holders of connections, the jobs of one entrypoint at one place together."""
-    alike: dict[object, list[e.PoolUse]] = {}
+    groups: dict[object, list[e.PoolUse]] = {}
     for use in holders:
         job = use.job_id is not None
-        alike.setdefault((use.statement, use.place, use.entrypoint, job), []).append(use)
-    for uses in alike.values():
+        groups.setdefault((use.statement, use.place, use.entrypoint, job), []).append(use)
+    for uses in groups.values():
         verb = "holds one" if len(uses) == 1 else "hold one each"
         yield f"{_users(uses)} {verb} since {moment(uses[0].since)}{_at(uses[0])}"
 

@@ -61,10 +61,10 @@ def explained(name: str) -> list[Explanation]:
     for each in (wanted, *(rest[:1] if first == "invariant" else ()), first):
         if each in known:
             return [known[each]]
-    found = _of_function(name)
-    if not found:
+    keys = _of_function(name)
+    if not keys:
         raise UsageError(_unknown(name, list(known)))
-    return [known[key] for key in found]
+    return [known[key] for key in keys]
 
 
 def _of_function(name: str) -> list[str]:

@@ -61,12 +61,12 @@ def load_target(text: str, admit: Admit | None = None) -> Target:
         TargetError: there is none, or it is not a scenario, or its module cannot be imported.
     """
     try:
-        return _found(text, admit)
+        return _find(text, admit)
     except (OSError, ValueError) as error:  # a name that no file can have
         raise TargetError(text, f"cannot be looked for ({reason(error)})") from None
 
 
-def _found(text: str, admit: Admit | None) -> Target:
+def _find(text: str, admit: Admit | None) -> Target:
     if Path(text).is_dir():
         raise TargetError(text, "is a directory; name one file in it")
     where, _, function = text.partition(":")

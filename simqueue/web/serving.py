@@ -72,6 +72,6 @@ def _listening(port: int) -> socket.socket:
         listener.listen()
     except (OSError, OverflowError) as error:
         listener.close()
-        said = f"--port {port}: cannot be listened on ({reason(error)})"
-        raise UsageError(f"{said}; name another, or none for any that is free") from None
+        problem = f"--port {port}: cannot be listened on ({reason(error)})"
+        raise UsageError(f"{problem}; name another, or none for any that is free") from None
     return listener

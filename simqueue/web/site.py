@@ -89,15 +89,15 @@ class Site:
             if at is not None:
                 return await self._page(int(at[1]), at[2], scope, receive)
             if event is not None:
-                return self._told(int(event[1]))
+                return self._description(int(event[1]))
             return self._other(path, scope["query_string"].decode("latin-1"))
         except UsageError as error:
             return self._refusal(f"{error}.")
 
-    def _refusal(self, said: str) -> Answer:
-        return Answer(404, render_refusal(said, self._moments.last), _type(_HTML))
+    def _refusal(self, message: str) -> Answer:
+        return Answer(404, render_refusal(message, self._moments.last), _type(_HTML))
 
-    def _told(self, number: int) -> Answer:
+    def _description(self, number: int) -> Answer:
         self._moments.check(number)
         return Answer(
             200, json.dumps(asdict(self._bar.tell(number))).encode(), _type("application/json")

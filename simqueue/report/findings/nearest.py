@@ -86,7 +86,7 @@ def _effect(trace: Trace, choice: Choice | None) -> str:
         return "the calm choice"
     shown = explain_choice(trace, choice, frozenset(involved_in(trace).subjects))
     exact = f" ({choice.value} of {choice.of})" if word_of(choice.key).kind == "random" else ""
-    return f"{moment(shown.at)} {shown.said}{exact}"
+    return f"{moment(shown.at)} {shown.text}{exact}"
 
 
 def _shared(finding: Nearest) -> str:

@@ -67,7 +67,7 @@ class Work(msgspec.Struct, frozen=True):
         differing = difference(self.versions, versions())
         if differing:
             raise TargetError(self.target, differing)
-        scenario = self._found()
+        scenario = self._scenario()
         function, source = _identity(scenario)
         if function != self.function or (source and self.source and source != self.source):
             raise TargetError(
@@ -77,7 +77,7 @@ class Work(msgspec.Struct, frozen=True):
             )
         return scenario
 
-    def _found(self) -> Scenario:
+    def _scenario(self) -> Scenario:
         try:
             return load_target(self.target).scenario
         except TargetError as error:
@@ -97,13 +97,13 @@ def versions() -> dict[str, str]:
 def difference(wanted: dict[str, str], here: dict[str, str]) -> str:
     """Say which versions differ; nothing if none of those that are known does."""
     return ", ".join(
-        f"{name} is {_said(here[name])}, and {_said(wanted[name])} where the campaign is"
+        f"{name} is {_described(here[name])}, and {_described(wanted[name])} where the campaign is"
         for name in wanted
         if here.get(name, wanted[name]) != wanted[name]
     )
 
 
-def _said(text: str) -> str:
+def _described(text: str) -> str:
     return "not installed" if text == NONE else text
 
 

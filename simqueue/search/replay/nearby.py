@@ -51,9 +51,9 @@ class Variation:
 
 @dataclass(frozen=True, slots=True)
 class Nearby(Variations):
-    """The variations of a trace that were played; ``alike`` is the first that failed as it did."""
+    """The variations of a trace that were played; ``same`` is the first that failed as it did."""
 
-    alike: Run | None = None
+    same: Run | None = None
 
 
 def look_nearby(
@@ -117,7 +117,7 @@ class _Search:
             return False
         same = recorded is not None and failure.signature == recorded.signature
         if same:
-            self.nearby = replace(self.nearby, alike=again)
+            self.nearby = replace(self.nearby, same=again)
         else:
             self.nearby = replace(self.nearby, others=self.nearby.others + 1)
         return same
