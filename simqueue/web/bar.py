@@ -25,7 +25,7 @@ _TEMPLATES = Environment(
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """An event in words: when it happened, by the run's clock and by the calendar, and what."""
+    """An event in words: its time on the run's clock and in the calendar, and its sentence."""
 
     number: int
     moment: str

@@ -1,4 +1,4 @@
-"""The site: each event under its own address, ``/at/812/jobs``, as the dashboard showed it then."""
+"""The site: the dashboard after each event, under its own address such as ``/at/812/jobs``."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ class Answer:
 
 
 class Site:
-    """An ASGI application: the dashboard after each event, and the bar that leads to others.
+    """An ASGI application: the dashboard after each event, and the bar with links to other events.
 
     Pages are made one at a time, while the clock of this process stands at the event's instant:
     ages and time windows are what they were then.
 
     Args:
-        moments: what there is to see.
+        moments: the tables after each event.
         dashboard: PgQueuer's, which looks at ``looking.LOOK``.
         start: the event that one begins with.
     """
