@@ -37,7 +37,7 @@ class DrainMeansDone(Invariant):
     """Follows what a worker in drain mode asks, and looks at the queue when it returns.
 
     Deferred jobs count, too, since PgQueuer's own count has them in all releases. A handler may
-    have told its worker to end unless the worker looked for jobs after its last handler's end.
+    have set its worker's shutdown event unless the worker looked for jobs after its last handler's end.
     """
 
     name: ClassVar[str] = "drain-means-done"
@@ -54,8 +54,8 @@ class DrainMeansDone(Invariant):
         ),
         no_violation=(
             "Jobs that others enqueue or put back after it asked, or that others hold. A worker "
-            "that was told to stop, ended with an error, or lost its connection. A handler that "
-            "told its own worker to end (`pq.shutdown.set()`)."
+            "that was asked to stop, ended with an error, or lost its connection. A handler that "
+            "set its own worker's shutdown event (`pq.shutdown.set()`)."
         ),
         advice=(
             "`retried` means that the worker left jobs that it had put back, `queued` that it left "

@@ -48,7 +48,7 @@ class NoOrphan(Liveness):
         ),
         advice=(
             "Without a further word in the signature the worker returned and left jobs: read in "
-            "the story what it did with them after it was told to stop. `forever` means that an "
+            "the story what it did with them after it was asked to stop. `forever` means that an "
             "idle worker did not take over a silent job within its `heartbeat_timeout` and "
             "`dequeue_timeout`, `skipped` that a worker claimed a job and did not call its handler "
             "within `Config.patience`. Watch for rows that stay `picked` in production."

@@ -21,7 +21,7 @@ TrustOption = Annotated[
     bool,
     typer.Option(
         "--trust",
-        help="Run the code that the trace names, also if it is not below the current directory.",
+        help="Run the code that the trace names, even if it is outside the current directory.",
     ),
 ]
 

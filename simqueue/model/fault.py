@@ -219,7 +219,7 @@ FAULTS: tuple[Fault, ...] = (
         reason=(
             "A lock, a checkpoint, a full disk cache or a bad plan make a statement slow that is "
             "fast otherwise. Its connection carries nothing else meanwhile. One that commits late "
-            "holds its locks, and nobody sees its changes."
+            "holds its locks, and no other client sees its changes."
         ),
         no_violation=(
             "Heartbeats that share the connection come late, so that another worker takes over "

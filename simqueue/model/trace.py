@@ -174,7 +174,7 @@ def _check_header(document: bytes, origin: str) -> None:
             f"was written by simqueue {excerpt(str(header.simqueue))} in trace format "
             f"{excerpt(str(header.version))}; this "
             f"release reads format {TRACE_VERSION}: "
-            f"{'upgrade simqueue' if newer else 'run its target again and record anew'}"
+            f"{'upgrade simqueue' if newer else 'run its target again to record a new trace'}"
         )
         raise TraceFormatError(origin, problem)
 

@@ -207,8 +207,8 @@ VERDICTS: tuple[Explanation, ...] = (
     _verdict(
         "drifted-passed",
         (
-            "Something happened otherwise than in the trace, and the run passed, but not all that "
-            "led to the failure was met again."
+            "Something happened differently than in the trace, and the run passed, but not "
+            "everything that led to the failure happened again."
         ),
         "A changed program takes other steps, so that the failure may be fixed or only missed.",
         "",

@@ -145,7 +145,7 @@ def _of_picked(event: e.JobPicked) -> str:
     slot = "" if event.slot is None else f" into slot {event.slot}"
     if not event.stale:
         return f"picks job {event.job_id}{slot}"
-    holder = "nobody" if event.previous is None else f"manager {event.previous}"
+    holder = "no manager" if event.previous is None else f"manager {event.previous}"
     return f"takes over stale job {event.job_id}{slot} from {holder}"
 
 
@@ -302,7 +302,7 @@ def _of_workers(event: WorkerEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a c
         case e.WorkerReady(manager):
             return f"is ready as manager {manager}" if manager else "is ready, for schedules alone"
         case e.WorkerStopping():
-            return "is told to stop"
+            return "is asked to stop"
         case e.WorkerExited(error):
             return "ends" if error is None else f"ends with {error}"
         case e.WorkerCrashed():

@@ -65,7 +65,7 @@ def _strikes(case: Case, fault: str) -> Iterator[Numbered]:
 def _in_vain(case: Case, fault: str) -> str:
     known = FAULT_OF.get(fault)
     noun = fault if known is None else known.noun
-    return f"{noun} is to strike {called(case.process)}, which is down or spared by then"
+    return f"{noun} has no effect: {called(case.process)} is down or spared by then"
 
 
 # --- faults that occur some time after the choice ---------------------------------------------
@@ -121,7 +121,7 @@ def _struck(case: Case, strike: Numbered, where: str) -> str:
         case "kill":
             return f"{worker} is killed{where}"
         case "stop":
-            return f"{worker} is told to stop{where}"
+            return f"{worker} is asked to stop{where}"
         case "pause" if isinstance(follows.event, e.WorkerPaused):
             return _paused(case, strike, follows.event.duration, where)
         case "set-clock" if isinstance(follows.event, e.ClockSet):

@@ -30,7 +30,7 @@ def render_stale_view(course: Course, number: int) -> str:
         return f" (sent at {since}, before #{overtook})"
     executed = entry.at if passage.executed is None else passage.executed[1].at
     if executed < entry.at:
-        return f" (executed at {moment(executed)}, which nobody else saw before now)"
+        return f" (executed at {moment(executed)}, which no other client saw before now)"
     return ""
 
 
