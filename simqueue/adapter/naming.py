@@ -98,7 +98,7 @@ class Naming:
 
 
 def _key(table: Table, names: Names) -> tuple[object, ...]:
-    """Return what has to be equal if two clients mean the same table."""
+    """Return a key that is equal for two clients if they mean the same table."""
     channel = names.channel if table in _OF_THE_QUEUE else None
     return names.schema, getattr(names, _FIELDS[table]), table in names.unlogged, channel
 

@@ -147,7 +147,7 @@ class ListensAgain(Liveness):
                 return self._is_over(entry) if self._deaf else None
         return None
 
-    # --- who listens ---
+    # --- the workers that listen ---
 
     def _listening(self, entry: Entry, event: e.Listening) -> Broken | None:
         worker = self.view.workers.get(entry.worker)
@@ -192,7 +192,7 @@ class ListensAgain(Liveness):
             self._deaf[worker] = ears
 
     def _blow(self, entry: Entry) -> str:
-        """Return what broke the connection at this moment, as the message has it."""
+        """Return the cause of the broken connection at this moment, as the message words it."""
         for name in ("server", entry.worker):
             at, blow = self._blows.get(name, (_NEVER, ""))
             if at == entry.at:
@@ -233,7 +233,7 @@ class ListensAgain(Liveness):
             self._deaf.pop(worker, None)
         return broken
 
-    # --- what is owed ---
+    # --- what is due ---
 
     def owed(self, now: Instant) -> Iterator[Owed]:
         """Yield the workers that are deaf and do not seem about to end."""

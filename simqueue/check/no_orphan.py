@@ -19,7 +19,7 @@ from simqueue.model.rows import JobRow
 
 
 class NoOrphan(Liveness):
-    """Judges what a worker leaves when it returns, how long silent jobs wait, and late starts.
+    """Judges jobs left by a worker that returns, how long silent jobs wait, and late starts.
 
     What a worker claims after it was in trouble has no such excuse. A silent job has to be taken
     over by a worker that has been idle and registered its entrypoint (``forever``): it looks for
@@ -73,7 +73,7 @@ class NoOrphan(Liveness):
         self._unstarted: dict[JobId, tuple[WorkerView, Instant]] = {}
 
     def see(self, entry: Entry) -> Broken | None:
-        """Track claims and ends; judge what a worker holds when it returns."""
+        """Track claims and ends; judge the jobs that a worker holds when it returns."""
         event = entry.event
         broken: Broken | None = None
         match event:  # partial: only the events that it sees
@@ -135,7 +135,7 @@ class NoOrphan(Liveness):
         else:
             excused.discard(event.job_id)
 
-    # --- one that skips what it claims ---
+    # --- a worker that skips claimed jobs ---
 
     def _picked(self, event: e.JobPicked, at: Instant) -> Broken | None:
         """Judge how long a job was held before this claim; begin to wait for its handler."""

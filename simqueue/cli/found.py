@@ -34,7 +34,7 @@ _NOT_ALONE = ("exhaustive",)
 
 @dataclass(slots=True)
 class Patience:
-    """What all targets share when runs are over.
+    """The state that all targets share when runs are over.
 
     ``over`` is set by Ctrl-C: then nothing more is shrunk. ``waiting`` is how many failures are
     still to be shrunk.
@@ -272,7 +272,7 @@ class Finds:
 
 
 def _printed(failure: Found) -> str:
-    """Return what the run of a failure printed, under a heading."""
+    """Return the output of a failure's run, under a heading."""
     if not failure.printed:
         return ""
     lines = "".join(f"    {line}\n" for line in failure.printed.splitlines())

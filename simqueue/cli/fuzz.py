@@ -116,7 +116,7 @@ class FuzzOptions:
     junit: JunitOption = None
 
     def config(self, declared: Config | None) -> Config:
-        """Return a target's config: the declared one, with what the options set."""
+        """Return a target's config: the declared one, changed by the options."""
         return config_for(declared, self.faults, self.without, self.overrides)
 
     def processes_used(self) -> int:
@@ -236,7 +236,7 @@ def play_command(
     work: Annotated[str, typer.Argument(help="As JSON.")],
     leash: Annotated[int, typer.Argument(help="A pipe that is closed when this is to end.")],
 ) -> None:
-    """Play what standard input asks for, and answer on standard output."""
+    """Play the requests from standard input, and answer on standard output."""
     from simqueue.search.dask.playing import play_for_others
 
     play_for_others(work, leash)

@@ -66,7 +66,7 @@ def new_command(
     from simqueue.model.files import write_whole
     from simqueue.search.application import contents_of, load_application
 
-    here = Path.cwd()  # now: what is imported may change it
+    here = Path.cwd()  # now: imported code may change it
     application = load_application(target)
     name = output or f"tests/scenario_{application.module.rpartition('.')[2]}.py"
     file = here / name

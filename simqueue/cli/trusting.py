@@ -27,7 +27,7 @@ TrustOption = Annotated[
 
 
 def door(trace: str, *, trust: bool) -> Admit:
-    """Return what a target has to pass before it is run; ``trace`` is the file that names it."""
+    """Return the check of a target before it is run; ``trace`` is the file that names it."""
     return partial(_admit, trace, trust)
 
 

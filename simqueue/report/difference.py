@@ -97,7 +97,7 @@ def unseen_difference(one: Trace, other: Trace) -> Difference | None:
 def reordered(one: Trace, other: Trace, number: int) -> bool:
     """Return whether two runs that differ at an event have the same events in another order.
 
-    That is what the order of a set does: either the words of one event, or the next few events.
+    The order of a set has that effect: on the words of one event, or on the next few events.
     """
     mine, theirs = (
         [(e.worker, repr(e.event)) for e in _next(trace, number)] for trace in (one, other)

@@ -1,4 +1,4 @@
-"""Effects: what a statement changed, in a few words."""
+"""Effects: the changes of a statement, in a few words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PLURALS: dict[type, str] = {
 
 
 def render_effects(changes: Sequence[Entry]) -> str:
-    """Return what a statement's entries changed; jobs with the same change share a phrase."""
+    """Return the changes of a statement's entries; jobs with the same change share a phrase."""
     telling = [entry for entry in changes if not isinstance(entry.event, _BY_THE_WAY)]
     texts: list[str] = []
     for _, group in groupby(telling, key=_sort):

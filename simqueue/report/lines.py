@@ -64,7 +64,7 @@ def render_lines(
 
     Args:
         entries: of the log.
-        last: so many lines from the end, or all.
+        last: the number of lines from the end, or all.
         say: returns the words for an entry, by its number.
     """
     lines = list(_folded(entries, say))
@@ -105,7 +105,8 @@ _JOB = re.compile(r"\bjob (\d{1,19})\b")
 def _line_key(described: _Described) -> tuple[object, ...]:
     """Return a key that is the same for entries that share a line.
 
-    That is what differs in the number of the one job named, and what happens again and again.
+    Those are entries that differ only in the number of the one job named, and repeated blocks of a
+    loop.
     """
     (number, entry), text = described
     if isinstance(entry.event, e.LoopBlocked):
@@ -119,7 +120,7 @@ def _together(described: list[_Described]) -> str:
     if len(described) > 1 and isinstance(entry.event, e.LoopBlocked):
         last = described[-1][0][1]
         over = moment(last.at + getattr(last.event, "duration", 0))
-        text = f"{text}, and so {len(described) - 1} more times until {over}"
+        text = f"{text}, and {len(described) - 1} more times until {over}"
     elif len(described) > 1:
         jobs = [int(_JOB.findall(each)[0]) for _, each in described]
         text = _JOB.sub(f"jobs {_numbers(jobs)}", text)

@@ -1,7 +1,7 @@
 """Side by side: two runs in two columns from the event on at which they part.
 
-What both did stands in one line, be it at another time. Only what concerns those that the failure
-is about is told, and runs of what both did are folded.
+An event of both runs has one line, even if its time differs. Only events about the jobs, schedules
+and workers of the failure are shown, and sequences of common events are folded.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _CELLS = 1000
 
 _ALIKE_SHOWN = 3
 _CHANGING = re.compile(r"[+-]\d+\.\d{6}s|[\d.]+ (?:us|ms|s)\b|statement \d+|#\d+")
-"""What may differ though the same happened: times, and the numbers of statements and events."""
+"""Parts that may differ between equal events: times, numbers of statements and events."""
 
 _ENDINGS = (e.JobLogged, e.JobDeleted, e.ScheduleReleased, e.ScheduleDeleted)
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two runs, and what its column is called."""
+    """One of the two runs, and the heading of its column."""
 
     title: str
     trace: Trace
@@ -195,14 +195,14 @@ def _end(trace: Trace) -> str:
 
 
 def _rows(one: Sequence[_Cell], other: Sequence[_Cell]) -> list[_Row | str]:
-    """Return all rows; the first has what each did where they part."""
+    """Return all rows; the first has the event of each run where they part."""
     first: list[_Row | str] = [(one[0], other[0])] if one and other else []
     skipped = len(first)
     return [*first, *_folded(list(_aligned(one[skipped:], other[skipped:])))]
 
 
 def _aligned(one: Sequence[_Cell], other: Sequence[_Cell]) -> Iterator[_Row]:
-    """Yield rows in which both have what both did, and the rest by time."""
+    """Yield rows: events of both runs in one row, the others ordered by time."""
     gists = [cell.gist for cell in one], [cell.gist for cell in other]
     for _, low, high, start, stop in SequenceMatcher(None, *gists, autojunk=False).get_opcodes():
         left, right = one[low:high], other[start:stop]
@@ -220,7 +220,7 @@ def _when(row: _Row) -> int:
 
 
 def _folded(rows: Sequence[_Row]) -> Iterator[_Row | str]:
-    """Yield rows; of many that both have, the first and the last."""
+    """Yield rows; of a long sequence of common rows, the first and the last."""
     start = 0
     while start < len(rows):
         end = start

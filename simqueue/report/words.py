@@ -37,16 +37,16 @@ _STATEMENTS = {
     "update_heartbeat": "heartbeat",
     "update_schedule_heartbeat": "schedule heartbeat",
 }
-"""What reports call PgQueuer's statements; others have their own names."""
+"""Names of PgQueuer's statements in reports; other statements keep their names."""
 
 
 def statement_words(name: str) -> str:
-    """Return what a kind of statement is called: ``update_heartbeat`` is a heartbeat."""
+    """Return the name of a kind of statement in reports: ``update_heartbeat`` is a heartbeat."""
     return _STATEMENTS.get(name, name.replace("_", " "))
 
 
 def called(name: str) -> str:
-    """Return what a process is called in a sentence: a worker by its name."""
+    """Return the name of a process in a sentence: a worker's own name."""
     return f"the {name}" if name in _NAMELESS else name
 
 
@@ -329,7 +329,7 @@ def _of_workers(event: WorkerEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a c
 
 
 def task_words(event: e.HandlerStarted | e.HandlerFinished | e.HandlerRaised) -> str:
-    """Return what a handler runs: ``job 3 (charge)``."""
+    """Return the job or schedule of a handler: ``job 3 (charge)``."""
     if event.job_id is not None:
         return f"job {event.job_id} ({event.entrypoint})"
     return f"schedule {event.schedule_id} ({event.entrypoint})"

@@ -274,7 +274,7 @@ def test_a_blocked_loop_is_blamed_on_its_handler_and_told_once(trace):
     told = account(judged(trace, *started("ada"), *handlers, *blocks, message="ada of job 9"))
     assert told[1] == (
         "      #3    +0.000001s  ada blocks its loop for 1 s in job 7 (zip), "
-        "and so 1 more times until +1.000002s"
+        "and 1 more times until +1.000002s"
     )
 
 

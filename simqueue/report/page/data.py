@@ -93,7 +93,7 @@ class Events(msgspec.Struct, frozen=True):
 
 
 class Data(msgspec.Struct, frozen=True):
-    """What the script reads; names of processes and subjects stand for themselves.
+    """The data that the script reads; processes and subjects are given by name.
 
     A deviation is its instant and its event. Where events are left out, ``size`` is how many there
     are in the log, ``deviated`` how many deviations, and each has its number among them as well.

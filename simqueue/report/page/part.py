@@ -31,7 +31,7 @@ from simqueue.report.page.story import PageStory
 _T = TypeVar("_T")
 _TABLES = list(COLUMNS)
 _Key = tuple[type, int]
-"""A row: its type, which tells the table, and its id."""
+"""A row: its type, which identifies the table, and its id."""
 
 
 def tell_part(

@@ -59,7 +59,7 @@ def page_story(trace: Trace, again: str | None, course: Course | None = None) ->
     failure = trace.outcome.failure
     involved = list(involved_in(trace).subjects)
     text, size = render_story(trace, again=again, course=course), len(trace.events)
-    # The story's tail is the end of any log; who is named before it matters.
+    # The story's tail is the end of any log; only the names before it matter.
     names = _LINE_OF_EVENT.findall(render_story(trace, again=again, tail=1, course=course))
     failing = None if failure is None else _failing(trace.events, failure)
     return PageStory(
@@ -111,7 +111,7 @@ def _shown_by(entries: Sequence[Entry], deviation: Deviation) -> int:
 
 
 def _failing(entries: Sequence[Entry], failure: Failure) -> EntryNumber | None:
-    """Return the last event that says what the failure says; else the last there is."""
+    """Return the last event with the failure's message; else the last event of all."""
     for number in range(len(entries) - 1, -1, -1):
         if _says(entries[number].event, failure):
             return EntryNumber(number)

@@ -56,7 +56,7 @@ def render_story(
 
 
 def _pointers(trace: Trace, again: str | None) -> Iterator[str]:
-    """Yield where to read on: what the failure means, and the command that repeats it."""
+    """Yield further commands: the one that explains the failure, and the one that repeats it."""
     failure = trace.outcome.failure
     if failure is not None:
         yield f"More: simqueue explain {shlex.quote(failure.explained_as)}"

@@ -157,7 +157,7 @@ def unmet_in(trace: Trace, played: Run) -> tuple[Choice, ...]:
 
 
 def _request(choice: Choice) -> tuple[str, str | int, int]:
-    """Return what a choice was for, and when it was requested.
+    """Return the subject of a choice, and when it was requested.
 
     The number of options counts only if nothing else identifies it: others may have waited too.
     """
@@ -207,7 +207,7 @@ def _all(choices: tuple[Choice, ...]) -> Iterator[Variation]:
 
 
 def _anchorings(choices: tuple[Choice, ...]) -> list[tuple[ChoiceKind, ...]]:
-    """Return the sets of kinds to anchor, without kinds of which there is no choice."""
+    """Return the sets of kinds to anchor, without kinds that have no choice."""
     present = {word_of(choice.key).kind for choice in choices}
     sets = [tuple(kind for kind in kinds if kind in present) for kinds in _ANCHORED]
     return list(dict.fromkeys(kinds for kinds in sets if kinds))

@@ -52,7 +52,7 @@ class Replay:
 
     @property
     def reproduced(self) -> bool:
-        """Whether the run did what the trace did, to the last clock reading."""
+        """Whether the run repeated the trace exactly, down to each clock reading."""
         return self.verdict == "reproduced"
 
     @property
@@ -209,7 +209,7 @@ def _judged(replayed: Replay, divergence: Difference, nearby: Nearby) -> Replay:
 
 
 def what_outlives(clean: Clean | None, scenario: Scenario, trace: Trace) -> str:
-    """Return what a run leaves to the next, if the trace's run fails the same way after another."""
+    """Return the state that outlives a run, if the trace's run fails the same way after another."""
     recorded = trace.outcome.failure
     if clean is None or recorded is None:
         return ""
