@@ -53,7 +53,7 @@ def explained(name: str) -> list[Explanation]:
     and a source of entropy may be named by a function (``time.time``).
 
     Raises:
-        UsageError: nothing does.
+        UsageError: no explanation has that name.
     """
     known = {each.name: each for each in explanations()}
     wanted = "-".join(name.split()).lower()
