@@ -141,7 +141,7 @@ FAULTS: tuple[Fault, ...] = (
         reason=(
             "Load balancers drop connections, networks fail, servers close sessions. A client "
             "whose connection breaks while a statement is under way cannot know whether the "
-            "statement was committed. Whoever listened over the connection gets no notifications."
+            "statement was committed. Listeners on the connection get no notifications."
         ),
         no_violation=(
             "A statement that raised may have been committed. A worker without a pool ends with "

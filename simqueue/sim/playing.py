@@ -168,7 +168,7 @@ def _debugged(world: World, randomness: Randomness) -> Iterator[None]:
     """Let a debugger leave the run as it is; quitting the debugger ends the run, as Ctrl-C does."""
 
     def quit_run() -> None:
-        world.core.abort(KeyboardInterrupt("a debugger was told to quit"))
+        world.core.abort(KeyboardInterrupt("the user quit the debugger"))
 
     with prompting(lambda: _aside(world, randomness)), quitting(quit_run):
         yield
