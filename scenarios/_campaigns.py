@@ -31,7 +31,7 @@ SEEDS_APART = 1_003
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a campaign used: runs, seconds of processor time, the strategy that found the bug."""
+    """The cost of a campaign: runs, seconds of processor time, the strategy that found the bug."""
 
     first: int
     runs: int

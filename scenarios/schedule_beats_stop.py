@@ -1,6 +1,6 @@
 """A deploy during a long report: the other scheduler makes the same report.
 
-Claim: each tick of a schedule runs once, even during deploys. A worker that is told to stop
+Claim: each tick of a schedule runs once, even during deploys. A worker that is asked to stop
 finishes its report, but in PgQueuer 1.5.0 it stops sending heartbeats for it at once. 30 s later
 the report counts as abandoned, and the other worker makes it, too. Affected: 1.5.0 and older.
 Fixed in 1.6.0, which sends heartbeats until schedules have ended. Invariant: ``schedule-once``.

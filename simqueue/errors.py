@@ -1,15 +1,15 @@
-"""What simqueue raises, one class per next thing to do.
+"""The errors that simqueue raises, one class for each remedy.
 
 SimqueueError
 ├── UsageError            fix the call, the command line or the file that was named
 │   ├── TargetError       name a scenario that exists
 │   ├── ClusterError      look after the Dask cluster, or the project on its machines
 │   └── TraceFormatError  bring a whole, undamaged trace of a format this release reads
-├── RefusedError          use the virtual counterpart of what the code reached for
+├── RefusedError          use the simulated counterpart of the function that was called
 ├── DivergenceError       the code changed, or something decided on its own: record again, or audit
-├── SettleTimeoutError    look at the jobs that are left
-├── InvariantError        look at what the database was told
-└── PostgresError         what the simulated server answered; carries a SQLSTATE
+├── SettleTimeoutError    look at the unfinished jobs
+├── InvariantError        look at the statements that the database executed
+└── PostgresError         an error reported by the simulated server; carries a SQLSTATE
     └── UniqueViolationError
 """
 
@@ -18,18 +18,18 @@ from __future__ import annotations
 from typing import Literal, Self
 
 Occasion = Literal["statement", "in flight", "closed", "connecting", "client"]
-"""When an error of the database met its client.
+"""When the client got an error of the database.
 
 ``statement``   the server rejected a statement
 ``in flight``   the connection broke before the answer came
 ``closed``      the connection was gone before the statement was sent
-``connecting``  the server let nobody in
+``connecting``  the server refused the connection
 ``client``      the client library itself refused the call
 """
 
 
 class SimqueueError(Exception):
-    """Base class of everything that simqueue raises on purpose.
+    """Base class of the errors that simqueue raises.
 
     Example:
         >>> try:
@@ -56,7 +56,7 @@ class TargetError(UsageError):
 
 
 class ClusterError(UsageError):
-    """A Dask cluster cannot carry out a campaign, or not to its end."""
+    """A Dask cluster cannot run a campaign, or cannot complete it."""
 
     def __init__(self, address: str, problem: str) -> None:
         super().__init__(address, problem)
@@ -78,10 +78,11 @@ class TraceFormatError(UsageError):
 
 
 class RefusedError(SimqueueError):
-    """Simulated code reached for something that no seed could repeat.
+    """Simulated code called a function whose result no seed could repeat.
 
-    ``what`` is what the user's code called, and ``where``. ``through`` are the libraries by way of
-    which that led to what is refused, and the latter; it is empty if the user's code called it.
+    ``what`` is the function that the user's code called, at ``where``. ``through`` names the
+    libraries between it and the refused function, and that function; it is empty if the user's code
+    called the refused function itself.
     """
 
     def __init__(self, what: str, where: str, instead: str, through: str = "") -> None:
@@ -95,7 +96,7 @@ class RefusedError(SimqueueError):
 
 
 class DivergenceError(SimqueueError):
-    """A run that was to repeat a trace did something else."""
+    """A run that should have repeated a trace did something else."""
 
     def __init__(self, number: int, recorded: str, happened: str, actor: str) -> None:
         super().__init__(number, recorded, happened, actor)
@@ -137,7 +138,7 @@ class PostgresError(SimqueueError):
     ``sqlstate`` is the five-character code, ``constraint_name`` names a violated constraint.
     ``by_fault`` says that the statement would have succeeded but for a fault. ``occasion`` decides
     which class a client of another library gets; ``detail``, ``schema_name`` and ``table_name`` are
-    what the server adds.
+    further fields of the server's message.
     """
 
     by_fault = False
@@ -180,7 +181,7 @@ def is_by_fault(error: BaseException) -> bool:
     """Return whether a fault explains an error: PostgreSQL's, asyncpg's, psycopg's or a timeout."""
     if isinstance(error, PostgresError):
         return error.by_fault
-    # A timeout is because of the cancellation in which it ended what took too long.
+    # The cause of a timeout is the cancellation with which it ended the call.
     cause = error.__cause__ if isinstance(error, TimeoutError) else None
     return any(getattr(each, _BY_FAULT, False) is True for each in (error, cause))
 
@@ -191,9 +192,9 @@ NAME_SHOWN = 500
 
 
 def excerpt(text: str, shown: int = EXCERPT_SHOWN) -> str:
-    """Return the beginning of a text on one line, with what is not printable as escapes.
+    """Return the beginning of a text on one line, with unprintable characters as escapes.
 
-    For whatever an error quotes of a file, which may be of any length and hold anything.
+    For errors that quote a file, since its text may have any length and content.
     """
     cut = text[:shown]
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 COMPLAINT_MAX = 4_000
-"""Characters of a line on stderr, whatever it quotes."""
+"""The largest number of characters in a line on stderr."""
 
 
 def say(text: str, *, end: str = "\n") -> None:
@@ -33,7 +33,7 @@ def say(text: str, *, end: str = "\n") -> None:
 
 
 def complain(text: str, *, indent: str = "", end: str = "\n") -> None:
-    """Print one line of bounded length on stderr, whatever the text holds."""
+    """Print a text on stderr as one line of bounded length."""
     line = " ".join(filter(None, (line.strip(" \t\r") for line in text.split("\n"))))
     _write(sys.stderr, f"{indent}{excerpt(line, COMPLAINT_MAX)}{end}")
 
@@ -83,7 +83,7 @@ def is_terminal(*, err: bool = False) -> bool:
 
 
 def console(*, err: bool = False) -> Console:
-    """Return a console of Rich's for stdout or stderr that escapes whatever is drawn on it."""
+    """Return a console of Rich's for stdout or stderr that escapes control characters."""
     from rich.console import Console
     from rich.segment import Segment
 

@@ -1,4 +1,4 @@
-"""Arguments: from what a driver accepts to the plain values that the server would store.
+"""Arguments: converts the values that a driver accepts to those that the server would store.
 
 A driver accepts what it can encode; anything else raises ``TypeError``, or the server's error.
 """

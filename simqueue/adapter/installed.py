@@ -1,4 +1,4 @@
-"""The installed PgQueuer: its names, and what its statements do."""
+"""The installed PgQueuer: its names, and the semantics of its statements."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def names_of(settings: Any, epoch_us: int) -> Names:
 
 @cache
 def semantics_in_force() -> Semantics:
-    """Return what the statements of the installed PgQueuer do."""
+    """Return the semantics of the installed PgQueuer's statements."""
     numbers = re.findall(r"\d+", version("pgqueuer"))
     major, minor, patch = (int(number) for number in [*numbers, "0", "0"][:3])
     return semantics_of((major, minor, patch))

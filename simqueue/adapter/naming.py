@@ -83,7 +83,7 @@ class Naming:
             if first is client:
                 self._adopt(table, client.names)
             elif _key(table, first.names) != _key(table, client.names):
-                ours, theirs = _told(table, client.names), _told(table, first.names)
+                ours, theirs = _name_in(table, client.names), _name_in(table, first.names)
                 raise self._conflict(ours, client, theirs, first)
 
     def _adopt(self, table: Table, names: Names) -> None:
@@ -98,12 +98,12 @@ class Naming:
 
 
 def _key(table: Table, names: Names) -> tuple[object, ...]:
-    """Return what has to be equal if two clients mean the same table."""
+    """Return a key that is equal for two clients if they mean the same table."""
     channel = names.channel if table in _OF_THE_QUEUE else None
     return names.schema, getattr(names, _FIELDS[table]), table in names.unlogged, channel
 
 
-def _told(table: Table, names: Names) -> str:
+def _name_in(table: Table, names: Names) -> str:
     durability = " (UNLOGGED)" if table in names.unlogged else ""
     channel = f" with channel {names.channel}" if table in _OF_THE_QUEUE else ""
     return f"{names.schema}.{getattr(names, _FIELDS[table])}{durability}{channel}"

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 class InMemoryQueries(QueueQueries, InsightsQueries, ScheduleQueries, SchemaQueries):
     """PgQueuer's queries on the database behind ``driver``.
 
-    Each method does what PgQueuer's own ``Queries`` does on PostgreSQL, and raises what it raises.
+    Each method behaves as PgQueuer's own ``Queries`` does on PostgreSQL, and raises the same
+    errors.
 
     Example:
         >>> queries = simqueue.InMemoryQueries(simqueue.InMemoryDriver())

@@ -1,4 +1,4 @@
-"""Invariants over the store: what must hold in every run, checked without the user writing a check.
+"""Invariants over the store: claims about every run, checked without the user writing a check.
 
 ``invariant``     the base class of invariants
 ``invariants``    the table of all of them

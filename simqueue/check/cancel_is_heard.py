@@ -28,7 +28,7 @@ _Call = tuple[JobId, WorkerView]
 """A worker that should cancel a job."""
 
 
-class _Told(msgspec.Struct, frozen=True):
+class _Notice(msgspec.Struct, frozen=True):
     """When a worker heard of a cancellation, and whether the handler ran by then."""
 
     at: Instant
@@ -84,7 +84,7 @@ class CancelIsHeard(Invariant):
         If it breaks, it is the next one that listens to the same channel.
         """
         self._calls: dict[EntryNumber, list[_Call]] = {}
-        self._told: dict[JobId, dict[WorkerView, _Told]] = {}
+        self._notices: dict[JobId, dict[WorkerView, _Notice]] = {}
         self._order_unknown = 2 * latency(view.config)
 
     def see(self, entry: Entry) -> Broken | None:
@@ -125,7 +125,7 @@ class CancelIsHeard(Invariant):
 
     def _claimed(self, job: JobId, entry: Entry) -> None:
         """Start over with a job that is picked, or was put back."""
-        self._told.pop(job, None)
+        self._notices.pop(job, None)
         worker = self.view.workers.get(entry.worker)
         if worker is not None and isinstance(entry.event, e.JobPicked):
             self._claims[job] = worker
@@ -163,25 +163,25 @@ class CancelIsHeard(Invariant):
             runs = sum(run.worker is worker for run in self.view.running.get(job, ()))
             claimed = self._claims.get(job) is worker
             if called is worker and runs + claimed == 1:
-                told = self._told.setdefault(job, {})
-                told.setdefault(worker, _Told(entry.at, dispatched=not claimed))
+                notices = self._notices.setdefault(job, {})
+                notices.setdefault(worker, _Notice(entry.at, dispatched=not claimed))
 
     def _ended(self, job: JobId, entry: Entry, *, cancelled: bool) -> Broken | None:
         worker = self.view.workers.get(entry.worker)
         if worker is None:
             return None
-        told = self._told.get(job, {}).pop(worker, None)
-        if told is None or cancelled:
+        notice = self._notices.get(job, {}).pop(worker, None)
+        if notice is None or cancelled:
             return None
-        if told.dispatched:
+        if notice.dispatched:
             return Broken(
                 f"the handler of job {job} on {worker} ended without having been cancelled, "
-                f"although the worker was told to cancel it at {moment(told.at)}",
+                f"although the worker was told to cancel it at {moment(notice.at)}",
                 jobs=(job,),
             )
         return Broken(
             f"the handler of job {job} on {worker} began after the worker was told at "
-            f"{moment(told.at)} to cancel the job, which it had claimed, and was never cancelled",
+            f"{moment(notice.at)} to cancel the job, which it had claimed, and was never cancelled",
             "before-dispatch",
             jobs=(job,),
         )

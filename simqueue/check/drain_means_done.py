@@ -21,11 +21,11 @@ _NEVER = Instant(0)
 
 @dataclass(slots=True)
 class _Questions:
-    """What a worker in drain mode last asked the queue.
+    """The last queries of a worker in drain mode.
 
     ``looked`` is when it looked for jobs, ``asked`` when it asked whether any is queued.
-    ``planning`` says that it has looked in vain and plans when to look again: what it asks then
-    decides how long it waits, not whether it ends.
+    ``planning`` says that it has found no job and computes when to look again: its queries then
+    decide how long it waits, not whether it ends.
     """
 
     planning: bool = False
@@ -34,10 +34,10 @@ class _Questions:
 
 
 class DrainMeansDone(Invariant):
-    """Follows what a worker in drain mode asks, and looks at the queue when it returns.
+    """Tracks the queries of a worker in drain mode, and checks the queue when it returns.
 
     Deferred jobs count, too, since PgQueuer's own count has them in all releases. A handler may
-    have told its worker to end unless the worker looked for jobs after its last handler's end.
+    have set the shutdown event unless the worker looked for jobs after its last handler's end.
     """
 
     name: ClassVar[str] = "drain-means-done"
@@ -54,8 +54,8 @@ class DrainMeansDone(Invariant):
         ),
         no_violation=(
             "Jobs that others enqueue or put back after it asked, or that others hold. A worker "
-            "that was told to stop, ended with an error, or lost its connection. A handler that "
-            "told its own worker to end (`pq.shutdown.set()`)."
+            "that was asked to stop, ended with an error, or lost its connection. A handler that "
+            "set its own worker's shutdown event (`pq.shutdown.set()`)."
         ),
         advice=(
             "`retried` means that the worker left jobs that it had put back, `queued` that it left "
@@ -79,7 +79,7 @@ class DrainMeansDone(Invariant):
         """When a job was queued, and the worker that put it back, if one did."""
 
     def see(self, entry: Entry) -> Broken | None:
-        """Track questions and queued jobs; judge what is left when a worker returns."""
+        """Track queries and queued jobs; judge the jobs left when a worker returns."""
         match entry.event:  # partial: only the events that it sees
             case e.StatementSent(name=name):
                 if entry.cause is None:

@@ -1,4 +1,4 @@
-"""Expectations: what some run of a campaign has to show, so that its passing means something.
+"""Expectations: events that some run of a campaign must have, so that its passing is meaningful.
 
 An invariant judges one run. An expectation judges a campaign: where none of its runs meets one, the
 campaign is inconclusive. ``Config.without`` switches both off by name.
@@ -77,4 +77,4 @@ EXPLANATIONS: tuple[Explanation, ...] = (
         "`settled(held=True)` to allow it.",
     ),
 )
-"""What each of them means."""
+"""The meaning of each of them."""

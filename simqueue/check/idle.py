@@ -26,10 +26,10 @@ class Idle(Book):
     """When each worker was last busy, by the events.
 
     A worker is idle while it is able, listens, is not held up, and **runs nothing**, neither a job
-    nor a schedule. One that still runs something may well have been told to end by its own code
+    nor a schedule. One that still runs something may already have been stopped by its own code
     (``pq.shutdown.set()`` in a handler, a manager that failed, an empty queue in drain mode): it
-    takes nothing more, and nothing tells of it before what it runs is over. One that runs nothing
-    would end at once.
+    takes no more jobs, and no event shows that before its running work is over. One that runs
+    nothing would end at once.
     """
 
     sees: ClassVar[tuple[type, ...]] = (

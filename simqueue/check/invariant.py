@@ -1,4 +1,4 @@
-"""The base class of invariants, and what a violation is."""
+"""The base class of invariants, and the record of a violation."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Broken(msgspec.Struct, frozen=True):
 class Invariant:
     """One claim about every run.
 
-    A safety invariant judges event by event. A liveness invariant says what must happen: ``due``
-    by when, and ``overdue`` what has not happened by then. Both are called when a run ends and when
-    it gives up waiting.
+    A safety invariant judges event by event. A liveness invariant demands that something happens:
+    ``due`` returns the deadline, and ``overdue`` the violation if it has not happened by then. Both
+    are called when a run ends and when it gives up waiting.
     """
 
     name: ClassVar[str]
     explanation: ClassVar[Explanation]
-    """What it means; its ``meaning`` is what a failure says was expected."""
+    """Its explanation; a failure reports the ``meaning`` as what was expected."""
     sees: ClassVar[tuple[type, ...]] = ()
     """The events that it needs to see."""
     hears: ClassVar[tuple[str, ...]] = ()
@@ -46,7 +46,7 @@ class Invariant:
         self.view = view
 
     def see(self, entry: Entry) -> Broken | None:
-        """Return what is wrong after this event: ``view`` is as before it, the tables as after."""
+        """Return the violation by this event: ``view`` is as before it, the tables as after it."""
         return None
 
     def due(self, now: Instant) -> Instant | None:
@@ -54,5 +54,5 @@ class Invariant:
         return None
 
     def overdue(self, now: Instant) -> Broken | None:
-        """Return what should have happened by now and has not."""
+        """Return the violation if something should have happened by now and has not."""
         return None

@@ -34,7 +34,7 @@ class LegalTransition(Invariant):
         ),
         reason=(
             "A worker that ends or puts back a job which it does not have changes a job that "
-            "nobody runs, or that another worker runs."
+            "no worker runs, or that another worker runs."
         ),
         no_violation=(
             "A stale job that is picked from its holder. A job that is cancelled or deleted, "

@@ -94,8 +94,8 @@ class ListensAgain(Liveness):
             "supervisor."
         ),
         no_violation=(
-            "A worker that was told to stop, which is judged by `run-ends`. Drain mode, in which a "
-            "worker ends when the queue is empty and PgQueuer does not check its listener. A "
+            "A worker that was asked to stop, which is judged by `run-ends`. Drain mode, in which "
+            "a worker ends when the queue is empty and PgQueuer does not check its listener. A "
             "worker of which another connection still listens. Time while faults are active, the "
             "worker is held up, or the server refuses its connection does not count."
         ),
@@ -147,7 +147,7 @@ class ListensAgain(Liveness):
                 return self._is_over(entry) if self._deaf else None
         return None
 
-    # --- who listens ---
+    # --- the workers that listen ---
 
     def _listening(self, entry: Entry, event: e.Listening) -> Broken | None:
         worker = self.view.workers.get(entry.worker)
@@ -192,7 +192,7 @@ class ListensAgain(Liveness):
             self._deaf[worker] = ears
 
     def _blow(self, entry: Entry) -> str:
-        """Return what broke the connection at this moment, as the message has it."""
+        """Return the cause of the broken connection at this moment, as the message words it."""
         for name in ("server", entry.worker):
             at, blow = self._blows.get(name, (_NEVER, ""))
             if at == entry.at:
@@ -225,7 +225,7 @@ class ListensAgain(Liveness):
         return self._broken(worker, ears, ears.loss, entry.at - begin)
 
     def _is_over(self, entry: Entry) -> Broken | None:
-        """Judge how long a worker was deaf, when that is over or the worker is told to stop."""
+        """Judge how long a worker was deaf, when that is over or the worker is asked to stop."""
         worker = self.view.workers.get(entry.worker)
         owed = None if worker is None else self._owed(worker, entry.at)
         broken = owed.broken() if owed is not None and entry.at > owed.due else None
@@ -233,7 +233,7 @@ class ListensAgain(Liveness):
             self._deaf.pop(worker, None)
         return broken
 
-    # --- what is owed ---
+    # --- what is due ---
 
     def owed(self, now: Instant) -> Iterator[Owed]:
         """Yield the workers that are deaf and do not seem about to end."""

@@ -75,7 +75,7 @@ class NoLostJob(Invariant):
                 return self._logged(entry, logged)
             case JobRetried(job_id=job):
                 self._put_back[job] = entry.worker
-                # Others who have run it, too, may log it yet.
+                # Other workers that have run it, too, may still log it.
                 if entry.worker in self._ended.get(job, ()):
                     self._ended[job].remove(entry.worker)
             case event:

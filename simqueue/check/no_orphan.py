@@ -19,7 +19,7 @@ from simqueue.model.rows import JobRow
 
 
 class NoOrphan(Liveness):
-    """Judges what a worker leaves when it returns, how long silent jobs wait, and late starts.
+    """Judges jobs left by a worker that returns, how long silent jobs wait, and late starts.
 
     What a worker claims after it was in trouble has no such excuse. A silent job has to be taken
     over by a worker that has been idle and registered its entrypoint (``forever``): it looks for
@@ -48,7 +48,7 @@ class NoOrphan(Liveness):
         ),
         advice=(
             "Without a further word in the signature the worker returned and left jobs: read in "
-            "the story what it did with them after it was told to stop. `forever` means that an "
+            "the story what it did with them after it was asked to stop. `forever` means that an "
             "idle worker did not take over a silent job within its `heartbeat_timeout` and "
             "`dequeue_timeout`, `skipped` that a worker claimed a job and did not call its handler "
             "within `Config.patience`. Watch for rows that stay `picked` in production."
@@ -73,7 +73,7 @@ class NoOrphan(Liveness):
         self._unstarted: dict[JobId, tuple[WorkerView, Instant]] = {}
 
     def see(self, entry: Entry) -> Broken | None:
-        """Track claims and ends; judge what a worker holds when it returns."""
+        """Track claims and ends; judge the jobs that a worker holds when it returns."""
         event = entry.event
         broken: Broken | None = None
         match event:  # partial: only the events that it sees
@@ -135,7 +135,7 @@ class NoOrphan(Liveness):
         else:
             excused.discard(event.job_id)
 
-    # --- one that skips what it claims ---
+    # --- a worker that skips claimed jobs ---
 
     def _picked(self, event: e.JobPicked, at: Instant) -> Broken | None:
         """Judge how long a job was held before this claim; begin to wait for its handler."""
@@ -226,7 +226,7 @@ class NoOrphan(Liveness):
 
         def broken() -> Broken:
             return Broken(
-                f"job {row.id} ({row.entrypoint}) stayed picked in the name of {_told(holder)}, "
+                f"job {row.id} ({row.entrypoint}) stayed picked in the name of {_words(holder)}, "
                 f"silent for {seconds(at - beat)} since {moment(beat)}, although {heir[0]} was "
                 "idle and could take it over",
                 "forever",
@@ -236,7 +236,7 @@ class NoOrphan(Liveness):
         return Owed(Instant(due(heir) + self._grace), broken)
 
 
-def _told(holder: WorkerView | None) -> str:
+def _words(holder: WorkerView | None) -> str:
     if holder is None:
         return "a manager that nobody knows"
     return f"{holder}, which {'runs no handler for it' if holder.alive else 'has ended'}"

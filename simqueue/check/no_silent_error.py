@@ -36,8 +36,8 @@ class NoSilentError(Invariant):
             "its `run()` returns."
         ),
         reason=(
-            "An error that nobody sees, and a task that nobody awaits, hide bugs. An unseen error "
-            "of the scenario may be the check of the application itself."
+            "An error that no code retrieves, and a task that is never awaited, hide bugs. The "
+            "error may be that of the scenario's own check of the application."
         ),
         no_violation=(
             "What a killed worker leaves, and tasks of a worker that ended with an error. An error "
@@ -47,9 +47,9 @@ class NoSilentError(Invariant):
         ),
         advice=(
             "`unawaited` means that a task ended with an error which was never retrieved: await "
-            "it, or log its error in a done callback. `ignored` means that nobody has retrieved it "
-            "for a minute or more. `leaked` means that a task was not done when `run()` returned: "
-            "cancel and await it, or use `asyncio.TaskGroup`."
+            "it, or log its error in a done callback. `ignored` means that no code has retrieved "
+            "it for a minute or more. `leaked` means that a task was not done when `run()` "
+            "returned: cancel and await it, or use `asyncio.TaskGroup`."
         ),
     )
     sees: ClassVar[tuple[type, ...]] = (

@@ -1,4 +1,4 @@
-"""What is owed: something that must happen by an instant."""
+"""Obligations: events that must happen by an instant."""
 
 from __future__ import annotations
 

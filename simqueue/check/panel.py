@@ -51,10 +51,10 @@ class Panel:
             self._audience(event).taker = taker
 
     def _audience(self, event: type) -> _Audience:
-        found = self._audiences.get(event)
-        if found is None:
-            found = self._audiences[event] = _Audience()
-        return found
+        audience = self._audiences.get(event)
+        if audience is None:
+            audience = self._audiences[event] = _Audience()
+        return audience
 
     @property
     def sees(self) -> tuple[type, ...]:
@@ -73,20 +73,20 @@ class Panel:
         audience = self._audiences.get(type(event))
         if audience is None:
             return ()
-        found = _judged(audience.judges, entry)
+        verdicts = _judged(audience.judges, entry)
         for book in audience.books:
             book.take(entry)
         if audience.taker is not None:
             audience.taker(self.view, entry, event)
-        return found
+        return verdicts
 
     def _hear(self, entry: Entry, statement: str) -> tuple[Verdict, ...]:
         hearers = self._hearers.get(statement)
-        found = _judged(hearers, entry) if hearers else ()
+        verdicts = _judged(hearers, entry) if hearers else ()
         taker = View.hearers.get(statement)
         if taker is not None:
             taker(self.view, entry)
-        return found
+        return verdicts
 
     def due(self, now: Instant) -> Instant | None:
         """Return the latest deadline of all that is owed now; None if nothing is."""
@@ -109,12 +109,12 @@ class _Audience:
 
 
 def _judged(judges: Iterable[Invariant], entry: Entry) -> tuple[Verdict, ...]:
-    found: tuple[Verdict, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
     for invariant in judges:
         broken = invariant.see(entry)
         if broken is not None:
-            found = (*found, (invariant, broken))
-    return found
+            verdicts = (*verdicts, (invariant, broken))
+    return verdicts
 
 
 def check_names(config: Config) -> None:

@@ -1,4 +1,4 @@
-"""run-ends: a worker that is told to stop ends."""
+"""run-ends: a worker that is asked to stop ends."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _GRACE = Duration(30_000_000)
 
 
 class RunEnds(Liveness):
-    """Judges how long a worker that was told to stop takes, once none of its handlers runs.
+    """Judges how long a worker that was asked to stop takes, once none of its handlers runs.
 
     It waits for the handlers that run, of jobs and of schedules, and those of jobs it had picked
     by then; the time counts from the end of the last one.
@@ -41,7 +41,7 @@ class RunEnds(Liveness):
             "not count. A worker that ends with an error has ended, too."
         ),
         advice=(
-            "Read in the story what the worker did after it was told to stop. Look for tasks, "
+            "Read in the story what the worker did after it was asked to stop. Look for tasks, "
             "context managers and locks of the application that never end or are never released."
         ),
     )
@@ -58,7 +58,7 @@ class RunEnds(Liveness):
         return owed.broken() if owed is not None and entry.at > owed.due else None
 
     def owed(self, now: Instant) -> Iterator[Owed]:
-        """Yield the workers that were told to stop and have nothing left to wait for."""
+        """Yield the workers that were asked to stop and have nothing left to wait for."""
         for worker in self.view.workers.values():
             owed = self._owed(worker, now)
             if owed is not None:

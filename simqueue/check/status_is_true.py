@@ -113,7 +113,7 @@ class StatusIsTrue(Invariant):
             return Broken(f"{text} had asked for a retry", "retry-lost", jobs=(job,))
         if not ends:
             return None
-        return Broken(f"{text} {_told(ends[-1])}", _said(ends[-1], status), jobs=(job,))
+        return Broken(f"{text} {_described(ends[-1])}", _detail(ends[-1], status), jobs=(job,))
 
     def _runs_any(self, worker: str) -> bool:
         return any(run.worker.name == worker for runs in self.view.running.values() for run in runs)
@@ -134,13 +134,13 @@ def _true_of(end: End) -> tuple[Status, ...]:
     return ("canceled", "exception", "failed") if end.cancelled else ("exception", "failed")
 
 
-def _told(end: End) -> str:
+def _described(end: End) -> str:
     if isinstance(end, HandlerFinished):
         return "returned after it had been cancelled" if end.cancelled else "returned"
     return f"raised {end.error}"
 
 
-def _said(end: End, status: Status) -> str:
+def _detail(end: End, status: Status) -> str:
     if isinstance(end, HandlerRaised):
         return f"raised-as-{status}"
     return f"{'cancelled' if end.cancelled else 'returned'}-as-{status}"

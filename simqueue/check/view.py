@@ -21,7 +21,7 @@ _BEGINNING = Instant(0)
 class WorkerView:
     """One incarnation of a worker, by its events.
 
-    ``ready`` is when its managers began to run, ``stopping`` when it was told to stop, ``lost``
+    ``ready`` is when its managers began to run, ``stopping`` when it was asked to stop, ``lost``
     when the connection broke that it cannot do without, ``deaf`` when one broke that it listens
     with; None: not yet, or not any more. ``back`` is when it was last seen to be connected after
     all. ``stalls`` are the spans in which it was paused or its loop was blocked, in order; the last
@@ -56,7 +56,7 @@ class WorkerView:
         return sum(max(0, min(until, end) - max(since, begin)) for since, until in self.stalls)
 
     def able(self) -> bool:
-        """Return whether it is up, connected, and not told to stop."""
+        """Return whether it is up, connected, and not asked to stop."""
         return self.alive and self.ready is not None and self.lost is None and self.stopping is None
 
     def __str__(self) -> str:

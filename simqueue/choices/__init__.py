@@ -1,4 +1,4 @@
-"""The one door for everything that a run leaves open.
+"""Choices: every decision that a run leaves open is made through this package.
 
 ``door``        ``Choices``: asks a source and records what it picked
 ``sources``     the protocol of sources; random choices, those of a trace, and calm

@@ -71,7 +71,7 @@ class Anchor:
 
 @dataclass(slots=True)
 class _Awaited:
-    """A choice not made yet; ``after`` are the places that the workers it is about had reached."""
+    """A choice not made yet; ``after`` are the places that its workers had reached by then."""
 
     choice: Choice
     after: tuple[Anchor | None, ...]
@@ -109,7 +109,7 @@ class Anchored:
         return word_of(key).kind in self._kinds
 
     def see(self, number: int, entry: Entry) -> None:
-        """Take in one event of the run; pass it to ``run`` as ``watch``."""
+        """Count one event of the run; pass this method to ``run`` as ``watch``."""
         self._progress.see(entry)
 
     def deviations(self, key: str) -> Deviations:

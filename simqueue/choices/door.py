@@ -12,7 +12,7 @@ from simqueue.model.ids import Instant
 
 Pick = tuple[str, int, int, int, int, int, Steps]
 """The record of a pick: its key, position, value and number of options, the instant, the number of
-events before it, and the tasks whose steps it is about."""
+earlier events, and the tasks whose steps it is about."""
 
 
 class Clock(Protocol):
@@ -109,12 +109,12 @@ class Draws:
 
 
 class Choices:
-    """Everything that a run leaves open is picked here, by key (see ``model.choice_key``).
+    """Makes every decision that a run leaves open, by key (see ``model.choice_key``).
 
     Positions are counted by key and not in one list, so that a change in one task does not shift
     the picks of the others.
 
-    ``picks`` are those that were not 0, in order; ``clock`` and ``log`` give the moment of each.
+    ``picks`` holds the picks other than 0, in order; ``clock`` and ``log`` give the moment of each.
     """
 
     def __init__(self, source: Source) -> None:

@@ -18,7 +18,7 @@ from simqueue.model.choice_key import parse_key, spelled
 from simqueue.model.delays import RUNGS
 
 SLOWEST = RUNGS - 1
-"""The priority of a chain that fell behind: all others begin with a higher one."""
+"""The priority of a demoted chain: all others begin with a higher one."""
 
 
 class Priorities:
@@ -29,7 +29,7 @@ class Priorities:
         depth: D, how many orderings a bug may need; 1 or more.
         picks: k, how many choices a run has, as counted in a calm one.
 
-    ``moments`` are the numbers of the choices at which the chain that makes them falls behind.
+    ``moments`` are the numbers of the choices at which the chain that makes the choice is demoted.
     """
 
     def __init__(self, seed: int, depth: int, picks: int) -> None:
@@ -51,7 +51,7 @@ class Priorities:
         return self._rest.values(key)
 
     def step(self, chain: str) -> None:
-        """Count a choice of a chain, which falls behind all others if this is such a moment."""
+        """Count a choice of a chain; demote the chain if this is one of the random moments."""
         if self._made in self.moments:
             self._slowness[chain] = SLOWEST
         self._made += 1

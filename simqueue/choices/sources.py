@@ -15,7 +15,7 @@ from simqueue.model.fault import Severity
 _EIGHT_WORDS = Struct("<8Q")
 _MILLION = 1_000_000
 _MEAN_GAPS = (None, 100, 20, 4, 0)
-"""The average number of calm picks between two others; None: all are calm."""
+"""The average number of calm picks between two deviations; None: all are calm."""
 
 OPTIONS_OF_A_SECOND = RUNGS * RUNGS
 
@@ -23,21 +23,21 @@ _MEAN_GAPS_OF_FAULTS: dict[Severity, tuple[int | None, ...]] = {
     "disaster": (None, None, 1000, 200, 50, 12),
     "mishap": (None, None, None, 200, 40, 6),
 }
-"""Likewise for faults: they leave a run time to go on."""
+"""The same for faults; the gaps are long enough that a run can go on between them."""
 
 _ONE_IN = 6
 _MEAN_GAPS_OF_THE_ONE = (30, 8, 2)
-"""A run may have a fault often at a few of its targets and not at the others."""
+"""In some runs a fault occurs often at a few of its targets and not at the others."""
 
 _Temper = tuple[int | None, int]
-"""The average number of calm picks between two others, and the least value of those."""
+"""The average number of calm picks between two deviations, and their least value."""
 
 NEVER = 1 << 62
 """A gap longer than any run."""
 
 
 class Named(Protocol):
-    """A process, as a choice among processes sees it."""
+    """A process that is an option of a choice."""
 
     @property
     def name(self) -> str:
@@ -46,7 +46,7 @@ class Named(Protocol):
 
 
 class Among(Protocol):
-    """The tasks that a pick is among, or the one that it is about; queried only when needed."""
+    """The tasks that are the options of a pick, or its one task; queried only when needed."""
 
     def options(self) -> Sequence[Named]:
         """Return their processes, in the order of the options if there are several."""

@@ -16,7 +16,7 @@ from simqueue.terminal import say
 def accept_command(
     trace: TraceArgument,
     reason: Annotated[
-        str, typer.Option("--reason", metavar="TEXT", help="Why it may stay for now.")
+        str, typer.Option("--reason", metavar="TEXT", help="Why the failure is accepted for now.")
     ],
     known: KnownOption = None,
 ) -> None:

@@ -21,11 +21,11 @@ from simqueue.terminal import complain, say
 
 BAD_INPUT = 2
 _PARSER_ERROR = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
-"""What the parser of the command line raises; newer releases of typer bring their own click."""
+"""The errors of the command line's parser; newer releases of typer bring their own click."""
 
 
 Group = Literal["Begin", "Find", "Understand", "Keep"]
-"""What a command is for; `simqueue --help` lists the groups in this order."""
+"""The groups of commands; `simqueue --help` lists them in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ COMMANDS = (
 
 
 class Commands(TyperGroup):
-    """Runs a command. What the user can correct is one line on stderr and exit status 2."""
+    """Runs a command. Errors that the user can correct are one line on stderr and exit status 2."""
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         """Parse the options before the command's name."""

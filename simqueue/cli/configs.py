@@ -22,10 +22,10 @@ _YEARS = range(2, 9_999)
 _START = "Wall clock at which a run begins: 2024-10-27 or 2024-10-27T00:30+02:00; UTC if no zone."
 _HELP = {
     "start": _START,
-    "limit": "Virtual time after which a run is ended, as 90, 5m or 36h; a day by default.",
+    "limit": "Virtual time after which a run is ended: 90, 5m or 36h; a day by default.",
     "patience": "How long a due job may wait for an idle worker; 10s by default.",
     "hop_max": "How much longer than 200us a message may take; 250ms by default.",
-    "commit_max": "How long after it was executed a statement may commit; 250ms by default.",
+    "commit_max": "How long after its execution a statement may commit; 250ms by default.",
     "lag_max": "How late an idle process may notice a timer; 250ms by default.",
 }
 """Help by the fields of ``Config`` that options set."""

@@ -1,4 +1,4 @@
-"""``simqueue explain``: what a name that simqueue prints means."""
+"""``simqueue explain``: the meaning of a name that simqueue prints."""
 
 from __future__ import annotations
 

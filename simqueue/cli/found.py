@@ -34,7 +34,7 @@ _NOT_ALONE = ("exhaustive",)
 
 @dataclass(slots=True)
 class Patience:
-    """What all targets share when runs are over.
+    """The state that all targets share when runs are over.
 
     ``over`` is set by Ctrl-C: then nothing more is shrunk. ``waiting`` is how many failures are
     still to be shrunk.
@@ -138,7 +138,7 @@ class Finds:
         """Return the file of a failure that this campaign has saved already."""
         if own.done:
             return _File(own.path, small=own.trace, note=own.note)
-        if not own.as_found:  # it is half shrunk, or of a later run
+        if not own.unshrunk:  # it is half shrunk, or of a later run
             self.keeping.note(failure.trace, failure.signature, failure.trace)
             failure.trace.save(own.path)
         return _File(own.path)
@@ -272,7 +272,7 @@ class Finds:
 
 
 def _printed(failure: Found) -> str:
-    """Return what the run of a failure printed, under a heading."""
+    """Return the output of a failure's run, under a heading."""
     if not failure.printed:
         return ""
     lines = "".join(f"    {line}\n" for line in failure.printed.splitlines())

@@ -58,9 +58,7 @@ class FuzzOptions:
     seed: SeedOption = 0
     time_limit: Annotated[
         str | None,
-        typer.Option(
-            "--time", metavar="TIME", help="Begin no run after this much time, as 50s or 5m."
-        ),
+        typer.Option("--time", metavar="TIME", help="Start no run after this much time: 50s, 5m."),
     ] = None
     processes: Annotated[
         int | None,
@@ -82,12 +80,12 @@ class FuzzOptions:
         typer.Option(
             "--run-limit",
             metavar="TIME",
-            help="Give up a run that takes longer, with its process; 5m with several processes.",
+            help="Give up a run, and its process, after this time; 5m with several processes.",
         ),
     ] = None
     show_output: Annotated[
         bool,
-        typer.Option("-s", "--show-output", help="Show what runs print; debuggers can be used."),
+        typer.Option("-s", "--show-output", help="Show the output of runs; debuggers can be used."),
     ] = False
     strategy: StrategyOption = "auto"
     faults: FaultsOption = None
@@ -109,7 +107,7 @@ class FuzzOptions:
         typer.Option("--shard", metavar="K/N", help="Play the K-th of N parts; see merge."),
     ] = None
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a campaign that was begun before.")
+        bool, typer.Option("--resume", help="Continue a campaign that was started before.")
     ] = False
     state: Annotated[
         str, typer.Option("--state", metavar="DIR", help="Where the state of campaigns is kept.")
@@ -118,7 +116,7 @@ class FuzzOptions:
     junit: JunitOption = None
 
     def config(self, declared: Config | None) -> Config:
-        """Return a target's config: the declared one, with what the options set."""
+        """Return a target's config: the declared one, changed by the options."""
         return config_for(declared, self.faults, self.without, self.overrides)
 
     def processes_used(self) -> int:
@@ -135,10 +133,10 @@ def fuzz_command(options: FuzzOptions) -> None:
     """Run many seeds; save and shrink the first failure of each kind; print how to replay it.
 
     Several targets are played in turns, a few runs each. Failures are printed when they are found;
-    when the runs are over they are shrunk and printed as that left them. Failures that were saved
-    before are played again first. Failures accepted with `simqueue accept` are counted but do not
-    fail the command. Exit status: 0 no failure, 1 a failure was found, 4 inconclusive: the runs did
-    not show everything that they should have shown.
+    when the runs are over they are shrunk and printed again. Saved failures are played first.
+    Failures accepted with `simqueue accept` are counted but do not fail the command. Exit status: 0
+    no failure, 1 a failure was found, 4 inconclusive: the runs did not show everything that they
+    should have shown.
 
     \b
     Examples:
@@ -238,7 +236,7 @@ def play_command(
     work: Annotated[str, typer.Argument(help="As JSON.")],
     leash: Annotated[int, typer.Argument(help="A pipe that is closed when this is to end.")],
 ) -> None:
-    """Play what standard input asks for, and answer on standard output."""
+    """Play the requests from standard input, and answer on standard output."""
     from simqueue.search.dask.playing import play_for_others
 
     play_for_others(work, leash)

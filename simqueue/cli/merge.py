@@ -39,10 +39,10 @@ def merge_command(
     json: JsonOption = None,
     junit: JunitOption = None,
 ) -> None:
-    """Report the result of a campaign's shards together, from the states that they have left.
+    """Report the combined result of a campaign's shards from their state files.
 
     Failures that are not yet saved are saved. Exit status: as for fuzz; also 4 if a shard is
-    missing or was cut short.
+    missing or unfinished.
 
     \b
     Examples:

@@ -41,9 +41,9 @@ def new_command(
         str,
         typer.Argument(
             metavar="TARGET",
-            help="path/file.py[:function] or package.module[:function] of what `pgq run` takes, or "
-            "of a function that registers handlers with a PgQueuer; the function defaults to "
-            "main, or to the only such one.",
+            help="path/file.py[:function] or package.module[:function]: what `pgq run` takes, or a "
+            "function that registers handlers with a PgQueuer. The function defaults to main, or "
+            "to the only suitable one.",
         ),
     ],
     output: Annotated[
@@ -56,7 +56,7 @@ def new_command(
         ),
     ] = None,
 ) -> None:
-    """Write a first scenario for an application, which runs as it stands.
+    """Write a first scenario for an application; it runs unchanged.
 
     \b
     Examples:
@@ -66,7 +66,7 @@ def new_command(
     from simqueue.model.files import write_whole
     from simqueue.search.application import contents_of, load_application
 
-    here = Path.cwd()  # now: what is imported may change it
+    here = Path.cwd()  # now: imported code may change it
     application = load_application(target)
     name = output or f"tests/scenario_{application.module.rpartition('.')[2]}.py"
     file = here / name

@@ -32,7 +32,11 @@ TraceArgument = Annotated[str, typer.Argument(metavar="TRACE", help=TRACE_HELP)]
 SeedOption = Annotated[
     int,
     typer.Option(
-        "--seed", min=0, callback=at_most_63_bits, metavar="SEED", help="Decides the run."
+        "--seed",
+        min=0,
+        callback=at_most_63_bits,
+        metavar="SEED",
+        help="The seed of the run, or of the first one.",
     ),
 ]
 VerboseOption = Annotated[
@@ -63,7 +67,9 @@ WithoutOption = Annotated[
 KnownOption = Annotated[
     str | None,
     typer.Option(
-        "--known", metavar="FILE", help="The file of accepted failures; else .simqueue/known.toml."
+        "--known",
+        metavar="FILE",
+        help="The file of accepted failures; .simqueue/known.toml by default.",
     ),
 ]
 

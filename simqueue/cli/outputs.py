@@ -120,7 +120,7 @@ def _same(one: Path, other: Path) -> bool:
     """Return whether two paths lead to one place, or are two names of one file."""
     try:
         return os.path.realpath(one) == os.path.realpath(other) or one.samefile(other)
-    except (OSError, ValueError):  # there is none, or a trace names what no file can be called
+    except (OSError, ValueError):  # there is none, or a trace has a name that no file can have
         return False
 
 
@@ -129,7 +129,7 @@ def _lies_in(path: Path, directory: Path) -> bool:
 
 
 def _is_state(path: Path, directory: Path) -> bool:
-    """Return whether a state of a directory could be called so, or what is kept of one before."""
+    """Return whether a file could be a campaign's state in a directory, or a kept copy of one."""
     from simqueue.search.campaign.statelines import SUFFIX
 
     return SUFFIX in path.suffixes and _lies_in(path, directory)
@@ -140,7 +140,7 @@ class _Format(msgspec.Struct):
 
 
 def _format_of(path: Path) -> str:
-    """Return what a file of simqueue says that it is; nothing for any other."""
+    """Return the format that a file of simqueue states; empty for any other file."""
     try:
         document = unpacked(read_whole(path))
     except OSError:

@@ -80,8 +80,8 @@ def _bar(name: str, total: int | None, text: str) -> Iterator[tuple[Update, Hidd
         TextColumn(text),
         TimeElapsedColumn(),
     )
-    # Without the refreshing thread: threads do not survive a fork, and a simulation is alone.
-    # Nor does it redirect what is printed: stdout may go elsewhere.
+    # Without the refreshing thread: threads do not survive a fork, and a simulation is alone. Nor
+    # does it redirect prints: stdout may go elsewhere.
     progress = Progress(
         *columns,
         console=console(err=True),

@@ -22,7 +22,7 @@ _Other = Annotated[
     str | None,
     typer.Argument(
         metavar="B",
-        help="Another one; without it, the passing run that is most similar to A is searched for.",
+        help="A second trace file; without it, search for the passing run most similar to A.",
     ),
 ]
 _Output = Annotated[
@@ -34,7 +34,9 @@ _Runs = Annotated[
 ]
 _Time = Annotated[
     str | None,
-    typer.Option("--time", metavar="SPAN", help="Begin no more runs after so long: 60s, 5m."),
+    typer.Option(
+        "--time", metavar="SPAN", help="Start no more runs after this much time: 60s, 5m."
+    ),
 ]
 
 
@@ -46,7 +48,7 @@ def diff_command(
     time: _Time = None,
     trust: TrustOption = False,
 ) -> None:
-    """Find the first event where two runs part, and print both side by side from there on.
+    """Find the first event where two runs differ, and print both side by side from there on.
 
     With one failing trace, ideally a shrunk one: find the run that makes the same choices except
     one, and passes. Exit status: 0 they are the same, 1 they differ, 4 no passing run was found.

@@ -37,7 +37,7 @@ _SAME, _DIVERGED, _SKIP, _QUIT = 1, 3, 125, 130
 """125 makes ``git bisect run`` skip a commit."""
 
 _Exact = Annotated[
-    bool, typer.Option("--exact", help="Stop at the first event that is not the recorded one.")
+    bool, typer.Option("--exact", help="Stop at the first event that differs from the trace.")
 ]
 _NearbyRuns = Annotated[
     int,
@@ -101,7 +101,7 @@ def replay_command(
     If the code has changed and the run passes, its choices are moved a little to find a run that
     fails the same way.
 
-    The debugger is pdb, or the one that PYTHONBREAKPOINT names. Looking at things in it does not
+    The debugger is pdb, or the one that PYTHONBREAKPOINT names. Inspecting values in it does not
     change the run; c continues to the next stop, and q ends the run with exit status 130.
 
     Exit status: 0 it passes now, 1 it failed the same way, 125 it failed in another way, its

@@ -33,7 +33,7 @@ class _Open:
 
 @contextmanager
 def capturing(settings: Settings) -> Iterator[Output | _Open]:
-    """Capture what runs in this process print, unless the command lets it through."""
+    """Capture the output of runs in this process, unless the command shows it."""
     if not settings.capture:
         yield _Open()
         return

@@ -21,7 +21,7 @@ def run_search(
 ) -> tuple[Finding | None, bool]:
     """Return the newest result of a search, if there is one, and whether Ctrl-C ended it.
 
-    ``search`` takes ``on_progress``, which it calls with what it has so far.
+    ``search`` takes ``on_progress``, which it calls with its result so far.
     """
     latest: list[Finding] = []
     with bar as show:

@@ -25,7 +25,7 @@ def serve_command(
         ),
     ] = 0,
 ) -> None:
-    """Show PgQueuer's dashboard with the tables as they stood after each event.
+    """Show PgQueuer's dashboard with the tables as they were after each event.
 
     It is read-only, and only this machine can open it. Ctrl-C ends it. It needs simqueue[web].
 

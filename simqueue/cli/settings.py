@@ -46,11 +46,11 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is the same for all targets.
+    """The settings that all targets share.
 
-    ``home`` is the directory that the command was started in: what is imported and run may change
-    the current one. ``configs`` are those of the targets by their names. ``total`` is how many runs
-    of a target are announced, None if time decides. ``capture`` is whether what runs print is
+    ``home`` is the directory that the command was started in: the user's code may change the
+    current one. ``configs`` are those of the targets by their names. ``total`` is how many runs of
+    a target are announced, None if time decides. ``capture`` is whether what runs print is
     captured. ``options`` are those of the command line that a single run needs to be the same.
     """
 

@@ -49,18 +49,20 @@ _Until = Annotated[
 ]
 _All = Annotated[
     bool,
-    typer.Option("--all", help="All events, including the routine that is left out or folded."),
+    typer.Option(
+        "--all", help="All events, including routine events, otherwise left out or folded."
+    ),
 ]
 _Json = Annotated[bool, typer.Option("--json", help="Print events as JSON, one a line.")]
 _At = Annotated[
     int | None,
-    typer.Option("--at", metavar="N", help="The tables as they stood after event N."),
+    typer.Option("--at", metavar="N", help="The tables as they were after event N."),
 ]
 _Inevitable = Annotated[
     bool,
     typer.Option(
         "--inevitable",
-        help="The event after which the run fails whatever is chosen, measured with other runs "
+        help="The event after which the failure was inevitable, measured with other runs "
         "that continue from there.",
     ),
 ]

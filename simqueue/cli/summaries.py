@@ -46,7 +46,7 @@ def summed_up(
     interrupted: bool = False,
     known_file: str,
 ) -> TargetSummary:
-    """Return the summary of a target; ``gaps`` are what is missing from the campaign."""
+    """Return the summary of a target; ``gaps`` are the missing parts of the campaign."""
     stale = [remark for remark in campaign.remarks(known_file) if remark.startswith("known ")]
     failed = campaign.failed or any(each.fate in ("fails", "different") for each in saved)
     unread = (f"saved failure {each.said}" for each in saved if each.fate == "unreadable")

@@ -1,4 +1,4 @@
-"""Terminations: SIGTERM ends a command as Ctrl-C does, and what it has so far is reported."""
+"""Terminations: SIGTERM ends a command as Ctrl-C does, and its results so far are reported."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Termination:
         return "terminated" if self.came else "interrupted"
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Do what Ctrl-C does. A second SIGTERM ends the process at once: a step caught the first.
+        """Act as on Ctrl-C. A second SIGTERM ends the process at once: a step caught the first.
 
         Within two seconds it is the same request: some programs signal a process and its group.
         """

@@ -21,13 +21,13 @@ TrustOption = Annotated[
     bool,
     typer.Option(
         "--trust",
-        help="Run the code that the trace names, also if it is not below the current directory.",
+        help="Run the code that the trace names, even if it is outside the current directory.",
     ),
 ]
 
 
 def door(trace: str, *, trust: bool) -> Admit:
-    """Return what a target has to pass before it is run; ``trace`` is the file that names it."""
+    """Return the check of a target before it is run; ``trace`` is the file that names it."""
     return partial(_admit, trace, trust)
 
 

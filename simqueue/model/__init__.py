@@ -1,4 +1,4 @@
-"""Frozen records: what is written down about a run, and nothing that is alive.
+"""Frozen records: everything that is recorded about a run.
 
 ``ids``        identifiers and units; ``bounds``: as fields of a file, with their bounds
 ``epoch``      the Unix epoch, and Unix times as datetimes

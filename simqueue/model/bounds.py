@@ -1,4 +1,4 @@
-"""Identifiers and units as fields of a file: whole numbers that 64 bits hold, or it is refused.
+"""Identifiers and units as fields of a file: whole numbers of at most 64 bits; others are refused.
 
 JSON knows numbers of any length. Dates, floats and other programs do not.
 """

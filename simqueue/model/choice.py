@@ -1,4 +1,4 @@
-"""Choices: what a run left open, and the option that was picked."""
+"""Choices: the decisions that a run left open, and the option that was picked."""
 
 from __future__ import annotations
 

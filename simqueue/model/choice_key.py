@@ -1,4 +1,4 @@
-"""Keys of choices: whose choice it is, at which place of its code, and of which kind.
+"""Keys of choices: the process that makes the choice, the place in its code, and the kind.
 
 A key is text, as traces hold it: ``"a QueueManager.run dequeue request"``. Its first word names a
 process, its last word the kind; between them may stand a task and a statement. The last word of a
@@ -22,14 +22,14 @@ ChoiceKind = Literal[
 """Kinds of choices; ``unknown`` is one of a later release, which a trace may hold."""
 
 Nature = Literal["order", "delay", "value", "fault", "unknown"]
-"""Which task goes first; how long something takes; a value that the scenario draws; a fault."""
+"""The order of tasks; a duration; a value that the scenario draws; a fault."""
 
 Longest = Literal["hop_max", "commit_max", "lag_max"]
 """The setting of a ``Config`` that is the longest delay of a kind."""
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """What is known of a kind of choices.
+    """The properties of a kind of choices.
 
     ``longest`` is set where a value is a rung of the ladder up to that setting. ``graded``: a
     greater value is more of the same. ``moved_by_edits``: such choices are made so often that an
@@ -199,7 +199,7 @@ def thread_of(process: str) -> str:
 
 
 def place_of(process: str, *place: str) -> str:
-    """Return what the keys of all choices of a process at one place of its code begin with."""
+    """Return the common prefix of the keys of a process's choices at one place of its code."""
     return " ".join((spelled(process), *place))
 
 
@@ -238,5 +238,5 @@ def first_of(about: str) -> str:
 
 
 def without_number(task: str) -> str:
-    """Return the name of a task without the number that tells it from others of the name."""
+    """Return the name of a task without the number that distinguishes tasks of one name."""
     return task.partition("#")[0]

@@ -1,4 +1,4 @@
-"""What a run is allowed to do: one frozen ``Config`` that travels whole."""
+"""The settings of a run: one frozen ``Config``."""
 
 from __future__ import annotations
 
@@ -62,22 +62,19 @@ class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_defaults=True):
     """The settings of a run; equal configs and equal seeds give equal runs.
 
-    ``start`` is the wall clock at the run's first instant, a whole minute in UTC.
-    ``limit`` is the longest virtual time of a run, ``steps_per_instant_max`` the largest number of
-    steps in one instant of it.
-    ``step_limit`` ends a run one step of which takes so much processor time, or waits for so much
-    real time for something outside the simulation; 0 is without limit.
-    ``hop`` is how long a message takes between a client and the server when calm, and ``hop_max``
-    how much longer the seed may make it. ``commit_max`` is how long after its execution the seed
-    may let a statement commit; until then other statements wait for its locks.
-    ``faults`` may occur to workers, connections and the server until ``Simulation.heal()`` or the
-    scenario's end.
+    ``start`` is the wall clock at the run's first instant, a whole minute in UTC. ``limit`` is the
+    longest virtual time of a run, ``steps_per_instant_max`` the largest number of steps in one
+    instant of it. ``step_limit`` ends a run if one of its steps takes this much processor time, or
+    waits this much real time for something outside the simulation; 0 is without limit. ``hop`` is
+    how long a message takes between a client and the server when calm, and ``hop_max`` how much
+    longer the seed may make it. ``commit_max`` is how long after its execution the seed may let a
+    statement commit; until then other statements wait for its locks. ``faults`` may occur to
+    workers, connections and the server until ``Simulation.heal()`` or the scenario's end.
     ``invariants`` names those that are judged, None is all of them; ``without`` switches some off,
-    and what is expected of a campaign, such as ``entrypoints-run``.
-    ``accepted`` holds signatures of broken invariants that a run writes down and survives.
-    ``patience`` is how long a due job may wait while a worker that could take it is idle.
-    ``log_level`` is that of the root logger and of ``pgqueuer`` during a run; loggers that have
-    levels of their own keep them.
+    and what is expected of a campaign, such as ``entrypoints-run``. ``accepted`` holds signatures
+    of broken invariants that a run writes down and survives. ``patience`` is how long a due job may
+    wait while a worker that could take it is idle. ``log_level`` is that of the root logger and of
+    ``pgqueuer`` during a run; loggers that have levels of their own keep them.
 
     Example:
         >>> config = simqueue.Config(patience=timedelta(minutes=1), without=("no-orphan",))
@@ -134,7 +131,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, repr_omit_
 
 
 def _classes(wanted: Any) -> Any:
-    """Return what ``isinstance`` takes for an annotation."""
+    """Return the classes of an annotation, as ``isinstance`` takes them."""
     if isinstance(wanted, UnionType):
         return tuple(_classes(each) for each in get_args(wanted))
     return get_origin(wanted) or wanted

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 
 RUNGS = 64
-"""How many delays a ladder has whose longest is two milliseconds or more."""
+"""Number of delays in a ladder whose longest delay is two milliseconds or more."""
 
 _SHORTEST_US = 10
 
@@ -14,9 +14,9 @@ _SHORTEST_US = 10
 def ladder(longest_us: int) -> tuple[int, ...]:
     """Return delays in microseconds from 0 (calm) to ``longest_us``, evenly in logarithm.
 
-    So a uniform pick of a rung has every order of magnitude equally often, and a smaller pick is a
-    shorter delay, as shrinking needs it. All are different: there are ``RUNGS`` of them, or fewer
-    where there are not so many whole microseconds, and only one for 0.
+    So a uniform pick of a rung gives every order of magnitude equally often, and a smaller pick is
+    a shorter delay, as shrinking needs it. All delays are different: there are ``RUNGS`` of them,
+    fewer if ``longest_us`` has fewer whole microseconds, and only one for 0.
     """
     if longest_us <= _SHORTEST_US:
         return tuple(range(longest_us + 1))

@@ -1,9 +1,9 @@
 """Every state transition of a run, as one tagged union.
 
 The first group changes tables, and the tables are its fold: replaying these events through
-``store.apply`` gives every table at every moment, without user code. The second group says what
-the world around the database did. An event holds what happened; the ``Entry`` around it holds
-when, on whose behalf, and because of which earlier entry.
+``store.apply`` gives every table at every moment, without user code. The second group records what
+happened around the database. An event says what happened; the ``Entry`` around it says when, for
+which process, and which earlier entry caused it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _tag(name: str) -> str:
 
 
 class JobEnqueued(Event, frozen=True, tag=_tag):
-    """A job was inserted as ``queued`` and logged so."""
+    """A job was inserted as ``queued`` and logged with that status."""
 
     job_id: JobId
     entrypoint: str
@@ -220,7 +220,7 @@ class DatabaseDropped(Event, frozen=True, tag=_tag):
 
 
 class ServerCrashed(Event, frozen=True, tag=_tag):
-    """The server crashed and recovered: tables that no WAL covers are empty, and nobody listens."""
+    """The server crashed and recovered: unlogged tables are empty, and no connection listens."""
 
     emptied: tuple[Table, ...] = ()
 
@@ -268,7 +268,7 @@ StoreEvent = (
     | TableChanged
     | NotificationSent
 )
-"""What a statement can decide; ``store.apply`` takes each of these."""
+"""The events that a statement can decide; ``store.apply`` applies each of them."""
 
 
 # --- statements and connections --------------------------------------------------------------
@@ -328,10 +328,10 @@ class ConnectionRefused(Event, frozen=True, tag=_tag):
 
 
 class PoolUse(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """Somebody who holds a pool's connection or waits for one, ``since`` a moment.
+    """A user of a pool that has held a connection, or has waited for one, ``since`` a moment.
 
-    That is the handler of a job or of a schedule, or PgQueuer with a ``statement``. ``place`` is
-    the line of the user's that takes the connection, if it is one.
+    The user is the handler of a job or of a schedule, or PgQueuer with a ``statement``. ``place``
+    is the line of the user's code that takes the connection, if there is one.
     """
 
     since: Instant
@@ -345,8 +345,8 @@ class PoolUse(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 class PoolExhausted(Event, frozen=True, tag=_tag):
     """A pool of ``size`` connections has none left, and has had none given back for a second.
 
-    ``waiter`` waits for one from now on, together with ``others`` who came before; ``holders`` are
-    those who hold all of them.
+    ``waiter`` waits for one from now on, behind ``others`` that came before; ``holders`` hold all
+    connections.
     """
 
     size: Position
@@ -368,7 +368,7 @@ class PoolExhausted(Event, frozen=True, tag=_tag):
 
 
 class PoolServed(Event, frozen=True, tag=_tag):
-    """Somebody got a pool's connection after a ``PoolExhausted`` about them."""
+    """A waiter got a pool's connection after a ``PoolExhausted`` about it."""
 
     waiter: PoolUse
 
@@ -434,11 +434,11 @@ class WorkerExited(Event, frozen=True, tag=_tag):
 
 
 class WorkerCrashed(Event, frozen=True, tag=_tag):
-    """The worker got SIGKILL: nothing of it runs any more, no ``finally`` either."""
+    """The worker got SIGKILL: none of its code runs any more, not even ``finally``."""
 
 
 class WorkerPaused(Event, frozen=True, tag=_tag):
-    """Nothing of the worker runs for so long, while its connections stay open (SIGSTOP)."""
+    """The worker does not run for this long, while its connections stay open (SIGSTOP)."""
 
     duration: Duration
 
@@ -448,7 +448,7 @@ class WorkerResumed(Event, frozen=True, tag=_tag):
 
 
 class ClockSet(Event, frozen=True, tag=_tag):
-    """The worker's wall clock is from now on so far ahead of the world's, behind if negative."""
+    """The worker's wall clock is from now on this far ahead of the others, behind if negative."""
 
     offset: Duration
 
@@ -460,7 +460,7 @@ class TasksLeaked(Event, frozen=True, tag=_tag):
 
 
 class ErrorIgnored(Event, frozen=True, tag=_tag):
-    """A task ended with an error some time ago, and nobody has looked at it since."""
+    """A task ended with an error some time ago, and no code has retrieved the error since."""
 
     task: str
     error: str
@@ -507,7 +507,7 @@ class LogLine(Event, frozen=True, tag=_tag):
 
 
 class TaskFailed(Event, frozen=True, tag=_tag):
-    """The loop's exception handler was called: an error nobody awaited."""
+    """The loop's exception handler was called: an error that no code awaited."""
 
     message: str
     error: str
@@ -535,9 +535,10 @@ class ServerRestarted(Event, frozen=True, tag=_tag):
 
 
 class FaultStruck(Event, frozen=True, tag=_tag):
-    """A fault that the run may suffer befell the entry's worker, or the server.
+    """A fault that the config allows occurred to the entry's worker, or to the server.
 
-    ``statement`` is the one it befell, if it was one, or the one around which it was to strike.
+    ``statement`` is the statement that the fault occurred to, or the one around which it was
+    injected, if there is one.
     """
 
     fault: FaultKind
@@ -550,16 +551,16 @@ class Healed(Event, frozen=True, tag=_tag):
 
 
 class Reached(Event, frozen=True, tag=_tag):
-    """A moment came that ``sim.sometimes`` or ``sim.eventually`` waits for."""
+    """A condition of ``sim.sometimes`` or ``sim.eventually`` was met."""
 
     name: str
 
 
 class InvariantBroken(Event, frozen=True, tag=_tag):
-    """A check found that something which must always hold does not.
+    """A check found an invariant violated.
 
-    ``variant`` tells apart ways in which one invariant breaks for different reasons; ``job_ids``
-    and ``schedule_ids`` are what it is about.
+    ``variant`` distinguishes different ways in which one invariant breaks; ``job_ids`` and
+    ``schedule_ids`` are the jobs and schedules that it is about.
     """
 
     name: str
@@ -570,7 +571,7 @@ class InvariantBroken(Event, frozen=True, tag=_tag):
 
     @property
     def signature(self) -> str:
-        """What a failure of that kind is recognized by."""
+        """The signature by which failures of this kind are recognized."""
         return ":".join(filter(None, ("invariant", self.name, self.variant)))
 
 
@@ -617,9 +618,9 @@ AnyEvent = StoreEvent | WorldEvent
 class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One line of the event log.
 
-    ``at`` is virtual time, ``worker`` the simulated process on whose behalf it happened,
-    ``cause`` the number of the earlier entry that led to it, where one is known. ``began`` is
-    what ``NOW()`` was to the statement, where that began before it committed.
+    ``at`` is virtual time, ``worker`` the simulated process that it belongs to, ``cause`` the
+    number of the earlier entry that led to it, where one is known. ``began`` is the value of
+    ``NOW()`` in the statement, if the statement began before it committed.
     """
 
     at: Instant
@@ -630,5 +631,5 @@ class Entry(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 
     @property
     def now(self) -> Instant:
-        """What ``NOW()`` was to the statement whose event this is."""
+        """The value of ``NOW()`` in the statement whose event this is."""
         return self.at if self.began is None else self.began

@@ -8,7 +8,7 @@ Subject = Literal["invariant", "expectation", "fault", "strategy", "verdict", "e
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """What one name means, in plain sentences without markup but for `code`.
+    """The meaning of one name, in plain sentences without markup except `code`.
 
     It stands beside what it explains: an invariant's in the invariant's module, a fault's in the
     row of the table of faults. The guides hold the same text.

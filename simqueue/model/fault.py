@@ -141,7 +141,7 @@ FAULTS: tuple[Fault, ...] = (
         reason=(
             "Load balancers drop connections, networks fail, servers close sessions. A client "
             "whose connection breaks while a statement is under way cannot know whether the "
-            "statement was committed. Whoever listened over the connection gets no notifications."
+            "statement was committed. Listeners on the connection get no notifications."
         ),
         no_violation=(
             "A statement that raised may have been committed. A worker without a pool ends with "
@@ -219,7 +219,7 @@ FAULTS: tuple[Fault, ...] = (
         reason=(
             "A lock, a checkpoint, a full disk cache or a bad plan make a statement slow that is "
             "fast otherwise. Its connection carries nothing else meanwhile. One that commits late "
-            "holds its locks, and nobody sees its changes."
+            "holds its locks, and no other client sees its changes."
         ),
         no_violation=(
             "Heartbeats that share the connection come late, so that another worker takes over "

@@ -1,8 +1,8 @@
-"""Files that are written whole or not at all, and read whole if they are files of a size.
+"""Files that are written completely or not at all, and read completely up to a size limit.
 
-A trace or a state may come from somebody else. What never ends (a device), waits for somebody (a
-pipe) or is larger than ``MAX_SIZE`` allows is refused before it is read. A file is written as a
-part beside it, which then takes its place; nothing is written through a symbolic link.
+A trace or a state may come from another user. Devices, pipes and files larger than ``MAX_SIZE`` are
+refused before they are read. A file is first written under another name beside it and then renamed;
+nothing is written through a symbolic link.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from simqueue.model.locks import held
 from simqueue.model.parts import clear_parts, create_part
 
 MAX_SIZE = "SIMQUEUE_MAX_SIZE"
-"""The variable of the environment that says how large a file may be that is read."""
+"""The environment variable that sets the largest size of a file that is read."""
 
 MAX_SIZE_DEFAULT = "1GB"
 _UNITS = {"": 1, "B": 1, "KB": 1_000, "MB": 1_000_000, "GB": 1_000_000_000}
 
 
 class UnfitError(OSError):
-    """A path leads to what must not be read as a file."""
+    """A path leads to something that must not be read as a file."""
 
 
 def read_whole(path: str | os.PathLike[str]) -> bytes:
@@ -37,7 +37,7 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
     Raises:
         OSError: there is none, or it cannot be read; ``reason`` says why.
     """
-    # Not blocking: to open a pipe would be to wait for somebody who writes to it.
+    # Not blocking: opening a pipe would wait until a process writes to it.
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
         return file.read() if check_readable(descriptor) else b""
@@ -45,18 +45,18 @@ def read_whole(path: str | os.PathLike[str]) -> bytes:
 
 def check_readable(descriptor: int) -> int:
     """Return the size of an open file; raise ``UnfitError`` if it must not be read whole."""
-    found = os.fstat(descriptor)
-    if stat.S_ISDIR(found.st_mode):
+    status = os.fstat(descriptor)
+    if stat.S_ISDIR(status.st_mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise UnfitError("it is not a regular file; save what it gives to one first")
     limit, text = size_limit()
-    if found.st_size > limit:
+    if status.st_size > limit:
         raise UnfitError(
-            f"it has {found.st_size:,} bytes, and {text} is the most that is read; allow more "
+            f"it has {status.st_size:,} bytes, and {text} is the most that is read; allow more "
             f"with `simqueue --max-size SIZE COMMAND ...` or {MAX_SIZE}=SIZE"
         )
-    return found.st_size
+    return status.st_size
 
 
 def size_limit() -> tuple[int, str]:
@@ -75,7 +75,7 @@ def parse_size(text: str, option: str) -> int:
 
 
 def write_whole(path: str | os.PathLike[str], document: bytes | Iterable[bytes]) -> None:
-    """Write a file, or leave what is there as it was; make the directories it lies in.
+    """Write a file, or leave an existing one unchanged; make the directories it lies in.
 
     The document may come in pieces.
 
@@ -103,7 +103,7 @@ def _refuse_unwritable(path: Path) -> None:
         return
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    # Replacing /dev/null by a file would succeed for root, and hurt everybody.
+    # Replacing /dev/null by a file would succeed for root, and break the whole system.
     raise UnfitError("it exists and is not a regular file")
 
 

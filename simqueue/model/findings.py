@@ -1,4 +1,4 @@
-"""What a search or a comparison of runs found out, as records to print."""
+"""Results of searches and comparisons of runs, as records to print."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from simqueue.model.trace import Trace
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first thing that two runs do not share.
+    """The first difference between two runs.
 
     ``number`` is the event's number, or the number of events if all of them are equal. ``one`` and
-    ``other`` describe what each run had there, ``actor`` is the worker that did it.
+    ``other`` describe the event of each run at that place, ``actor`` is its worker.
     """
 
     number: int
@@ -133,20 +133,20 @@ class Odds:
     """How the continuations from the events ``first`` to ``last`` ended.
 
     No choice was made between those events, so all of them give the same continuations. ``first``
-    is -1 for the start of the run. ``alike`` of ``played`` failed as the trace did, ``others`` in
+    is -1 for the start of the run. ``same`` of ``played`` failed as the trace did, ``others`` in
     other ways.
     """
 
     first: int
     last: int
     played: int
-    alike: int
+    same: int
     others: int
 
     @property
     def passed(self) -> int:
         """Number of continuations that passed."""
-        return self.played - self.alike - self.others
+        return self.played - self.same - self.others
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +207,7 @@ class Nearest:
         continued: number of runs that continued with fresh choices from some event, or with a part
             of those.
         others: number of all these that failed in another way than the trace.
-        settled: False if the runs or the time ended before everything worth it was tried.
+        settled: False if the runs or the time ended before every promising change was tried.
     """
 
     trace: Trace

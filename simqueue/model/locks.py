@@ -25,7 +25,7 @@ def held(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if not os.fstat(descriptor).st_size:  # a file with content is somebody else's
+        if not os.fstat(descriptor).st_size:  # a file with content is not a lock file of ours
             with suppress(OSError):
                 path.unlink()
         os.close(descriptor)

@@ -26,10 +26,10 @@ BLOCK = 2_048
 
 RECENT_MIN = 32_768
 RECENT_MAX = 65_536
-"""As many of the last entries are objects: from the one number to the other."""
+"""The smallest and the largest number of last entries that are kept as objects."""
 
 _OPEN_MAX = 64
-"""How many blocks are held unpacked at a time; whoever reads the past reads near by."""
+"""How many blocks are held unpacked at a time; reads of old entries are mostly local."""
 
 _LEVEL = 1
 _encoder = msgspec.msgpack.Encoder()
@@ -124,8 +124,8 @@ def _same(one: object, other: object) -> bool:
 def _packed(entries: list[Entry], first: int) -> bytes | list[Entry]:
     """Return entries as bytes, or as they are if those would not give back the same.
 
-    A number that has more than 64 bits is such a case. Causes are told by how far back they are,
-    which compresses better.
+    Entries with a number of more than 64 bits are such a case. A cause is stored as the distance
+    back to it, which compresses better.
     """
     near = [
         entry

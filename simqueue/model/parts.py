@@ -1,4 +1,4 @@
-"""Parts: what is written of a file before it takes the file's place, in a file beside it.
+"""Parts: files that are written beside a file and then renamed to replace it.
 
 A process locks its part until it is done. So a part that can be locked was left by a process that
 was killed, and the next that writes in that directory removes it.

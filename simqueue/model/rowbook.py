@@ -1,7 +1,7 @@
-"""A book of rows: which jobs and schedules are there while a log is read, and what is unique.
+"""A book of rows: which jobs and schedules exist while a log is read, and their unique keys.
 
-``store.apply`` relies on what is checked here, and finds every row that it is told to change. This
-is its shadow: it knows as much of a row as can be taken twice, and so costs a tenth of a fold.
+``store.apply`` relies on these checks: every row that it changes exists. The book holds only the
+parts of a row that must be unique, and so costs a tenth of a fold.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _PICKED, _HELD, _QUEUED = "picked", "held", "queued"
 
 
 class _Job:
-    """What a job has that no other may have; ``slot`` is taken while it is picked."""
+    """The unique keys of a job; ``slot`` is taken while the job is picked."""
 
     __slots__ = ("entrypoint", "key", "slot", "status")
 

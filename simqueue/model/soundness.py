@@ -1,8 +1,8 @@
 """Soundness: whether a decoded trace is one that a run can have written.
 
-Types and bounds are checked when a document is decoded. What is checked here is what holds between
-its parts, and what everything that reads a trace relies on: that its tables can be folded, that
-causes come before their effects, and that times rise and are dates.
+Types and bounds are checked when a document is decoded. This module checks the relations between
+its parts that every reader of a trace relies on: its tables can be folded, causes come before their
+effects, and times rise and are dates.
 """
 
 from __future__ import annotations
@@ -156,8 +156,8 @@ def _check_choices(choices: Sequence[Choice]) -> None:
 def _check_outcome(outcome: Outcome) -> None:
     if outcome.passed != (outcome.failure is None):
         contradiction = "has a failure" if outcome.passed else "has no failure"
-        said = "passed" if outcome.passed else "failed"
-        raise UnsoundError(f"outcome: the run {said}, but {contradiction}")
+        ending = "passed" if outcome.passed else "failed"
+        raise UnsoundError(f"outcome: the run {ending}, but {contradiction}")
     if outcome.simulated < 0:
         raise UnsoundError("outcome: the run took less than no time")
 

@@ -48,7 +48,7 @@ class AcceptedFailure(msgspec.Struct, frozen=True):
 
 
 class LostRun(msgspec.Struct, frozen=True):
-    """A run whose process did not live to tell of it, and what became of that."""
+    """A run whose process ended before it reported the result, and why."""
 
     number: int
     why: str
@@ -57,8 +57,8 @@ class LostRun(msgspec.Struct, frozen=True):
 class SavedFailure(msgspec.Struct, frozen=True):
     """A failure that had been saved before, played again.
 
-    ``fate`` is ``fails`` (alike), ``different`` (it fails in another way), ``accepted`` or
-    ``passes``; ``unreadable`` if it could not be played. ``said`` is the same in words.
+    ``fate`` is ``fails`` (in the same way), ``different`` (it fails in another way), ``accepted``
+    or ``passes``; ``unreadable`` if it could not be played. ``said`` is the same in words.
     """
 
     trace: str
@@ -69,13 +69,13 @@ class SavedFailure(msgspec.Struct, frozen=True):
 
 
 class TargetSummary(msgspec.Struct, frozen=True):
-    """What came of one target.
+    """The result of one target.
 
     ``shard`` is [K, N], [0, N] for shards that were merged. ``failed`` counts runs that failed in
-    ways that are not known. ``inconclusive`` says what no run came to though one should have, and
-    what is missing of the campaign; ``remarks`` what else there is to say. ``elapsed_s`` is real
-    seconds, of all sessions and shards together if there were several that came to their end.
-    ``status`` is the exit status that this target deserves alone.
+    ways that are not known. ``inconclusive`` lists expected events that no run reached, and missing
+    parts of the campaign; ``remarks`` holds other messages. ``elapsed_s`` is real seconds, the sum
+    over all completed sessions and shards. ``status`` is the exit status that this target deserves
+    alone.
     """
 
     target: str

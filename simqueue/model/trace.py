@@ -30,7 +30,7 @@ _EVENTS_TO_A_PIECE = 4_096
 
 
 class _Header(msgspec.Struct):
-    """As much of a document as tells what wrote it; any JSON object fits."""
+    """The fields of a document that say what wrote it; any JSON object fits."""
 
     format: object = None
     version: object = None
@@ -38,7 +38,7 @@ class _Header(msgspec.Struct):
 
 
 class Trace(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What ``simqueue replay`` needs to make a run happen again, and what it compares with.
+    """A recorded run: everything that ``simqueue replay`` needs to repeat it and to compare.
 
     ``choices`` are in the order in which they were made.
     ``digest`` covers events, drawn randomness, clock readings and outcome; ``checksum`` covers
@@ -174,7 +174,7 @@ def _check_header(document: bytes, origin: str) -> None:
             f"was written by simqueue {excerpt(str(header.simqueue))} in trace format "
             f"{excerpt(str(header.version))}; this "
             f"release reads format {TRACE_VERSION}: "
-            f"{'upgrade simqueue' if newer else 'run its target again and record anew'}"
+            f"{'upgrade simqueue' if newer else 'run its target again to record a new trace'}"
         )
         raise TraceFormatError(origin, problem)
 

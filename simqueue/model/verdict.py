@@ -1,4 +1,4 @@
-"""Verdicts: what the words mean that say how a run, a campaign or a replay ended."""
+"""Verdicts: the words for how a run, a campaign or a replay ended, and their meanings."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ VERDICTS: tuple[Explanation, ...] = (
             "work that no worker is there to do."
         ),
     ),
-    # What comes of a campaign.
+    # How a campaign ends.
     _verdict(
         "inconclusive",
         (
@@ -183,7 +183,7 @@ VERDICTS: tuple[Explanation, ...] = (
         "",
         "Run the same command again; with `--resume` it goes on where it was.",
     ),
-    # What comes of a replay.
+    # How a replay ends.
     _verdict(
         "reproduced",
         "The run repeated the trace event for event, with the same digest and the same outcome.",
@@ -207,8 +207,8 @@ VERDICTS: tuple[Explanation, ...] = (
     _verdict(
         "drifted-passed",
         (
-            "Something happened otherwise than in the trace, and the run passed, but not all that "
-            "led to the failure was met again."
+            "Something happened differently than in the trace, and the run passed, but not "
+            "everything that led to the failure happened again."
         ),
         "A changed program takes other steps, so that the failure may be fixed or only missed.",
         "",
@@ -251,7 +251,7 @@ VERDICTS: tuple[Explanation, ...] = (
             "outside the seed."
         ),
     ),
-    # What comes of a saved failure.
+    # The result of a saved failure that was played again.
     _verdict(
         "fails",
         "A failure that was saved before fails again in the same way.",

@@ -1,7 +1,7 @@
 """The pytest plugin: a marked test is a scenario, run with many seeds or as a trace recorded it.
 
 ``options``     options of the command line; ``marker``: the marker's arguments
-``collection``  which tests are ours, and what is called in their place
+``collection`` which tests are ours, and the function called in their place
 ``running``     a test's saved failures and its seeds; ``replaying``: a trace of it
 ``scenario``    a test as a scenario; ``travels``: time travel around it
 ``failing``     a failed test: its story, its trace, its frames

@@ -1,6 +1,6 @@
-"""A failed test played once more in a process that was forked before the first test.
+"""Plays a failed test again in a process that was forked before the first test.
 
-What earlier tests left behind, in modules and in fixtures of a wider scope, is not there.
+State that earlier tests left in modules and in fixtures of a wider scope does not exist there.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _HARMLESS = ("_pytest", "simqueue", "pytest_asyncio", "anyio", "xdist", "pytest_
 class Wanted:
     """A trace that a test has to play, and the signature of its failure, None if it passed.
 
-    ``before`` is what the state of its code looked like before that.
+    ``before`` is a picture of the state of its code before that.
     """
 
     trace: Trace
@@ -67,10 +67,10 @@ def wanted_of(config: pytest.Config) -> Wanted | None:
 
 
 def left_behind(item: pytest.Function, scenario: MarkedTest, trace: Trace, *, first: bool) -> str:
-    """Return what earlier runs and tests left, if a test fails after them and not alone.
+    """Return the state that earlier runs and tests left, if a test fails after them and not alone.
 
-    ``first`` is whether no run of this test came before the failed one. Nothing is said of a test
-    that fails alone, or cannot be tried alone.
+    ``first`` is whether no run of this test came before the failed one. Return an empty text for a
+    test that fails alone, or cannot be played alone.
     """
     session: Any = item.session
     clean = item.config.stash.get(_CLEAN, None)

@@ -1,4 +1,4 @@
-"""Collection: which tests are ours, and what pytest calls in their place."""
+"""Collection: selects the marked tests, and the function that pytest calls in their place."""
 
 from __future__ import annotations
 

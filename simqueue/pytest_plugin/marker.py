@@ -1,4 +1,4 @@
-"""The marker ``simqueue``: what it takes, and what that means for a test's runs."""
+"""The marker ``simqueue``: its arguments, and their effect on a test's runs."""
 
 from __future__ import annotations
 

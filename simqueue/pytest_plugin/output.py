@@ -1,4 +1,4 @@
-"""What pytest prints for the plugin, with control characters of traces and tests escaped.
+"""The plugin's output in pytest, with control characters of traces and tests escaped.
 
 As ``simqueue.terminal`` does for the command line. ``tests/test_terminal.py`` looks for ways
 around.

@@ -97,7 +97,7 @@ def _fail_for(campaign: Campaign, item: pytest.Function, scenario: MarkedTest) -
 
 
 def _fail_for_others(text: str) -> None:
-    """Fail a test that fails only because of what ran before it; ``text`` says so, or is empty."""
+    """Fail a test that fails only because of earlier runs; ``text`` says so, or is empty."""
     if text:
         fail(text)
 

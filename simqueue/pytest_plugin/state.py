@@ -1,4 +1,4 @@
-"""State: what the plugin's hooks keep in pytest's stashes."""
+"""State: the values that the plugin's hooks keep in pytest's stashes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Text from traces: plain, stable, the same on every terminal.
 
 ``story``         what happened in a run, and how it failed
-``choices``       what each choice did that was not calm
+``choices`` the effect of each choice that was not calm
 ``page``          a run as one HTML page
 ``export``        traces as other programs take them
 ``words``         one sentence for each event; ``sentence``: with its subject and statement

@@ -25,7 +25,7 @@ def difference_at(number: int, one: Entry | None, other: Entry | None) -> Differ
     """Compare the entries of two runs at one place of their logs; None is the end of a log."""
     if one == other:
         return None
-    sentence, sentence_other = _said(one), _said(other)
+    sentence, sentence_other = _sentence(one), _sentence(other)
     if sentence == sentence_other:  # they differ in a field that the words leave out
         sentence, sentence_other = _unsaid(one, other)
     return Difference(number, sentence, sentence_other, _actor(other) or _actor(one))
@@ -40,7 +40,10 @@ def _unsaid(one: Entry | None, other: Entry | None) -> tuple[str, str]:
             has, has_other = getattr(mine, field), getattr(theirs, field)
             if field != "event" and has != has_other:
                 sentence, sentence_other = _around(repr(has), repr(has_other))
-                return f"{_said(one)}, its {field} being {sentence}", f"{field} {sentence_other}"
+                return (
+                    f"{_sentence(one)}, its {field} being {sentence}",
+                    f"{field} {sentence_other}",
+                )
     return repr(one), repr(other)
 
 
@@ -58,7 +61,7 @@ def _actor(entry: Entry | None) -> str:
     return "" if entry is None else entry.worker
 
 
-def _said(entry: Entry | None) -> str:
+def _sentence(entry: Entry | None) -> str:
     return THE_END if entry is None else happened(entry.at, entry.worker, entry.event)
 
 
@@ -94,7 +97,7 @@ def unseen_difference(one: Trace, other: Trace) -> Difference | None:
 def reordered(one: Trace, other: Trace, number: int) -> bool:
     """Return whether two runs that differ at an event have the same events in another order.
 
-    That is what the order of a set does: either the words of one event, or the next few events.
+    The order of a set has that effect: on the words of one event, or on the next few events.
     """
     mine, theirs = (
         [(e.worker, repr(e.event)) for e in _next(trace, number)] for trace in (one, other)

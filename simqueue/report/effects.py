@@ -1,4 +1,4 @@
-"""Effects: what a statement changed, in a few words."""
+"""Effects: the changes of a statement, in a few words."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _PLURALS: dict[type, str] = {
 
 
 def render_effects(changes: Sequence[Entry]) -> str:
-    """Return what a statement's entries changed; jobs with the same change share a phrase."""
+    """Return the changes of a statement's entries; jobs with the same change share a phrase."""
     telling = [entry for entry in changes if not isinstance(entry.event, _BY_THE_WAY)]
     texts: list[str] = []
-    for _, alike in groupby(telling, key=_sort):
-        texts += _together(list(alike))
+    for _, group in groupby(telling, key=_sort):
+        texts += _together(list(group))
     return few(texts)
 
 
@@ -46,13 +46,13 @@ def _sort(entry: Entry) -> tuple[str, object]:
             return type(event).__name__, None
 
 
-def _together(alike: Sequence[Entry]) -> list[str]:
-    first = alike[0].event
+def _together(entries: Sequence[Entry]) -> list[str]:
+    first = entries[0].event
     plural = _PLURALS.get(type(first))
-    if len(alike) == 1 or plural is None or getattr(first, "stale", False):
-        return list(map(_alone, alike))
-    numbers = [str(getattr(entry.event, "job_id", "")) for entry in alike]
-    tail = f" {first.status}" if isinstance(first, e.JobLogged) else _due(alike[0])
+    if len(entries) == 1 or plural is None or getattr(first, "stale", False):
+        return list(map(_alone, entries))
+    numbers = [str(getattr(entry.event, "job_id", "")) for entry in entries]
+    tail = f" {first.status}" if isinstance(first, e.JobLogged) else _due(entries[0])
     return [f"{plural} {few(numbers, _NUMBERS_SHOWN)}{tail}"]
 
 

@@ -14,14 +14,14 @@ _SECTION = re.compile(r"(<!-- explained: (\w+) -->\n).*?(?=<!-- end -->)", re.DO
 
 
 def render_explanation(explanation: Explanation) -> str:
-    """Return what a name means, why it matters, what is no violation, and what to do."""
+    """Return an explanation: meaning, reason, what is no violation, and advice."""
     parts = [f"{explanation.name} ({explanation.subject})", _wrapped(explanation.meaning)]
     parts += [_wrapped(f"{label}: {text}") for label, text in _labelled(explanation)]
     return "\n\n".join(parts)
 
 
 def render_index(explanations: Iterable[Explanation]) -> str:
-    """Return all names with what they mean, a line each, under their subjects."""
+    """Return all names with their meanings, a line each, under their subjects."""
     rows = list(explanations)
     width = max(len(each.name) for each in rows)
     groups = groupby(rows, key=lambda each: each.subject)

@@ -29,9 +29,9 @@ def _suite(root: ET.Element, target: TargetSummary) -> None:
     suite = ET.SubElement(root, "testsuite", name=_clean(target.target))
     _campaign(suite, target)
     for failure in target.failures:
-        _found(suite, target, failure)
+        _add_failure(suite, target, failure)
     for saved in target.saved:
-        _saved(suite, target, saved)
+        _add_saved(suite, target, saved)
     for accepted in target.accepted:
         case = _case(suite, target, f"accepted {accepted.signature}")
         text = f"{accepted.count} x, accepted: {accepted.reason}"
@@ -52,23 +52,23 @@ def _campaign(suite: ET.Element, target: TargetSummary) -> None:
     nothing = [] if target.runs or target.interrupted else ["no run was played"]
     missing = [*target.inconclusive, *lost, *nothing]
     if target.interrupted:
-        _told(case, "error", "interrupted", f"interrupted after {target.runs} runs", missing)
+        _add_result(case, "error", "interrupted", f"interrupted after {target.runs} runs", missing)
     elif missing:
-        _told(case, "error", "inconclusive", f"inconclusive: {missing[0]}", missing)
+        _add_result(case, "error", "inconclusive", f"inconclusive: {missing[0]}", missing)
     counts = f"{target.runs} runs, {target.failed} failed"
     ET.SubElement(case, "system-out").text = _clean("\n".join([counts, *target.remarks]))
 
 
-def _found(suite: ET.Element, target: TargetSummary, failure: FoundFailure) -> None:
+def _add_failure(suite: ET.Element, target: TargetSummary, failure: FoundFailure) -> None:
     case = _case(suite, target, failure.signature)
     message = f"{failure.message.partition(chr(10))[0]} ({failure.count} of {target.runs} runs)"
-    _told(case, "failure", failure.kind, message, [failure.story, f"Again: {failure.again}"])
+    _add_result(case, "failure", failure.kind, message, [failure.story, f"Again: {failure.again}"])
 
 
-def _saved(suite: ET.Element, target: TargetSummary, saved: SavedFailure) -> None:
+def _add_saved(suite: ET.Element, target: TargetSummary, saved: SavedFailure) -> None:
     case = _case(suite, target, f"saved {saved.trace}")
     if saved.fate in ("fails", "different"):
-        _told(case, "failure", saved.fate, saved.said, [saved.story])
+        _add_result(case, "failure", saved.fate, saved.said, [saved.story])
     elif saved.fate == "passes":
         ET.SubElement(case, "system-out").text = _clean(saved.said)
     else:
@@ -80,7 +80,7 @@ def _case(suite: ET.Element, target: TargetSummary, name: str, time: float = 0.0
     return ET.SubElement(suite, "testcase", named)
 
 
-def _told(case: ET.Element, tag: str, kind: str, message: str, lines: list[str]) -> None:
+def _add_result(case: ET.Element, tag: str, kind: str, message: str, lines: list[str]) -> None:
     element = ET.SubElement(case, tag, type=kind, message=_clean(message))
     element.text = _clean("\n".join(lines))
 

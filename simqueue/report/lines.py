@@ -64,7 +64,7 @@ def render_lines(
 
     Args:
         entries: of the log.
-        last: so many lines from the end, or all.
+        last: the number of lines from the end, or all.
         say: returns the words for an entry, by its number.
     """
     lines = list(_folded(entries, say))
@@ -75,12 +75,12 @@ def render_lines(
 
 
 def _folded(entries: Iterable[Numbered], say: Callable[[int], str] | None) -> Iterator[str]:
-    for routine, alike in groupby(entries, key=lambda each: is_routine(each[1].event)):
+    for routine, group in groupby(entries, key=lambda each: is_routine(each[1].event)):
         if routine:
-            yield _fold(list(alike))
+            yield _fold(list(group))
             continue
-        described = [(each, say(each[0]) if say else words(each[1].event)) for each in alike]
-        for _, same in groupby(described, key=_fares):
+        described = [(each, say(each[0]) if say else words(each[1].event)) for each in group]
+        for _, same in groupby(described, key=_line_key):
             yield _together(list(same))
 
 
@@ -94,18 +94,19 @@ def _fold(routine: list[Numbered]) -> str:
     return f"{count}, {'the last ' if len(routine) > 1 else ''}at {moment(routine[-1][1].at)}"
 
 
-# --- jobs that fare alike, in one instant ---
+# --- jobs with the same event in one instant ---
 
-_Told = tuple[Numbered, str]
+_Described = tuple[Numbered, str]
 """An entry and its sentence."""
 
 _JOB = re.compile(r"\bjob (\d{1,19})\b")
 
 
-def _fares(described: _Told) -> tuple[object, ...]:
+def _line_key(described: _Described) -> tuple[object, ...]:
     """Return a key that is the same for entries that share a line.
 
-    That is what differs in the number of the one job named, and what happens again and again.
+    Those are entries that differ only in the number of the one job named, and repeated blocks of a
+    loop.
     """
     (number, entry), text = described
     if isinstance(entry.event, e.LoopBlocked):
@@ -114,12 +115,12 @@ def _fares(described: _Told) -> tuple[object, ...]:
     return (entry.at, entry.worker, _JOB.sub("", text)) if len(jobs) == 1 else (number,)
 
 
-def _together(described: list[_Told]) -> str:
+def _together(described: list[_Described]) -> str:
     (number, entry), text = described[0]
     if len(described) > 1 and isinstance(entry.event, e.LoopBlocked):
         last = described[-1][0][1]
         over = moment(last.at + getattr(last.event, "duration", 0))
-        text = f"{text}, and so {len(described) - 1} more times until {over}"
+        text = f"{text}, and {len(described) - 1} more times until {over}"
     elif len(described) > 1:
         jobs = [int(_JOB.findall(each)[0]) for _, each in described]
         text = _JOB.sub(f"jobs {_numbers(jobs)}", text)

@@ -25,7 +25,7 @@ Subject = tuple[str, int]
 _QUESTIONS = {"queued_work", "eligible_queued_work", "next_deferred_eta"}
 _SEARCHES = {"dequeue", "fetch_schedule"}
 _PAYLOADS = {"cancellation_event": "cancellation", "health_check_event": "health check"}
-"""What PgQueuer notifies of besides changes of the table, as its payloads name it."""
+"""PgQueuer's notifications besides those of table changes, as its payloads name them."""
 
 _OF_THE_SERVER = (e.StatementHeld, e.StatementCommitted, e.StatementFailed, e.Listening)
 
@@ -34,7 +34,7 @@ _OF_THE_SERVER = (e.StatementHeld, e.StatementCommitted, e.StatementFailed, e.Li
 class Passage:
     """The entries of one statement; each is None as long as it has not occurred.
 
-    ``executed`` is the first that the server said of it, ``ended`` its commit or its failure.
+    ``executed`` is the server's first entry about it, ``ended`` its commit or its failure.
     """
 
     number: StatementId
@@ -106,7 +106,7 @@ class Course:
         self._sent_over: dict[tuple[str, str], list[Passage]] = {}
         self._doings: dict[str, list[Numbered]] = {}
         self.strikes: dict[str, list[Numbered]] = {}
-        """What the log tells of the strikes of each kind of fault."""
+        """The entries of the log about each kind of fault."""
         self.heard: dict[str, list[Numbered]] = {}
         """The notifications that were delivered to each connection, or lost with it, in order."""
         self.promised: list[tuple[int, int, str, int]] = []
@@ -176,7 +176,7 @@ class Course:
         return None if entry.cause is None else self._of_commit.get(entry.cause)
 
     def sequel(self, passage: Passage) -> Entry | None:
-        """Return what a reply led to at once: a handler's start, else the connection's next use."""
+        """Return a reply's immediate effect: a handler's start, else the connection's next use."""
         used: Entry | None = None
         for _, entry in () if passage.replied is None else self.since(passage.replied[0]):
             if passage.replied is None or entry.at > passage.replied[1].at:
@@ -232,7 +232,7 @@ class Course:
                 return f"#{sent}"
 
     def clause(self, entry: Entry) -> str:
-        """Say what an entry's process did, ``sends its heartbeat (statement 41)``."""
+        """Return a clause about an entry's process, ``sends its heartbeat (statement 41)``."""
         passage = self.passage_of(entry)
         if isinstance(entry.event, e.NotificationDelivered):
             return f"hears {self.notification(entry.event.sent)}"

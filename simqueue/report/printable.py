@@ -1,4 +1,4 @@
-"""Printable text: what a trace or a file's name could do to a terminal is escaped."""
+"""Printable text: escapes characters with which a trace could control a terminal."""
 
 from __future__ import annotations
 

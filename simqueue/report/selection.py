@@ -72,7 +72,7 @@ def render_selection(trace: Trace, selection: Selection, *, routine: bool = Fals
     Args:
         trace: of the run.
         selection: what is asked for.
-        routine: do not fold heartbeats, reads and messages under way, and tell each job by itself.
+        routine: do not fold heartbeats, reads and messages under way, and show each job by itself.
     """
     chosen = list(selection.of(trace))
     count = f"{len(chosen):,} of {len(trace.events):,} events:"

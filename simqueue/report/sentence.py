@@ -1,4 +1,4 @@
-"""Sentences: an event with its subject, and with what is known of its statement."""
+"""Sentences: an event with its subject, and with its statement if that is known."""
 
 from __future__ import annotations
 

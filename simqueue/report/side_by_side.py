@@ -1,7 +1,7 @@
 """Side by side: two runs in two columns from the event on at which they part.
 
-What both did stands in one line, be it at another time. Only what concerns those that the failure
-is about is told, and runs of what both did are folded.
+An event of both runs has one line, even if its time differs. Only events about the jobs, schedules
+and workers of the failure are shown, and sequences of common events are folded.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _CELLS = 1000
 
 _ALIKE_SHOWN = 3
 _CHANGING = re.compile(r"[+-]\d+\.\d{6}s|[\d.]+ (?:us|ms|s)\b|statement \d+|#\d+")
-"""What may differ though the same happened: times, and the numbers of statements and events."""
+"""Parts that may differ between equal events: times, numbers of statements and events."""
 
 _ENDINGS = (e.JobLogged, e.JobDeleted, e.ScheduleReleased, e.ScheduleDeleted)
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two runs, and what its column is called."""
+    """One of the two runs, and the heading of its column."""
 
     title: str
     trace: Trace
@@ -117,7 +117,7 @@ def _horizon(one: Trace, other: Trace) -> int | None:
 
 def _cells(trace: Trace, parted: int, involved: Involved, horizon: int | None) -> list[_Cell]:
     course = Course(trace.events)
-    chosen = list(_told(trace, parted, involved, horizon))
+    chosen = list(_chosen(trace, parted, involved, horizon))
     if len(chosen) > _CELLS:
         chosen[_CELLS // 2 : -_CELLS // 2] = []
     lives = _lives(trace)
@@ -137,11 +137,11 @@ def _lives(trace: Trace) -> list[int]:
 
 
 def _cell(course: Course, number: int, entry: Entry) -> _Cell:
-    sentence = course.plain(_said(course, number, entry))
+    sentence = course.plain(_sentence(course, number, entry))
     return _Cell(entry.at, f"#{number} {moment(entry.at)} {sentence}", _CHANGING.sub("", sentence))
 
 
-def _said(course: Course, number: int, entry: Entry) -> str:
+def _sentence(course: Course, number: int, entry: Entry) -> str:
     """Return the sentence of an entry; statements are named by their kind and effect."""
     event, passage = entry.event, course.passage_of(entry)
     if isinstance(event, e.StatementFailed) and passage is not None:
@@ -152,7 +152,9 @@ def _said(course: Course, number: int, entry: Entry) -> str:
     return f"{called(entry.worker)} {say(course, number)}"
 
 
-def _told(trace: Trace, parted: int, involved: Involved, horizon: int | None) -> Iterator[Numbered]:
+def _chosen(
+    trace: Trace, parted: int, involved: Involved, horizon: int | None
+) -> Iterator[Numbered]:
     """Yield the entries to show: the first that differs, and those about the participants."""
     owed = set(involved.subjects)
     for number, entry in enumerate(trace.events[parted:], parted):
@@ -164,11 +166,11 @@ def _told(trace: Trace, parted: int, involved: Involved, horizon: int | None) ->
             owed -= about
         if _is_the_end(entry, trace):
             break
-        if number == parted or (_is_told(entry, involved) and (about or not late)):
+        if number == parted or (_is_shown(entry, involved) and (about or not late)):
             yield number, entry
 
 
-def _is_told(entry: Entry, involved: Involved) -> bool:
+def _is_shown(entry: Entry, involved: Involved) -> bool:
     if is_routine(entry.event):
         return False
     return matters(entry, involved) or not (involved.subjects or involved.workers)
@@ -193,14 +195,14 @@ def _end(trace: Trace) -> str:
 
 
 def _rows(one: Sequence[_Cell], other: Sequence[_Cell]) -> list[_Row | str]:
-    """Return all rows; the first has what each did where they part."""
+    """Return all rows; the first has the event of each run where they part."""
     first: list[_Row | str] = [(one[0], other[0])] if one and other else []
     skipped = len(first)
     return [*first, *_folded(list(_aligned(one[skipped:], other[skipped:])))]
 
 
 def _aligned(one: Sequence[_Cell], other: Sequence[_Cell]) -> Iterator[_Row]:
-    """Yield rows in which both have what both did, and the rest by time."""
+    """Yield rows: events of both runs in one row, the others ordered by time."""
     gists = [cell.gist for cell in one], [cell.gist for cell in other]
     for _, low, high, start, stop in SequenceMatcher(None, *gists, autojunk=False).get_opcodes():
         left, right = one[low:high], other[start:stop]
@@ -218,7 +220,7 @@ def _when(row: _Row) -> int:
 
 
 def _folded(rows: Sequence[_Row]) -> Iterator[_Row | str]:
-    """Yield rows; of many that both have, the first and the last."""
+    """Yield rows; of a long sequence of common rows, the first and the last."""
     start = 0
     while start < len(rows):
         end = start

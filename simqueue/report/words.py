@@ -37,16 +37,16 @@ _STATEMENTS = {
     "update_heartbeat": "heartbeat",
     "update_schedule_heartbeat": "schedule heartbeat",
 }
-"""What reports call PgQueuer's statements; others have their own names."""
+"""Names of PgQueuer's statements in reports; other statements keep their names."""
 
 
 def statement_words(name: str) -> str:
-    """Return what a kind of statement is called: ``update_heartbeat`` is a heartbeat."""
+    """Return the name of a kind of statement in reports: ``update_heartbeat`` is a heartbeat."""
     return _STATEMENTS.get(name, name.replace("_", " "))
 
 
 def called(name: str) -> str:
-    """Return what a process is called in a sentence: a worker by its name."""
+    """Return the name of a process in a sentence: a worker's own name."""
     return f"the {name}" if name in _NAMELESS else name
 
 
@@ -145,7 +145,7 @@ def _of_picked(event: e.JobPicked) -> str:
     slot = "" if event.slot is None else f" into slot {event.slot}"
     if not event.stale:
         return f"picks job {event.job_id}{slot}"
-    holder = "nobody" if event.previous is None else f"manager {event.previous}"
+    holder = "no manager" if event.previous is None else f"manager {event.previous}"
     return f"takes over stale job {event.job_id}{slot} from {holder}"
 
 
@@ -255,11 +255,11 @@ def pool_words(event: e.PoolExhausted | e.PoolServed) -> str:
 
 def _holding(holders: tuple[e.PoolUse, ...]) -> Iterator[str]:
     """Yield the holders of connections, the jobs of one entrypoint at one place together."""
-    alike: dict[object, list[e.PoolUse]] = {}
+    groups: dict[object, list[e.PoolUse]] = {}
     for use in holders:
         job = use.job_id is not None
-        alike.setdefault((use.statement, use.place, use.entrypoint, job), []).append(use)
-    for uses in alike.values():
+        groups.setdefault((use.statement, use.place, use.entrypoint, job), []).append(use)
+    for uses in groups.values():
         verb = "holds one" if len(uses) == 1 else "hold one each"
         yield f"{_users(uses)} {verb} since {moment(uses[0].since)}{_at(uses[0])}"
 
@@ -302,7 +302,7 @@ def _of_workers(event: WorkerEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a c
         case e.WorkerReady(manager):
             return f"is ready as manager {manager}" if manager else "is ready, for schedules alone"
         case e.WorkerStopping():
-            return "is told to stop"
+            return "is asked to stop"
         case e.WorkerExited(error):
             return "ends" if error is None else f"ends with {error}"
         case e.WorkerCrashed():
@@ -329,7 +329,7 @@ def _of_workers(event: WorkerEvent) -> str:  # noqa: C901, PLR0911, PLR0912  a c
 
 
 def task_words(event: e.HandlerStarted | e.HandlerFinished | e.HandlerRaised) -> str:
-    """Return what a handler runs: ``job 3 (charge)``."""
+    """Return the job or schedule of a handler: ``job 3 (charge)``."""
     if event.job_id is not None:
         return f"job {event.job_id} ({event.entrypoint})"
     return f"schedule {event.schedule_id} ({event.entrypoint})"

@@ -1,4 +1,4 @@
-"""An application: the user's function that makes or fills a PgQueuer, and what it registers."""
+"""An application: the user's function that makes or fills a PgQueuer, and its registrations."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What an application registers.
+    """The registrations of an application.
 
     ``entrypoints`` are names with their concurrency limits, 0 for none; ``schedules`` are names
-    with cron expressions. ``first_ticks`` is how long it takes until each of those was due.
+    with cron expressions. ``first_ticks`` is the time until the first tick of each of those.
     """
 
     entrypoints: tuple[tuple[str, int], ...]
@@ -66,7 +66,7 @@ class Contents:
 
 
 def load_application(text: str) -> Application:
-    """Find what ``path/file.py[:function]`` or ``package.module[:function]`` names.
+    """Find the function that ``path/file.py[:function]`` or ``package.module[:function]`` names.
 
     Raises:
         TargetError: there is none, or more than one and none is called ``main``, or it cannot be
@@ -95,7 +95,7 @@ def load_application(text: str) -> Application:
 
 
 def _factory_for(builder: Builder, setup: Setup, text: str) -> Setup:
-    """Return a factory that calls a builder with what it wants."""
+    """Return a factory that calls a builder with the argument that it needs."""
     if builder.wanted is None:
         raise TargetError(text, builder.hint())
     try:
@@ -189,7 +189,7 @@ def _takes_one(function: Any) -> bool:
 
 
 def contents_of(application: Application) -> Contents:
-    """Start the application in a simulation, without any connection; return what it registers.
+    """Start the application in a simulation, without any connection; return its registrations.
 
     Raises:
         TargetError: it does not start there, or registers nothing.

@@ -28,7 +28,7 @@ _SECTIONS: dict[str, Subject] = {
     "strategies": "strategy",
     "verdicts": "verdict",
 }
-"""What the guides call their sections of explanations."""
+"""The names of the guides' sections of explanations."""
 _WITH_TABLE = ("invariants", "faults", "strategies")
 """The sections that have a table of their names elsewhere in the guide."""
 _SUGGESTED = 3
@@ -47,13 +47,13 @@ def explanations() -> tuple[Explanation, ...]:
 
 
 def explained(name: str) -> list[Explanation]:
-    """Return what explains a name: mostly one; several sources of entropy may name one function.
+    """Return the explanations of a name: mostly one, for a function perhaps several sources.
 
-    A strategy may have its number (``pct:3``), an invariant what its signature adds
-    (``no-orphan:forever``), and a source of entropy may be named by a function (``time.time``).
+    A strategy may have its number (``pct:3``), an invariant its variant (``no-orphan:forever``),
+    and a source of entropy may be named by a function (``time.time``).
 
     Raises:
-        UsageError: nothing does.
+        UsageError: no explanation has that name.
     """
     known = {each.name: each for each in explanations()}
     wanted = "-".join(name.split()).lower()
@@ -61,10 +61,10 @@ def explained(name: str) -> list[Explanation]:
     for each in (wanted, *(rest[:1] if first == "invariant" else ()), first):
         if each in known:
             return [known[each]]
-    found = _of_function(name)
-    if not found:
+    keys = _of_function(name)
+    if not keys:
         raise UsageError(_unknown(name, list(known)))
-    return [known[key] for key in found]
+    return [known[key] for key in keys]
 
 
 def _of_function(name: str) -> list[str]:
@@ -87,7 +87,7 @@ def _unknown(name: str, known: list[str]) -> str:
 
 
 def sections() -> dict[str, str]:
-    """Return the guides' sections of explanations, by what the guides call them."""
+    """Return the guides' sections of explanations, by name."""
     texts = {"entropy": _entropy_table()}
     for section, subject in _SECTIONS.items():
         of_subject = [each for each in explanations() if each.subject == subject]

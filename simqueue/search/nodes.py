@@ -7,7 +7,7 @@ import re
 from simqueue.errors import TargetError, excerpt
 
 PYTEST = "pytest:"
-"""What the target of a trace made by the pytest plugin begins with; its node id follows."""
+"""The prefix of the target of a trace made by the pytest plugin; the node id follows."""
 
 _NODE_ID = re.compile(
     r"""
@@ -24,7 +24,7 @@ def node_of(target: str) -> str:
     """Return the node id in the target of a test; pytest cannot take it for anything else.
 
     Raises:
-        TargetError: what is there is no node id; it may be an option of pytest's.
+        TargetError: it is no node id; it may be an option of pytest's.
     """
     node = target.removeprefix(PYTEST)
     if _NODE_ID.fullmatch(node) is None:

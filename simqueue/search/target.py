@@ -24,7 +24,7 @@ from simqueue.sim.run import Scenario, is_scenario
 
 FUNCTION = "scenario"
 CONFIG = "CONFIG"
-"""What a module calls the config of its scenarios."""
+"""The name of the config of a module's scenarios."""
 
 _PACKAGES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
 
@@ -33,7 +33,7 @@ _PACKAGES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "p
 class Target:
     """A scenario and its ``name``: ``path/file.py:function``, relative to the current directory.
 
-    ``declared`` is what its module calls ``CONFIG``, None if nothing.
+    ``declared`` is its module's ``CONFIG``, None if it has none.
     """
 
     name: str
@@ -61,12 +61,12 @@ def load_target(text: str, admit: Admit | None = None) -> Target:
         TargetError: there is none, or it is not a scenario, or its module cannot be imported.
     """
     try:
-        return _found(text, admit)
+        return _find(text, admit)
     except (OSError, ValueError) as error:  # a name that no file can have
         raise TargetError(text, f"cannot be looked for ({reason(error)})") from None
 
 
-def _found(text: str, admit: Admit | None) -> Target:
+def _find(text: str, admit: Admit | None) -> Target:
     if Path(text).is_dir():
         raise TargetError(text, "is a directory; name one file in it")
     where, _, function = text.partition(":")
@@ -149,7 +149,8 @@ def load_module(name: str, text: str, admit: Admit | None = None) -> ModuleType:
     """Import a module of the current directory or of an installed package.
 
     Raises:
-        TargetError: there is none, or it cannot be imported; ``text`` is what the user wrote.
+        TargetError: there is none, or it cannot be imported; ``text`` is the target as the user
+        wrote it.
     """
     if str(Path.cwd()) not in sys.path and "" not in sys.path:
         sys.path.insert(0, str(Path.cwd()))

@@ -1,6 +1,6 @@
 """Trust: whether the scenario that a trace names may be run without asking the user.
 
-A trace may come from somebody else, and to play it runs the code that it names. Code below the
+A trace may come from another user, and playing it runs the code that it names. Code below the
 current directory and modules that Python can import are the user's own. Anything else is run only
 if the user agrees.
 """

@@ -34,12 +34,12 @@ class Randomness:
         numpy_state = _summary(numpy_random.get_state())
         # Last, since making a RandomState draws from the operating system.
         fresh = _summary(numpy_random.RandomState(self._streams.numpy_seed()).get_state())
-        # Whether numpy is loaded is no part of the run, only what was drawn from it.
+        # The run's state includes the values drawn from numpy, not whether it is loaded.
         return drawn if numpy_state == fresh else drawn + numpy_state
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Undo afterwards what is drawn while this lasts, so that the run draws it again."""
+        """Undo the draws of the ``with`` block afterwards, so that the run draws them again."""
         numpy_random = sys.modules.get("numpy.random")
         before = None if numpy_random is None else numpy_random.get_state()
         with self._streams.aside():
@@ -62,8 +62,8 @@ def _summary(state: tuple[Any, ...]) -> bytes:
 def patched(world: World, seed: int) -> Iterator[Randomness]:
     """Control or refuse every source of entropy for the calling thread.
 
-    Other threads keep the real clocks, randomness and sockets. What exists once per process is
-    pinned for all threads: the local time zone, automatic garbage collection, ``uuid``'s node.
+    Other threads keep the real clocks, randomness and sockets. State that exists once per process
+    is pinned for all threads: the local time zone, automatic garbage collection, ``uuid``'s node.
 
     Raises:
         UsageError: a simulation runs already in this process, other code has replaced a built-in

@@ -39,7 +39,7 @@ Scenario = Callable[[Simulation], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Hooks:
-    """What the caller of a run wants to be called; ``simqueue.run`` documents each."""
+    """The caller's callbacks for a run; ``simqueue.run`` documents each."""
 
     watch: Watch | None
     on_start: Callable[[Simulation], object] | None
@@ -48,7 +48,7 @@ class Hooks:
 
 @dataclass(frozen=True)
 class Played:
-    """What is left of a run when its world is gone; ``Run`` documents each field."""
+    """The data that remain of a run after its world is gone; ``Run`` documents each field."""
 
     outcome: Outcome
     events: Entries
@@ -63,7 +63,7 @@ class Played:
 def play(
     scenario: Scenario, *, config: Config, seed: int, choices: Choices, gate: Gate, hooks: Hooks
 ) -> Played:
-    """Play a scenario; raise what ended the run from outside, if something did."""
+    """Play a scenario; raise the exception that ended the run from outside, if there was one."""
     started = perf_counter()
     world = World(config, choices)
     if hooks.watch is not None:
@@ -168,7 +168,7 @@ def _debugged(world: World, randomness: Randomness) -> Iterator[None]:
     """Let a debugger leave the run as it is; quitting the debugger ends the run, as Ctrl-C does."""
 
     def quit_run() -> None:
-        world.core.abort(KeyboardInterrupt("a debugger was told to quit"))
+        world.core.abort(KeyboardInterrupt("the user quit the debugger"))
 
     with prompting(lambda: _aside(world, randomness)), quitting(quit_run):
         yield

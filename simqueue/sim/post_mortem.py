@@ -39,7 +39,7 @@ def _waiting(world: World) -> list[_Spot]:
 
 
 def _traceback(spots: list[_Spot]) -> TracebackType | None:
-    """Return the spots as a traceback, without what the user's innermost code called."""
+    """Return the spots as a traceback, without the calls of the user's innermost code."""
     users = [n for n, (frame, _, _) in enumerate(spots) if is_users(frame.f_code.co_filename)]
     made: TracebackType | None = None
     for frame, instruction, line in reversed(spots[: users[-1] + 1] if users else spots):

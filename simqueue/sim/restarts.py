@@ -13,7 +13,7 @@ _BACKOFF_US, _BACKOFF_MAX_US, _DOUBLINGS_MAX = 100_000, 60_000_000, 20
 
 @dataclass(slots=True, eq=False)
 class Restarts:
-    """What the next end of one worker's process leads to.
+    """The effect of the next end of one worker's process.
 
     ``requested``    the scenario called ``restart()`` while the process was up
     ``stopped``      the scenario called ``stop()``, so that only the scenario starts it again
@@ -28,7 +28,7 @@ class Restarts:
     _ended_by_faults: int = 0
 
     def begin(self) -> None:
-        """Forget what was asked of the incarnation before, since a new one starts."""
+        """Forget the requests to the previous incarnation, since a new one starts."""
         self.requested, self.stopped, self.after_fault = False, False, None
 
     def after(self, delay: int) -> None:

@@ -61,7 +61,7 @@ class Run:
     made: int = 0
     """How many choices it made, calm ones included, without those made each second."""
     held_allowed: bool = False
-    """Whether the scenario said that jobs may be held in the end."""
+    """Whether the scenario allowed jobs to be held at the end."""
 
     @functools.cached_property
     def choices(self) -> tuple[Choice, ...]:
@@ -131,7 +131,7 @@ def run(
     on_start: Callable[[Simulation], object] | None = None,
     on_failure: Callable[[TracebackType | None], object] | None = None,
 ) -> Run:
-    """Play a scenario once; return what happened, also if it failed.
+    """Play a scenario once; return the run, also if it failed.
 
     Args:
         scenario: an async function of one ``Simulation``.

@@ -1,4 +1,4 @@
-"""Settling: waits until the queue has no more work, and names what is left if that fails."""
+"""Settling: waits until the queue has no more work, and names the jobs left if that fails."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _state(world: World, row: JobRow) -> str:
 
 
 def _reason(world: World, row: JobRow) -> str:
-    """Return what a job's handler raised last."""
+    """Return the last error of a job's handler."""
     for entry in reversed(world.recorder.entries):
         if isinstance(entry.event, HandlerRaised) and entry.event.job_id == row.id:
             return f": {entry.event.error}"

@@ -33,7 +33,7 @@ _US = timedelta(microseconds=1)
 
 
 class Simulation:
-    """What a scenario gets: workers to start and stop, a database client, virtual time.
+    """The parameter of a scenario: starts workers, has a database client and virtual time.
 
     ``driver`` and ``queries`` are a client of the simulated database that no fault touches:
     ``queries`` has the methods of PgQueuer's ``Queries``, ``driver`` those of its drivers.
@@ -124,7 +124,7 @@ class Simulation:
     def connect(self, name: str | None = None) -> InMemoryDriver:
         """Open another connection to the database that no fault touches; return its driver.
 
-        ``name`` is what the event log calls it; without one it is ``client-1``, ``client-2``, ...
+        ``name`` is its name in the event log; by default ``client-1``, ``client-2``, ...
 
         Example:
             >>> other = simqueue.InMemoryQueries(sim.connect())
@@ -141,8 +141,8 @@ class Simulation:
         """End all faults that ``Config.faults`` allows; without faults this does nothing.
 
         No fault occurs from now on; workers that a fault has paused or ended are up again at once.
-        What a fault still delays arrives at most a minute later: then the world is calm, and
-        ``eventually`` checks and liveness invariants fall due. The end of the scenario does the
+        A message that a fault still delays arrives at most a minute later: then the world is calm,
+        and ``eventually`` checks and liveness invariants fall due. The end of the scenario does the
         same.
         """
         self._check_moment("heal the world")
@@ -166,7 +166,7 @@ class Simulation:
         """Shut the database server down properly, and start it after ``downtime``.
 
         Statements that have not committed are rolled back, and the workers' connections break. No
-        row is lost. Nobody can connect during the downtime (SQLSTATE 57P03); ``sim.queries`` and
+        row is lost. No client can connect during the downtime (SQLSTATE 57P03); ``sim.queries`` and
         other clients of the scenario go on.
 
         Raises:
@@ -228,7 +228,7 @@ class Simulation:
 
         Args:
             timeout: how much virtual time this may take. If the run has faults and jobs are left
-                after ``timeout``, ``heal`` is called and the wait starts once more.
+                after ``timeout``, ``heal`` is called and the wait starts again.
             held: what to do with held jobs, whose status is ``failed`` and which an entrypoint with
                 ``on_failure="hold"`` leaves. False: wait for them, too. True: they may stay. None:
                 they may stay, but a campaign is inconclusive if its scenario never looks at them.

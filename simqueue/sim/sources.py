@@ -1,4 +1,4 @@
-"""The table of entropy: every known source, and what a run does about it.
+"""The table of entropy: every known source, and how a run treats it.
 
 The rows of sources that patches control come from the patches themselves; the others are controlled
 by the loop or the command line, or not at all.

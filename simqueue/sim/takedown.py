@@ -1,4 +1,4 @@
-"""The end of a world: closes what is alive without recording it; killed code does not run."""
+"""The end of a world: closes live objects without recording it; killed code does not run."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from simqueue.sim.world import World, silence
 
 
 def take_down(world: World, gate: Gate) -> None:
-    """Close the tasks the run left, then drop what cannot or must not be closed.
+    """Close the tasks that the run left, then drop those that cannot or must not be closed.
 
     The verdict and the event log are sealed before, so that ``finally`` blocks that run now change
-    neither, and errors that they raise are dropped. What is still suspended then either belongs to
-    a killed process, whose code must not run, or has swallowed its end.
+    neither, and errors that they raise are dropped. A task that is still suspended then either
+    belongs to a killed process, whose code must not run, or has swallowed the exception that should
+    have ended it.
     """
     world.recorder.seal()
     world.scheduler.stopped = True

@@ -64,13 +64,13 @@ class Worker:
 
     @property
     def pq(self) -> Any:
-        """What the process runs: a ``PgQueuer``, or the manager that its factory made.
+        """The application of the process: a ``PgQueuer``, or the manager that its factory made.
 
         None before the application is set up and after the process has ended.
         """
         return self._life.pq
 
-    # --- what a scenario does to it ---
+    # --- actions of a scenario ---
 
     def crash(self) -> None:
         """Kill the process (SIGKILL): nothing of it runs any more, no ``finally`` either.
@@ -100,9 +100,9 @@ class Worker:
             self._life.terminate()
 
     def pause(self, duration: timedelta) -> None:
-        """Let nothing of the process run for ``duration``, as SIGSTOP or a busy host does.
+        """Suspend the process for ``duration``, as SIGSTOP or a busy host does.
 
-        Its connections stay open, and what reaches it in the meantime waits for it.
+        Its connections stay open, and messages that arrive in the meantime wait for it.
 
         Example:
             >>> worker.pause(timedelta(seconds=40))  # longer than the heartbeat timeout

@@ -1,4 +1,4 @@
-"""What faults do to a worker's process, as the injector asks for it."""
+"""The effects of faults on a worker's process, as the injector calls them."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class WorkerProcess:
     """Until when the scenario has paused this incarnation."""
     connections: list[SimulatedConnection] = field(default_factory=list)
     _first_task: int = 0
-    """Tasks with higher numbers were made by ``run()`` or by what it runs."""
+    """Tasks with higher numbers were made by ``run()`` or by code that it runs."""
     _ended: list[asyncio.Future[None]] = field(default_factory=list)
 
     @property
@@ -121,7 +121,7 @@ class WorkerProcess:
             await pq.run(**self.options)
 
     async def _application(self, stack: AsyncExitStack) -> Manager:
-        """Return what the user's factory made, or what the user's code registered handlers with."""
+        """Return the object that the user's factory made or registered handlers with."""
         if is_factory(self.setup):
             assert self.process is not None  # noqa: S101  it runs in it
             made = await made_by(self.name, self.setup, stack, self.process)
@@ -180,7 +180,7 @@ class WorkerProcess:
                 self.pause(process, Duration(self.held_until - scheduler.now))
 
     def set_clock(self) -> None:
-        """Set the wall clock to what the scenario and faults make of it."""
+        """Set the wall clock as the scenario and faults have changed it."""
         offset = self.skew + self.drift
         if self.process is not None:
             self.process.skew = offset
@@ -190,7 +190,7 @@ class WorkerProcess:
 
     def kill(self, process: Process) -> None:
         """End the process as SIGKILL does: nothing more of it runs."""
-        # Collect first: what was garbage before the kill may still run its finalizers.
+        # Collect first: objects that were garbage before the kill may still run their finalizers.
         gc.collect()
         self.world.recorder.append(self.name, WorkerCrashed())
         self._end(process, _KILLED)
@@ -261,7 +261,7 @@ class WorkerProcess:
             world.scheduler.post(world.supervisor, due, self._supervise)
 
     def _come_back(self, incarnation: int) -> None:
-        """Start again what a fault has ended, unless it was started or stopped meanwhile."""
+        """Restart a process that a fault has ended, unless it was started or stopped meanwhile."""
         waits = self.restarts.after_fault is not None and not self.alive
         if waits and self.incarnation == incarnation:
             self.start()

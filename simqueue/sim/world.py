@@ -61,7 +61,7 @@ class World:
     config: Config
     choices: Choices
     held_allowed: bool = False
-    """Whether the scenario said that jobs may be held in the end."""
+    """Whether the scenario allowed jobs to be held at the end."""
     workers: dict[str, HostedProcess] = field(default_factory=dict)
     picks: Picks = field(default_factory=dict)
 
@@ -121,7 +121,7 @@ class World:
             raise error
 
     def end(self, process: Process) -> None:
-        """Stop a process between two steps; keep what it left until the world is taken down."""
+        """Stop a process between two steps; keep its remains until the world is taken down."""
         for task in self.loop.unfinished():
             if getattr(task, "home", None) is process:
                 silence(task)

@@ -1,6 +1,6 @@
 """The simulated database, pure and synchronous: tables, and what statements do to them.
 
-``statement``    what the server decides and what it answers; ``executing`` does it at one instant
+``statement``    the server's decision and its answer; ``executing`` does it at one instant
 ``enqueueing``, ``dequeueing``, ``finishing``, ``scheduling``
                  ``decide_*``: read tables, return events, change nothing
 ``applying``     ``apply``: takes an event, changes tables; ``fold``: a whole event log

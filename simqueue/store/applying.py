@@ -16,7 +16,7 @@ from simqueue.store.tables import Tables
 
 
 def apply(tables: Tables, at: Instant, event: StoreEvent) -> None:
-    """Change ``tables`` as ``event`` says, which was decided on them as they stand, at ``at``."""
+    """Apply an event to ``tables``; it was decided on their current state, at instant ``at``."""
     _APPLIERS[type(event)](tables, at, event)
 
 

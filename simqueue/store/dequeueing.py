@@ -20,11 +20,11 @@ _LOWEST = -(1 << 63)
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """What a worker asks for: up to ``batch_size`` jobs for ``manager``.
+    """A worker's request for jobs: up to ``batch_size`` of them for ``manager``.
 
-    ``limits`` says per entrypoint how many jobs all workers together may hold, 0 is no limit;
-    ``worker_limit`` how many jobs of these entrypoints this manager may hold. A picked job silent
-    for longer than ``heartbeat_timeout`` is claimed again, whatever ``limits`` say.
+    ``limits`` is the largest number of jobs of each entrypoint that all workers together may hold,
+    0 is no limit; ``worker_limit`` is the largest number that this manager may hold. A picked job
+    silent for longer than ``heartbeat_timeout`` is claimed again, whatever ``limits`` say.
     """
 
     batch_size: int
@@ -42,10 +42,10 @@ def decide_dequeue(tables: Tables, now: Instant, claim: Claim) -> list[StoreEven
             ``heartbeat_timeout`` before now; or no ``bigint`` holds by how much the manager is
             beyond its limit.
     """
-    found = _find(tables, now, claim)
-    if found is None:
+    candidates = _find(tables, now, claim)
+    if candidates is None:
         return []
-    fresh, stale, remaining, room = found
+    fresh, stale, remaining, room = candidates
     keys = _merge(tables, fresh, stale, claim.batch_size)[:room]
     keys.sort()
     table = tables.jobs.rows
@@ -60,10 +60,10 @@ def decide_dequeue(tables: Tables, now: Instant, claim: Claim) -> list[StoreEven
 
 def lock_candidates(tables: Tables, now: Instant, claim: Claim) -> list[Resource]:
     """Return the rows that a claim locks, also those that it then leaves to others."""
-    found = _find(tables, now, claim)
-    if found is None:
+    candidates = _find(tables, now, claim)
+    if candidates is None:
         return []
-    fresh, stale, _, _ = found
+    fresh, stale, _, _ = candidates
     if tables.semantics.queue_locked:
         fresh = sorted(fresh)[: claim.batch_size]
     return job_rows(map(job_of, fresh + stale))
@@ -127,8 +127,8 @@ def _fresh(
         if lane is None:
             continue
         limit = batch if left is None or not semantics.capped else min(batch, left)
-        # A statement that seats its claims looks at so many rows, then skips those locked by
-        # others; any other slides on to the next ones.
+        # A statement that assigns slots reads ``limit`` rows, then skips those that others have
+        # locked; any other reads on until it has ``limit`` unlocked rows.
         slides = bool(locks) and (left is None or not semantics.slots)
         ripe = lane.queued.before(now, limit + len(locks) * slides, tables.jobs.rows)
         keys += unlocked(locks, ripe)[:limit] if locks else ripe
@@ -140,8 +140,8 @@ def _stale(
 ) -> list[Key]:
     """Return the picked jobs silent since before ``moment``, in claiming order, at most ``batch``.
 
-    The statement asks for ``execute_after < NOW()`` too, which holds of all that are picked unless
-    they were picked by a statement that began later than this one.
+    The statement also requires ``execute_after < NOW()``, which is true of all picked jobs unless a
+    statement that began later than this one picked them.
     """
     rows, locks = tables.jobs.rows, tables.locks
     keys: list[Key] = []
@@ -164,7 +164,7 @@ def _seated(
     claim: Claim,
     remaining: Mapping[str, int | None],
 ) -> list[JobPicked]:
-    """Give each fresh claim of a limited entrypoint the lowest free slot; who gets none is left."""
+    """Give fresh claims of limited entrypoints the lowest free slots; drop claims without one."""
     events: list[JobPicked] = []
     seats: dict[str, Iterator[int]] = {}
     manager, batch = claim.manager, claim.batch_size
@@ -195,7 +195,7 @@ def _claim(row: JobRow, manager: ManagerId, slot: int | None) -> JobPicked:
 
 
 def check_slots(tables: Tables, events: Iterable[JobPicked]) -> None:
-    """Hold the unique index on slots: one that a job kept from an earlier life may be taken."""
+    """Check the unique index on slots: a slot that a job kept from before may be taken by now."""
     taken: dict[Resource, None] = {}
     for event in events:
         if event.slot is None:

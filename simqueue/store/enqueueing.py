@@ -1,4 +1,4 @@
-"""Enqueue: jobs come in, and dedupe keys decide which."""
+"""Enqueue: inserts jobs, except those whose dedupe key is taken."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class NewJob(msgspec.Struct, frozen=True):
     """A job as a client sends it; ``execute_after`` is a delay, ``headers`` JSON text.
 
     Older releases send columns of unequal length, and the server fills up the shorter ones with
-    NULL, which a job without an entrypoint, a priority or a delay does not survive.
+    NULL: it rejects a job without an entrypoint, a priority or a delay.
     """
 
     entrypoint: str | None
@@ -107,7 +107,7 @@ def _conflict(
 def duplicate_key(
     tables: Tables, met: Sequence[Resource], leaves: tuple[IdsBurned, ...] = ()
 ) -> Rejection:
-    """Return the rejection because of a dedupe key that is taken, the last thing in ``met``."""
+    """Return the rejection for a taken dedupe key, the last resource in ``met``."""
     names, (_, key) = tables.names, met[-1]
     error = UniqueViolationError.of(names.dedupe_index)
     detail = f"Key (dedupe_key)=({key}) already exists."
@@ -115,7 +115,7 @@ def duplicate_key(
 
 
 def _burned(tables: Tables, decided: Sequence[StoreEvent], sent: int) -> tuple[IdsBurned, ...]:
-    """Return the ids that a statement has drawn which fails after those jobs that are ``decided``.
+    """Return the ids drawn by a statement that fails after the jobs that are ``decided``.
 
     The statement joins what it inserts with what was sent. A hash join, which is what PostgreSQL
     plans for batches of usual size, comes to the first row that it inserts, then reads all that

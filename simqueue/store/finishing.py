@@ -69,7 +69,7 @@ def _later_first(finished: Sequence[Finished]) -> Sequence[Finished]:
 def decide_retry(
     tables: Tables, now: Instant, job: JobId, delay: Duration, traceback: str | None
 ) -> list[StoreEvent]:
-    """Queue a job again, due after ``delay``. Nobody is notified, since it is an UPDATE.
+    """Queue a job again, due after ``delay``. No listener is notified, since it is an UPDATE.
 
     Raises:
         Rejection: the job was held and another live one has its dedupe key by now.
@@ -130,10 +130,10 @@ def decide_clear_queue(
 
 
 def decide_aggregate(tables: Tables, now: Instant, *, guarded: bool = False) -> list[StoreEvent]:
-    """Fold log rows that no statistics count yet into the statistics.
+    """Add log rows that are not yet counted to the statistics.
 
-    A ``guarded`` statement leaves it to another guarded one that has not committed yet; others
-    count what both see twice.
+    A ``guarded`` statement does nothing while another guarded one has not committed yet; rows that
+    two other statements see are counted twice.
     """
     if guarded and ADVISORY in tables.locks:
         return []
@@ -168,7 +168,7 @@ def decide_notify(tables: Tables, now: Instant, channel: str, payload: str) -> l
 
 
 def decide_crash(tables: Tables, now: Instant) -> list[StoreEvent]:
-    """Crash and recover: only what the write-ahead log covers is there again."""
+    """Crash and recover: only rows covered by the write-ahead log are restored."""
     return [ServerCrashed(tables.names.unlogged)]
 
 

@@ -18,7 +18,7 @@ class Jobs:
 
     def __init__(self) -> None:
         self.next_id = 1
-        """Where the sequence stands: the id that the next insert draws."""
+        """The value of the sequence: the id that the next insert draws."""
         self.truncate()
 
     # --- questions ---
@@ -110,7 +110,7 @@ class Jobs:
             del self.live_keys[key]
 
     def _new_lane(self, entrypoint: str) -> Lane:
-        # Empty lanes are kept, since most fill again, but never more of them than of others.
+        # Empty lanes are kept, since most fill again, but never more of them than lanes in use.
         if len(self.lanes) >= self._lanes_max:
             self.lanes = {name: lane for name, lane in self.lanes.items() if len(lane)}
             self._lanes_max = max(_LANES_KEPT, 2 * len(self.lanes))

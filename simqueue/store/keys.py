@@ -9,7 +9,7 @@ from itertools import chain, takewhile
 from simqueue.model.ids import JobId
 
 Key = int
-"""A rank above a job's id: sorts by rank, then id, and compares faster than a pair of both."""
+"""A rank in the bits above a job's id: sorts by rank, then id, and compares faster than a pair."""
 
 ID_BITS = 63
 """A job's id is a positive ``bigint``."""
@@ -61,7 +61,7 @@ class SortedKeys:
         return takewhile(bound.__gt__, self)
 
     def add(self, key: Key) -> None:
-        """Add a key that is not there."""
+        """Add a key that is not in the set."""
         self._size += 1
         chunks, lasts = self._chunks, self._lasts
         if not lasts:
@@ -82,7 +82,7 @@ class SortedKeys:
             self._split(index)
 
     def update(self, keys: list[Key]) -> None:
-        """Add keys, ascending, that are not there."""
+        """Add keys, ascending, that are not in the set."""
         if len(keys) * 8 < self._size:
             for key in keys:
                 self.add(key)
@@ -90,7 +90,7 @@ class SortedKeys:
             self._rebuild(sorted(chain(self, keys)))
 
     def discard(self, key: Key) -> None:
-        """Take a key out that is there."""
+        """Remove a key that is in the set."""
         chunks, lasts = self._chunks, self._lasts
         # Queues are emptied from the front.
         index = 0 if key <= lasts[0] else bisect_left(lasts, key)
@@ -106,7 +106,7 @@ class SortedKeys:
             lasts[index] = chunk[-1]
 
     def pop_below(self, bound: Key) -> list[Key]:
-        """Take out the keys below ``bound`` and return them, ascending."""
+        """Remove the keys below ``bound`` and return them, ascending."""
         whole = bisect_left(self._lasts, bound)
         taken = list(chain.from_iterable(self._chunks[:whole]))
         del self._chunks[:whole], self._lasts[:whole]

@@ -12,10 +12,10 @@ from simqueue.store.ripening import Ripening
 
 
 class Lane:
-    """One entrypoint's jobs by what statements ask about them.
+    """The indexes over one entrypoint's jobs that statements need.
 
     ``queued`` ripen at ``execute_after``, ``picked`` when they fall silent; ``failed`` are held.
-    ``holders`` are the managers and what each holds: a job has a manager exactly while it is
+    ``holders`` are the jobs that each manager holds: a job has a manager exactly while it is
     picked. ``seats`` are the capacity slots taken, ``sizes`` the counts by status and priority.
     """
 
@@ -54,7 +54,7 @@ class Lane:
             self.failed[row.id] = None
 
     def discard(self, row: JobRow) -> None:
-        """Take a job out that is in as ``row`` says."""
+        """Remove a job whose current row is ``row``."""
         status = row.status
         sizes = self.sizes[status]
         if sizes[row.priority] > 1:

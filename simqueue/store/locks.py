@@ -1,4 +1,4 @@
-"""What statements that have not committed yet hold: rows, and keys of unique indexes.
+"""Locks of statements that have not committed yet: on rows, and on keys of unique indexes.
 
 A lock is the one thing of a statement in progress that others can see: they skip what is locked,
 or wait for it.
@@ -16,7 +16,7 @@ Kind = Literal[
 ]
 
 Resource = tuple[Kind, object]
-"""What one statement in progress can hold at a time, as its kind and which."""
+"""A resource that one statement at a time can lock: its kind and its id."""
 
 ADVISORY: Resource = ("advisory", "aggregate_logs")
 """The lock that workers try to get before they aggregate the log."""

@@ -1,4 +1,4 @@
-"""The log table: every status a job has had, and what is not yet aggregated."""
+"""The log table: every status that a job has had, and which rows are not yet aggregated."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from simqueue.store.statistics import SECOND
 class Log:
     """Rows by id, ascending; the last ``unaggregated`` of them are in no statistics yet.
 
-    Rows come in the order of their commits, which is mostly, but not always, that of ``created``.
+    Rows are added in the order of their commits, which is mostly, but not always, that of
+    ``created``.
 
-    Rows by job and exceptions are found through indexes that readers bring up to date, so that
-    nobody pays for them who never asks; each row enters once.
+    The indexes of rows by job and of exceptions are brought up to date by the reads that need them,
+    so that runs without such reads do not pay for them; each row is entered once.
     """
 
     __slots__ = (
@@ -102,12 +103,12 @@ class Log:
         """Return the rows with ``created > moment``, in the order they came."""
         if not self._in_order:
             return [row for row in self.rows.values() if row.created > moment]
-        found = []
+        rows = []
         for row in reversed(self.rows.values()):
             if row.created <= moment:
                 break
-            found.append(row)
-        return found[::-1]
+            rows.append(row)
+        return rows[::-1]
 
     def fresh(self, below: int | None = None) -> list[LogRow]:
         """Return the rows that are in no statistics yet, or those of them with an id ``below``."""

@@ -1,4 +1,4 @@
-"""What a database's objects are called, which tables are unlogged, and when its clock began."""
+"""The names of a database's objects, its unlogged tables, and the start of its clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads: what the queries of the queue, schedule and insights ports select, and in which order.
+"""Reads: the results of the queries of the queue, schedule and insights ports, in order.
 
 Where SQL leaves an order open, rows come by id. Instants and durations are microseconds, ages and
 percentiles seconds.
@@ -87,7 +87,7 @@ class ActiveWorker(msgspec.Struct, frozen=True):
     entrypoints: tuple[str, ...]
 
 
-# --- what a queue manager asks in its loop ---
+# --- queries of a queue manager's loop ---
 
 
 def select_queued_work(tables: Tables, now: Instant, entrypoints: Sequence[str]) -> int:
@@ -222,8 +222,8 @@ def select_job_status(
     tables: Tables, now: Instant, ids: Iterable[JobId]
 ) -> list[tuple[JobId, Status]]:
     """Return the latest status of each job that was ever logged, by job."""
-    found = ((job, tables.log.last_status(job)) for job in sorted(set(ids)))
-    return [(job, status) for job, status in found if status is not None]
+    statuses = ((job, tables.log.last_status(job)) for job in sorted(set(ids)))
+    return [(job, status) for job, status in statuses if status is not None]
 
 
 def select_job_log_history(tables: Tables, now: Instant, job: JobId, limit: int) -> list[LogRow]:
@@ -239,7 +239,7 @@ def select_exception_logs(tables: Tables, now: Instant, limit: int) -> list[LogR
 
 
 def select_unaggregated_log_count(tables: Tables, now: Instant) -> int:
-    """Return how many log rows no statistics count yet."""
+    """Return the number of log rows that are not yet counted in the statistics."""
     return tables.log.unaggregated
 
 

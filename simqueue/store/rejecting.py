@@ -15,13 +15,13 @@ _PAYLOAD_BYTES = 8_000
 _NAME_BYTES = 64
 
 _FIRST_US = -210_866_803_200_000_000
-"""Unix time of the first timestamp there is, in the year 4714 BC."""
+"""Unix time of the first possible timestamp, in the year 4714 BC."""
 _END_US = 9_224_318_016_000_000_000
-"""Unix time right after the last one, in the year 294276."""
+"""Unix time right after the last possible timestamp, in the year 294276."""
 
 
 def check_text(texts: Iterable[str | None]) -> None:
-    """Refuse text with a NUL character (SQLSTATE 22021), or that UTF-8 cannot say (22000)."""
+    """Refuse text with a NUL character (SQLSTATE 22021), or that UTF-8 cannot encode (22000)."""
     for text in texts:
         if text is None:
             continue
@@ -48,7 +48,7 @@ def check_status(status: str) -> None:
 def check_json(documents: Iterable[str | None]) -> None:
     """Refuse an escaped NUL character in JSON text (SQLSTATE 22P05)."""
     for document in documents:
-        # The plain search is the quick one.
+        # The plain search is faster.
         if document is not None and "\\u0000" in document and _ESCAPED_NUL.search(document):
             raise rejected("22P05", "unsupported Unicode escape sequence")
 
@@ -66,7 +66,7 @@ def is_timestamp(names: Names, instant: int) -> bool:
 
 
 def out_of_range(leaves: tuple[IdsBurned, ...] = ()) -> Rejection:
-    """Return the rejection of an instant that is no timestamp; ``leaves`` stay."""
+    """Return the rejection of an instant that is no timestamp; the events ``leaves`` are kept."""
     return rejected("22008", "timestamp out of range", leaves)
 
 
@@ -95,7 +95,7 @@ def _check_channel(channel: str) -> None:
 
 
 def identifier(name: str) -> str:
-    """Return a quoted name as the server takes it: cut to 63 bytes; none is refused (42601)."""
+    """Return a quoted name, cut to 63 bytes as the server does; refuse an empty one (42601)."""
     check_text((name,))
     if not name:
         raise rejected("42601", "zero-length delimited identifier")

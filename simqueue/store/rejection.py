@@ -1,4 +1,4 @@
-"""A rejection: why the server rejects a statement, and what the statement leaves behind."""
+"""A rejection: why the server rejects a statement, and which of its events remain."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from simqueue.store.locks import Resource
 class Rejection(Exception):  # noqa: N818  of a statement; what its client gets is an error
     """The server rejects a statement.
 
-    Every function of the store raises it; whoever executes the statement for a client raises
-    ``error`` instead, which knows nothing of the store.
+    Every function of the store raises it; the code that executes the statement for a client raises
+    ``error`` instead, which does not depend on the store.
 
     ``error``   what the client gets
     ``leaves``  the events that stay although the statement failed: ids drawn from a sequence

@@ -13,10 +13,10 @@ from simqueue.store.keys import ID_BITS, Key, SortedKeys, job_of
 class Ripening:
     """Jobs by the moment each ripens; those that are ripe by priority, then id.
 
-    ``_ripe`` holds the jobs whose moment lies before ``_border``, ``_unripe`` the rest. A reader
-    moves the border up to the time it asks about: that changes where a job is found, never
-    whether. So each job moves once, and no reader passes over unripe jobs again and again.
-    A reader that asks about a time before the border gets the right answer too, by a scan.
+    ``_ripe`` holds the jobs whose moment lies before ``_border``, ``_unripe`` the rest. A read
+    moves the border up to its own time: that changes which set holds a job, never the result. So
+    each job moves once, and no read scans unripe jobs repeatedly. A read with a time before the
+    border gets the right answer too, by a scan.
     """
 
     __slots__ = ("_border", "_moment", "_ripe", "_unripe")

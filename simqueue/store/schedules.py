@@ -7,7 +7,7 @@ from simqueue.model.rows import ScheduleRow
 
 
 class Schedules:
-    """Rows by id, and by what is unique about them: expression and entrypoint."""
+    """Rows by id, and by their unique key: expression and entrypoint."""
 
     def __init__(self) -> None:
         self.next_id = 1

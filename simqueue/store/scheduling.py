@@ -31,7 +31,7 @@ Registered = tuple[str, str, Duration]
 def decide_insert_schedules(
     tables: Tables, now: Instant, registered: Sequence[Registered]
 ) -> list[StoreEvent]:
-    """Register schedules that are not there yet; each draws an id, inserted or not.
+    """Register schedules that do not exist yet; each draws an id, inserted or not.
 
     Raises:
         Rejection: a next run is no timestamp.
@@ -62,7 +62,7 @@ def decide_insert_schedules(
 def decide_fetch_schedules(
     tables: Tables, now: Instant, registered: Sequence[Registered]
 ) -> list[StoreEvent]:
-    """Claim the schedules that are due, or whose holder fell silent.
+    """Claim the schedules that are due, or whose holder stopped sending heartbeats.
 
     The next run is now plus the delay that the client computed before it sent the statement.
     """
@@ -81,12 +81,12 @@ def decide_fetch_schedules(
 def _registered_rows(
     tables: Tables, registered: Sequence[Registered]
 ) -> Iterable[tuple[ScheduleRow, Duration]]:
-    found = {}
+    delays = {}
     for expression, entrypoint, delay in registered:
         number = tables.schedules.by_name.get((expression, entrypoint))
         if number is not None:
-            found[number] = delay
-    return ((tables.schedules.rows[number], found[number]) for number in sorted(found))
+            delays[number] = delay
+    return ((tables.schedules.rows[number], delays[number]) for number in sorted(delays))
 
 
 def decide_release_schedules(

@@ -1,4 +1,4 @@
-"""What the statements of one PgQueuer release do differently from those of the newest."""
+"""How the statements of a PgQueuer release differ from those of the newest."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ are installed with simqueue; a test compares it with the first and the last row.
 
 
 def semantics_of(release: Release) -> Semantics:
-    """Return what the statements of a PgQueuer release do."""
+    """Return how the statements of a PgQueuer release behave."""
     semantics = NEWEST
     for row in RELEASES:
         if row.release <= release or row is RELEASES[0]:

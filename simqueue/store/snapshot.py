@@ -9,7 +9,7 @@ from simqueue.store.tables import Tables
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """Every row of the four tables by id, and where their sequences stand, in the same order."""
+    """Every row of the four tables by id, and the values of their sequences, in the same order."""
 
     jobs: tuple[JobRow, ...]
     log: tuple[LogRow, ...]
@@ -19,7 +19,7 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 def snapshot(tables: Tables) -> Snapshot:
-    """Return what ``tables`` hold."""
+    """Return the content of ``tables``."""
     held = (tables.jobs, tables.log, tables.statistics, tables.schedules)
     return Snapshot(
         jobs=tuple(sorted(tables.jobs.rows.values(), key=lambda row: row.id)),

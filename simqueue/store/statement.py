@@ -1,4 +1,4 @@
-"""A statement: what the server decides, and what it answers."""
+"""A statement: the server's decision and its answer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ T = TypeVar("T")
 class Statement(msgspec.Struct, Generic[T], frozen=True):
     """One autocommit statement, as a client sends it.
 
-    ``decide`` reads tables at one instant and returns the events to apply, or raises
-    ``Rejection``, whose ``leaves`` are applied nevertheless (a sequence does not roll back).
-    ``answer`` reads the tables right after they were applied, and is what the client gets; it may
-    raise ``Rejection`` if there are no events.
-    ``locks`` says which free rows ``decide`` locks beyond those that its events change.
+    ``decide`` reads tables at one instant and returns the events to apply, or raises ``Rejection``,
+    whose ``leaves`` are applied nevertheless (a sequence does not roll back). ``answer`` reads the
+    tables right after the events were applied and returns the client's result; it may raise
+    ``Rejection`` if there are no events. ``locks`` returns the free rows that ``decide`` locks
+    besides those that its events change.
     """
 
     name: str

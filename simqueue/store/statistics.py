@@ -17,12 +17,12 @@ class Statistics:
 
     def __init__(self) -> None:
         self.next_id = 1
-        """Where the sequence stands."""
+        """The value of the sequence."""
         self.rows: dict[int, StatisticsRow] = {}
         self._buckets: dict[Bucket, int] = {}
 
     def add(self, counts: Iterable[tuple[Bucket, int]]) -> None:
-        """Add counts; an id is drawn for each bucket, also for one that is there already."""
+        """Add counts; an id is drawn for each bucket, also for an existing one."""
         for bucket, count in counts:
             self._count(bucket, count, self.next_id)
             self.next_id += 1
@@ -31,7 +31,8 @@ class Statistics:
         """Return the buckets of these entrypoints, or those of them with an id ``below``."""
         named = set(entrypoints)
         end = self.next_id if below is None else below
-        # In their order: a set's is that of hashes of strings, and they are locked one by one.
+        # In the order of ids: rows are locked one by one, and a set's order depends on string
+        # hashes.
         return [
             bucket
             for bucket, number in self._buckets.items()

@@ -14,11 +14,11 @@ from simqueue.store.semantics import NEWEST, Semantics
 from simqueue.store.statistics import Statistics
 
 _LOGGED_AHEAD = 33
-"""PostgreSQL writes ahead where a sequence will be after so many draws, and recovers to there."""
+"""PostgreSQL logs a sequence this many draws ahead, and recovers it to that value."""
 
 
 class Tables:
-    """What a database holds, changed by ``apply`` alone, and whose statements it understands."""
+    """A database's content, changed by ``apply`` alone, and its statements' semantics."""
 
     __slots__ = ("jobs", "locks", "log", "names", "schedules", "semantics", "statistics")
 
@@ -28,14 +28,14 @@ class Tables:
         self.drop()
 
     def drop(self) -> None:
-        """Begin again, with empty tables and sequences at their start."""
+        """Empty all tables and restart the sequences."""
         self.jobs = Jobs()
         self.log = Log()
         self.statistics = Statistics()
         self.schedules = Schedules()
 
     def recover(self, emptied: Iterable[Table]) -> None:
-        """Come up after a crash: these tables are new, the sequences of others may leave a gap."""
+        """Recover from a crash: these tables are empty, the sequences of others may leave a gap."""
         lost = frozenset(emptied)
         if "queue" in lost:
             self.jobs = Jobs()
@@ -46,6 +46,6 @@ class Tables:
         if "schedules" in lost:
             self.schedules = Schedules()
         for table in (self.jobs, self.log, self.statistics, self.schedules):
-            # A new one has drawn nothing.
+            # A new sequence has drawn nothing.
             drawn = table.next_id - 1
             table.next_id = -(-drawn // _LOGGED_AHEAD) * _LOGGED_AHEAD + 1

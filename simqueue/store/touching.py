@@ -1,4 +1,4 @@
-"""Which rows and index keys an event touches, so that statements can hold and await them."""
+"""The rows and index keys that an event touches, so that statements can lock and await them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from simqueue.store.locks import Resource
 from simqueue.store.tables import Tables
 
 Touch = tuple[Resource, bool]
-"""A resource, and whether it is held until the commit; if not, only waited for."""
+"""A resource, and whether it is locked until the commit; otherwise it is only waited for."""
 
 
 def touches(tables: Tables, event: StoreEvent) -> Iterator[Touch]:
-    """Yield what the server locks or looks up in a unique index to do what ``event`` says."""
+    """Yield the rows and unique keys that the server locks or looks up to apply ``event``."""
     toucher = _TOUCHERS.get(type(event))
     if toucher is not None:
         yield from toucher(tables, event)
@@ -139,7 +139,7 @@ _TRUNCATED: dict[type, Table] = {
 
 
 def truncated(events: Iterable[StoreEvent]) -> frozenset[Table]:
-    """Return the tables that the statement which decided ``events`` needs to itself."""
+    """Return the tables that the statement that decided ``events`` locks exclusively."""
     tables: set[Table] = set()
     for event in events:
         if isinstance(event, e.DatabaseDropped):
@@ -206,5 +206,5 @@ USES: dict[str, frozenset[Table]] = {
 
 
 def uses(statement: str) -> frozenset[Table]:
-    """Return the tables that a statement reads or writes; all of them for one that is not known."""
+    """Return the tables that a statement reads or writes; all of them for an unknown statement."""
     return USES.get(statement, _ALL)

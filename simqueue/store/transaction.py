@@ -1,12 +1,12 @@
-"""Statements that overlap: each sees its own snapshot, waits for locks, and commits later.
+"""Overlapping statements: each sees its own snapshot, waits for locks, and commits later.
 
-What PostgreSQL's READ COMMITTED does for statements that commit by themselves:
+They follow PostgreSQL's READ COMMITTED for autocommit statements:
 
 - A statement is decided against the rows that were committed when it began, and skips or awaits
   those that others hold.
-- When a row it waited for is free, it looks at that row again, and at nothing else: rows that came
-  meanwhile are not for it, counts it has taken stay as they were.
-- What it changes is seen by others from its commit on, with the time at which it began.
+- When a row it waited for is free, it reads that row again and no other: it does not see rows
+  inserted meanwhile, and keeps the counts it has read.
+- Other statements see its changes from its commit on, with the time at which it began.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Transaction(Generic[T]):
 
     @property
     def deadlocked(self) -> bool:
-        """Whether it waits for itself, by way of others."""
+        """Whether it is part of a circle of statements that wait for each other."""
         met: set[Transaction[Any]] = set()
         other = self.blocker
         # Others may wait in a circle that this one is not part of.
@@ -78,7 +78,7 @@ class Transaction(Generic[T]):
         return self in met
 
     def advance(self, earlier: Sequence[Transaction[Any]]) -> None:
-        """Go as far as it goes without waiting; ``earlier`` are those older."""
+        """Continue until it has to wait; ``earlier`` are the older transactions."""
         self.drawn = []
         try:
             self.blocker = self._advance(earlier)
@@ -90,11 +90,11 @@ class Transaction(Generic[T]):
                 self.fail(rejection)
 
     def fail(self, rejection: Rejection) -> None:
-        """Do nothing of what was decided, because of ``rejection``."""
+        """Discard everything that was decided, because of ``rejection``."""
         self.rejection, self.blocker, self.events = rejection, None, []
 
     def let_go(self) -> None:
-        """Unlock everything."""
+        """Release all locks."""
         for resource in self._held:
             del self._tables.locks[resource]
         self._held.clear()
@@ -120,7 +120,7 @@ class Transaction(Generic[T]):
         return self._lock()
 
     def _look_again(self) -> None:
-        """Revise what the statement will do, now that what it waited for is settled."""
+        """Revise the statement's events, now that the statement it waited for has ended."""
         claims = [event for event in self.events if isinstance(event, e.JobPicked)]
         if claims:
             check_slots(self._tables, claims)
@@ -130,7 +130,7 @@ class Transaction(Generic[T]):
             self.events = events if draws else [*_restricted(events, self._targets)]
 
     def _lock(self) -> Transaction[Any] | None:
-        """Lock what the events touch; return the holder of a lock that is taken, or None."""
+        """Lock the resources that the events touch; return the holder of a taken lock, or None."""
         for position, event in enumerate(self.events):
             holder = self._lock_for(event)
             if holder is not None:
@@ -149,7 +149,7 @@ class Transaction(Generic[T]):
         return None
 
     def _draw(self, reached: int) -> None:
-        """Draw the ids of the events up to where the statement has come; they keep them."""
+        """Draw ids for the events that the statement has reached; the events keep them."""
         drawing = [isinstance(event, _DRAWS) for event in self.events]
         needed = sum(drawing[:reached])
         if not needed:
@@ -212,7 +212,7 @@ class Transactions:
         return iter([*self._open])
 
     def begin(self, now: Instant, statement: Statement[T]) -> Transaction[T]:
-        """Execute a statement as far as it comes without waiting."""
+        """Execute a statement until it has to wait."""
         self._begun += 1
         transaction = Transaction(self._tables, self._begun, now, statement)
         transaction.advance([*self._open])
@@ -220,18 +220,18 @@ class Transactions:
         return transaction
 
     def advance(self, transaction: Transaction[Any]) -> None:
-        """Go on with a statement that has waited."""
+        """Continue a statement that has waited."""
         transaction.advance([other for other in self._open if other.number < transaction.number])
 
     def finish(self, transaction: Transaction[Any]) -> list[Transaction[Any]]:
-        """Let go of all that a statement held; return those that waited for it, by age."""
+        """Release all locks of a statement; return those that waited for it, by age."""
         del self._open[transaction]
         transaction.let_go()
         return [other for other in self._open if other.blocker is transaction]
 
 
 def _renumbered(event: StoreEvent, numbers: Mapping[int, int]) -> StoreEvent:
-    """Return an event with the ids that its statement drew, not those it was decided with."""
+    """Return an event with the ids that its statement drew instead of those it was decided with."""
     if not isinstance(event, _DRAWS):
         return event
     ids = {name: getattr(event, name, 0) for name in ("job_id", "schedule_id", "burned")}
@@ -256,7 +256,7 @@ def _targets(events: Iterable[StoreEvent]) -> Iterator[tuple[str, int]]:
 def _restricted(
     events: Iterable[StoreEvent], targets: frozenset[tuple[str, int]]
 ) -> Iterator[StoreEvent]:
-    """Yield what events do to those rows that the statement saw when it began."""
+    """Yield the events, restricted to the rows that the statement saw when it began."""
     for event in events:
         seen = [number for kind, number in _targets((event,)) if (kind, number) in targets]
         match event:
@@ -271,7 +271,7 @@ def _restricted(
 
 
 def _as_of_now(tables: Tables, event: StoreEvent) -> StoreEvent:
-    """Fix what an event means by all there is, since there may be more by the commit."""
+    """Replace "all rows" in an event by the rows there are now: more may exist at the commit."""
     match event:
         case e.LogsAggregated():
             buckets = tuple(tables.log.buckets(tables.names).items())

@@ -24,13 +24,13 @@ _TEMPLATES = Environment(
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """An event in words: when it happened, by the run's clock and by the calendar, and what."""
+class Description:
+    """An event in words: its time on the run's clock and in the calendar, and its sentence."""
 
     number: int
     moment: str
     date: str
-    said: str
+    text: str
 
 
 class Bar:
@@ -43,11 +43,11 @@ class Bar:
         self._title = f"{trace.target or 'a scenario'}, seed {trace.seed}"
         self._failure = trace.outcome.failure
 
-    def tell(self, number: int) -> Told:
+    def tell(self, number: int) -> Description:
         """Describe an event."""
         entry = self._moments.trace.events[number]
         date = f"{self._moments.date(entry.at):%Y-%m-%d %H:%M:%S.%f} UTC"
-        return Told(number, moment(entry.at), date, sentence(self._course, entry))
+        return Description(number, moment(entry.at), date, sentence(self._course, entry))
 
     def render(self, number: int, page: str, query: str) -> bytes:
         """Return the bar of an event on a page of the dashboard, as HTML.
@@ -60,7 +60,7 @@ class Bar:
         rest = page + (f"?{query}" if query else "")
         template = _TEMPLATES.get_template("bar.html")
         document = template.render(
-            told=self.tell(number), last=self._moments.last, page=page, rest=rest,
+            event=self.tell(number), last=self._moments.last, page=page, rest=rest,
             changes=self.jumps.changes(number), same=self.jumps.same(number, page),
             failure=self.jumps.failure, failed=self._failure, title=self._title,
         )  # fmt: skip
@@ -77,6 +77,6 @@ class Bar:
         return b"".join((*inserted, document[body.end() :]))
 
 
-def render_refusal(said: str, last: int) -> bytes:
+def render_refusal(message: str, last: int) -> bytes:
     """Return a page that says why there is nothing to show, and links to events that exist."""
-    return _TEMPLATES.get_template("refusal.html").render(said=said, last=last).encode()
+    return _TEMPLATES.get_template("refusal.html").render(message=message, last=last).encode()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _ERROR_PAGE = """
 {% extends "base.html" %}
 {% block title %}pgqueuer · {{ status }}{% endblock %}
-{% block content %}<h1>{{ status }}</h1><p class="empty">{{ said }}</p>{% endblock %}
+{% block content %}<h1>{{ status }}</h1><p class="empty">{{ message }}</p>{% endblock %}
 """
 
 
@@ -63,13 +63,13 @@ async def _refused(request: Request, error: Exception) -> Response:
     from pgqueuer.adapters.web.routes import create_templates
     from starlette.responses import HTMLResponse
 
-    status, said = _told(error)
+    status, message = _status_and_message(error)
     page = create_templates().env.from_string(_ERROR_PAGE)
-    shown = page.render(request=request, sse_enabled=False, status=status, said=said)
+    shown = page.render(request=request, sse_enabled=False, status=status, message=message)
     return HTMLResponse(shown, status)
 
 
-def _told(error: Exception) -> tuple[int, str]:
+def _status_and_message(error: Exception) -> tuple[int, str]:
     from fastapi.exceptions import RequestValidationError
     from starlette.exceptions import HTTPException
 

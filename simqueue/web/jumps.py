@@ -44,7 +44,7 @@ class Jumps:
         return _around("change", self._changes, number)
 
     def same(self, number: int, page: str) -> Around | None:
-        """Return the events of the job on the page, else of the subject of the event."""
+        """Return the nearest events of the job on the page, else of the event's subject."""
         subject = self._shown(page) or self._about(number)
         if subject is None:
             return None

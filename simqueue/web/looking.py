@@ -1,4 +1,4 @@
-"""Looking: a connection to the tables at a past moment; statements on it change nothing there."""
+"""Looking: a connection to the tables at a past moment; its statements do not change them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Look:
-    """What one page sees: a moment, and what the page's own statements make of it.
+    """The tables that one page reads: those of a moment, with the page's own changes.
 
-    Who looks at throughput aggregates the log first. That, too, is seen by this page alone, as in
-    a transaction that is rolled back.
+    The page of throughput aggregates the log first. Only this page sees that change, as in a
+    transaction that is rolled back.
     """
 
     moments: Moments
@@ -47,7 +47,7 @@ class LookingConnection:
         self.on_notify: Hear = _unheard
 
     async def run(self, statement: Statement[T]) -> T:
-        """Execute a statement as the server would have at that moment."""
+        """Execute a statement as the server would have done at that moment."""
         try:
             return LOOK.get().answer(statement)
         except Rejection as rejection:

@@ -24,7 +24,7 @@ def site_of(trace: Trace, at: int | None = None) -> tuple[ASGIApp, int]:
     """Return the site of a trace, and the event that it begins with.
 
     Args:
-        trace: what there is to see.
+        trace: of the run to show.
         at: number of the event; that of the failure if None, or the last.
 
     Raises:
@@ -48,7 +48,7 @@ def site_of(trace: Trace, at: int | None = None) -> tuple[ASGIApp, int]:
 
 
 def serve(trace: Trace, at: int | None, port: int, say: Callable[[str], None]) -> None:
-    """Serve a trace until ctrl-C; ``say`` is given the address as soon as it can be opened.
+    """Serve a trace until Ctrl-C; call ``say`` with the address as soon as it can be opened.
 
     Raises:
         UsageError: there is no such event, no dashboard, or the port is taken.
@@ -72,6 +72,6 @@ def _listening(port: int) -> socket.socket:
         listener.listen()
     except (OSError, OverflowError) as error:
         listener.close()
-        said = f"--port {port}: cannot be listened on ({reason(error)})"
-        raise UsageError(f"{said}; name another, or none for any that is free") from None
+        problem = f"--port {port}: cannot be listened on ({reason(error)})"
+        raise UsageError(f"{problem}; name another, or none for any that is free") from None
     return listener

@@ -1,4 +1,4 @@
-"""The site: each event under its own address, ``/at/812/jobs``, as the dashboard showed it then."""
+"""The site: the dashboard after each event, under its own address such as ``/at/812/jobs``."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ class Answer:
 
 
 class Site:
-    """An ASGI application: the dashboard after each event, and the bar that leads to others.
+    """An ASGI application: the dashboard after each event, and the bar with links to other events.
 
     Pages are made one at a time, while the clock of this process stands at the event's instant:
     ages and time windows are what they were then.
 
     Args:
-        moments: what there is to see.
+        moments: the tables after each event.
         dashboard: PgQueuer's, which looks at ``looking.LOOK``.
         start: the event that one begins with.
     """
@@ -89,15 +89,15 @@ class Site:
             if at is not None:
                 return await self._page(int(at[1]), at[2], scope, receive)
             if event is not None:
-                return self._told(int(event[1]))
+                return self._description(int(event[1]))
             return self._other(path, scope["query_string"].decode("latin-1"))
         except UsageError as error:
             return self._refusal(f"{error}.")
 
-    def _refusal(self, said: str) -> Answer:
-        return Answer(404, render_refusal(said, self._moments.last), _type(_HTML))
+    def _refusal(self, message: str) -> Answer:
+        return Answer(404, render_refusal(message, self._moments.last), _type(_HTML))
 
-    def _told(self, number: int) -> Answer:
+    def _description(self, number: int) -> Answer:
         self._moments.check(number)
         return Answer(
             200, json.dumps(asdict(self._bar.tell(number))).encode(), _type("application/json")

@@ -46,7 +46,7 @@ class Outcome:
 def _verdict(again: Replay) -> str:
     """Return the verdict, and by what a run failed alike if not by the trace as it stands."""
     nearby = again.nearby
-    if nearby is None or nearby.alike is None:
+    if nearby is None or nearby.same is None:
         return again.verdict
     return f"{again.verdict}, {'moved' if nearby.seed is None else 'by a seed'}"
 

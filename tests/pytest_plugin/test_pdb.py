@@ -178,7 +178,7 @@ def test_quitting_at_a_breakpoint_in_a_handler_ends_pytest(pytester, typed):
     result = typed(["q"])
     assert result.ret == pytest.ExitCode.INTERRUPTED
     result.assert_outcomes()
-    result.stdout.fnmatch_lines(["*KeyboardInterrupt: a debugger was told to quit*"])
+    result.stdout.fnmatch_lines(["*KeyboardInterrupt: the user quit the debugger*"])
 
 
 def test_a_replay_stops_at_events_with_capturing_off_and_says_what_it_missed(

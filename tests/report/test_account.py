@@ -244,9 +244,9 @@ def test_restarts_of_processes_that_had_nothing_in_hand_are_left_out(trace):
     lives = [Entry(at, "ada", each) for at, each in enumerate(restart)]
     picked = Entry(5, "ada", e.JobPicked(3, GREEN))
     told = account(judged(trace, *started("ada"), *lives, picked, job_ids=(3,)))
-    assert "told to stop" not in "\n".join(told)
+    assert "asked to stop" not in "\n".join(told)
     told = account(judged(trace, *started("ada"), picked, *lives, picked, job_ids=(3,)))
-    assert "told to stop" in "\n".join(told)
+    assert "asked to stop" in "\n".join(told)
 
 
 def test_settings_are_told_of_workers_that_are_alike_together(trace):
@@ -274,7 +274,7 @@ def test_a_blocked_loop_is_blamed_on_its_handler_and_told_once(trace):
     told = account(judged(trace, *started("ada"), *handlers, *blocks, message="ada of job 9"))
     assert told[1] == (
         "      #3    +0.000001s  ada blocks its loop for 1 s in job 7 (zip), "
-        "and so 1 more times until +1.000002s"
+        "and 1 more times until +1.000002s"
     )
 
 

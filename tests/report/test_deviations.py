@@ -281,7 +281,7 @@ EXPLAINED = [
     (
         (two_workers, "a QueueManager.run dequeue disaster:stop/dequeue", 1, 2, ALL),
         (
-            "+1.000600s  a is told to stop, after its dequeue (statement 52: picks jobs 1 and "
+            "+1.000600s  a is asked to stop, after its dequeue (statement 52: picks jobs 1 and "
             "2) committed and before the reply got there"
         ),
     ),
@@ -374,7 +374,7 @@ EXPLAINED = [
     (
         (two_workers, "a second disaster:stop/second", 0, 3678, ALL),
         (
-            "+1.002181s  a is told to stop while it runs job 1 (charge) and job 2 (charge)"
+            "+1.002181s  a is asked to stop while it runs job 1 (charge) and job 2 (charge)"
         ),
     ),
     (
@@ -495,7 +495,7 @@ def test_a_fault_that_finds_nobody_is_said_to():
         await asyncio.sleep(2)
 
     (line,) = told(scenario, "a second disaster:crash/second", {0: 1}, ALL)
-    assert line == "+1.000000s  a crash is to strike a, which is down or spared by then"
+    assert line == "+1.000000s  a crash has no effect: a is down or spared by then"
 
 
 def test_a_choice_that_the_log_does_not_bear_out_has_a_line_all_the_same(trace):

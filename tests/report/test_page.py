@@ -166,7 +166,7 @@ def test_many_deviations_are_counted_and_still_have_their_places(page, trace):
 def test_the_failure_is_the_last_event_that_says_so(trace):
     story = page_story(trace, None)
     assert story.failure == 5
-    assert story.said
+    assert story.stated
     broken = e.InvariantBroken("no-orphan", "left")
     failure = msgspec.structs.replace(trace.outcome.failure, signature=broken.signature)
     events = (Entry(0, "a", broken), Entry(1, "a", e.WorkerExited()), Entry(2, "a", e.Healed()))
@@ -180,7 +180,7 @@ def test_a_failure_that_no_event_says_is_at_the_end(trace):
     outcome = msgspec.structs.replace(trace.outcome, failure=failure)
     story = page_story(msgspec.structs.replace(trace, outcome=outcome), None)
     assert story.failure == 5
-    assert not story.said
+    assert not story.stated
 
 
 def test_a_deviation_is_where_its_late_message_is_sent_and_else_where_it_first_shows(trace):

@@ -59,8 +59,8 @@ def test_the_throw_that_decides_is_named():
     found = inevitable(trace, 40, scenario=majority)
     assert found.settled
     assert found.since == numbers(trace, ScenarioChose)[3]
-    assert 0 < found.before.alike < found.before.played == 40
-    assert found.before.passed == 40 - found.before.alike
+    assert 0 < found.before.same < found.before.played == 40
+    assert found.before.passed == 40 - found.before.same
     assert found.before.last == found.since - 1
     assert not found.nothing_left
 
@@ -69,7 +69,7 @@ def test_the_odds_end_with_certainty_and_begin_at_the_start():
     found = inevitable(thrown(0, 2, 3), CONTINUATIONS, scenario=majority)
     assert found.odds[0].first == -1
     assert found.odds[-1].first == found.since
-    assert found.odds[-1].alike == CONTINUATIONS
+    assert found.odds[-1].same == CONTINUATIONS
     assert all(each.played == CONTINUATIONS for each in found.odds)
     assert [each.first for each in found.odds] == sorted(each.first for each in found.odds)
 
@@ -180,7 +180,7 @@ def test_who_fails_in_another_way_got_away():
     chose = numbers(trace, ScenarioChose)
     assert found.since == chose[1]
     assert found.before.first == chose[0]
-    assert found.before.others == CONTINUATIONS - found.before.alike > 0
+    assert found.before.others == CONTINUATIONS - found.before.same > 0
     assert found.before.passed == 0
 
 

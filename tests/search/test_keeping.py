@@ -43,12 +43,12 @@ def test_a_file_is_the_campaigns_own_as_it_was_found_and_as_it_was_shrunk(state,
     keeping.note(trace, S, trace)
     path = keep(trace, traces)
     own = read(state).own(trace, S, traces)
-    assert (own.path, own.as_found, own.done, own.note) == (path, True, False, "")
+    assert (own.path, own.unshrunk, own.done, own.note) == (path, True, False, "")
     keeping.note(trace, S, small(trace), done=True, note="2 fewer")
     assert read(state).own(trace, S, traces) == own  # killed before the file was written
     small(trace).save(path)
     own = read(state).own(trace, S, traces)
-    assert (own.path, own.as_found, own.done, own.note) == (path, False, True, "2 fewer")
+    assert (own.path, own.unshrunk, own.done, own.note) == (path, False, True, "2 fewer")
     assert own.trace == seal(small(trace))
     assert all(map(read(state).owns, saved_failures(traces, trace.target)))
     assert read_state(keeping.path).finished
@@ -59,7 +59,7 @@ def test_what_was_shrunk_of_another_run_is_to_be_replaced(state, traces, trace):
     keeping.note(trace, S, small(trace), done=True)
     keep(small(trace), traces)
     own = read(state).own(replace(trace, seed=3), S, traces)
-    assert (own.as_found, own.done) == (False, False)
+    assert (own.unshrunk, own.done) == (False, False)
     assert read(state).own(trace, "another", traces) is None
 
 

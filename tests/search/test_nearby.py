@@ -103,7 +103,7 @@ def test_the_budget_is_kept():
     for budget in (1, 5, 12):
         found = look_nearby(fixed, trace, run(fixed, choices=CHOSEN), budget)
         assert found.runs == budget
-        assert found.alike is None
+        assert found.same is None
 
 
 def test_after_a_fix_it_is_gone():

@@ -70,7 +70,7 @@ def test_a_debugger_in_a_handler_changes_nothing_about_the_run(typed):
 @pytest.mark.parametrize("typed", [["q"], ["p secret"]], ids=["quit", "end of input"])
 def test_quitting_a_debugger_ends_the_run_without_a_verdict(typed):
     shown, ended = io.StringIO(), []
-    with pytest.raises(KeyboardInterrupt, match="told to quit"):
+    with pytest.raises(KeyboardInterrupt, match="quit the debugger"):
         run(shop(stopping(typed, shown), ended))
     assert shown.getvalue().count("(Pdb)") == len(typed) + (typed[-1] != "q")
     assert not ended

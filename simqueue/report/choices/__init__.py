@@ -1,4 +1,4 @@
-"""What each choice did that was not calm.
+"""The effect of each choice that was not calm.
 
 ``explain_choices``  one line for each of them
 ``choice_context``   such a choice, with the run it was made in

@@ -27,7 +27,7 @@ class Deed:
     """Something that happened, in words that can follow "after"; a read has a ``weight`` of 0."""
 
     place: tuple[int, int]
-    said: str
+    text: str
     subjects: frozenset[Subject]
     weight: int
 
@@ -56,11 +56,11 @@ def render_meanwhile(
     """
     deeds = list(_deeds(course, since, until, besides))
     telling = [deed for deed in deeds if deed.weight] or deeds
-    once = {deed.said: deed for deed in reversed(telling)}.values()
+    once = {deed.text: deed for deed in reversed(telling)}.values()
     ranked = sorted(once, key=lambda deed: (not deed.subjects & about, -deed.weight, deed.place))
     shown = sorted(ranked[:_SHOWN], key=lambda deed: deed.place)
     left = len(ranked) - len(shown)
-    return [deed.said for deed in shown] + ([f"{left} more"] if left else [])
+    return [deed.text for deed in shown] + ([f"{left} more"] if left else [])
 
 
 def _deeds(
@@ -93,11 +93,13 @@ def _deed(course: Course, numbered: Numbered) -> Deed | None:
         about = subjects_of_statement(passage)
         return Deed(place, passage.short, about, 3 if passage.result and about else 0)
     if isinstance(entry.event, e.NotificationDelivered):
-        told = isinstance(course.entries[entry.event.sent].event, e.TableChanged)
-        return Deed(place, f"{called(entry.worker)} {course.clause(entry)}", frozenset(), int(told))
+        of_table = isinstance(course.entries[entry.event.sent].event, e.TableChanged)
+        return Deed(
+            place, f"{called(entry.worker)} {course.clause(entry)}", frozenset(), int(of_table)
+        )
     if isinstance(entry.event, _TELLING):
-        said = f"{called(entry.worker)} {words(entry.event)}"
-        return Deed(place, said, frozenset(subjects_of(entry.event)), 2)
+        text = f"{called(entry.worker)} {words(entry.event)}"
+        return Deed(place, text, frozenset(subjects_of(entry.event)), 2)
     return None
 
 
@@ -110,5 +112,5 @@ def _due(course: Course, since: int, until: tuple[int, int]) -> Iterator[Deed]:
         if number < until[1]:
             what = course.label(noun, whose)
             tick = f"the tick of {what} at {moment(at)}"
-            said = tick if noun == "schedule" else f"{what} is due at {moment(at)}"
-            yield Deed((at, 0), said, frozenset({(noun, whose)}), 4)
+            text = tick if noun == "schedule" else f"{what} is due at {moment(at)}"
+            yield Deed((at, 0), text, frozenset({(noun, whose)}), 4)

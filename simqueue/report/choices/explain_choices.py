@@ -35,7 +35,7 @@ class Deviation:
 
     at: int
     choice: Choice
-    said: str
+    text: str
 
 
 def render_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> list[str]:
@@ -45,7 +45,7 @@ def render_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> 
         trace: of the run.
         about: jobs and schedules to name first where there is much to name.
     """
-    return [f"{moment(each.at):>13}  {each.said}" for each in explain_deviations(trace, about)]
+    return [f"{moment(each.at):>13}  {each.text}" for each in explain_deviations(trace, about)]
 
 
 def explain_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) -> list[Deviation]:
@@ -53,8 +53,8 @@ def explain_deviations(trace: Trace, about: frozenset[Subject] = frozenset()) ->
     course, claimed = Course(trace.events), set[int]()
     deviations = []
     for choice in trace.choices:
-        at, said = _explain(Case(course, trace.config, choice, about, claimed))
-        deviations.append(Deviation(at, choice, course.plain(said)))
+        at, text = _explain(Case(course, trace.config, choice, about, claimed))
+        deviations.append(Deviation(at, choice, course.plain(text)))
     return sorted(deviations, key=lambda each: each.at)
 
 
@@ -114,7 +114,7 @@ def _explain_at_once(case: Case) -> str:  # noqa: C901, PLR0911, PLR0912  one ar
 def _order(case: Case) -> str:
     who = called(case.course.name_of(case.choice.who)) or "another process"
     first = called(case.process)
-    said = f"{who} goes before {first}, whose turn it was"
+    text = f"{who} goes before {first}, whose turn it was"
     did, then = _step_of(case, case.choice.who), _step_of(case, case.key.asker)
     if did and then and did[0] > then[0]:
         did = None  # in another step, when it was its turn
@@ -122,8 +122,8 @@ def _order(case: Case) -> str:
         known = (
             "the log shows nothing of either step" if then is None else f"then {first} {then[1]}"
         )
-        return f"{said}; {known}"
-    return f"{said}: {who} {did[1]}" + (f", then {first} {then[1]}" if then else "")
+        return f"{text}; {known}"
+    return f"{text}: {who} {did[1]}" + (f", then {first} {then[1]}" if then else "")
 
 
 def _step_of(case: Case, word: str) -> tuple[int, str] | None:
@@ -139,14 +139,14 @@ def _step_of(case: Case, word: str) -> tuple[int, str] | None:
 
 def _lag(case: Case) -> str:
     calm, woken = case.choice.at, case.choice.at + case.ladder(case.config.lag_max)
-    said = f"{called(case.process)}'s loop wakes {span(woken - calm)} late"
+    text = f"{called(case.process)}'s loop wakes {span(woken - calm)} late"
     for number, entry in case.course.since(case.choice.event):
         if entry.at >= woken and case.course.process_of(entry) == case.process:
             passage = case.course.passage_of(entry)
             after = case.after(calm, woken, before=number, besides=passage)
             then = "only then" if entry.at == woken else f"{span(entry.at - woken)} later"
-            return f"{said}{after}; {then} it {case.course.clause(entry)}"
-    return f"{said}{case.after(calm, woken)}"
+            return f"{text}{after}; {then} it {case.course.clause(entry)}"
+    return f"{text}{case.after(calm, woken)}"
 
 
 def _thread(case: Case) -> str:

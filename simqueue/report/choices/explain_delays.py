@@ -51,9 +51,9 @@ def explain_commit(case: Case) -> str:
         return f"{passage.full} holds its locks and never commits"
     number, entry = passage.ended
     after = case.after(case.choice.at - 1, entry.at, before=number, besides=passage)
-    said = f"{passage.full} commits {span(late)} after it was executed"
+    text = f"{passage.full} commits {span(late)} after it was executed"
     waiters = _waiters(case, passage)
-    return f"{said}{waiters or after}{case.sequel(after, passage)}"
+    return f"{text}{waiters or after}{case.sequel(after, passage)}"
 
 
 def _waiters(case: Case, passage: Passage) -> str:

@@ -1,4 +1,4 @@
-"""Explains choices of faults: what a fault did, and at which moment."""
+"""Explains choices of faults: the effect of a fault, and its moment."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from simqueue.report.units import span
 from simqueue.report.words import called
 
 Explained = tuple[int, str]
-"""The instant at which the fault occurred, and what it did."""
+"""The instant at which the fault occurred, and its effect."""
 
 _ONCE_MORE = "once more"
 _VICTIMS_SHOWN = 4
 
 
 def explain_strike(case: Case) -> Explained:
-    """Return what a fault did; it occurs some time after it was chosen, or never."""
+    """Return the effect of a fault; it occurs some time after it was chosen, or never."""
     word = case.key.word
     if word.is_each_second:
         return _timed(case, word.fault)
@@ -36,7 +36,7 @@ def explain_strike(case: Case) -> Explained:
 
 
 def _explain_at_once(case: Case, fault: Fault, strike: Numbered) -> str:
-    """Return what a fault of a statement, a message or a connection did."""
+    """Return the effect of a fault of a statement, a message or a connection."""
     match fault.effect:
         case "refuse":
             return _refused(case, strike)
@@ -65,7 +65,7 @@ def _strikes(case: Case, fault: str) -> Iterator[Numbered]:
 def _in_vain(case: Case, fault: str) -> str:
     known = FAULT_OF.get(fault)
     noun = fault if known is None else known.noun
-    return f"{noun} is to strike {called(case.process)}, which is down or spared by then"
+    return f"{noun} has no effect: {called(case.process)} is down or spared by then"
 
 
 # --- faults that occur some time after the choice ---------------------------------------------
@@ -112,7 +112,7 @@ def _in_relation(number: int, strike: Entry, passage: Passage) -> str:
 
 
 def _struck(case: Case, strike: Numbered, where: str) -> str:
-    """Return what a fault of a worker, one of its connections, or the server did."""
+    """Return the effect of a fault of a worker, one of its connections, or the server."""
     number, entry = strike
     worker, where = entry.worker, f"{case.busy(entry.worker, number)}{where}"
     follows = next((each for _, each in case.course.since(number + 1)), entry)
@@ -121,7 +121,7 @@ def _struck(case: Case, strike: Numbered, where: str) -> str:
         case "kill":
             return f"{worker} is killed{where}"
         case "stop":
-            return f"{worker} is told to stop{where}"
+            return f"{worker} is asked to stop{where}"
         case "pause" if isinstance(follows.event, e.WorkerPaused):
             return _paused(case, strike, follows.event.duration, where)
         case "set-clock" if isinstance(follows.event, e.ClockSet):

@@ -18,8 +18,8 @@ from simqueue.report.sentence import sentence
 def render_jsonl(trace: Trace, entries: Iterable[Numbered] | None = None) -> bytes:
     """Return a line for each event, or for each of these entries.
 
-    ``at`` is virtual time in microseconds, ``time`` what that is by the run's clocks. ``fields``
-    are the event's own, all of them, bytes being base64; ``words`` says all that in a sentence.
+    ``at`` is virtual time in microseconds, ``time`` the same instant on the run's clocks.
+    ``fields`` are all fields of the event, with bytes as base64; ``words`` is its sentence.
     """
     reading = Reading(trace)
     encode = msgspec.json.Encoder().encode

@@ -1,10 +1,10 @@
 """OpenTelemetry's spans, as OTLP has them in JSON: one ``ExportTraceServiceRequest``.
 
-A run is one trace. Spans are children of what caused them: a job of the statement that enqueued it,
-a handler's run of its job, what the server did of the statement that asked for it. A handler's run
-is linked to the statement that picked the job, and a repeated one to the one before it. Ids follow
-from the run's digest. Attributes have the names of OpenTelemetry's conventions where there are any,
-else they begin with ``simqueue.``.
+A run is one trace. Spans are children of their causes: a job of the statement that enqueued it, a
+handler's run of its job, an action of the server of the statement that requested it. A handler's
+run is linked to the statement that picked the job, and a repeated one to the one before it. Ids
+follow from the run's digest. Attributes have the names of OpenTelemetry's conventions where there
+are any, else they begin with ``simqueue.``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _OPERATIONS: dict[str, Literal["send", "receive", "settle"]] = {
     "log_jobs": "settle",
     "retry_job": "settle",
 }
-"""What a statement does to messages, by OpenTelemetry's conventions."""
+"""The operation of a statement on messages, by OpenTelemetry's conventions."""
 
 _EXCEPTION = re.compile(r"([\w.]+)(?:: (.*))?", re.DOTALL)
 _OF_ALL = (e.FaultStruck, e.Healed, e.InvariantBroken, e.ServerCrashed, e.ServerRestarted)
@@ -265,7 +265,7 @@ def _message_of(entrypoint: str, number: int) -> dict[str, Value]:
 
 
 def _batch(did: list[e.AnyEvent]) -> dict[str, Value]:
-    """Return what a statement did messages to: how many, and which, if that is one."""
+    """Return the number of messages that a statement handled, and the id if there is one."""
     kinds = (e.JobEnqueued, e.JobPicked, e.JobLogged, e.JobRetried)
     jobs = [event for event in did if isinstance(event, kinds)]
     attributes: dict[str, Value] = {"messaging.batch.message_count": len(jobs)}

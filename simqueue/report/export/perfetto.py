@@ -27,7 +27,7 @@ _MARKED = (
 
 
 def _stall(event: e.WorkerPaused | e.LoopBlocked) -> str:
-    """Return what a slice is called in which something of a process stands still."""
+    """Return the name of a slice in which a process stands still."""
     if isinstance(event, e.WorkerPaused):
         return "paused"
     return "a thread sleeps" if event.thread else "blocks its loop"
@@ -37,8 +37,8 @@ def render_perfetto(trace: Trace) -> bytes:
     """Return one JSON document.
 
     Each worker, the scenario and the server are processes. In them are slices for handlers,
-    statements with their hops, and notifications; jobs are strands of what status they had.
-    Arrows lead from a statement to its commit and to its reply, from a commit to who hears of it,
+    statements with their hops, and notifications; jobs are strands of their statuses. Arrows lead
+    from a statement to its commit and to its reply, from a commit to the clients that it notifies,
     and from a pick to the handler that it started.
     """
     document = {

@@ -24,7 +24,7 @@ when the log does."""
 class Handling:
     """A handler's run of a job or a schedule.
 
-    ``row`` is what it ran, ``repeats`` the run of the same job before this one.
+    ``row`` is the job or schedule, ``repeats`` the previous run of the same job.
     """
 
     worker: str
@@ -63,7 +63,7 @@ class Message:
 
 @dataclass(slots=True)
 class Asked:
-    """A statement, and when nobody waited for its reply any more."""
+    """A statement, and when its client stopped waiting for the reply."""
 
     passage: Passage
     end: Instant
@@ -166,7 +166,7 @@ class Reading:
             handling.end, handling.ending, handling.error = entry.at, ending, error
 
     def _leave(self, entry: Entry, ending: Ending, error: str) -> None:
-        """End a process, and with it what it was in the middle of."""
+        """End a process and everything that it had not finished."""
         life = self._alive.pop(entry.worker, None)
         if life is not None:
             life.end, life.ending, life.error = entry.at, ending, error

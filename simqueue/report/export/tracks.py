@@ -1,8 +1,8 @@
 """Tracks: Chrome's trace events on rows, each of slices that do not overlap.
 
-A row is a thread of a process there. What goes on side by side under one name gets as many rows as
-it needs. Times are microseconds of virtual time; what takes none lasts one there, since nobody
-could click on it otherwise, and no arrow could end in it.
+A row is a thread of a process there. Overlapping slices of one name get as many rows as they need.
+Times are microseconds of virtual time; what takes none lasts one there, since nobody could click on
+it otherwise, and no arrow could end in it.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Mark:
 
 @dataclass(slots=True)
 class Strand:
-    """Something that lasted among others of its kind: a name, and what it was in turn."""
+    """The life of one thing among others of its kind: a name, and its states in turn."""
 
     process: str
     category: str
@@ -69,7 +69,7 @@ class Strand:
 
 @dataclass(slots=True)
 class Count:
-    """What was counted at a moment."""
+    """The value of a counter at a moment."""
 
     process: str
     at: int
@@ -78,7 +78,7 @@ class Count:
 
 
 class Sheet:
-    """All that a trace shows. Processes and their tracks come in the order they are named in."""
+    """Everything that a trace shows. Processes and their tracks keep the order of their names."""
 
     def __init__(self, processes: Sequence[str]) -> None:
         self.slices: list[Slice] = []

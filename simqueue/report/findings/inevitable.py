@@ -71,7 +71,7 @@ def _before(before: Odds, finding: Inevitable) -> str:
     at = "At the start" if before.last < 0 else f"Before it, after event #{before.last},"
     if before.played < finding.continuations:
         return f"{at} at least one does not"
-    if before.alike == before.played:
+    if before.same == before.played:
         return (
             f"{at} all {before.played} of {before.played} fail, too, but a continuation from an "
             "earlier event that was the same up to here does not"
@@ -81,7 +81,7 @@ def _before(before: Odds, finding: Inevitable) -> str:
 
 def _shares(odds: Odds) -> str:
     """Return how many failed the same way, failed in other ways, and passed."""
-    shares = [f"{odds.alike} of {odds.played} fail the same way"]
+    shares = [f"{odds.same} of {odds.played} fail the same way"]
     shares += [f"{odds.others} fail{'s' * (odds.others == 1)} in another way"] * bool(odds.others)
     shares += [f"{odds.passed} pass{'es' * (odds.passed == 1)}"] * bool(odds.passed)
     return listed(shares)
@@ -108,7 +108,7 @@ def _choices_between(finding: Inevitable, after: int, until: int) -> list[str]:
     between = [each for each in finding.trace.choices if after < each.event <= until]
     shown = [explain_choice(finding.trace, each, about) for each in between[:_CHOICES_SHOWN]]
     more = [f"  and {len(between) - _CHOICES_SHOWN} more"] * (len(between) > _CHOICES_SHOWN)
-    return [*(f"  {moment(each.at)} {each.said}" for each in shown), *more]
+    return [*(f"  {moment(each.at)} {each.text}" for each in shown), *more]
 
 
 def _leap(finding: Inevitable) -> str:
@@ -116,14 +116,14 @@ def _leap(finding: Inevitable) -> str:
     pairs = [(one, other) for one, other in pairwise(finding.odds) if one.last + 1 == other.first]
     if not pairs:
         return ""
-    one, other = max(pairs, key=lambda pair: pair[1].alike - pair[0].alike)
+    one, other = max(pairs, key=lambda pair: pair[1].same - pair[0].same)
     choices = _choices_between(finding, one.last, other.first)
-    leapt = other.alike - one.alike >= finding.continuations // _LEAP
+    leapt = other.same - one.same >= finding.continuations // _LEAP
     if other.first == finding.since or not leapt or not choices:
         return ""
     heading = (
-        f"It became much more likely with event #{other.first}: {one.alike} of {one.played} fail "
-        f"before it, {other.alike} of {other.played} after it. Chosen there:"
+        f"It became much more likely with event #{other.first}: {one.same} of {one.played} fail "
+        f"before it, {other.same} of {other.played} after it. Chosen there:"
     )
     return "\n".join([heading, *choices])
 
@@ -144,4 +144,4 @@ def _place(finding: Inevitable, odds: Odds) -> tuple[str, str]:
 
 
 def _bar(odds: Odds) -> str:
-    return ("*" * round(_BAR * odds.alike / odds.played)).ljust(_BAR)
+    return ("*" * round(_BAR * odds.same / odds.played)).ljust(_BAR)

@@ -38,7 +38,7 @@ def render_nearest(finding: Nearest, name: str, width: int) -> str:
 
 
 def _not_found(finding: Nearest) -> str:
-    """Return what was tried without success."""
+    """Return the list of attempts, none of which passed."""
     others = f", {finding.others} of them in other ways" if finding.others else ""
     ended = [] if finding.settled else ["The search ended early."]
     return "\n".join(
@@ -81,12 +81,12 @@ def _change(trace: Trace, passing: Trace, change: Change) -> list[str]:
 
 
 def _effect(trace: Trace, choice: Choice | None) -> str:
-    """Return what a choice did in a run."""
+    """Return the effect of a choice in a run."""
     if choice is None:
         return "the calm choice"
     shown = explain_choice(trace, choice, frozenset(involved_in(trace).subjects))
     exact = f" ({choice.value} of {choice.of})" if word_of(choice.key).kind == "random" else ""
-    return f"{moment(shown.at)} {shown.said}{exact}"
+    return f"{moment(shown.at)} {shown.text}{exact}"
 
 
 def _shared(finding: Nearest) -> str:

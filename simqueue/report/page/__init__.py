@@ -1,4 +1,4 @@
-"""The report as one HTML page, which opens from a file and asks nothing of a network.
+"""The report as one HTML page, which opens from a file and needs no network.
 
 ``rendering``  the page from a trace: what the template is given
 ``story``      its top: how the run ended, and in what it deviated

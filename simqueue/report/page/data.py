@@ -93,7 +93,7 @@ class Events(msgspec.Struct, frozen=True):
 
 
 class Data(msgspec.Struct, frozen=True):
-    """What the script reads; names of processes and subjects stand for themselves.
+    """The data that the script reads; processes and subjects are given by name.
 
     A deviation is its instant and its event. Where events are left out, ``size`` is how many there
     are in the log, ``deviated`` how many deviations, and each has its number among them as well.
@@ -109,7 +109,7 @@ class Data(msgspec.Struct, frozen=True):
     deviations: list[tuple[int, ...]]
     named: list[int]
     failure: int
-    said: bool
+    stated: bool = msgspec.field(name="said")
     hop: int
     end: int
     size: int | msgspec.UnsetType = msgspec.UNSET
@@ -137,7 +137,7 @@ def tell_whole(trace: Trace, changes: Sequence[Change], story: PageStory, course
         deviations=[(each.at, each.event) for each in story.deviations],
         named=story.named,
         failure=NOT_YET if story.failure is None else story.failure,
-        said=story.said,
+        stated=story.stated,
         hop=max(1, trace.config.hop.seconds * 1_000_000 + trace.config.hop.microseconds),
         end=trace.outcome.simulated,
     )

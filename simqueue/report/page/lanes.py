@@ -1,4 +1,4 @@
-"""Lanes: what is drawn over time, each by the numbers of the events that it is made of."""
+"""Lanes: everything drawn over time, each item by the numbers of its events."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Stall(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Lanes(msgspec.Struct, frozen=True):
-    """All that is drawn besides the events themselves."""
+    """Everything that is drawn besides the events themselves."""
 
     statements: list[Hops]
     notes: list[Note]
@@ -88,7 +88,7 @@ def subject_key(subject: Subject) -> str:
 
 
 def lay_lanes(course: Course, changes: Sequence[Change]) -> Lanes:
-    """Return what the lanes of a run show."""
+    """Return the content of a run's lanes."""
     entries = course.entries
     return Lanes(
         statements=list(_statements(course)),

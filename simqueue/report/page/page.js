@@ -23,7 +23,7 @@ const who = text(E.who), where = text(E.where), kind = text(E.kind), mark = text
 const LEFT_OUT = "left_out";        // the kind of what stands for the events of a gap
 const number = E.numbers ? (i) => E.numbers[i] : (i) => i;   // of an event in the log
 const id = (i) => kind(i) === LEFT_OUT ? "…" : `#${number(i)}`;
-const FEW = 15, few = (data.deviated ?? data.deviations.length) <= FEW;     // as many deviations as are told in words
+const FEW = 15, few = (data.deviated ?? data.deviations.length) <= FEW;     // more deviations than that have no texts
 const deviationsOf = new Map(), named = new Set(data.named);
 data.deviations.forEach(([, event, nth], k) => {
   if (!deviationsOf.has(event)) deviationsOf.set(event, []);
@@ -160,8 +160,8 @@ function matches(wanted) {
   return (i) => {
     if (!subjects.every((subject) => E.about[i].includes(subject))) return false;
     if (!parts.length) return true;
-    const said = `${id(i)} ${who(i)} ${kind(i)} ${words(i)}`.toLowerCase();
-    return parts.every((part) => said.includes(part));
+    const caption = `${id(i)} ${who(i)} ${kind(i)} ${words(i)}`.toLowerCase();
+    return parts.every((part) => caption.includes(part));
   };
 }
 function filter() {
@@ -171,7 +171,7 @@ function filter() {
     const shown = routine || wanted || !E.routine[i] || i === data.failure || (few && deviationsOf.has(i));
     if (shown && fits(i)) state.shown.push(i);
   }
-  state.found = wanted ? new Set(state.shown) : null;
+  state.matches = wanted ? new Set(state.shown) : null;
   const left = data.size === undefined ? "" : `; ${data.size - OWN} not on this page`;
   $("count").textContent = (state.shown.length === N ? `${N}` : `${state.shown.length} of ${N}`) + left;
   list.tell(state.selected);
@@ -236,7 +236,7 @@ function readInk() {
 }
 const X = (place) => GUTTER + (place - view.left) / view.span * plot();
 const x = (i) => i < 0 ? X(extent()) : X(view.place[i]);
-function hit(x0, y0, x1, y1, event, said, subject) { hits.push([x0 - 2, y0, x1 + 2, y1, event, said, subject]); }
+function hit(x0, y0, x1, y1, event, caption, subject) { hits.push([x0 - 2, y0, x1 + 2, y1, event, caption, subject]); }
 function bar(x0, x1, y, height, fill, stroke) {
   drawn++;
   const left = Math.max(x0, GUTTER), width = Math.max(Math.min(x1, canvas.clientWidth + 4) - left, 1.5);
@@ -245,12 +245,12 @@ function bar(x0, x1, y, height, fill, stroke) {
   if (stroke && width > 2) { pen.strokeStyle = stroke; pen.lineWidth = 1; pen.beginPath(); pen.roundRect(left + 0.5, y + 0.5, width - 1, height - 1, Math.min(3, width / 2)); pen.stroke(); }
   return [left, width];
 }
-function label(said, x0, width, y, colour, font = "11px system-ui, sans-serif") {
+function label(caption, x0, width, y, colour, font = "11px system-ui, sans-serif") {
   pen.font = font;
-  if (pen.measureText(said).width > width - 8) return false;
+  if (pen.measureText(caption).width > width - 8) return false;
   drawn++;
   pen.fillStyle = colour; pen.textBaseline = "middle"; pen.textAlign = "left";
-  pen.fillText(said, x0 + 4, y);
+  pen.fillText(caption, x0 + 4, y);
   return true;
 }
 function line(x0, y0, x1, y1, colour, width = 1, dash = []) {
@@ -312,11 +312,11 @@ function redraw() {
 function within(left, top, width, height, what) {
   pen.save(); pen.beginPath(); pen.rect(left, top, width, Math.max(0, height)); pen.clip(); what(); pen.restore();
 }
-function gutter(said, y, height, strong, quiet) {
+function gutter(caption, y, height, strong, quiet) {
   pen.fillStyle = ink.panel; pen.fillRect(0, y, GUTTER - 1, height);
   pen.font = `${strong ? "600 12px" : "12px"} system-ui, sans-serif`;
   pen.fillStyle = quiet ? ink.muted : ink.text; pen.textBaseline = "middle"; pen.textAlign = "left";
-  let shown = said;
+  let shown = caption;
   while (shown.length > 3 && pen.measureText(shown).width > GUTTER - 26) shown = `${shown.slice(0, -2).trimEnd()}…`;
   pen.fillText(shown, 16, y + height / 2);
   drawn++;
@@ -343,12 +343,12 @@ function drawLife(subject, y, from, to) {
     if (x1 - lastX < 0.7) continue;
     lastX = x1;
     const worker = data.managers[by] || "";
-    const said = what === "picked" && worker ? `picked by ${worker}` : what;
+    const caption = what === "picked" && worker ? `picked by ${worker}` : what;
     const [left, wide] = what === "picked" ? bar(x0, x1, y + 3, ROW - 7, ink["picked-ground"], ink.picked)
       : what === "queued" ? bar(x0, x1, y + 3, ROW - 7, ink.panel, ink.queued) : bar(x0, x1, y + 3, ROW - 7, ink["bad-ground"], ink.bad);
     const run = (runs.get(subject) || []).find((each) => each[2] >= since);
-    label(said, left, run ? Math.min(wide, x(run[2]) - left) : wide, middle, ink["bar-text"], "10px system-ui, sans-serif");
-    hit(x0, y, x1, y + ROW, since, `${name}: ${said}${until >= 0 ? ` for ${span(E.at[until] - E.at[since])}` : " until the run ends"}`, subject);
+    label(caption, left, run ? Math.min(wide, x(run[2]) - left) : wide, middle, ink["bar-text"], "10px system-ui, sans-serif");
+    hit(x0, y, x1, y + ROW, since, `${name}: ${caption}${until >= 0 ? ` for ${span(E.at[until] - E.at[since])}` : " until the run ends"}`, subject);
   }
   lastX = -9;
   let ran = -1;                     // a run that begins before the last one ends is drawn below it
@@ -368,10 +368,10 @@ function drawLife(subject, y, from, to) {
   }
   for (const [, , since, until] of silences.get(subject) || []) {
     if (since > to || until < from) continue;
-    const x0 = x(since), x1 = x(until), said = `no heartbeat for ${span(E.at[until] - E.at[since])}`;
+    const x0 = x(since), x1 = x(until), caption = `no heartbeat for ${span(E.at[until] - E.at[since])}`;
     line(x0, y + ROW - 4, x1, y + ROW - 4, ink.bad, 2.5, [4, 2]);
-    if (x1 - x0 > 160) label(said, Math.max(x0, Math.min(x1, plot() + GUTTER) - 160), 158, middle, ink.bad, "600 10px system-ui, sans-serif");
-    hit(x0, y + ROW - 8, x1, y + ROW, until, `${name}: ${said}, then it is taken over`, subject);
+    if (x1 - x0 > 160) label(caption, Math.max(x0, Math.min(x1, plot() + GUTTER) - 160), 158, middle, ink.bad, "600 10px system-ui, sans-serif");
+    hit(x0, y + ROW - 8, x1, y + ROW, until, `${name}: ${caption}, then it is taken over`, subject);
   }
   lastX = -9;
   for (const i of beats.get(subject) || []) {
@@ -433,23 +433,23 @@ function drawMessages(from, to, middle) {
     const colour = failed ? ink.bad : number === chosen ? ink.accent : loud ? ink.statement : ink.quiet;
     const wide = number === chosen ? 2.2 : 1.2, turn = executed >= 0 ? x(executed) : x0 + 8;
     const steps = [`sent ${moment(E.at[sent])}`, executed >= 0 && `executed ${moment(E.at[executed])}`, ended >= 0 && `${failed ? "failed" : "committed"} ${moment(E.at[ended])}`, replied >= 0 ? `replied ${moment(E.at[replied])}` : lost ? "lost with its connection" : "no reply until the run ends"].filter(Boolean);
-    const said = `${name}'s ${title} (statement ${number}): ${steps.join(", ")}`;
+    const caption = `${name}'s ${title} (statement ${number}): ${steps.join(", ")}`;
     if (thin && executed >= 0 && number !== chosen) {
       line(x0, y, x0, server, colour, wide);
-      hit(x0 - 1, Math.min(y, server), x0 + 1, Math.max(y, server), sent, said);
+      hit(x0 - 1, Math.min(y, server), x0 + 1, Math.max(y, server), sent, caption);
       continue;
     }
     arrow(x0, y, turn, executed >= 0 ? server : (y + server) / 2, colour, wide, executed >= 0 ? [] : [3, 3]);
     const leave = ended >= 0 ? x(ended) : turn;
     if (executed >= 0) {
       bar(turn, leave, server - 5, 10, colour);
-      hit(turn - 2, server - 7, leave + 2, server + 7, ended >= 0 ? ended : executed, said);
+      hit(turn - 2, server - 7, leave + 2, server + 7, ended >= 0 ? ended : executed, caption);
       if (loud && turn > labelled && label(title, turn - 8, 160, server - 13, ink.text, "10px system-ui, sans-serif")) labelled = turn + pen.measureText(title).width + 8;
     }
     if (replied >= 0) arrow(leave, server, x(replied), y, colour, wide, []);
     else if (lost) signs.error(executed >= 0 ? leave + 6 : turn, (server + y) / 2);
-    hits.push([x0, y, turn, server, sent, said, null, true]);
-    if (replied >= 0) hits.push([leave, server, x(replied), y, replied, said, null, true]);
+    hits.push([x0, y, turn, server, sent, caption, null, true]);
+    if (replied >= 0) hits.push([leave, server, x(replied), y, replied, caption, null, true]);
   }
   seen.clear();
   for (const [name, sent, heard, dropped] of inView(notes, from, to)) {
@@ -489,10 +489,10 @@ function drawAxis(from, to, width, height) {
   const unit = plot() / view.span;
   const tick = (px, at) => {
     if (px < Math.max(GUTTER, end)) return;
-    const said = moment(at), wide = pen.measureText(said).width;
+    const caption = moment(at), wide = pen.measureText(caption).width;
     if (px + wide + 8 > width) return;
     line(px, AXIS - 6, px, AXIS, ink.muted);
-    pen.fillStyle = ink.muted; pen.fillText(said, px + 4, AXIS / 2 - 1); drawn++;
+    pen.fillStyle = ink.muted; pen.fillText(caption, px + 4, AXIS / 2 - 1); drawn++;
     end = px + wide + 22;
   };
   if (view.scale === "true") {
@@ -515,8 +515,8 @@ function drawBreak(x0, x1, gap, height) {
   const px = (Math.max(x0, GUTTER) + x1) / 2, y = AXIS + STORY / 2;
   line(px - 5, y + 5, px - 1, y - 5, ink.muted, 1.3); line(px, y + 5, px + 4, y - 5, ink.muted, 1.3);
   pen.font = "10px system-ui, sans-serif"; pen.textBaseline = "middle";
-  const said = span(gap), wide = pen.measureText(said).width;
-  if (wide + 16 < x1 - Math.max(x0, GUTTER)) { pen.fillStyle = ink.muted; pen.fillText(said, px + 7, y); drawn++; }
+  const caption = span(gap), wide = pen.measureText(caption).width;
+  if (wide + 16 < x1 - Math.max(x0, GUTTER)) { pen.fillStyle = ink.muted; pen.fillText(caption, px + 7, y); drawn++; }
   line(px, tops, px, height, ink.line, 1, [1, 5]);
 }
 function drawStory(from, to, height) {
@@ -528,21 +528,21 @@ function drawStory(from, to, height) {
   }
   let lastX = -99;
   data.deviations.forEach(([, event, nth], k) => {
-    const px = x(event), said = nth ?? k + 1;
+    const px = x(event), caption = nth ?? k + 1;
     if (event < from || event > to || px < GUTTER || px - lastX < 3) return;
-    if (!few) { lastX = px; line(px, y - 5, px, y + 5, ink.deviation, 1.5); hit(px - 2, AXIS, px + 2, tops, event, `deviation ${said}`); return; }
+    if (!few) { lastX = px; line(px, y - 5, px, y + 5, ink.deviation, 1.5); hit(px - 2, AXIS, px + 2, tops, event, `deviation ${caption}`); return; }
     line(px, AXIS + STORY, px, height, ink.deviation, 1, [4, 4]);
     shape([[px, y - 8], [px + 8, y], [px, y + 8], [px - 8, y]], ink.deviation);
-    if (px - lastX > 14) { pen.font = "700 9px system-ui, sans-serif"; pen.textAlign = "center"; pen.fillStyle = ink.panel; pen.fillText(String(said), px, y + 0.5); pen.textAlign = "left"; }
+    if (px - lastX > 14) { pen.font = "700 9px system-ui, sans-serif"; pen.textAlign = "center"; pen.fillStyle = ink.panel; pen.fillText(String(caption), px, y + 0.5); pen.textAlign = "left"; }
     lastX = px;
-    hit(px - 8, AXIS, px + 8, tops, event, `deviation ${said}`);
+    hit(px - 8, AXIS, px + 8, tops, event, `deviation ${caption}`);
   });
   const [early, late] = [data.deviations.filter(([, event]) => event < from || x(event) < GUTTER).length, data.deviations.filter(([, event]) => event > to).length];
   if (early) beyond(`◀ ◆ ${early} earlier`, GUTTER + 4, "left", ink.deviation, () => deviate(-1));
   if (late) beyond(`${late} later ◆ ▶`, canvas.clientWidth - 6, "right", ink.deviation, () => deviate(1));
-  if (state.found) {
+  if (state.matches) {
     let at = -9;
-    for (const i of state.found) {
+    for (const i of state.matches) {
       if (i < from || i > to) continue;
       const px = x(i);
       if (px - at < 2) continue;
@@ -560,14 +560,14 @@ function drawStory(from, to, height) {
     hit(left, AXIS, left + wide, tops, data.failure);
   }
 }
-function beyond(said, px, align, colour, press) {
+function beyond(caption, px, align, colour, press) {
   pen.font = "600 11px system-ui, sans-serif"; pen.textBaseline = "middle"; pen.textAlign = align;
-  const wide = pen.measureText(said).width, left = align === "left" ? px : px - wide;
+  const wide = pen.measureText(caption).width, left = align === "left" ? px : px - wide;
   pen.fillStyle = ink.panel; pen.fillRect(left - 4, AXIS + 1, wide + 8, STORY - 2);
-  pen.fillStyle = colour; pen.fillText(said, px, AXIS + STORY / 2); pen.textAlign = "left"; drawn++;
+  pen.fillStyle = colour; pen.fillText(caption, px, AXIS + STORY / 2); pen.textAlign = "left"; drawn++;
   hit(left, AXIS, left + wide, tops, -1, "deviations that are out of sight", press);
 }
-function found(px, y) {
+function hitAt(px, y) {
   for (let k = hits.length - 1; k >= 0; k--) {
     const [x0, y0, x1, y1, event, , , slanted] = hits[k];
     if (!slanted && px >= x0 && px <= x1 && y >= y0 && y <= y1) return hits[k];
@@ -583,9 +583,9 @@ function showTip(at, event) {
   const tip = $("tip");
   tip.hidden = !at;
   if (!at) return;
-  const [, , , , i, said] = at;
+  const [, , , , i, caption] = at;
   const own = i >= 0 ? `${id(i)} ${moment(E.at[i])} ${sentence(i)}` : "";
-  tip.textContent = [said, own.length > 400 ? `${own.slice(0, 400)}…` : own].filter(Boolean).join("\n");
+  tip.textContent = [caption, own.length > 400 ? `${own.slice(0, 400)}…` : own].filter(Boolean).join("\n");
   tip.style.left = `${Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)}px`;
   tip.style.top = `${event.clientY + 18 + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 12 : event.clientY + 18}px`;
 }
@@ -602,14 +602,14 @@ canvas.addEventListener("pointermove", (event) => {
     }
     return;
   }
-  hovered = found(...spot(event));
+  hovered = hitAt(...spot(event));
   lanesBox.classList.toggle("over", Boolean(hovered));
   showTip(hovered, event);
 });
 canvas.addEventListener("pointerup", (event) => {
   const was = dragged;
   dragged = null; lanesBox.classList.remove("dragged");
-  const at = was && !was.moved && found(...spot(event));
+  const at = was && !was.moved && hitAt(...spot(event));
   if (!at) return;
   if (typeof at[6] === "function") at[6](); else if (at[6]) showSubject(at[6]); else if (at[4] >= 0) select(at[4]);
 });
@@ -635,11 +635,11 @@ const list = (() => {
     return named.has(i) ? ["•", "named", "in the story"] : ["", "", ""];
   }
   function row(k) {
-    const i = state.shown[k], [sign, style, said] = signOf(i);
+    const i = state.shown[k], [sign, style, caption] = signOf(i);
     const made = el("div", { id: `event-${i}`, role: "option", className: `row${E.routine[i] ? " faint" : ""}${data.said && i === data.failure ? " broken" : ""}`,
       "aria-selected": String(i === state.selected), "aria-posinset": k + 1, "aria-setsize": state.shown.length },
       el("span", { className: "id" }, id(i)), el("time", {}, moment(E.at[i])),
-      el("span", { className: `sign ${style}`, title: said }, sign), el("span", { className: "who" }, who(i)),
+      el("span", { className: `sign ${style}`, title: caption }, sign), el("span", { className: "who" }, who(i)),
       el("span", { className: "said" }, words(i).slice(0, 300).replace(/\s*\n\s*/g, " ⏎ ")));
     made.dataset.event = i;
     made.style.top = `${k * HEIGHT}px`;
@@ -679,20 +679,20 @@ function select(i) {
   $("selection").textContent = `Event ${number(i)} of ${data.size ?? N}, ${moment(E.at[i])}: ${sentence(i).slice(0, 400)}`;
   draw();
 }
-const link = (i, said) => el("button", { type: "button", className: "link", on: () => select(i) }, said || id(i));
-const told = (i) => { const said = `${id(i)} ${sentence(i)}`; return link(i, said.length > 160 ? `${said.slice(0, 160)}…` : said); };
+const link = (i, caption) => el("button", { type: "button", className: "link", on: () => select(i) }, caption || id(i));
+const eventLink = (i) => { const caption = `${id(i)} ${sentence(i)}`; return link(i, caption.length > 160 ? `${caption.slice(0, 160)}…` : caption); };
 function showEvent(i) {
   const facts = el("dl");
-  const fact = (name, style, ...said) => facts.append(el("dt", {}, name), el("dd", { className: style }, ...said));
+  const fact = (name, style, ...values) => facts.append(el("dt", {}, name), el("dd", { className: style }, ...values));
   if (deviationsOf.has(i)) fact("shows", "", `deviation ${deviationsOf.get(i).slice(0, 12).join(", ")}`);
-  if (E.cause[i] >= 0) fact("because of", "", told(E.cause[i]));
+  if (E.cause[i] >= 0) fact("because of", "", eventLink(E.cause[i]));
   const led = effects.get(i) || [];
-  if (led.length) fact("led to", "many", ...led.slice(0, 6).map(told), ...(led.length > 6 ? [`and ${led.length - 6} more`] : []));
+  if (led.length) fact("led to", "many", ...led.slice(0, 6).map(eventLink), ...(led.length > 6 ? [`and ${led.length - 6} more`] : []));
   const hops = E.statement[i] >= 0 ? hopsOf.get(E.statement[i]) : null;
   if (hops) {
     const [number, , title, sent, executed, ended, replied, failed] = hops;
     const steps = [["sent", sent], ["executed", executed === ended ? -1 : executed], [failed ? "failed" : "committed", ended], ["replied", replied]].filter(([, at]) => at >= 0);
-    fact("statement", "", el("span", {}, `${number} (${title})`), ...steps.map(([said, at]) => link(at, `${said} ${moment(E.at[at])}`)));
+    fact("statement", "", el("span", {}, `${number} (${title})`), ...steps.map(([caption, at]) => link(at, `${caption} ${moment(E.at[at])}`)));
   }
   const about = [...new Set(E.about[i])];
   if (about.length) {
@@ -707,8 +707,8 @@ function showEvent(i) {
 }
 function tablesAround(i) {
   const many = changesFrom[i + 1] - changesFrom[i], these = kind(i) === LEFT_OUT ? "these events change" : "this event changes";
-  const modes = [["both", "Before and after"], ["before", "Before"], ["after", "After"]].map(([mode, said]) =>
-    el("button", { type: "button", "aria-pressed": String(state.tables === mode), on: () => { state.tables = mode; again(`[data-mode="${mode}"]`); }, "data-mode": mode }, said));
+  const modes = [["both", "Before and after"], ["before", "Before"], ["after", "After"]].map(([mode, caption]) =>
+    el("button", { type: "button", "aria-pressed": String(state.tables === mode), on: () => { state.tables = mode; again(`[data-mode="${mode}"]`); }, "data-mode": mode }, caption));
   const box = el("div", { id: "tables" }, el("div", { className: "tableshead" }, el("h3", {}, "Tables"),
     el("span", { className: "facts" }, many ? `${these} ${many} row${many > 1 ? "s" : ""}` : `${these} nothing`),
     el("span", { className: "tools", role: "group", "aria-label": "Tables as they stood" }, ...modes)));
@@ -726,19 +726,19 @@ function tableAround(table, name, i, again) {
   const late = name === "log" || name === "statistics";
   // What the event changes or is about comes first; of the others, the newest where rows pile up.
   const near = ([id, versions]) => versions[2] || E.about[i].includes(`${name.slice(0, -1)} ${id}`);
-  const told = rows.filter(near).slice(0, state.limit * 4), rest = rows.filter((row) => !near(row));
-  const room = Math.max(0, late ? Math.ceil(state.limit / 3) : state.limit - told.length);
-  const others = late ? rest.slice(Math.max(0, rest.length - room)) : rest.slice(0, room), shown = [...told, ...others];
+  const nearRows = rows.filter(near).slice(0, state.limit * 4), rest = rows.filter((row) => !near(row));
+  const room = Math.max(0, late ? Math.ceil(state.limit / 3) : state.limit - nearRows.length);
+  const others = late ? rest.slice(Math.max(0, rest.length - room)) : rest.slice(0, room), shown = [...nearRows, ...others];
   const columns = H.tables[table][1].map((column, k) => [column, k]).filter(([, k]) => used[table][k]);
   const body = el("tbody");
   shown.forEach(([, [old, version, differs]], place) => {
     const line = (which, other, style, sign) => {
       if (which < 0) return;
       const cells = columns.map(([, k]) => {
-        const said = H.texts[H.rows[which][k]], changedCell = differs && other >= 0 && H.rows[which][k] !== H.rows[other][k];
-        return el("td", { className: changedCell ? "changed" : "", title: said.length > 30 ? said : "" }, said);
+        const caption = H.texts[H.rows[which][k]], changedCell = differs && other >= 0 && H.rows[which][k] !== H.rows[other][k];
+        return el("td", { className: changedCell ? "changed" : "", title: caption.length > 30 ? caption : "" }, caption);
       });
-      body.append(el("tr", { className: `${style}${place === told.length && place ? " parted" : ""}` }, el("td", {}, sign, sign ? el("span", { className: "unseen" }, style) : ""), ...cells));
+      body.append(el("tr", { className: `${style}${place === nearRows.length && place ? " parted" : ""}` }, el("td", {}, sign, sign ? el("span", { className: "unseen" }, style) : ""), ...cells));
     };
     if (!differs) { line(old, old, "", ""); return; }
     if (state.tables !== "after") line(old, version, "before", "−");
@@ -835,10 +835,10 @@ const LEGEND = [["queued", () => barSign("panel", "queued", 8)], ["picked", () =
   ["error", () => signs.error(11, 7)], ["chosen by the scenario", () => signs.chosen(11, 7)], ["paused or blocked", () => barSign("stalled", "bad", 12)], ["log line", () => signs.log(11, 7)]];
 function barSign(fill, stroke, height) { pen.fillStyle = ink[fill]; pen.fillRect(1, 7 - height / 2, 20, height); pen.strokeStyle = ink[stroke]; pen.lineWidth = 1; pen.strokeRect(1.5, 7.5 - height / 2, 19, height - 1); }
 function drawLegend(box, items) {
-  box.replaceChildren(...items.map(([said, paint]) => {
+  box.replaceChildren(...items.map(([caption, paint]) => {
     const small = el("canvas", { width: 44, height: 28 });
     withPen(small.getContext("2d"), () => { pen.scale(2, 2); paint(); });
-    return el("span", {}, small, said);
+    return el("span", {}, small, caption);
   }));
 }
 function withPen(other, what) { const own = pen; pen = other; what(); pen = own; }

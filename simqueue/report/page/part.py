@@ -31,7 +31,7 @@ from simqueue.report.page.story import PageStory
 _T = TypeVar("_T")
 _TABLES = list(COLUMNS)
 _Key = tuple[type, int]
-"""A row: its type, which tells the table, and its id."""
+"""A row: its type, which identifies the table, and its id."""
 
 
 def tell_part(
@@ -63,7 +63,7 @@ def tell_part(
         ],
         named=[shown.place(number) for number in story.named if shown.holds(number)],
         failure=NOT_YET if story.failure is None else shown.place(story.failure),
-        said=story.said,
+        stated=story.stated,
         hop=max(1, trace.config.hop.seconds * 1_000_000 + trace.config.hop.microseconds),
         end=trace.outcome.simulated,
         size=len(course.entries),
@@ -82,9 +82,9 @@ def _events(course: Course, shown: Shown, entries: list[Entry]) -> Events:
     def numbers(column: list[int], default: int = NOT_YET) -> list[int]:
         return _spread(column, gaps, [default] * len(gaps))
 
-    def texts(column: Texts, said: list[str]) -> Texts:
+    def texts(column: Texts, gap_texts: list[str]) -> Texts:
         known = {text: place for place, text in enumerate(column.texts)}
-        places = [known.setdefault(text, len(known)) for text in said]
+        places = [known.setdefault(text, len(known)) for text in gap_texts]
         return Texts(list(known), _spread(column.of, gaps, places))
 
     nothing = [""] * len(gaps)

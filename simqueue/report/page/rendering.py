@@ -34,7 +34,7 @@ def render_page(
     Args:
         trace: of the run.
         changes: what each of its events changed in the tables, in order.
-        again: the command that makes the run happen once more.
+        again: the command that repeats the run.
         limit: how many events the page has at most, or all of them.
     """
     from jinja2 import Environment, StrictUndefined  # slow to import, and no run needs it

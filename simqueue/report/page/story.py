@@ -16,7 +16,7 @@ from simqueue.model.trace import Trace
 from simqueue.report.choices.explain_choices import Deviation, explain_deviations
 from simqueue.report.log_index import Course, Subject
 from simqueue.report.story.participants import involved_in
-from simqueue.report.story.story import DEVIATIONS_TOLD, render_story
+from simqueue.report.story.story import DEVIATIONS_SHOWN, render_story
 from simqueue.report.units import moment
 
 _NUMBERED = re.compile(r"#(\d{1,12})\b")
@@ -30,7 +30,7 @@ class Deviated:
     at: int
     event: int
     moment: str
-    said: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class PageStory:
     """The whole story as pieces; some are the number of an event."""
     failure: EntryNumber | None
     """The event that says what failed, or after which it failed."""
-    said: bool
+    stated: bool
     """Whether that event says so."""
     deviations: list[Deviated]
     involved: list[Subject]
@@ -50,7 +50,7 @@ class PageStory:
     @property
     def explained(self) -> bool:
         """Whether deviations are few enough to be explained one by one."""
-        return len(self.deviations) <= DEVIATIONS_TOLD
+        return len(self.deviations) <= DEVIATIONS_SHOWN
 
 
 def page_story(trace: Trace, again: str | None, course: Course | None = None) -> PageStory:
@@ -59,13 +59,13 @@ def page_story(trace: Trace, again: str | None, course: Course | None = None) ->
     failure = trace.outcome.failure
     involved = list(involved_in(trace).subjects)
     text, size = render_story(trace, again=again, course=course), len(trace.events)
-    # The story's tail is the end of any log; who is named before it matters.
+    # The story's tail is the end of any log; only the names before it matter.
     names = _LINE_OF_EVENT.findall(render_story(trace, again=again, tail=1, course=course))
     failing = None if failure is None else _failing(trace.events, failure)
     return PageStory(
         text=list(_pieces(text, size)),
         failure=failing,
-        said=failing is not None and _says(trace.events[failing].event, failure),
+        stated=failing is not None and _says(trace.events[failing].event, failure),
         deviations=_deviations(trace, frozenset(involved)),
         involved=involved,
         named=sorted({int(number) for number in names if int(number) < size}),
@@ -86,12 +86,12 @@ def _pieces(text: str, size: int) -> list[tuple[str, int | None]]:
 def _deviations(trace: Trace, about: frozenset[Subject]) -> list[Deviated]:
     if not trace.events:
         return []
-    if len(trace.choices) > DEVIATIONS_TOLD:  # to explain each of them would take long
+    if len(trace.choices) > DEVIATIONS_SHOWN:  # to explain each of them would take long
         deviations = [Deviation(choice.at, choice, "") for choice in trace.choices]
     else:
         deviations = explain_deviations(trace, about)
     return [
-        Deviated(each.at, _shown_by(trace.events, each), moment(each.at), each.said)
+        Deviated(each.at, _shown_by(trace.events, each), moment(each.at), each.text)
         for each in deviations
     ]
 
@@ -111,7 +111,7 @@ def _shown_by(entries: Sequence[Entry], deviation: Deviation) -> int:
 
 
 def _failing(entries: Sequence[Entry], failure: Failure) -> EntryNumber | None:
-    """Return the last event that says what the failure says; else the last there is."""
+    """Return the last event with the failure's message; else the last event of all."""
     for number in range(len(entries) - 1, -1, -1):
         if _says(entries[number].event, failure):
             return EntryNumber(number)

@@ -26,7 +26,7 @@ def is_claim(failure: Failure) -> bool:
 
 
 def claim_words(failure: Failure, entries: Sequence[Entry]) -> str:
-    """Return what a failed check is called, and when it was to hold."""
+    """Return the name of a failed check, and when it should have held."""
     broken = [entry for entry in entries if isinstance(entry.event, e.InvariantBroken)]
     at = moment(broken[-1].at) if broken else "the end"
     overdue = _OVERDUE.search(failure.message)

@@ -12,7 +12,7 @@ from simqueue.report.units import moment
 
 
 def render_stale_view(course: Course, number: int) -> str:
-    """Return what came between a statement's sending and its change of an entry, else ``""``.
+    """Return the event between a statement's sending and its change of an entry, else ``""``.
 
     What it changes fell due, or others changed it; or it commits late, so that others which were
     executed meanwhile did not see it.
@@ -30,7 +30,7 @@ def render_stale_view(course: Course, number: int) -> str:
         return f" (sent at {since}, before #{overtook})"
     executed = entry.at if passage.executed is None else passage.executed[1].at
     if executed < entry.at:
-        return f" (executed at {moment(executed)}, which nobody else saw before now)"
+        return f" (executed at {moment(executed)}, which no other client saw before now)"
     return ""
 
 

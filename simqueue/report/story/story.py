@@ -22,7 +22,7 @@ from simqueue.report.story.timeline import matters, render_timeline
 from simqueue.report.units import moment
 
 TAIL = 40
-DEVIATIONS_TOLD = 15
+DEVIATIONS_SHOWN = 15
 _TOO_MANY = "Most of them play no part in the failure: `simqueue shrink` keeps only those that do."
 _NUMBER = re.compile(r" *#(\d+) ")
 _FRAME = re.compile(r'  File "')
@@ -56,7 +56,7 @@ def render_story(
 
 
 def _pointers(trace: Trace, again: str | None) -> Iterator[str]:
-    """Yield where to read on: what the failure means, and the command that repeats it."""
+    """Yield further commands: the one that explains the failure, and the one that repeats it."""
     failure = trace.outcome.failure
     if failure is not None:
         yield f"More: simqueue explain {shlex.quote(failure.explained_as)}"
@@ -121,7 +121,7 @@ def _deviations(trace: Trace, involved: Involved) -> str:
             "" if trace.outcome.passed else "; it fails without any"
         )
     total = f"Deviations from calm: {counts.total()}"
-    if counts.total() <= DEVIATIONS_TOLD:
+    if counts.total() <= DEVIATIONS_SHOWN:
         total = f"{total} (where this run differs from an undisturbed one)"
         return "\n".join([total, *render_deviations(trace, frozenset(involved.subjects))])
     kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))

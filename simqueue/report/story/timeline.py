@@ -153,12 +153,12 @@ def _without_idle_lives(shown: list[Numbered], involved: Involved) -> Iterator[N
 
 def _settings(trace: Trace, involved: Involved) -> Iterator[str]:
     """Yield the settings of the workers, those with the same settings together."""
-    alike = dict[str, list[str]]()
+    by_setting = dict[str, list[str]]()
     for entry in trace.events:
         if isinstance(entry.event, e.WorkerReady) and entry.worker in involved.workers:
-            names = alike.setdefault(_setting(entry.event), [])
+            names = by_setting.setdefault(_setting(entry.event), [])
             names += [entry.worker] * (entry.worker not in names)
-    for setting, names in alike.items():
+    for setting, names in by_setting.items():
         yield f"    ({listed(names)}: {setting})"
 
 

@@ -39,8 +39,8 @@ def fuzz(
     The result is the same for any ``processes`` and ``dask``, and however often it was resumed,
     unless time runs out or something outlives the runs.
 
-    A failure is played again in a process where no run came before. If it is not the same there,
-    ``Campaign.leaks`` says what outlives the runs, and the runs after it are played in such
+    A failure is played again in a process where no run came before. If the result differs there,
+    ``Campaign.leaks`` names the state that outlives the runs, and later runs are played in such
     processes.
 
     Args:
@@ -59,8 +59,8 @@ def fuzz(
         shard: (K, N) plays the K-th of N parts of the runs.
         known: failures that are accepted, or the file that ``simqueue accept`` wrote. Those of
             ``target`` are counted and not kept; broken invariants among them end no run.
-        state: a directory that holds what is known of campaigns, in a file for each.
-        resume: go on from what is known there of this one, with no fewer runs than there are. Runs
+        state: a directory that holds the states of campaigns, in a file for each.
+        resume: go on from this campaign's state there, with at least as many runs. Runs
             that were lost because their process was killed from outside are played again.
         until_failure: begin no more runs after one that fails in a way that is not known.
         on_progress: called after each run with the campaign so far.

@@ -1,7 +1,7 @@
 """A journal: the state of a campaign in a file, a line for each run as it becomes known.
 
-A line is written before the run counts, and lines are only added. So whatever kills the campaign,
-the file holds all that was known then, but for a last line that breaks off. Each has a checksum.
+A line is written before the run counts, and lines are only added. So if the campaign is killed, the
+file holds every result reported by then, except a torn last line. Each line has a checksum.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ class State:
         return {number: each for number, each in self.results.items() if each.is_open}
 
     def extent(self) -> int:
-        """Return how many runs a campaign must have to include all that are here."""
+        """Return how many runs a campaign must have to include all runs in the state."""
         return max(self.results, default=self.identity.seed - 1) - self.identity.seed + 1
 
     def add(self, line: Line) -> None:
-        """Take in a line; raise ``ValueError`` if it does not belong there."""
+        """Add a line to the state; raise ``ValueError`` if it does not belong there."""
         self.finished = isinstance(line, Ended) or (self.finished and isinstance(line, Kept))
         match line:
             case Header():
@@ -92,7 +92,7 @@ class State:
                 assert_never(line)
 
     def _add_session(self, session: Session) -> None:
-        # A failure that was accepted comes without a trace: it would be lost if it counted as new.
+        # An accepted failure has no trace: it would be lost if it counted as new.
         if {each.signature for each in session.known} != set(self.identity.accepted):
             raise ValueError("its accepted failures are not those of the campaign")
         self.sessions.append(session)
@@ -111,7 +111,7 @@ class State:
             self._with_trace.add(result.signature)
         if result.signature is not None and result.signature not in self._with_trace:
             raise ValueError(f"the trace of {excerpt(result.signature)} is missing")
-        # Most runs come to the same: a million of them need not be a million sets.
+        # Most runs have the same result: share one set instead of a million equal ones.
         evidence = self._evidence.setdefault(result.evidence, result.evidence)
         self.results.pop(result.number, None)  # so that it is in its place by time
         self.results[result.number] = msgspec.structs.replace(result, evidence=evidence)
@@ -221,7 +221,7 @@ def kept(
 
 
 class Nowhere:
-    """Stands for the journal of a campaign that keeps no state."""
+    """The journal of a campaign that keeps no state."""
 
     def __init__(self, identity: Identity) -> None:
         self.stored = State("", identity)
@@ -284,7 +284,7 @@ class Journal:
         self.notes += [f"some of them were played with {change}" for change in sorted(changes)]
 
     def _put_away(self, document: bytes) -> None:
-        """Keep the state of a campaign that was cut short: it may still be wanted."""
+        """Keep a copy of an unfinished campaign's state: the user may still need it."""
         try:
             state = decode_state(document, "")
             if state.finished or not state.results:
@@ -299,7 +299,7 @@ class Journal:
         self.opening.append(f"started again: {what}; it is kept as {self._name}{_PREVIOUS}")
 
     def append(self, line: Line) -> None:
-        """Write down one line; a campaign outlives a disk that is full."""
+        """Write one line; a full disk does not end the campaign."""
         if self._failed:
             return
         if isinstance(line, Result) and line.printed:
@@ -346,7 +346,7 @@ def _open(path: Path, name: str) -> FileIO:
 
 
 def _checked(file: FileIO) -> FileIO:
-    """Return a file that may be read and written; close one that must not."""
+    """Return a file that may be read and written; close any other and raise."""
     try:
         check_readable(file.fileno())
         names = os.fstat(file.fileno()).st_nlink
@@ -359,7 +359,7 @@ def _checked(file: FileIO) -> FileIO:
 
 
 def _relative(path: Path) -> str:
-    """Return how a file is called from here."""
+    """Return the path of a file relative to the current directory."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 

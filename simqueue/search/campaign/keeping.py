@@ -1,8 +1,8 @@
 """Keeping: which saved failures are a campaign's own, and which of them were shrunk completely.
 
 A campaign may be killed after it has saved a failure and before that is shrunk. Its state has a
-line for each file, written before the file is. So after ``--resume`` a file of the campaign itself
-is not taken for one that was there before, and shrinking goes on.
+line for each file, written before the file is. So after ``--resume`` the campaign recognizes its
+own files, and shrinking goes on.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from simqueue.search.replay.regressions import Saved, saved_failures
 class Own:
     """A file of the campaign itself.
 
-    ``as_found`` is whether it holds the run that the campaign found, ``done`` whether shrinking
-    that was completed, and then ``note`` is its result in words.
+    ``unshrunk`` is whether it holds the run as the campaign played it, ``done`` whether shrinking
+    it was completed; then ``note`` is the result in words.
     """
 
     path: Path
     trace: Trace
-    as_found: bool
+    unshrunk: bool
     done: bool
     note: str
 
 
 @dataclass(slots=True)
 class Keeping:
-    """What a campaign's state says of the failures that the campaign saved.
+    """The lines of a campaign's state about the failures that the campaign saved.
 
-    ``journal`` writes lines while the campaign is played and has its file open. To open that a
-    second time would give up the lock on it.
+    ``journal`` writes lines while the campaign is played and has its file open. Opening the file a
+    second time would release its lock.
     """
 
     path: Path
@@ -50,7 +50,7 @@ class Keeping:
     def of(
         cls, directory: str | os.PathLike[str], identity: Identity, now: Session, *, resume: bool
     ) -> Keeping:
-        """Read a campaign's state; of code that has changed since, no file is its own.
+        """Read a campaign's state; if the code has changed since, no file counts as its own.
 
         Raises:
             UsageError: the state cannot be used.
@@ -66,10 +66,10 @@ class Keeping:
         """Return whether the campaign has written a file that has not changed since."""
         return any(line.saved == saved.checksum for line in self.lines)
 
-    def own(self, found: Trace, signature: str, directory: Path) -> Own | None:
-        """Return the campaign's own file for a failure that it found."""
+    def own(self, first: Trace, signature: str, directory: Path) -> Own | None:
+        """Return the campaign's own file for a failure; ``first`` is the trace of its first run."""
         lines = {line.saved: line for line in self.lines if line.signature == signature}
-        for saved in saved_failures(directory, found.target):
+        for saved in saved_failures(directory, first.target):
             line = lines.get(saved.checksum)
             if line is None:
                 continue
@@ -77,16 +77,16 @@ class Keeping:
                 trace = Trace.load(saved.path)
             except TraceFormatError:
                 continue
-            checksum = seal(found).checksum
+            checksum = seal(first).checksum
             done = line.done and line.found == checksum
             return Own(saved.path, trace, saved.checksum == checksum, done, line.note)
         return None
 
     def note(
-        self, found: Trace, signature: str, saved: Trace, *, done: bool = False, note: str = ""
+        self, first: Trace, signature: str, saved: Trace, *, done: bool = False, note: str = ""
     ) -> None:
-        """Write down that ``saved`` is about to be the file of a failure."""
-        line = Kept(signature, seal(found).checksum, seal(saved).checksum, done, note)
+        """Record that ``saved`` is about to be written as the file of a failure."""
+        line = Kept(signature, seal(first).checksum, seal(saved).checksum, done, note)
         self.lines.append(line)
         if self.journal is None:
             append_to(self.path, line)

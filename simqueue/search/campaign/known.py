@@ -1,4 +1,4 @@
-"""Known failures: what a file says is accepted, so that the next bug can be seen."""
+"""Known failures: a file lists failures that are accepted, so that a campaign reports new ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _HEADER = """\
 # Entries may be edited and removed by hand; other comments do not outlive the next `accept`.
 """
 _INVARIANT = "invariant:"
-"""What signatures begin with of failures after which a run can go on."""
+"""The prefix of the signatures of failures after which a run can go on."""
 
 _ESCAPES = {
     "\b": "\\b",
@@ -37,7 +37,7 @@ _DELETE = 0x7F
 
 
 class KnownFailure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A failure of one target that is accepted: which, why, and since when."""
+    """An accepted failure of one target: its signature, the reason, and the date."""
 
     target: str
     signature: str
@@ -63,7 +63,7 @@ class Known:
         return {failure.signature: failure for failure in failures}
 
     def survived_by(self, config: Config, target: str) -> Config:
-        """Return a configuration whose runs go on after those that are broken invariants."""
+        """Return a configuration whose runs go on after accepted violations of invariants."""
         broken = {signature for signature in self.of(target) if signature.startswith(_INVARIANT)}
         if not broken:
             return config
@@ -71,7 +71,7 @@ class Known:
         return msgspec.structs.replace(config, accepted=accepted)
 
     def with_failure(self, failure: KnownFailure) -> Known:
-        """Return these and one more, in place of that of the same target and signature."""
+        """Return these with one more, which replaces that of the same target and signature."""
         key = failure.target, failure.signature
         others = [each for each in self.failures if (each.target, each.signature) != key]
         return Known(self.file, tuple(sorted([*others, failure], key=_place)))
@@ -109,7 +109,7 @@ def load_known(path: str | os.PathLike[str] = DEFAULT_FILE, *, missing_ok: bool 
 def accept(
     trace: Trace, reason: str, *, today: date, path: str | os.PathLike[str] = DEFAULT_FILE
 ) -> KnownFailure:
-    """Make a trace's failure known for its target; again for another reason.
+    """Accept a trace's failure for its target; accepting it again replaces the reason.
 
     Raises:
         UsageError: the run passed, no reason is given, or the file cannot be read or written.

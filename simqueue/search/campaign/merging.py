@@ -1,4 +1,4 @@
-"""Merging: the states of a campaign's shards become one campaign."""
+"""Merging: combines the states of a campaign's shards into one campaign."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from simqueue.search.planning.coverage import Evidence
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What came of all shards that are there.
+    """The combined result of the given shards.
 
-    ``gaps`` say in a line each which are missing or did not come to their end. ``known_file`` is
-    where the failures are accepted that the campaign did not count.
+    ``gaps`` has a line for each shard that is missing or unfinished. ``known_file`` is the file of
+    the accepted failures.
     """
 
     identity: Identity
@@ -105,18 +105,18 @@ def _counted(shards: list[State], session: Session | None) -> Campaign:
     campaign = tally.whole_campaign(shards[0].identity.config)
     elapsed = sum(ended.elapsed for state in shards for ended in state.ends)
     remarks = [
-        *dict.fromkeys(line for state in shards for line in _said(state)),
+        *dict.fromkeys(line for state in shards for line in _remarks(state)),
         *_mixtures(shards),
     ]
     return replace(campaign, said=tuple(remarks), elapsed=elapsed, resumed=0)
 
 
-def _said(state: State) -> tuple[str, ...]:
+def _remarks(state: State) -> tuple[str, ...]:
     return state.ends[-1].said if state.finished else ()
 
 
 def _mixtures(shards: list[State]) -> Iterator[str]:
-    """Say in what the runs differ that should not."""
+    """Return remarks about differences between the shards' sessions that should not exist."""
     sessions = [session for state in shards for session in state.sessions]
     for session in sessions[:-1]:
         if changes := session.changes(sessions[-1]):

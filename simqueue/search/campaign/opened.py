@@ -33,10 +33,8 @@ class OpenedCampaign:
     """A campaign that is being played.
 
     Args:
-        order: which one it is.
-        means: how it is played.
-        stack: closes its state.
-        shared: how many campaigns share the processes; each has taken its part of the time.
+        order: the campaign. means: how it is played. stack: closes its state.
+        shared: how many campaigns share the processes; the time is divided among them.
     """
 
     def __init__(self, order: Order, means: Means, stack: ExitStack, shared: int = 1) -> None:
@@ -83,24 +81,24 @@ class OpenedCampaign:
         return len(self._share.numbers()) - len(self._stored)
 
     def elapsed(self) -> float:
-        """Return its real seconds: all since it was opened, or its part of them if it shares."""
+        """Return its real seconds since it was opened; if it shares processes, its part of them."""
         if self._shared == 1:
             return time.perf_counter() - self._began
         return self.load.spent_s / self._means.processes
 
     def take(self, result: Result) -> None:
-        """Write a result down and count it; end the campaign if it has come to its end."""
+        """Write a result to the state and count it; end the campaign after its last run."""
         self._journal.append(result)
         self._unheard.pop(result.number, None)
         self.tally.add(result)
-        if self._is_hopeless() or (self.order.until_failure and self.tally.found):
+        if self._is_hopeless() or (self.order.until_failure and self.tally.failures):
             self.load.over = True
 
     def _is_hopeless(self) -> bool:
         return self.tally.lost_in_a_row >= _HOPELESS
 
     def end(self) -> Campaign:
-        """Write down that the session has ended; return the campaign."""
+        """Write the end of the session to the state; return the campaign."""
         if self.ended is None:
             given_up = f"given up: {_HOPELESS} runs in a row were lost with their processes"
             remarks = (*self.load.plan.remarks(), *([given_up] if self._is_hopeless() else []))
@@ -116,7 +114,7 @@ class OpenedCampaign:
 
 
 class LazyPlan:
-    """A plan that is made when it is first needed: to make some takes a run."""
+    """A plan that is made when it is first needed, since making some plans takes a run."""
 
     def __init__(self, make: Callable[[], Plan]) -> None:
         self._make = make
@@ -129,10 +127,10 @@ class LazyPlan:
         return self._plan.take(count)
 
     def learn(self, result: Result) -> None:
-        """Take in the result of a run that was handed out."""
+        """Pass on the result of a run that was handed out."""
         assert self._plan is not None  # noqa: S101  it has handed one out
         self._plan.learn(result)
 
     def remarks(self) -> list[str]:
-        """Return what the plan has to remark; nothing if it was never needed."""
+        """Return the plan's remarks; none if the plan was never needed."""
         return [] if self._plan is None else self._plan.remarks()

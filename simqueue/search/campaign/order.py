@@ -1,4 +1,4 @@
-"""Orders: which campaigns are to be played, and how."""
+"""Orders: the campaigns to play, and how to play them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from simqueue.sim.run import SEED_MAX, Scenario, is_scenario, version_of
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """One campaign that is to be played; the fields are parameters of ``fuzz``.
+    """A campaign to play; the fields are parameters of ``fuzz``.
 
-    ``keeping`` writes down, during the campaign as well, which files hold its failures.
+    ``keeping`` records which files hold its failures, also during the campaign.
     """
 
     scenario: Scenario
@@ -48,7 +48,7 @@ class Order:
         Share.of(self.seed, self.runs, self.shard)
 
     def identity(self) -> Identity:
-        """Return what makes the campaign the one it is."""
+        """Return the campaign's identity."""
         known, target = self.known, self.target
         return Identity(
             target,
@@ -60,7 +60,7 @@ class Order:
         )
 
     def session(self) -> Session:
-        """Return what the campaign is played with now."""
+        """Return the versions and settings that this session plays the campaign with."""
         return Session(
             simqueue=version_of("simqueue"),
             pgqueuer=version_of("pgqueuer"),
@@ -77,7 +77,7 @@ class Order:
 class Means:
     """How campaigns are played; the fields are parameters of ``fuzz``.
 
-    ``capture`` is whether what runs print is captured.
+    ``capture`` is whether the output of runs is captured.
     """
 
     processes: int = 1

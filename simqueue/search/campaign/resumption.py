@@ -1,4 +1,4 @@
-"""A resumption: a plan of which some runs were played before."""
+"""A resumption: a plan some of whose runs were played before."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from simqueue.search.planning.result import Result
 
 
 class Resumption:
-    """A plan of which some results are known; it hands out only the other runs.
+    """A plan with some known results; it hands out only the other runs.
 
-    A plan that depends on results plans the same runs again, as it gets the same results.
+    A plan that depends on results plans the same runs again, since it gets the same results.
     """
 
     def __init__(self, plan: Plan, known: Mapping[int, Result]) -> None:
@@ -30,9 +30,9 @@ class Resumption:
         return []
 
     def learn(self, result: Result) -> None:
-        """Take in what came of a run that was handed out."""
+        """Pass on the result of a run that was handed out."""
         self._plan.learn(result)
 
     def remarks(self) -> list[str]:
-        """Return what the plan has to remark."""
+        """Return the plan's remarks."""
         return self._plan.remarks()

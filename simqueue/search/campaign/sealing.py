@@ -10,12 +10,12 @@ _LENGTH = len(b',"checksum":"0123456789abcdef"}')
 
 
 def sealed(record: bytes) -> bytes:
-    """Return a line for a JSON object: with its checksum as the last field, and a line end."""
+    """Return a line for a JSON object, with its checksum as the last field and a line end."""
     return b'%b,"checksum":"%b"}\n' % (record[:-1], _checksum(record[:-1]))
 
 
 def unsealed(line: bytes) -> bytes:
-    """Return the JSON object of a line; raise ``ValueError`` if it is not as it was written."""
+    """Return the JSON object of a line; raise ``ValueError`` if the line was changed."""
     end = len(line) - _LENGTH - line.endswith(b"\n")
     seal = _SEAL.fullmatch(line, max(0, end))
     if seal is None:
@@ -26,7 +26,7 @@ def unsealed(line: bytes) -> bytes:
 
 
 def is_torn(rest: bytes) -> bool:
-    """Return whether the end of a file can be the beginning of a line that broke off."""
+    """Return whether the end of a file can be the beginning of a torn line."""
     try:
         unsealed(rest[:-1])
     except ValueError:

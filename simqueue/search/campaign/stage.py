@@ -18,7 +18,7 @@ from simqueue.sim.run import Run, Scenario, run
 
 @dataclass(slots=True)
 class Stage:
-    """Plays the runs of a scenario. ``limit_s`` is None if none has a process of its own."""
+    """Plays the runs of a scenario. ``limit_s`` is None if runs have no process of their own."""
 
     scenario: Scenario
     seed: int
@@ -56,7 +56,7 @@ class Stage:
         def play() -> Run:
             return self._run(self.seed, Calm())
 
-        # The second is for one that was killed from outside.
+        # The second attempt is for a process that was killed from outside.
         lost = rehearse(play, limit_s) and rehearse(play, limit_s)
         if lost:
             raise UsageError(
@@ -72,5 +72,5 @@ class Stage:
 def surveyed(
     survey: Survey, seed: int, config: Config, target: str, scenario: Scenario
 ) -> tuple[Survey, Run]:
-    """Play a run whose picks are written down; return both."""
+    """Play a run and record its picks; return the survey and the run."""
     return survey, run(scenario, seed=seed, config=config, choices=survey, target=target)

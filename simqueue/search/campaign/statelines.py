@@ -1,4 +1,4 @@
-"""Lines of a campaign's state: what each of them holds."""
+"""The lines of a campaign's state."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SECONDS_MAX = 1e9
 
 
 class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What makes a campaign the one it is: with these, each number is the same run.
+    """The identity of a campaign: with equal identities, equal numbers are equal runs.
 
-    ``accepted`` are the signatures of failures of which no trace is kept.
+    ``accepted`` are the signatures of failures whose traces are not kept.
     """
 
     target: str
@@ -35,7 +35,7 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     accepted: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise ``ValueError`` for a shard that there is not; 0 stands for all of them."""
+        """Raise ``ValueError`` for an impossible shard; 0 stands for all of them."""
         this, of = self.shard
         if not 0 <= this <= of or not 1 <= of < _SHARDS_END:
             raise ValueError(f"there is no shard {this}/{of}")
@@ -47,11 +47,11 @@ class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return 0 <= place < runs and place % of == this - 1
 
     def whole(self) -> Identity:
-        """Return what all shards of the campaign share: their number, but not which one it is."""
+        """Return the identity that all shards of the campaign share, with their number only."""
         return msgspec.structs.replace(self, shard=(0, self.shard[1]))
 
     def file_name(self) -> str:
-        """Return the name of its file; those of other shards differ in the last part alone."""
+        """Return the name of its file; other shards' names differ only in the last part."""
         this, of = self.shard
         shared = msgspec.json.encode(self.whole(), order="deterministic")
         part = "" if of == 1 else f"-{this}of{of}"
@@ -74,9 +74,9 @@ class Session(
 ):
     """A session: a command begins to play the campaign, or continues it.
 
-    ``source`` is a hash of the file that the scenario is from, ``wanted`` are the moments it marks.
-    ``known`` are the failures that are accepted, as ``known_file`` has them. ``runs`` is how many
-    the campaign is to have, those of other shards included.
+    ``source`` is a hash of the scenario's file, ``wanted`` are the moments it marks. ``known`` are
+    the accepted failures of ``known_file``. ``runs`` is the number of runs of the campaign, those
+    of other shards included.
     """
 
     simqueue: str
@@ -89,7 +89,7 @@ class Session(
     runs: Position
 
     def changes(self, now: Session) -> list[str]:
-        """Say what is not now as it was then."""
+        """Describe the differences between this session and a later one."""
         return [
             f"{name} {before}, this is {after}"
             for name, before, after in (
@@ -119,7 +119,7 @@ class Kept(
     """A failure is about to be saved, or saved again after it was shrunk.
 
     ``found`` is the checksum of the trace that the campaign found, ``saved`` that of the file.
-    ``done`` is whether shrinking came to its end; ``note`` is what it had to say.
+    ``done`` is whether shrinking was completed; ``note`` is its result in words.
     """
 
     signature: str

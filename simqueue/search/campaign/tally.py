@@ -1,4 +1,4 @@
-"""A tally: the results of a campaign's runs, counted as they come."""
+"""A tally: counts the results of a campaign's runs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from simqueue.sim.text.descriptions import ADVICE, OUTLIVES
 class Found:
     """One way in which a scenario fails: how many runs show it, and the first one's trace.
 
-    ``number`` is that run's in the campaign, ``strategy`` how it was made: with most strategies the
-    number is its seed. ``printed`` is the end of what it printed, if that was captured.
+    ``number`` is that run's number in the campaign, ``strategy`` how it was made: with most
+    strategies the number is its seed. ``printed`` is the end of its output, if that was captured.
     """
 
     signature: str
@@ -44,7 +44,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A run that was played twice, since the first process was killed from outside."""
+    """A run that was played twice, because the first process was killed from outside."""
 
     number: int
     why: str
@@ -56,9 +56,10 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Leak:
-    """A run that failed after others and ends otherwise alone; ``what`` outlives the runs.
+    """A run that failed after others and ends differently when played alone.
 
-    ``passes`` is whether it passes alone, or fails in another way.
+    ``what`` is the state that outlives the runs. ``passes`` is whether the run passes alone, or
+    fails in another way.
     """
 
     number: int
@@ -71,7 +72,7 @@ class Leak:
         return "passes alone" if self.passes else "fails in another way alone"
 
     def __str__(self) -> str:
-        """Return all of it in one line, and what to do."""
+        """Return the finding and the advice in one line."""
         return (
             f"{self.verdict}: {OUTLIVES}: {self.what} (run {self.number} fails after others): "
             f"{ADVICE}"
@@ -80,7 +81,7 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A failure that is known, and in how many runs it occurred."""
+    """A known failure, and the number of runs in which it occurred."""
 
     signature: str
     reason: str
@@ -98,16 +99,16 @@ class Campaign:
     ``failures`` are ordered by their first run. ``lost`` are runs whose process ended before it
     reported them. ``said`` holds remarks of the strategy and of the campaign's state. ``opening``
     says how this session began. ``elapsed`` is real seconds, in which all but ``resumed`` runs were
-    played: those are from that state. ``again`` are runs that were played once more, since a
-    process was killed from outside.
-    ``accepted`` are the known failures that occurred: a run that one of them ended neither passed
-    nor failed. ``stale`` are those that did not. ``leaks`` say what outlives the runs, as far as a
-    failure showed it. ``inconclusive`` holds them, too, and what no run has shown though one should
-    have. That, and ``stale``, is empty while a campaign runs, and if none of its runs passed.
+    played: those are from that state. ``again`` are runs that were played again because a process
+    was killed from outside. ``accepted`` are the known failures that occurred: a run that one of
+    them ended neither passed nor failed. ``stale`` are those that did not. ``leaks`` name state
+    that outlives the runs, if a failure showed it. ``inconclusive`` holds them, too, and expected
+    events that no run had. Those, and ``stale``, are empty while a campaign runs, and if none of
+    its runs passed.
 
     Example:
         >>> campaign = simqueue.fuzz(broken, runs=20)
-        >>> [found.signature.split(":")[:2] for found in campaign.failures]
+        >>> [failure.signature.split(":")[:2] for failure in campaign.failures]
         [['exception', 'AssertionError']]
     """
 
@@ -128,7 +129,7 @@ class Campaign:
     @property
     def failed(self) -> int:
         """How many runs failed in ways that are not known."""
-        return sum(found.count for found in self.failures)
+        return sum(failure.count for failure in self.failures)
 
     def remarks(self, file: str) -> list[str]:
         """Return a line for each known failure, stale entry of ``file`` and missing moment."""
@@ -154,7 +155,7 @@ class Campaign:
 class Tally:
     """A campaign while it runs; results may come in any order.
 
-    Of those with one signature, the first to come has a trace. ``elapsed`` returns the real seconds
+    Of the results with one signature, the first has a trace. ``elapsed`` returns the real seconds
     that the campaign has taken.
     """
 
@@ -168,7 +169,7 @@ class Tally:
     lost_in_a_row: int = 0
     lost: list[Lost] = field(default_factory=list)
     again: list[Again] = field(default_factory=list)
-    found: dict[str, Found] = field(default_factory=dict)
+    failures: dict[str, Found] = field(default_factory=dict)
     occurred: Counter[str | None] = field(default_factory=Counter)
 
     def add(self, result: Result) -> None:
@@ -191,27 +192,27 @@ class Tally:
             self._add_failure(result.signature, result)
 
     def resume(self, results: Iterable[Result]) -> None:
-        """Count what a campaign's state holds."""
+        """Count the results in a campaign's state."""
         for result in results:
             self.add(result)
             self.resumed += not result.lost
         self.lost_in_a_row = 0
 
     def _add_failure(self, signature: str, result: Result) -> None:
-        known = self.found.get(signature)
+        known = self.failures.get(signature)
         count = 1 if known is None else known.count + 1
         if result.trace is not None and (known is None or result.number < known.number):
-            self.found[signature] = Found(
+            self.failures[signature] = Found(
                 signature, result.number, result.strategy, count, result.trace, result.printed
             )
         elif known is not None:
-            self.found[signature] = replace(known, count=count)
+            self.failures[signature] = replace(known, count=count)
 
     def campaign(self) -> Campaign:
         """Return its result so far."""
-        failures = tuple(sorted(self.found.values(), key=lambda found: found.number))
+        failures = tuple(sorted(self.failures.values(), key=lambda failure: failure.number))
         return Campaign(
-            runs=self.passed + self.excused + sum(found.count for found in failures),
+            runs=self.passed + self.excused + sum(failure.count for failure in failures),
             passed=self.passed,
             failures=failures,
             lost=tuple(sorted(self.lost, key=lambda lost: lost.number)),
@@ -224,7 +225,7 @@ class Tally:
         )
 
     def whole_campaign(self, config: Config) -> Campaign:
-        """Return its result, and what no run has shown; if none passed, that means nothing."""
+        """Return its result, with the expected events that no run had, unless no run passed."""
         if not self.passed:
             return self.campaign()
         campaign = self.campaign()

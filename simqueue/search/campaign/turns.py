@@ -1,4 +1,4 @@
-"""Campaigns in turns: several are played at the same time, a few runs of each after another."""
+"""Campaigns in turns: several are played at the same time, a few runs of each in turn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from simqueue.search.processes.workers import InTurns, in_turns_by_processes, in
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """What is called while campaigns are played, with an order and its campaign so far.
+    """Callbacks while campaigns are played; each gets an order and its campaign so far.
 
     ``on_result`` after each result, ``on_end`` when no run of it is left.
     """
@@ -31,7 +31,7 @@ def play_campaigns(
     means: Means,
     watcher: Watcher = Watcher(),
 ) -> list[Campaign]:
-    """Play campaigns in turns; what comes of each is the same as if it were played alone.
+    """Play campaigns in turns; the result of each is the same as if it were played alone.
 
     When ``means.time_limit`` is over, no more runs are begun. At least one run is played before.
     On a Dask cluster there can be one order.

@@ -38,7 +38,7 @@ from simqueue.search.dask.errands import Answers, Errand, Helpers, Loss, errand_
 _CHUNK_MAX = 16
 _CHUNKS_PER_SLOT = 4
 _TASKS_PER_SLOT = 2
-"""One is played while the next is on its way."""
+"""Chunks per slot: one is played while the next is sent."""
 
 _CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError, OSError)
 _LIBRARIES = ("distributed", "tornado")
@@ -63,8 +63,7 @@ def results_of_dask(
 
     Runs of a worker that is lost are played elsewhere, and so is, once, one whose process was
     killed from outside. A run that ends the process it is played in, or takes longer than
-    ``run_limit`` real seconds, is lost, and so is one that takes Dask's workers with it, again and
-    again.
+    ``run_limit`` real seconds, is lost, and so is one that repeatedly ends Dask's workers.
 
     Raises:
         ClusterError: the scheduler cannot be reached or is gone, there has been no worker for
@@ -104,7 +103,7 @@ def _check_certificates(address: str) -> None:
 
 @contextmanager
 def _silenced() -> Iterator[None]:
-    """Keep Dask's own log lines from the terminal: what matters of them is an error of ours."""
+    """Keep Dask's own log lines from the terminal: simqueue reports the errors that matter."""
     names = [name for name in logging.root.manager.loggerDict if name.split(".")[0] in _LIBRARIES]
     loggers = [logging.getLogger(name) for name in names]
     for logger in loggers:
@@ -117,13 +116,13 @@ def _silenced() -> Iterator[None]:
 
 
 def _nothing(record: logging.LogRecord) -> bool:
-    """Let no record pass."""
+    """Drop the record."""
     return False
 
 
 @contextmanager
 def _served(client: Client, address: str, work: Work, run_limit: float) -> Iterator[str]:
-    """Let every worker, also one that comes later, have helpers; yield the name of that."""
+    """Install helpers on every worker, also on later ones; yield the name of the plugin."""
     name = f"simqueue-{os.urandom(8).hex()}"
     try:
         _check_versions(client, address, work)
@@ -136,7 +135,7 @@ def _served(client: Client, address: str, work: Work, run_limit: float) -> Itera
 
 
 def _register(client: Client, address: str, helpers: Helpers, name: str) -> None:
-    """Tell the workers of helpers; again if one of them dies meanwhile."""
+    """Register the helpers with the workers; repeat it if a worker dies meanwhile."""
     for left in reversed(range(_REGISTRATIONS)):
         try:
             client.register_plugin(helpers, name=name)
@@ -179,7 +178,7 @@ class _Task:
 
 @dataclass(eq=False, slots=True)
 class _Dispatch:
-    """What is under way, and what is left to do."""
+    """The chunks under way, and the runs left to play."""
 
     client: Client
     address: str
@@ -211,18 +210,18 @@ class _Dispatch:
                 self._send()
         finally:
             if self.tasks and self.client.status == "running":
-                with suppress(Exception):  # the scheduler is gone, and what it was asked for
+                with suppress(Exception):  # the scheduler is gone, and its tasks with it
                     self.client.cancel([task.future for task in self.tasks.values()])
 
     def _next(self) -> _Task:
-        """Wait for a task to be done, and look after the cluster meanwhile."""
+        """Wait for a task to be done, and check the cluster meanwhile."""
         while True:
             self._look()
             with suppress(Empty):
                 return self.tasks.pop(self.done.get(timeout=_LOOK_S).key)
 
     def _look(self) -> None:
-        """Count the slots from time to time, and give up when there has been none for long."""
+        """Count the slots at intervals; give up when there has been none for ``patience``."""
         if perf_counter() - self.looked < _LOOK_S:
             return
         try:
@@ -261,7 +260,7 @@ class _Dispatch:
         return chunk + self.plan.take(size - 1) if chunk and size > 1 else chunk
 
     def _submit(self, chunk: list[Assignment], *, suspect: bool = False) -> None:
-        """Send a chunk out. Of failures whose first trace is here already, none is wanted."""
+        """Send a chunk out; failures whose first trace is known already need no other."""
         first = chunk[0].number
         known = {signature for signature, number in self.first.items() if number < first}
         errand = Errand({each.number: pack(each) for each in chunk}, self.accepted | known)
@@ -289,7 +288,7 @@ class _Dispatch:
         return [result for result in results if result is not None]
 
     def _result(self, assignment: Assignment, answer: bytes | Loss) -> Result | None:
-        """Return what came of a run, None if it is to be played once more."""
+        """Return the result of a run, None if it is to be played again."""
         number = assignment.number
         killed = self.killed.get(number, "")
         if isinstance(answer, Loss):
@@ -305,7 +304,7 @@ class _Dispatch:
         return replace(result, killed=killed) if killed else result
 
     def _suspected(self, task: _Task, error: KilledWorker) -> list[Result]:
-        """Play runs whose workers died one by one; one that is alone then has caused it."""
+        """Play runs whose workers died one by one: if it happens again, that run is the cause."""
         if not task.suspect:
             self.suspects.extend(task.chunk)
             return []
@@ -323,7 +322,7 @@ class _Dispatch:
 
 @contextmanager
 def surveys(work: Work, seed: int) -> Iterator[Callable[[Survey], Run]]:
-    """Yield what plays runs of a seed here whose picks are written down.
+    """Yield a function that plays the run of a seed and records its picks.
 
     A helper plays them: the threads with which Dask keeps in touch live in this process.
     """
@@ -360,7 +359,7 @@ def _surveyed(helper: Helper, request: AskSurvey) -> Run:
     """Have a survey filled in, and return the run.
 
     Raises:
-        KilledHelperError: the helper was killed, or had nothing to do for long: start another.
+        KilledHelperError: the helper was killed, or ended after being idle: start another.
     """
     helper.ask(request)
     try:

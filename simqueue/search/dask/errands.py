@@ -1,4 +1,4 @@
-"""Errands: what a Dask worker does for a campaign, with one helper per task at a time."""
+"""Errands: the tasks of a Dask worker for a campaign, each with one helper at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _KILLED = "was killed"
 class Loss:
     """A run whose helper ended before it reported the result, and how the helper ended.
 
-    ``killed`` is whether the helper was killed from outside: then another may play the run.
+    ``killed`` is whether the helper was killed from outside: then another helper may play the run.
     """
 
     why: str
@@ -47,7 +47,7 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
         self._home, self._settings, self._limit = home, settings, run_limit
 
     def setup(self, worker: Worker) -> None:
-        """Begin to serve."""
+        """Start; Dask calls this on each worker."""
         self._where = worker.address
         self._lock = Lock()
         self._idle: list[Helper] = []
@@ -55,7 +55,7 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
         self._closed = False
 
     def teardown(self, worker: Worker) -> None:
-        """End all helpers, whatever they are doing."""
+        """End all helpers, also those that play a run."""
         with self._lock:
             self._closed = True
             for helper in self._all:
@@ -65,11 +65,11 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
             self._idle.clear()
 
     def run_packed(self, packed: bytes) -> Answers:
-        """Have a packed errand's runs played."""
+        """Play a packed errand's runs with a helper."""
         return self.run(unpack(packed))
 
     def run(self, errand: Errand) -> Answers:
-        """Have an errand's runs played; a helper that is lost loses one of them."""
+        """Play an errand's runs with helpers; each helper that is lost loses one run."""
         left = deque(errand.runs.items())
         answers: Answers = {}
         while left:
@@ -82,7 +82,7 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
     def _play_some(
         self, left: deque[tuple[int, bytes]], accepted: frozenset[str], answers: Answers
     ) -> Loss | None:
-        """Have a helper play what is left; return the loss of the next run, if it is lost."""
+        """Let a helper play the runs that are left; return the loss of the next run, if any."""
         try:
             helper = self._take()
         except KilledHelperError as error:
@@ -103,12 +103,12 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
         accepted: frozenset[str],
         answers: Answers,
     ) -> str:
-        """Move what a helper plays from ``left`` to ``answers``; say what became of it, if lost."""
+        """Move runs that a helper plays from ``left`` to ``answers``; return its loss, if any."""
         helper.ask(Ask([packed for _, packed in left], accepted, self._limit))
         while left:
             try:
                 while not (answer := helper.hear(self._limit)):
-                    pass  # it begins another run to judge the last
+                    pass  # it begins another run to judge the last one
                 answers[left[0][0]] = answer
             except EOFError:
                 return _KILLED
@@ -118,7 +118,7 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
         return ""
 
     def _take(self) -> Helper:
-        """Return a helper that has nothing to do."""
+        """Return an idle helper."""
         with self._lock:
             while self._idle:
                 helper = self._idle.pop()
@@ -151,16 +151,16 @@ class Helpers(WorkerPlugin):  # type: ignore[misc]  # Dask's types differ betwee
         self._check_open()
 
     def _check_open(self) -> None:
-        """Let another worker do it, if this one is about to end."""
+        """Raise so that another worker takes the task, if this one is about to end."""
         if self._closed:
             raise Reschedule
 
 
 def errand_runner() -> Callable[[str, bytes], Answers]:
-    """Return what runs an errand in a task of Dask's, with the helpers that go by a name.
+    """Return a function that runs an errand in a task of Dask's, with the helpers of that name.
 
-    A function within a function travels with its code, and the errand as bytes: so the scheduler,
-    which may look into tasks, needs no simqueue.
+    A nested function is pickled with its code, and the errand is bytes: so the scheduler, which may
+    inspect tasks, does not need simqueue.
     """
 
     def run_errand(name: str, packed: bytes) -> Answers:

@@ -1,8 +1,8 @@
 """Helpers: processes of our own that play runs beside a Dask worker, seen from the outside.
 
 A run takes over clocks, threads and sockets of its whole process, and a Dask worker talks to its
-scheduler all the time. So a worker plays no run itself. It hands a helper what came over the wire,
-and hands back what the helper answers, without looking into either.
+scheduler all the time. So a worker plays no run itself. It passes each request to a helper and the
+answer back, without decoding either.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from simqueue.search.processes.fresh import command_line, environment
 from simqueue.search.processes.losses import ending, is_from_outside
 
 PLAY_COMMAND = "_play"
-"""The hidden command that a helper is started with: what to play as JSON, and its leash."""
+"""The hidden command that starts a helper; its arguments are the work as JSON and the leash."""
 
 HASH_SEED = "0"
-"""What the command line pins PYTHONHASHSEED to."""
+"""The PYTHONHASHSEED that the command line sets."""
 
 RETIRED = 75
 """The exit status of a helper that was idle for too long."""
@@ -35,11 +35,9 @@ _EXIT_S = 10.0
 class Ask:
     """A chunk of runs, each packed, to be answered one by one; ``accepted`` is as for ``Player``.
 
-    An answer that is empty says that another run begins, to judge the last. Whoever asks waits
-    ``limit`` real seconds for each.
-
-    A chunk is heard of as a whole or not at all, and may be played twice. So what was met in it is
-    forgotten before the next.
+    An empty answer says that another run begins, to judge the last one. The caller waits ``limit``
+    real seconds for each answer. The results of a chunk arrive together or not at all, and a chunk
+    may be played twice. So a helper does not remember failures from one chunk to the next.
     """
 
     runs: list[bytes]
@@ -48,11 +46,11 @@ class Ask:
 
 
 class RefusalError(Exception):
-    """A helper cannot play what it was started for; says why."""
+    """A helper cannot play its work; the text says why."""
 
 
 class KilledHelperError(Exception):
-    """A helper was killed from outside while it started; says how."""
+    """A helper was killed from outside while it started; the text says how."""
 
 
 @dataclass(eq=False, slots=True)
@@ -71,7 +69,7 @@ class Helper:
 
     @classmethod
     def start(cls, home: str, settings: str) -> Helper:
-        """Start a helper in a directory, if that exists here, and wait until it can play.
+        """Start a helper, in ``directory`` if that exists here, and wait until it is ready.
 
         Raises:
             RefusalError: it cannot.
@@ -121,7 +119,7 @@ class Helper:
             raise RefusalError(refusal)
 
     def ask(self, request: object) -> None:
-        """Send a request; a helper that is dead does not answer."""
+        """Send a request; a dead helper does not answer."""
         self.asked += 1
         with suppress(OSError):
             write_frame(self.questions.fileno(), pack(request))
@@ -142,18 +140,18 @@ class Helper:
 
     @property
     def retired(self) -> bool:
-        """Whether it had ended by itself when it was asked last."""
+        """Whether it had ended by itself at the last request."""
         return self.asked > 1 and self.process.poll() == RETIRED
 
     @property
     def was_killed(self) -> bool:
-        """Whether it was killed from outside, if it has closed its end."""
+        """Whether it was killed from outside, after it has closed its end of the pipe."""
         with suppress(subprocess.TimeoutExpired):
             return is_from_outside(self.process.wait(_EXIT_S))
         return False
 
     def end(self) -> None:
-        """Kill it, if it still runs."""
+        """Kill it if it still runs."""
         self.process.kill()
         self.process.wait()
         self.questions.close()

@@ -29,17 +29,17 @@ from simqueue.sim.run import Run, Scenario, run, version_of
 
 PACKAGES = ("simqueue", "pgqueuer")
 NONE = "0.0.0"
-"""The version of what is not installed, as simqueue says of itself when it is run from source."""
+"""The version of a package that is not installed, such as simqueue run from source."""
 
 _IDLE_S = 60.0
-"""A helper that is idle for this long ends: the process that started it may have lost it."""
+"""A helper that is idle for this long ends: its parent may have lost the connection to it."""
 
 
 class Work(msgspec.Struct, frozen=True):
-    """What a helper is to play: a scenario by its name, from the same code as here.
+    """The work of a helper: a scenario by its name, from the same code as here.
 
-    ``home`` is the directory that the name is relative to. ``versions`` are those of what decides
-    runs, ``source`` is the scenario's file as a digest, empty if it has none.
+    ``home`` is the directory that the name is relative to. ``versions`` are those of the packages
+    that decide runs, ``source`` is the digest of the scenario's file, empty if it has none.
     """
 
     target: str
@@ -51,11 +51,11 @@ class Work(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, scenario: Scenario, target: str, config: Config) -> Work:
-        """Return the work of playing a scenario that others find as ``target``."""
+        """Return the work of playing a scenario that other processes load as ``target``."""
         return cls(target, config, str(Path.cwd()), versions(), *_identity(scenario))
 
     def encoded(self) -> str:
-        """Return it as a word of a command line."""
+        """Return it as one argument of a command line."""
         return msgspec.json.encode(self).decode()
 
     def load(self) -> Scenario:
@@ -67,7 +67,7 @@ class Work(msgspec.Struct, frozen=True):
         differing = difference(self.versions, versions())
         if differing:
             raise TargetError(self.target, differing)
-        scenario = self._found()
+        scenario = self._scenario()
         function, source = _identity(scenario)
         if function != self.function or (source and self.source and source != self.source):
             raise TargetError(
@@ -77,7 +77,7 @@ class Work(msgspec.Struct, frozen=True):
             )
         return scenario
 
-    def _found(self) -> Scenario:
+    def _scenario(self) -> Scenario:
         try:
             return load_target(self.target).scenario
         except TargetError as error:
@@ -89,21 +89,21 @@ class Work(msgspec.Struct, frozen=True):
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what decides runs."""
+    """Return the versions of the packages that decide runs, and of Python."""
     packages = {package: version_of(package) for package in PACKAGES}
     return {**packages, "Python": ".".join(map(str, sys.version_info[:3]))}
 
 
 def difference(wanted: dict[str, str], here: dict[str, str]) -> str:
-    """Say which versions differ; nothing if none of those that are known does."""
+    """Describe the versions that differ; return an empty text if no known version does."""
     return ", ".join(
-        f"{name} is {_said(here[name])}, and {_said(wanted[name])} where the campaign is"
+        f"{name} is {_described(here[name])}, and {_described(wanted[name])} where the campaign is"
         for name in wanted
         if here.get(name, wanted[name]) != wanted[name]
     )
 
 
-def _said(text: str) -> str:
+def _described(text: str) -> str:
     return "not installed" if text == NONE else text
 
 
@@ -114,7 +114,7 @@ def _identity(scenario: Scenario) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class AskSurvey:
-    """A run whose picks are written down, to be answered by the survey and the run."""
+    """A request for a run with recorded picks; the answer is the survey and the run."""
 
     seed: int
     survey: Survey
@@ -124,7 +124,7 @@ class AskSurvey:
 
 
 def play_for_others(settings: str, leash: int) -> None:
-    """Play what standard input asks for, until it is closed; this is a whole process's life."""
+    """Play the requests from standard input until it is closed; a helper process runs only this."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled where the campaign is
     _die_with(leash)
     requests, answers = _take_over_pipes()
@@ -149,7 +149,7 @@ def play_for_others(settings: str, leash: int) -> None:
 
 
 def _take_over_pipes() -> tuple[int, int]:
-    """Return copies of standard input and output, and leave a scenario none that it could spoil."""
+    """Return copies of standard input and output; replace the originals for scenarios."""
     pipes = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -185,7 +185,7 @@ def _surveyed(request: AskSurvey, play: Callable[..., Run]) -> object:
 
 
 def _die_with(leash: int) -> None:
-    """End this process, whatever it is doing, when the other end of a pipe is closed."""
+    """End this process at once when the other end of a pipe is closed."""
     signal.signal(signal.SIGIO, signal.SIG_DFL)  # which is to end
     fcntl.fcntl(leash, fcntl.F_SETOWN, os.getpid())
     fcntl.fcntl(leash, fcntl.F_SETFL, fcntl.fcntl(leash, fcntl.F_GETFL) | os.O_ASYNC)

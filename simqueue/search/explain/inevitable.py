@@ -208,7 +208,7 @@ class _Search:
     def _widest(self, places: list[int]) -> int | None:
         """Return the middle of the two points between which the odds change most."""
         gaps = [
-            (abs(self._alike(one) - self._alike(other)), other - one, (one + other) // 2)
+            (abs(self._same(one) - self._same(other)), other - one, (one + other) // 2)
             for one, other in pairwise(places)
             if other - one > 1
         ]
@@ -219,7 +219,7 @@ class _Search:
         for number in range(len(self._outcomes(place)), self._count):
             self._play(place, number)
 
-    def _alike(self, place: int) -> int:
+    def _same(self, place: int) -> int:
         return self._outcomes(place).count(self._points.signature)
 
     # --- the result so far ---
@@ -245,9 +245,9 @@ class _Search:
 
     def _odds(self, place: int) -> Odds:
         point, outcomes = self._points.points[place], self._outcomes(place)
-        alike = outcomes.count(self._points.signature)
-        others = len(outcomes) - alike - outcomes.count(None)
-        return Odds(point.first, point.last, len(outcomes), alike, others)
+        same = outcomes.count(self._points.signature)
+        others = len(outcomes) - same - outcomes.count(None)
+        return Odds(point.first, point.last, len(outcomes), same, others)
 
 
 def _probes(place: int, end: int) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""Evidence: what runs came to, and what no run of a campaign came to though one should have."""
+"""Evidence: what runs reached, and expected events that no run of a campaign reached."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Schedule = tuple[str, str]
 """A schedule's entrypoint and its expression."""
 
 Handler = tuple[Literal["entrypoint", "schedule"], str]
-"""What a handler is registered as, and its name."""
+"""The kind of a handler's registration, and its name."""
 
 _SCENARIO = "scenario"
 _LOOKS = frozenset(
@@ -32,7 +32,7 @@ _LOOKS = frozenset(
 class Evidence(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
 ):
-    """What one run, or several, have come to.
+    """The events that one or several runs have reached.
 
     ``wanted`` and ``reached`` are names of moments, ``struck`` kinds of faults, ``scheduled`` the
     schedules that workers registered, ``claimed`` those that a scheduler took up, ``broken`` the
@@ -66,7 +66,7 @@ class Evidence(
         )
 
     def missing(self, config: Config) -> tuple[str, ...]:
-        """Say what no run came to though one should have."""
+        """Return a line for each expected event that no run reached."""
         return (
             *(f"sometimes {name!r} was never reached" for name in _left(self.wanted, self.reached)),
             *(
@@ -78,7 +78,7 @@ class Evidence(
         )
 
     def _unmet(self) -> Iterator[tuple[Expectation, str]]:
-        """Yield the expectations that no run met, and what is missing."""
+        """Yield the expectations that no run met, and the missing events."""
         for entrypoint, expression in _left(self.scheduled, self.claimed):
             yield "schedules-run", f"schedule {entrypoint} ({expression}) never came due"
         for worker, error in sorted(self.absent):
@@ -123,7 +123,7 @@ def _left(wanted: frozenset[Any], had: frozenset[Any]) -> list[Any]:
 
 
 def gather(run: Run) -> Evidence:
-    """Return what a run has come to, in one pass over its events."""
+    """Return the evidence of a run, in one pass over its events."""
     seen = _Seen()
     for entry in run.events:
         note = _NOTES.get(type(entry.event))
@@ -150,7 +150,7 @@ def gather(run: Run) -> Evidence:
 
 
 class _Seen:
-    """What the events so far show."""
+    """The evidence of the events so far."""
 
     def __init__(self) -> None:
         self.reached: set[str] = set()
@@ -172,7 +172,7 @@ class _Seen:
         self.absent: dict[str, str] = {}
 
     def worker(self, name: str, event: object) -> None:
-        """Note what an event says of the worker, or of the scenario, that it is of."""
+        """Record what an event shows about its worker or the scenario."""
         match event:
             case e.WorkerStarted() if name not in self.ready:
                 self.absent.setdefault(name, "")

@@ -22,16 +22,16 @@ Deviations = tuple[Deviation, ...]
 
 _SECOND_US = 1_000_000
 _WIDEST = 1 << 16
-"""Values of more options are drawn data, of which no search tries all."""
+"""Picks with more options are drawn data; no search tries all of their values."""
 
 
 class Exhaustive:
     """Plans every set of at most ``most`` deviations, fewer before more.
 
-    What can deviate is only known once a run has got there. So each set that may still grow is
-    played once more by ``play``, with every pick written down; such a survey is no run of the
-    campaign. A set grows by what is picked after its last deviation, so that each is planned once
-    and none has a deviation that its run does not come to. All runs have the campaign's first seed.
+    Which picks can deviate is known only after a run has reached them. So ``play`` plays each set
+    that may still grow again and records every pick; such a survey is no run of the campaign. A set
+    grows by a pick after its last deviation, so that each set is planned once and none has a
+    deviation that its run does not reach. All runs have the campaign's first seed.
     """
 
     def __init__(self, most: int, share: Share, play: Callable[[Survey], Run]) -> None:
@@ -55,7 +55,7 @@ class Exhaustive:
         return taken
 
     def learn(self, result: Result) -> None:
-        """Count a run that was played; surveys find out what can deviate."""
+        """Count a run that was played; surveys find the picks that can deviate."""
         self._passed += 1
         self._lost += bool(result.lost)
 
@@ -102,7 +102,7 @@ class Exhaustive:
                     yield key, position, value
 
     def _options(self, parent: Deviations) -> list[Options]:
-        """Return what is picked after the last deviation.
+        """Return the picks after the last deviation.
 
         When it is that a second goes wrong a survey does not see: such a deviation may come before
         others and after them, and a set that has one may be reached in several ways.

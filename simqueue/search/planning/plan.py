@@ -22,7 +22,7 @@ class Plan(Protocol):
         ...
 
     def remarks(self) -> list[str]:
-        """Return what the plan has to remark, a line each."""
+        """Return the plan's remarks, a line each."""
         ...
 
 
@@ -45,5 +45,5 @@ class Independent:
         """Take in nothing."""
 
     def remarks(self) -> list[str]:
-        """Say what the plan was made with."""
+        """Return the remarks that the plan was made with."""
         return self._remarks

@@ -9,7 +9,7 @@ from simqueue.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What a campaign is to run: ``runs`` numbers from ``first`` on, those of one shard.
+    """The runs of a campaign: ``runs`` numbers from ``first`` on, those of one shard.
 
     ``shard`` is (K, N): the K-th of N parts, 1 being the first.
     """

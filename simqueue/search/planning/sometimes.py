@@ -1,7 +1,7 @@
 """The catalogue: moments that a scenario's source marks with ``sometimes``, called or not.
 
-A call that no run ever comes to leaves nothing in any run. So the source is read: the scenario, and
-whatever functions and classes of its module it names, and those name.
+A call that no run reaches leaves no event. So the source is read: the scenario, and the functions
+and classes of its module that it names, directly or through others.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class _Source:
         return None
 
     def reachable(self, start: Definition) -> Iterable[Definition]:
-        """Return a definition and all that it names, directly or through others."""
+        """Return a definition and all definitions that it names, directly or through others."""
         seen: dict[Definition, None] = {}
         waiting = [start]
         while waiting:
@@ -112,7 +112,7 @@ class _Source:
                 yield from self._methods(node, definition)
 
     def _visible(self, name: str, definition: Definition) -> list[Definition]:
-        """Return what a name stands for inside a definition: the innermost of that name."""
+        """Return the definition that a name refers to inside a definition: the innermost one."""
         scope: Scope | None = definition
         while scope is not None:
             # A class's own names are not seen from its methods.

@@ -1,4 +1,4 @@
-"""Where a process finds its memory: at the same addresses each time, or at random ones.
+"""The addresses of a process's memory: the same each time, or random.
 
 Linux places libraries and the heap at random addresses, unless a process has asked otherwise
 before it starts a program. With fixed ones ``hash(None)`` before Python 3.12, and the order of sets
@@ -17,21 +17,21 @@ _ASK = 0xFFFFFFFF
 
 
 def are_fixed() -> bool:
-    """Return whether programs that this process starts find their memory at fixed addresses."""
+    """Return whether programs that this process starts have fixed addresses."""
     return bool((_personality(_ASK) or 0) & _FIXED)
 
 
 def fix() -> bool:
-    """Let what this process starts have fixed addresses; return whether that is permitted.
+    """Give programs that this process starts fixed addresses; return whether that is permitted.
 
-    Containers often forbid it, and other systems than Linux do not know it.
+    Containers often forbid it, and only Linux has it.
     """
     return _change(fixed=True)
 
 
 @contextmanager
 def randomized() -> Iterator[None]:
-    """Let what is started meanwhile have random addresses, as everywhere else."""
+    """Give programs started in the ``with`` block random addresses, as is the default."""
     before = are_fixed()
     if before:
         _change(fixed=False)
@@ -51,7 +51,7 @@ def _change(*, fixed: bool) -> bool:
 
 
 def _personality(wanted: int) -> int | None:
-    """Set this process's execution domain, or ask for it; return what it was, None if refused."""
+    """Set or query this process's execution domain; return its previous value, None if refused."""
     if sys.platform != "linux":
         return None
     function = ctypes.CDLL(None).personality

@@ -1,7 +1,7 @@
-"""Alone: a failure is played again where nothing came before it, before it counts.
+"""Alone: before a failure counts, it is played again in a process without earlier runs.
 
-All runs of a process share its modules, and whatever else their scenario was given. If a run fails
-after others and not alone, something outlived those: that is no failure of the application.
+All runs of a process share its modules and the objects that their scenario was given. If a run
+fails after others and not alone, state outlived those runs: that is no failure of the application.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from simqueue.sim.run import Run, Scenario, run
 Answer = TypeVar("Answer")
 
 _HISTORY = 256
-"""How many runs before a failure are played again to see whether it is theirs."""
+"""How many runs before a failure are played again to see whether they cause it."""
 
 
 _SOONER = 0.9
@@ -59,12 +59,12 @@ class Play:
 
 
 def of_trace(trace: Trace) -> Play:
-    """Return what plays a trace's choices."""
+    """Return a ``Play`` of a trace's choices."""
     return Play(trace.seed, trace.config, trace.target, trace.recorded())
 
 
 def of_run(played: Run) -> Play:
-    """Return what plays a run's choices again."""
+    """Return a ``Play`` that repeats a run's choices."""
     return Play(played.seed, played.config, played.target, by_key(played.choices))
 
 
@@ -76,14 +76,14 @@ def after(plays: Sequence[Play], scenario: Scenario) -> Run:
 
 
 def left_by(play: Play, scenario: Scenario) -> str:
-    """Play a run, and name the state that it leaves to the next."""
+    """Play a run, and name the state that it leaves to the next run."""
     before = picture(scenario)
     play(scenario)
     return difference(before, picture(scenario))
 
 
 def signature_of(played: Run) -> str | None:
-    """Return how a run failed."""
+    """Return the signature of a run's failure."""
     return None if played.failure is None else played.failure.signature
 
 
@@ -105,11 +105,11 @@ class Alone:
     history: deque[Assignment] = field(default_factory=lambda: deque(maxlen=_HISTORY))
 
     def wait(self, limit: float) -> None:
-        """Give runs up somewhat sooner than a caller that waits ``limit`` real seconds for them."""
+        """Give up runs a little sooner than a caller that waits ``limit`` real seconds for them."""
         self.limit = _SOONER * limit
 
     def play(self, assignment: Assignment) -> Run:
-        """Play an assignment where nothing came before.
+        """Play an assignment in a process without earlier runs.
 
         Raises:
             LostError: the process that played it ended before it reported the run.
@@ -117,12 +117,12 @@ class Alone:
         return self._ask(self._play(assignment))
 
     def judge(self, assignment: Assignment, failed: Run) -> tuple[Run, str]:
-        """Return what a failed run is alone, and what outlives the runs if that differs.
+        """Return how a failed run ends alone, and the state that outlives the runs if that differs.
 
-        A failure that does not come again either way is returned as it was: nothing shows
-        that another run caused it.
+        A failure that does not occur again either way is returned unchanged: no evidence shows that
+        another run caused it.
         """
-        # Not its choices: it may have failed before it made those that it makes alone.
+        # Not its choices: it may have failed before it made the choices that it makes alone.
         play = self._play(assignment)
         try:
             alone = self._ask(play)
@@ -139,7 +139,7 @@ class Alone:
         return alone, difference(before, picture(self.scenario))
 
     def _comes_again(self, play: Play, failed: Run) -> bool:
-        """Return whether a failure comes again after other runs."""
+        """Return whether a failure occurs again after other runs."""
         signature = signature_of(failed)
         self.on_step()
         if signature_of(in_a_copy(self.scenario, play, self.limit)) == signature:
@@ -159,7 +159,7 @@ class Alone:
 def alone_for(
     scenario: Scenario, config: Config, target: str, limit: float = LIMIT_S
 ) -> Iterator[Alone | None]:
-    """Yield what judges the failures of runs that this process is going to play, if it can.
+    """Yield the judge of failures of runs that this process is going to play, if there can be one.
 
     The caller waits ``limit`` real seconds for a run.
     """

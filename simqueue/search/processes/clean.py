@@ -1,7 +1,7 @@
-"""A clean process: forked before the first run, so that a run played in it comes after no other.
+"""A clean process: forked before the first run, so that no run precedes a run played in it.
 
 It plays nothing itself. For each request it forks a child, which plays, answers and ends, so that
-it is as clean as before.
+the process itself stays clean.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ _FOREVER_S = 1e6
 
 
 class LostError(Exception):
-    """The clean process ended before it answered, or could not do what it was asked."""
+    """The clean process ended before it answered, or could not carry out the request."""
 
 
 class GoneError(LostError):
-    """The clean process itself was killed, and not by the one that it was forked from."""
+    """The clean process itself was killed, and not by its parent."""
 
 
 @dataclass(eq=False, slots=True)
 class Clean:
-    """A clean process, seen from the one that it was forked from."""
+    """A clean process, seen from its parent."""
 
     scenarios: tuple[Scenario, ...]
     pid: int
@@ -52,12 +52,12 @@ class Clean:
     def fork(cls, *scenarios: Scenario, in_turn: bool = False) -> Clean | None:
         """Fork one that can play these scenarios; None if this process cannot be forked.
 
-        With ``in_turn`` it answers all requests itself, one after the other, without a child for
+        With ``in_turn`` it answers all requests itself, one after another, without a child for
         each: it is clean for the first one only.
         """
         if not hasattr(os, "fork") or "pydevd" in sys.modules:
             return None
-        with signals_wait():  # what a handler raises is no error of the warm-up
+        with signals_wait():  # an error of a handler is no error of the warm-up
             _warm_up()
         (theirs, questions), (answers, ours) = os.pipe(), os.pipe()
         parent = os.getpid()
@@ -77,14 +77,14 @@ class Clean:
         return cls(scenarios, pid, questions, answers, os.getpid())
 
     def knows(self, scenario: Scenario) -> bool:
-        """Return whether it lives, can play a scenario, and is this process's to ask."""
+        """Return whether it lives, can play a scenario, and belongs to this process."""
         mine = self.pid and os.getpid() == self.owner
         return bool(mine) and any(each is scenario for each in self.scenarios)
 
     def ask(
         self, scenario: Scenario, call: Callable[[Scenario], Answer], limit: float = LIMIT_S
     ) -> Answer:
-        """Return what ``call`` returns for a scenario in a process where nothing was played.
+        """Return the result of ``call`` for a scenario in a process without earlier runs.
 
         ``call`` is pickled, its answer and what the scenario carries are as well.
 
@@ -108,7 +108,7 @@ class Clean:
         return checked
 
     def _answer(self, request: bytes, limit: float) -> bytes:
-        """Return what a child answers, nothing if it ended without an answer."""
+        """Return a child's answer, empty if it ended without one."""
         if not self.pid:
             raise LostError("has ended")
         try:
@@ -120,12 +120,12 @@ class Clean:
         except (OSError, EOFError):
             self.end()
             raise GoneError("has ended") from None
-        except BaseException:  # its answer must not be taken for the next one
+        except BaseException:  # its answer must not be taken for the next request's
             self.end()
             raise
 
     def end(self) -> None:
-        """Kill it and what it plays."""
+        """Kill it and the child that plays."""
         if not self.pid or os.getpid() != self.owner:
             return
         with suppress(OSError):
@@ -144,7 +144,7 @@ _OPEN: ContextVar[Clean | None] = ContextVar("simqueue_clean", default=None)
 
 @contextmanager
 def clean_for(*scenarios: Scenario) -> Iterator[Clean | None]:
-    """Yield a clean process for scenarios: the one that is open already, or one forked now.
+    """Yield a clean process for scenarios: the open one, or one forked now.
 
     Open it before the first run. It is None where no process can be forked.
     """
@@ -174,7 +174,7 @@ def opened_for(scenario: Scenario) -> Clean | None:
 def in_a_copy(
     scenario: Scenario, call: Callable[[Scenario], Answer], limit: float = LIMIT_S
 ) -> Answer:
-    """Return what ``call`` returns in a process forked now, after whatever was played here.
+    """Return the result of ``call`` in a process forked now, after the runs played here.
 
     Raises:
         LostError: there was no answer, or ``call`` raised.
@@ -193,8 +193,8 @@ def in_a_copy(
 
 @functools.cache
 def _warm_up() -> None:
-    """Load once what every process loads in its first run, so that children need not."""
-    with suppress(Exception):  # a run is being played, or none can be: playing one shows the error
+    """Load the modules of a first run once, so that children need not."""
+    with suppress(Exception):  # if no run can be played now, playing one shows the error
         run(_nothing)
 
 
@@ -203,7 +203,7 @@ async def _nothing(sim: Simulation) -> None:
 
 
 def _serve(answer: Callable[[bytes], bytes], requests: int, answers: int, parent: int) -> NoReturn:
-    """Answer requests until the other end is closed; this is a forked process's whole life."""
+    """Answer requests until the other end is closed; the forked process runs only this."""
     try:
         signals_arrive()
         os.setsid()  # Ctrl-C is handled where it was forked
@@ -220,7 +220,7 @@ def _serve(answer: Callable[[bytes], bytes], requests: int, answers: int, parent
 
 
 def _answer_of_child(scenarios: tuple[Scenario, ...], request: bytes) -> bytes:
-    """Return a child's answer, nothing if it ended without one."""
+    """Return a child's answer, empty if it ended without one."""
     theirs, ours = os.pipe()
     parent = os.getpid()
     pid = fork()
@@ -253,7 +253,7 @@ def _played(scenarios: tuple[Scenario, ...], request: bytes) -> bytes:
 
 
 def _leave_streams() -> None:
-    """Read from and write to nothing: the same run is printed by the process that asks."""
+    """Detach the standard streams: the process that sends the requests prints the same run."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in range(3):
         os.dup2(nothing, fd)

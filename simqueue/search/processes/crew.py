@@ -1,7 +1,7 @@
 """The crew: the forked processes that play the runs of one or several campaigns in turns.
 
-Each process plays one campaign. Whenever one has nothing to do, the next chunk of runs comes from
-the campaign that has had the least time. So a slow one does not delay the others.
+Each process plays one campaign. An idle process gets its next chunk of runs from the campaign that
+has had the least time. So a slow campaign does not delay the others.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _IDLE_MAX = 12
 
 @dataclass(eq=False, slots=True)
 class Crew:
-    """All processes, of which at most ``size`` play at a time, and what is left to do."""
+    """All processes, at most ``size`` of them playing at a time, and the workloads left."""
 
     loads: Sequence[Workload]
     size: int
@@ -40,7 +40,7 @@ class Crew:
     context: ForkContext = field(default_factory=lambda: multiprocessing.get_context("fork"))
 
     def results(self) -> Iterator[tuple[Workload, Result | None]]:
-        """Yield each result as it comes, and None for a workload of which no run is left."""
+        """Yield each result as it comes, and None for a workload that has no runs left."""
         self._give_work()
         yield from self._newly_ended()
         while busy := self._busy():
@@ -59,7 +59,7 @@ class Crew:
         return [hand for hand in self.hands if hand.chunk]
 
     def _newly_ended(self) -> Iterator[tuple[Workload, None]]:
-        """Yield workloads whose last run is reported: their plans have no more to hand out."""
+        """Yield workloads whose last run is reported and whose plans have no more runs."""
         busy = {id(hand.load) for hand in self._busy()}
         for load in self.loads:
             if id(load) in busy or id(load) in self.ended:
@@ -73,7 +73,7 @@ class Crew:
             yield load, None
 
     def _patience(self, busy: list[Hand]) -> float:
-        """Return how many real seconds it is until the first of them has taken too long."""
+        """Return the real seconds until the first of them has taken too long."""
         soonest = min(hand.began for hand in busy) + self.run_limit
         return max(0.0, soonest - perf_counter())
 
@@ -85,7 +85,7 @@ class Crew:
         except (EOFError, OSError):
             yield from self._bury(hand)
             return
-        if answer is None:  # it begins another run to judge the last
+        if answer is None:  # it begins another run to judge the last one
             hand.load.spent_s += perf_counter() - hand.began
             hand.began = perf_counter()
             return
@@ -101,15 +101,15 @@ class Crew:
     def _learned(
         self, load: Workload, result: Result, seconds: float
     ) -> Iterator[tuple[Workload, Result]]:
-        """Let the plan know a result, and give work to idle processes."""
+        """Report a result to the plan, and give work to idle processes."""
         load.learn(result, seconds)
         yield load, result
         self._give_work()
 
     def _bury(self, hand: Hand, lost: str = "") -> Iterator[tuple[Workload, Result]]:
-        """Give up the run that a process was lost with, and let another one go on after it.
+        """Give up the run that a process was lost with, and let another process play the rest.
 
-        A run whose process was killed from outside is played once more before it is given up.
+        A run whose process was killed from outside is played again before it is given up.
         """
         self.hands.remove(hand)
         load, status = hand.load, hand.end()
@@ -152,7 +152,7 @@ class Crew:
         for hand in [each for each in self.hands if each.load is load and not each.chunk]:
             if hand.give(chunk):
                 return True
-            hand.chunk = []  # it died while it had nothing to do: no run was begun
+            hand.chunk = []  # it died while it was idle: no run was begun
             self._dismiss(hand)
         self._retire(load)
         try:
@@ -179,7 +179,7 @@ class Crew:
         hand.end()
 
     def dismiss(self) -> None:
-        """End all processes, whatever they are doing."""
+        """End all processes at once, also those that play runs."""
         for hand in self.hands:
             hand.process.kill()
         for hand in self.hands:

@@ -1,4 +1,4 @@
-"""Forks: signals wait while a process forks, and a child must not outlive its parent."""
+"""Forks: signals are held back while a process forks, and children end with their parent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask Linux to kill this process when its parent dies, whatever it is doing then.
+    """Ask Linux to kill this process when its parent dies.
 
     ``parent`` is the parent's process id: if it is dead already, this process ends at once.
     """
@@ -27,7 +27,7 @@ def die_with_parent(parent: int) -> None:
 def fork() -> int:
     """Fork this process; return 0 in the child, and the child's process id in the parent."""
     with signals_wait(), warnings.catch_warnings():
-        # The child runs one thread alone and needs none of the others.
+        # The child runs only this thread and needs none of the others.
         warnings.simplefilter("ignore", DeprecationWarning)
         return os.fork()
 
@@ -43,10 +43,10 @@ _outermost = _Outermost()
 
 @contextmanager
 def signals_wait() -> Iterator[None]:
-    """Let signals wait until this is done.
+    """Hold signals back until the block is done.
 
-    Python runs hooks around a fork and drops what is raised in them. A time limit whose signal
-    is handled there, or a Ctrl-C, would be lost.
+    Python runs hooks around a fork and drops errors that are raised in them. A time limit or a
+    Ctrl-C whose signal is handled there would be lost.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield

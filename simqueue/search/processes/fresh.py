@@ -8,12 +8,12 @@ from pathlib import Path
 
 
 def command_line(*words: str) -> list[str]:
-    """Return what starts a command of simqueue."""
+    """Return the command line that starts a command of simqueue."""
     return [sys.executable, "-m", "simqueue", *words]
 
 
 def environment(hash_seed: str) -> dict[str, str]:
-    """Return this process's, with a PYTHONHASHSEED, and a PYTHONPATH that has simqueue."""
+    """Return this process's environment with a PYTHONHASHSEED and a PYTHONPATH to simqueue."""
     ours = str(Path(__file__).parents[3])
     given = os.environ.get("PYTHONPATH")
     path = f"{ours}{os.pathsep}{given}" if given else ours

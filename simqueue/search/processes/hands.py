@@ -30,7 +30,7 @@ class Hand:
     began: float = 0.0
 
     def give(self, chunk: list[Assignment]) -> bool:
-        """Hand over work; return whether the process was there to take it."""
+        """Send work to the process; return whether it was alive to take it."""
         self.chunk, self.began = chunk, perf_counter()
         try:
             self.connection.send(chunk)
@@ -39,7 +39,7 @@ class Hand:
         return True
 
     def end(self) -> int:
-        """Wait until it is over; return its exit status."""
+        """Wait until the process has ended; return its exit status."""
         self.connection.close()
         self.process.join()
         return self.process.exitcode or 0
@@ -82,7 +82,7 @@ def _work(
     first: Mapping[str, int],
     capture: bool,
 ) -> None:
-    """Play chunks of runs until the other end closes; this is a forked process's whole life."""
+    """Play chunks of runs until the other end closes; the forked process runs only this."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     if callable(signal.getsignal(signal.SIGTERM)):  # and so is this, then
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -10,7 +10,7 @@ _FROM_OUTSIDE = {-each for each in (signal.SIGKILL, signal.SIGTERM, signal.SIGHU
 
 
 def ending(status: int) -> str:
-    """Say how a process ended, given its exit status; a negative one is a signal's number."""
+    """Describe how a process ended, given its exit status; a negative one is a signal's number."""
     if status >= 0:
         return f"ended with status {status}"
     with suppress(ValueError):
@@ -22,11 +22,11 @@ def is_from_outside(status: int) -> bool:
     """Return whether a process with this exit status may have been killed from outside.
 
     The kernel does that when memory runs out, and so does an operator. A process that sends itself
-    the same signal cannot be told from that.
+    the same signal looks the same.
     """
     return status in _FROM_OUTSIDE
 
 
 def lost_again(killed: str, ended: str) -> str:
-    """Say how a run was lost whose first process was ``killed`` and whose second ``ended``."""
+    """Describe how a run was lost if its first process was ``killed`` and its second ``ended``."""
     return f"{ended}, twice" if ended == killed else f"{ended}; the first one {killed}"

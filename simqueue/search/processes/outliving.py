@@ -1,7 +1,7 @@
-"""What outlives a run: a picture of the state that user code keeps, and how two of them differ.
+"""State that outlives a run: pictures of the state that user code keeps, and their differences.
 
-Looked at are the globals of the user's modules, what a scenario was given (fixtures, attributes of
-a test's instance, variables of the function around it) and environment variables.
+A picture covers the globals of the user's modules, the objects that a scenario was given (fixtures,
+attributes of a test's instance, variables of the function around it) and environment variables.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from simqueue.sim.code.places import is_users, library_of
 
 
 class Look(NamedTuple):
-    """How a named object looked; a higher ``unlikely`` is a less likely cause."""
+    """The state of a named object as text; a higher ``unlikely`` is a less likely cause."""
 
     unlikely: int
     text: str | None
-    """None if looking changes it, as it does with what is computed when it is asked for."""
+    """None if looking changes it, as with attributes that are computed when they are read."""
 
 
 Picture = dict[str, Look]
-"""What each thing with a name looked like."""
+"""The look of each named object."""
 
 UNSEEN = (
     "nothing that can be seen from here: neither a fixture nor a global of your modules; look at "
@@ -47,11 +47,11 @@ _DEPTH = 5
 _ITEMS = 200
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 _REPEATABLE = ("itertools", "datetime", "decimal", "uuid", "fractions", "re", "zoneinfo")
-"""Modules whose objects say all that they hold in their repr."""
+"""Modules whose objects have a repr with their whole state."""
 
 
 def picture(scenario: object) -> Picture:
-    """Return what the state that a scenario's code keeps looks like now."""
+    """Return a picture of the state that a scenario's code keeps now."""
     first, second = dict(_looks(scenario)), dict(_looks(scenario))
     return {
         name: look if first.get(name) == look else look._replace(text=None)
@@ -72,7 +72,7 @@ def _looks(scenario: object) -> Iterator[tuple[str, Look]]:
 
 
 def difference(before: Picture, after: Picture) -> str:
-    """Name what is not in one picture as in the other, the likeliest first."""
+    """Name the differences between two pictures, the likeliest cause first."""
     looks = {name: (before.get(name), after.get(name)) for name in [*after, *before]}
     names = [
         name
@@ -86,11 +86,11 @@ def difference(before: Picture, after: Picture) -> str:
     return f"{', '.join(names[:_NAMED])}{more}"
 
 
-# --- what has a name ------------------------------------------------------------------------------
+# --- named objects ------------------------------------------------------------------------------
 
 
 def _belongings(scenario: Any) -> Iterator[tuple[str, object]]:
-    """Yield what a scenario was given, by name."""
+    """Yield the objects that a scenario was given, by name."""
     belongings = getattr(scenario, "belongings", None)
     given: Mapping[str, object] = belongings() if belongings is not None else {}
     yield from given.items()
@@ -113,7 +113,7 @@ def _is_users_module(module: object) -> bool:
 def _globals(module: ModuleType) -> Iterator[tuple[str, object]]:
     """Yield a module's globals that are its own, and the attributes of its classes."""
     for name, value in list(vars(module).items()):
-        # Its type is asked for, not its __class__: a lazy object would begin to work for that.
+        # Its type, not its __class__: reading that would make a lazy object load.
         kind = type(value)
         if name.startswith("__") or issubclass(kind, ModuleType):
             continue
@@ -125,7 +125,7 @@ def _globals(module: ModuleType) -> Iterator[tuple[str, object]]:
 
 
 def _is_foreign(value: object) -> bool:
-    """Return whether something is an instance of a library's class, such as a registry of one."""
+    """Return whether an object is an instance of a library's class, such as a registry."""
     module = sys.modules.get(type(value).__module__)
     file = getattr(module, "__file__", None)
     return isinstance(file, str) and bool(library_of(file))
@@ -137,11 +137,11 @@ def _attributes(prefix: str, of: type) -> Iterator[tuple[str, object]]:
             yield f"{prefix}.{name}", value
 
 
-# --- what it looks like ---------------------------------------------------------------------------
+# --- their looks ---------------------------------------------------------------------------
 
 
 def _look(value: Any, depth: int, seen: set[int]) -> str:
-    """Return a text that changes when an object does, as far as it can be looked into."""
+    """Return a text that changes when an object does, as far as its state can be read."""
     if type(value) in _PLAIN:
         return repr(value)
     if depth == 0 or id(value) in seen:
@@ -177,19 +177,19 @@ def _parts(value: Any, depth: int, seen: set[int]) -> Iterator[str]:
 
 
 def _is(value: object, kind: Any) -> bool:
-    """Return whether something is of a kind by its type, without asking for its ``__class__``."""
+    """Return whether an object is of a class by its type, without reading its ``__class__``."""
     return issubclass(type(value), kind)
 
 
 def _is_plain(value: object) -> bool:
-    """Return whether something is a collection of the library's, or made of one."""
+    """Return whether an object is a collection of the standard library, or made of one."""
     return type(value).__module__ in ("builtins", "collections", "array") and hasattr(
         value, "__iter__"
     )
 
 
 def _function(value: FunctionType, depth: int, seen: set[int]) -> Iterator[str]:
-    """Yield what a function keeps: its defaults, the variables around it, its attributes."""
+    """Yield the state of a function: its defaults, the variables around it, its attributes."""
     yield _look(value.__defaults__, depth, seen)
     yield _look(value.__kwdefaults__, depth, seen)
     yield _look(vars(value), depth, seen)
@@ -227,7 +227,7 @@ def _attributes_of(value: object) -> Mapping[str, object]:
 
 
 def _slots(kind: type) -> Iterator[tuple[str, MemberDescriptorType]]:
-    """Yield what holds the attributes of an instance; to ask it runs no code of the class."""
+    """Yield the holders of an instance's attributes; reading them runs no code of the class."""
     for base in kind.__mro__:
         for name, slot in vars(base).items():
             if _is(slot, MemberDescriptorType):
@@ -235,7 +235,7 @@ def _slots(kind: type) -> Iterator[tuple[str, MemberDescriptorType]]:
 
 
 def _files(directory: Path) -> Iterator[str]:
-    """Yield the names and sizes of what a directory holds, as far as it is small."""
+    """Yield the names and sizes of a directory's files, as far as it is small."""
     if directory.is_dir():
         for file in sorted(directory.rglob("*"))[:_ITEMS]:
             yield f"{file.name}:{file.stat().st_size if file.is_file() else ''}"

@@ -1,4 +1,4 @@
-"""What code prints during a run: captured, so that a campaign's report stays readable.
+"""Captures the output of a run, so that a campaign's report stays readable.
 
 The streams of Python and the file descriptors 1 and 2 are replaced, as pytest does, since a log
 handler keeps the stream that it was made with and C code writes to the descriptor.
@@ -18,7 +18,7 @@ from typing import Self, TextIO
 LINES_SHOWN = 20
 _TAIL_BYTES = 8_192
 _KEPT_BYTES = 4_000_000
-"""How much of one run's output is kept in a temporary file before that is emptied."""
+"""The size at which the temporary file with a run's output is emptied."""
 
 
 class Output:
@@ -35,12 +35,12 @@ class Output:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Remove what was captured."""
+        """Remove the captured output."""
         self._file.close()
 
     @contextmanager
     def captured(self) -> Iterator[None]:
-        """Capture what is printed meanwhile, until a debugger is opened."""
+        """Capture the output of the ``with`` block, until a debugger is opened."""
         original = pdb.Pdb.__init__
 
         def init(debugger: pdb.Pdb, *arguments: object, **options: object) -> None:
@@ -60,7 +60,7 @@ class Output:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Let simqueue itself print meanwhile."""
+        """Let simqueue itself print in the ``with`` block."""
         self._release()
         try:
             yield
@@ -76,7 +76,7 @@ class Output:
         return "\n".join(lines[-LINES_SHOWN:])
 
     def shorten(self) -> None:
-        """Drop what was captured if it has become large."""
+        """Drop the captured output if it has become large."""
         if self._streams is not None and os.fstat(self._file.fileno()).st_size > _KEPT_BYTES:
             self._empty()
 
@@ -130,7 +130,7 @@ class _Stream(io.TextIOWrapper):
 
 
 def flush() -> None:
-    """Write out what the streams of Python hold."""
+    """Flush the streams of Python."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):  # it is closed, or a user's own
             if stream is not None:

@@ -41,7 +41,7 @@ class Player:
         accepted: signatures of failures whose traces are not needed.
         alone: judges the first failure of each signature.
         first: the lowest run whose trace is known, by signature.
-        output: captures what runs print; None lets it through.
+        output: captures the output of runs; None lets it through.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Player:
         return self._output is not None and self._output.debugged
 
     def _played(self, assignment: Assignment) -> tuple[Run, str, str]:
-        """Return a run as it is alone, if it was judged, what leaked, and what it printed."""
+        """Return a run, as it ends alone if it was judged, the leaked state, and its output."""
         alone = self._alone
         if alone is not None and alone.leaking:
             return alone.play(assignment), "", ""
@@ -106,7 +106,7 @@ class Player:
         return *alone.judge(assignment, run), printed
 
     def _is_new(self, signature: str, assignment: Assignment) -> bool:
-        """Return whether a failure was not judged before, or its trace is going to be kept."""
+        """Return whether a failure was not judged before, or its trace will be kept."""
         judged = signature in self._judged
         self._judged.add(signature)
         return not judged or assignment.number < self._first.get(signature, inf)

@@ -1,4 +1,4 @@
-"""Rehearsal: a run is played once in a process of its own, to see whether that survives it."""
+"""Rehearsal: plays a run once in a process of its own, to see whether the process survives it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from simqueue.search.processes.output import Output
 
 
 def rehearse(play: Callable[[], object], run_limit: float) -> str:
-    """Play a run in a process of its own; return how that was lost, or nothing if it was not."""
+    """Play a run in a process of its own; return how the process was lost, empty if it was not."""
     process = multiprocessing.get_context("fork").Process(
         target=_perform, args=(play, os.getpid()), daemon=True
     )

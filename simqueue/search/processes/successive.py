@@ -1,4 +1,4 @@
-"""Plays runs of one scenario one after the other, in a process that a run may end.
+"""Plays runs of one scenario one after another, in a process that a run may end.
 
 A handler may call ``os._exit``, crash in C code or exhaust the memory. Such a run is lost, and the
 next one is played in a new process.
@@ -18,7 +18,7 @@ from simqueue.sim.run import Run, Scenario
 
 @dataclass(slots=True)
 class Successive:
-    """Plays runs in one forked process, and forks another one after a run that ended it."""
+    """Plays runs in one forked process, and forks another after a run that ended it."""
 
     scenario: Scenario
     _process: Clean | None = None
@@ -50,7 +50,7 @@ class Successive:
 
 @contextmanager
 def successive_for(scenario: Scenario) -> Iterator[Successive]:
-    """Yield what plays runs of a scenario; its process ends with the ``with`` block."""
+    """Yield a ``Successive`` for a scenario; its process ends with the ``with`` block."""
     successive = Successive(scenario)
     try:
         yield successive

@@ -28,8 +28,8 @@ InTurns = Generator[tuple[Workload, Result | None], None, None]
 def default_processes() -> int:
     """Return how many processes can play at a time: one for each core that this one may use.
 
-    One if this process cannot be forked, or if a debugger or a tracer such as coverage is at work
-    in it, which would not see what other processes do.
+    One if this process cannot be forked, or if a debugger or a tracer such as coverage is active in
+    it, which would not see other processes.
     """
     can_fork = "fork" in multiprocessing.get_all_start_methods()
     if not can_fork or sys.gettrace() is not None or "pydevd" in sys.modules:
@@ -40,7 +40,7 @@ def default_processes() -> int:
 
 
 def in_turns_here(loads: Sequence[Workload], *, capture: bool = False) -> InTurns:
-    """Play runs of workloads in this process, each of the one that has had the least time."""
+    """Play runs of workloads in this process, next of the one that has had the least time."""
     with ExitStack() as stack:
         output = stack.enter_context(Output()) if capture else None
         players = {
@@ -75,13 +75,13 @@ def in_turns_by_processes(
 ) -> InTurns:
     """Play runs of workloads in forked processes, in turns; results come as they are ready.
 
-    A process that ends, or takes longer than ``run_limit`` real seconds for one run, loses that
-    run; another takes up the rest of its chunk. A run whose process was killed from outside is
-    played once more.
+    If a process ends, or takes longer than ``run_limit`` real seconds for one run, that run is
+    lost; another process plays the rest of its chunk. A run whose process was killed from outside
+    is played again.
 
     Raises:
         UsageError: this platform cannot fork, or has no room for a single process.
-        Exception: whatever a job raised.
+        Exception: an error that a job raised.
     """
     if "fork" not in multiprocessing.get_all_start_methods():
         raise UsageError("this platform cannot fork: use one process")

@@ -18,10 +18,10 @@ _TURN_S = 0.5
 
 @dataclass(eq=False, slots=True)
 class Workload:
-    """What is left to play of one campaign.
+    """The runs of one campaign that are left to play.
 
     ``runs`` is how many runs are left at the start. ``spent_s`` is the real time that processes
-    have played its runs. ``over`` is set when no more of them are to be begun.
+    have played its runs. ``over`` is set when no more runs are to be begun.
     """
 
     job: Job
@@ -49,7 +49,7 @@ class Workload:
         return max(1, min(most, int(_TURN_S * self.played / max(self.spent_s, 1e-6))))
 
     def learn(self, result: Result, seconds: float = 0.0) -> None:
-        """Take in a result, which took ``seconds`` of real time."""
+        """Count a result, which took ``seconds`` of real time."""
         self.spent_s += seconds
         self.played += 1
         if result.trace is not None and result.signature is not None:

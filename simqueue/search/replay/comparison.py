@@ -16,7 +16,7 @@ from simqueue.search.replay.stops import Stops
 
 @dataclass(frozen=True, slots=True)
 class Observers:
-    """What is called while the run of a replay is played.
+    """Callbacks while the run of a replay is played.
 
     Attributes:
         watch: called with each event, before it is compared.

@@ -51,9 +51,9 @@ class Variation:
 
 @dataclass(frozen=True, slots=True)
 class Nearby(Variations):
-    """The variations of a trace that were played; ``alike`` is the first that failed as it did."""
+    """The variations of a trace that were played; ``same`` is the first that failed as it did."""
 
-    alike: Run | None = None
+    same: Run | None = None
 
 
 def look_nearby(
@@ -117,7 +117,7 @@ class _Search:
             return False
         same = recorded is not None and failure.signature == recorded.signature
         if same:
-            self.nearby = replace(self.nearby, alike=again)
+            self.nearby = replace(self.nearby, same=again)
         else:
             self.nearby = replace(self.nearby, others=self.nearby.others + 1)
         return same
@@ -157,7 +157,7 @@ def unmet_in(trace: Trace, played: Run) -> tuple[Choice, ...]:
 
 
 def _request(choice: Choice) -> tuple[str, str | int, int]:
-    """Return what a choice was for, and when it was requested.
+    """Return the subject of a choice, and when it was requested.
 
     The number of options counts only if nothing else identifies it: others may have waited too.
     """
@@ -207,7 +207,7 @@ def _all(choices: tuple[Choice, ...]) -> Iterator[Variation]:
 
 
 def _anchorings(choices: tuple[Choice, ...]) -> list[tuple[ChoiceKind, ...]]:
-    """Return the sets of kinds to anchor, without kinds of which there is no choice."""
+    """Return the sets of kinds to anchor, without kinds that have no choice."""
     present = {word_of(choice.key).kind for choice in choices}
     sets = [tuple(kind for kind in kinds if kind in present) for kinds in _ANCHORED]
     return list(dict.fromkeys(kinds for kinds in sets if kinds))

@@ -52,7 +52,7 @@ class Replay:
 
     @property
     def reproduced(self) -> bool:
-        """Whether the run did what the trace did, to the last clock reading."""
+        """Whether the run repeated the trace exactly, down to each clock reading."""
         return self.verdict == "reproduced"
 
     @property
@@ -198,10 +198,10 @@ def _explained(
 def _judged(replayed: Replay, divergence: Difference, nearby: Nearby) -> Replay:
     """Return the verdict on a trace that drifted and passed, after variations were played."""
     trace, again = replayed.trace, replayed.run
-    if nearby.alike is not None:
-        parted = first_difference(trace, nearby.alike.trace) or divergence
-        moved = moves(trace, nearby.alike) if nearby.seed is None else ()
-        return Replay("drifted-alike", trace, nearby.alike, parted, moved, nearby)
+    if nearby.same is not None:
+        parted = first_difference(trace, nearby.same.trace) or divergence
+        moved = moves(trace, nearby.same) if nearby.seed is None else ()
+        return Replay("drifted-alike", trace, nearby.same, parted, moved, nearby)
     continued = again.outcome.simulated >= trace.outcome.simulated
     complete = divergence.number >= len(trace.events) or not nearby.unmet
     verdict: Verdict = "gone" if continued and complete else "drifted-passed"
@@ -209,7 +209,7 @@ def _judged(replayed: Replay, divergence: Difference, nearby: Nearby) -> Replay:
 
 
 def what_outlives(clean: Clean | None, scenario: Scenario, trace: Trace) -> str:
-    """Return what a run leaves to the next, if the trace's run fails the same way after another."""
+    """Return the state that outlives a run, if the trace's run fails the same way after another."""
     recorded = trace.outcome.failure
     if clean is None or recorded is None:
         return ""

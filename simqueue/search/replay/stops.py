@@ -117,7 +117,7 @@ class Stops:
         elif task is not None:
             yield f"task {task.get_name()} caused it, and is waiting: see stack()"
 
-    # --- what is available at a stop ---
+    # --- functions that are available at a stop ---
 
     def job(self, job_id: int) -> Text:
         """Return all events of a job so far."""
@@ -150,7 +150,7 @@ def _prompt(
     task: asyncio.Task[Any] | None,
     frames: list[FrameType],
 ) -> AnyEvent:
-    """Open the debugger in this frame, whose variables are what it shows."""
+    """Open the debugger in this frame; it shows the frame's variables."""
     event = entry.event
     job, story, next_event = stops.job, stops.story, stops.next_event  # noqa: F841  for the user
 

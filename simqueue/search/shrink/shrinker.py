@@ -127,7 +127,7 @@ def shrink_further(
     time_limit: timedelta | None = None,
     on_progress: Callable[[Shrunk], object] | None = None,
 ) -> Shrunk:
-    """Do what ``shrink`` does, and return the cost too; begin no more runs after ``time_limit``.
+    """Shrink like ``shrink``, and return the cost too; begin no more runs after ``time_limit``.
 
     ``on_progress`` is called after each run with the simplest run so far, so that it is not lost if
     the search is interrupted. An exception that it raises ends the search and is raised.

@@ -27,7 +27,7 @@ _CONNECTIONS = ("conn", "pool", "driver", "dsn", "url", "queries")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a builder needs: how to make it, and what a module that makes it imports."""
+    """The argument of a builder: how to make it, and the imports of a module that makes it."""
 
     expression: str
     imports: tuple[str, ...]
@@ -67,7 +67,7 @@ _WANTED: dict[tuple[str, str], Wanted] = {
 class Builder:
     """A function that makes a PgQueuer from its arguments.
 
-    ``wanted`` is what its only parameter takes, None if that is not known.
+    ``wanted`` is the argument of its only parameter, None if that is not known.
     """
 
     name: str
@@ -81,7 +81,7 @@ class Builder:
         return f"{'await ' * self.asynchronous}{name}({argument})"
 
     def factory(self, build: Setup) -> Setup:
-        """Return a factory that makes what the builder needs, and calls it.
+        """Return a factory that makes the builder's argument, and calls the builder.
 
         Raises:
             ImportError: the driver is not installed.
@@ -94,7 +94,7 @@ class Builder:
         return made
 
     def hint(self) -> str:
-        """Return what the function is, and what to write instead."""
+        """Return a description of the function, and what to write instead."""
         factory = "main" if self.name != "main" else "create_pgqueuer"
         lead = "" if self.wanted is None else f"{'; '.join(self.wanted.imports)}; "
         return (

@@ -1,4 +1,4 @@
-"""Factories: functions that make what a worker runs, as ``pgq run`` takes them."""
+"""Factories: functions that make a worker's application, as ``pgq run`` takes them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def is_factory(function: Callable[..., Any]) -> bool:
 
 
 async def made_by(worker: str, factory: Setup, stack: AsyncExitStack, process: Process) -> Manager:
-    """Return what a worker's factory makes; if it is a context manager, ``stack`` exits it.
+    """Return the result of a worker's factory; if it is a context manager, ``stack`` exits it.
 
     Raises:
         UsageError: it is no PgQueuer or manager, or no client of the simulated database.
@@ -60,7 +60,7 @@ async def made_by(worker: str, factory: Setup, stack: AsyncExitStack, process: P
 
 
 async def entered(stack: AsyncExitStack, made: Any) -> Any:
-    """Wait for what the user's code returns, and enter it if it is a context manager."""
+    """Await the result of the user's code, and enter it if it is a context manager."""
     if inspect.isawaitable(made):
         made = await made
     if hasattr(made, "__aenter__"):

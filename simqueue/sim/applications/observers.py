@@ -1,4 +1,4 @@
-"""Observers: record what handlers do, and what is logged, as events."""
+"""Observers: record actions of handlers and log lines as events."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def logger_for(recorder: Recorder) -> structlog.typing.FilteringBoundLogger:
 
 
 def on_unhandled(recorder: Recorder) -> Callable[[dict[str, Any]], None]:
-    """Return a loop exception handler that records errors that nobody awaited."""
+    """Return a loop exception handler that records errors that no code awaited."""
 
     def handle(context: dict[str, Any]) -> None:
         if recorder.sealed:

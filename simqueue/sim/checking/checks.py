@@ -25,7 +25,7 @@ AfterCommit = Callable[[Callable[[], None]], AbstractContextManager[None]]
 
 
 class Condemn(Protocol):
-    """Records what does not hold, and ends the run unless that is accepted."""
+    """Records a violation, and ends the run unless the violation is accepted."""
 
     def __call__(self, name: str, broken: Broken, worker: str, cause: EntryNumber | None) -> None:
         """Record ``broken``, which says how the invariant or check ``name`` does not hold."""
@@ -184,7 +184,7 @@ class Checks:
             self._set_timer(promise)
 
     def ask(self) -> None:
-        """Call all open checks; the latest event is the cause of what they find."""
+        """Call all open checks; the latest event is the cause of their violations."""
         if self._asking or self._core.failure is not None:
             return
         self._asking = True
@@ -219,7 +219,7 @@ class Checks:
             fail_by(core, error)
             return None
 
-    # --- what comes of it ---
+    # --- results of the checks ---
 
     def _break(self, claim: _Claim, worker: str, cause: EntryNumber | None = None) -> None:
         del self._claims[claim.name]  # once in a run: if that is accepted, the run goes on
@@ -254,7 +254,7 @@ class Checks:
             self._drop(promise)
             self._condemn(promise.name, promise.missed(), "world", None)
 
-    # --- what is still due, as the panel reports it for invariants ---
+    # --- open deadlines, as the panel reports them for invariants ---
 
     def due(self, now: Instant) -> Instant | None:
         """Return the latest instant by which a promise must have held."""

@@ -19,7 +19,7 @@ _COMEBACK_US = 30_000_000
 
 
 class Judge:
-    """Fails a run when something does not hold that is not in ``Config.accepted``.
+    """Fails a run at a violation that is not in ``Config.accepted``.
 
     ``process``     checks, once the scenario has ended, whether what is due has happened
     ``heal``        ends all faults
@@ -40,7 +40,7 @@ class Judge:
 
     @property
     def view(self) -> View:
-        """What the invariants know about the world."""
+        """The state of the world as the invariants see it."""
         return self._panel.view
 
     def _see(self, number: int, entry: Entry) -> None:
@@ -48,7 +48,7 @@ class Judge:
             self.condemn(invariant.name, broken, entry.worker, EntryNumber(number))
 
     def condemn(self, name: str, broken: Broken, worker: str, cause: EntryNumber | None) -> None:
-        """Record what does not hold; fail the run, unless that is accepted."""
+        """Record a violation; fail the run, unless the violation is accepted."""
         if self._core.failure is not None:
             return
         verdict = InvariantBroken(
@@ -79,7 +79,7 @@ class Judge:
         return self._core.failure is not None
 
     def conclude(self) -> None:
-        """End all faults, wait for what is due, check it, and end the run."""
+        """End all faults, wait for open deadlines, check them, and end the run."""
         self.concluding = True
         self._heal()
         self._wind_up()

@@ -1,4 +1,4 @@
-"""Which line of code a call comes from, and how a call is refused.
+"""The line of code that a call comes from, and how a call is refused.
 
 ``places``     the user's frame behind a call, an exception or a waiting task
 ``origins``    the same, with the libraries in between

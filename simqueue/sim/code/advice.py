@@ -1,6 +1,6 @@
-"""Advice: what to do about a refusal, if that depends on where the refused call comes from.
+"""Advice: how to solve a refusal, if that depends on the place of the refused call.
 
-Advice that is always the same is in the table of sources, beside what is refused.
+Advice that is always the same is in the table of sources, beside the refused function.
 """
 
 from __future__ import annotations

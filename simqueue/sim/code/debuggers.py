@@ -49,7 +49,7 @@ def debugging(innermost: FrameType | None = None) -> bool:
 
 
 def debugging_itself() -> bool:
-    """Return whether a debugger makes this call by itself, not for what somebody typed."""
+    """Return whether a debugger makes this call by itself, not for a typed command."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001
     while frame is not None and not _is_typed(frame.f_code.co_filename):
         if _is_debuggers(frame):

@@ -36,9 +36,9 @@ _HANDLER = "simqueue.sim.applications.observers", "_observed"
 class Origin:
     """Where a call comes from.
 
-    ``called`` is what the user's line calls, such as ``session.get()``, or empty; ``libraries``
-    are the installed packages between that line and the call, the outermost first, and
-    ``standard`` the modules of Python itself there.
+    ``called`` is the call in the user's line, such as ``session.get()``, or empty; ``libraries``
+    are the installed packages between that line and the call, the outermost first, and ``standard``
+    the modules of Python itself there.
     """
 
     where: str
@@ -50,8 +50,9 @@ class Origin:
 def origin_of_call() -> Origin:
     """Return the origin of the call that runs now.
 
-    The user's line is the innermost of theirs on the stack; else in the handler that started what
-    runs now; else in the main task of the process; else the function that the process runs.
+    The user's line is the innermost line of their code on the stack; else of the handler that
+    started the running code; else of the main task of the process; else the function that the
+    process runs.
     """
     own = list(_own_stack())
     for stack in _candidates(own):
@@ -62,7 +63,7 @@ def origin_of_call() -> Origin:
 
 
 def in_handler() -> bool:
-    """Return whether a handler started what runs now."""
+    """Return whether a handler started the running code."""
     return CAUSE.get() is not None
 
 
@@ -70,7 +71,7 @@ def in_handler() -> bool:
 class _Stack:
     """Frames that may contain the user's line, the innermost first.
 
-    ``inside`` are the frames of what it called or started. ``waits``: it waits for them.
+    ``inside`` are the frames of the code that it called or started. ``waits``: it waits for them.
     """
 
     frames: list[FrameType]
@@ -121,7 +122,7 @@ def _greenlets() -> Iterator[list[FrameType]]:
 
 
 def _responsible_tasks() -> Iterator[asyncio.Task[Any]]:
-    """Yield the task of the handler that started what runs now, and that of the process."""
+    """Yield the task of the handler that started the running code, and that of the process."""
     process, cause = _process(), CAUSE.get()
     if process is None or process.main is None:
         return
@@ -168,13 +169,13 @@ def _named(frames: Iterable[FrameType]) -> tuple[tuple[str, ...], tuple[str, ...
     return tuple(libraries), tuple(standard)
 
 
-# --- what a line calls ---
+# --- the call in a line ---
 
 _BODY = "async def f():\n "
 
 
 def _called(frame: FrameType) -> str:
-    """Return what a frame calls now, without the arguments; empty if that is unknown."""
+    """Return the call that a frame makes now, without the arguments; empty if that is unknown."""
     segment = _segment(frame)
     # On entering a block, the position may be that of the whole statement.
     for source in (f"({segment})", f"{_BODY}{segment}", f"{_BODY}{segment} pass"):

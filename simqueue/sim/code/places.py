@@ -101,7 +101,7 @@ def source_line(code: CodeType, line: int) -> str:
 
 
 def waiting_place(task: asyncio.Task[Any]) -> str:
-    """Describe where a suspended task waits: the user's innermost frame, and what it awaits."""
+    """Describe where a suspended task waits: the user's innermost frame, and the awaited object."""
     frames = list(_await_chain(task.get_coro()))
     if not frames:
         return "has not started"

@@ -21,7 +21,7 @@ _get_ident = _thread.get_ident
 def refusal(what: str, instead: str, place: str = "") -> RefusedError:
     """Return the refusal of the call that runs now, and end the run with it.
 
-    It names what the user's code called, and the libraries through which that led to ``what``; or
+    It names the call of the user's code, and the libraries through which that led to ``what``; or
     ``what`` alone, at ``place``, if that is not where the call runs. The run ends even if the
     application catches the error: from here on it does something that it would not do on a real
     system, so that the rest of the run proves nothing.

@@ -315,7 +315,7 @@ class SimulatedConnection:
     def lose(self, error: PostgresError | None = None) -> None:
         """Break the connection; statements without an answer and messages on the way are lost.
 
-        ``error`` is what the client gets for the statement that was not answered.
+        ``error`` is the client's error for the statement that was not answered.
         """
         if self.spared or self.lost or self.closed:
             return
@@ -338,7 +338,7 @@ class SimulatedConnection:
             answer.set_exception(error)
 
     def close(self) -> None:
-        """Drop the connection of a client that has gone, and what was on the way to it."""
+        """Drop the connection of a client that has gone, and the messages on the way to it."""
         self.closed = True
         self._server.connections.pop(self, None)
         self._server.disconnect(self)

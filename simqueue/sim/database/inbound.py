@@ -1,4 +1,4 @@
-"""What the server sends to a client: replies and notifications, in the order they were sent."""
+"""Messages from the server to a client: replies and notifications, in the order they were sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from simqueue.sim.kernel.scheduler import Scheduler
 
 
 class Inbound:
-    """One direction of a connection: a TCP stream, so nothing overtakes what was sent before it.
+    """One direction of a connection: a TCP stream, so messages keep their order.
 
     ``hear`` takes the channel and payload of each notification that arrives.
     """

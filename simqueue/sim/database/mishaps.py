@@ -1,4 +1,4 @@
-"""What can go wrong with a statement, as the database asks for it; a fault decides.
+"""Faults of statements, through the interface that the database uses.
 
 Nothing goes wrong in a run without faults.
 """
@@ -13,7 +13,7 @@ from simqueue.model.ids import StatementId
 
 
 class StatementMishaps(Protocol):
-    """What may happen to the statements of one kind that one task sends."""
+    """Faults that may occur to the statements of one kind that one task sends."""
 
     def breaks(self, statement: StatementId) -> str:
         """Return when the connection breaks: before the arrival, after the commit, or ``""``."""
@@ -27,18 +27,18 @@ class StatementMishaps(Protocol):
         """Return how many microseconds it begins late, and how many it commits late."""
 
     def hold_up(self, now: int) -> int:
-        """Return how many microseconds what the server sends is delayed on its way."""
+        """Return the delay of a message from the server, in microseconds."""
 
     def aim(self, statement: StatementId) -> dict[str, list[Callable[[], None]]]:
-        """Return the faults of the worker around a statement: what to call at which moment."""
+        """Return the worker's faults around a statement: functions, and when to call them."""
 
 
 class Mishaps(Protocol):
-    """What may happen to all statements."""
+    """Faults that may occur to statements."""
 
     @property
     def troubled(self) -> bool:
         """Whether a fault may be the reason that something takes long."""
 
     def of_statement(self, worker: str, key: str) -> StatementMishaps | None:
-        """Return what may happen to one kind of statement of one task, or None if nothing may."""
+        """Return the faults of one kind of statement of one task, or None if there are none."""

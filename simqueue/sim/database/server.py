@@ -114,7 +114,7 @@ class Server:
         self.connections: dict[Session, None] = {}
         self.incarnation = 1
         self.down_until = 0
-        """Until when nobody can connect."""
+        """The end of the time in which no client can connect."""
         self._transactions = Transactions(self.tables)
         self._requests: dict[Transaction[Any], Request[Any]] = {}
 
@@ -287,7 +287,7 @@ class Server:
         return event
 
     def crash(self) -> None:
-        """Crash and come up again at once.
+        """Crash and restart at once.
 
         What has not committed never will, UNLOGGED tables are empty, and connections break. Spared
         connections stay, and their statements are executed again.
@@ -306,7 +306,7 @@ class Server:
         self._come_up(interrupted)
 
     def _interrupt(self) -> list[Request[Any]]:
-        """Roll back what has not committed; return it."""
+        """Roll back the statements that have not committed; return them."""
         self.incarnation += 1
         interrupted = [self._requests[each] for each in self._transactions]
         for transaction in self._transactions:
@@ -326,7 +326,7 @@ class Server:
     # --- sessions ---
 
     def listen(self, connection: Session, channel: str) -> None:
-        """Send the connection what is notified on ``channel`` from now on."""
+        """Send the connection the notifications on ``channel`` from now on."""
         if connection.closed:
             return  # The request was on its way when the client died.
         self._sessions.setdefault(channel, {})[connection] = None

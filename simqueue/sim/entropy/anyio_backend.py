@@ -65,7 +65,7 @@ def _scopes(_: Scope) -> Iterator[Patch]:
 
 
 def forget_tasks(loop: asyncio.AbstractEventLoop) -> None:
-    """Drop what anyio keeps about a loop's tasks: otherwise it would keep the tasks for ever."""
+    """Drop anyio's records of a loop's tasks: otherwise they would keep the tasks alive forever."""
     loaded = sys.modules.get("anyio._backends._asyncio")
     states = getattr(loaded, "_task_states", {})
     for task in [task for task in states if task.get_loop() is loop]:

@@ -128,7 +128,7 @@ def _wall_clocks(scope: Scope) -> Iterator[Patch]:
 
 
 def _written_clocks(scope: Scope) -> Iterator[Patch]:
-    """Yield patches of what time-machine does not replace: the clock as text."""
+    """Yield patches of functions that time-machine does not replace: the clock as text."""
     read, thread = wall_clock(scope), scope.thread
 
     def ctime(original: Callable[..., str]) -> Callable[..., str]:

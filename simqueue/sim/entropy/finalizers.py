@@ -79,8 +79,8 @@ def _reached(
 ) -> dict[int, object]:
     """Return the objects that ``roots`` refer to, directly or not, by id.
 
-    References of simqueue's own objects, and of what all code shares (modules, classes, globals of
-    functions), are not followed.
+    References of simqueue's own objects, and of objects that all code shares (modules, classes,
+    globals of functions), are not followed.
     """
     stack, seen = list(roots), dict[int, object]()
     while stack:

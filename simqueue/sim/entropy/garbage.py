@@ -84,10 +84,10 @@ class Callbacks:
 
 @contextmanager
 def quiet_heap() -> Iterator[None]:
-    """Collect garbage only on request, and at the end once more.
+    """Collect garbage only on request, and at the end.
 
     The heap is frozen first, so that collections scan only objects of the run. The last collection
-    frees what a thousand runs would otherwise pile up.
+    keeps garbage from piling up over a thousand runs.
     """
     with installed((Disabled(), Callbacks(), Frozen())):
         try:

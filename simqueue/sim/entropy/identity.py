@@ -1,4 +1,4 @@
-"""Identity: what code can find out about the machine and process that it runs on."""
+"""Identity: the properties of the machine and process that code can read."""
 
 from __future__ import annotations
 

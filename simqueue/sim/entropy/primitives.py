@@ -74,7 +74,7 @@ def _is_users(module: object) -> bool:
 
 
 def _referents(thing: Any, names: frozenset[str]) -> list[Any]:
-    """Return what an object of a module refers to, without classes and modules of others.
+    """Return the objects that a module's object refers to, without classes and foreign modules.
 
     Reads only its type, not its ``__class__``: that could wake up a lazy object.
     """

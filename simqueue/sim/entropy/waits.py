@@ -1,7 +1,7 @@
 """Waits: calls that block until another thread does something.
 
 A function for another thread runs to its end in one step, on the thread of the loop, and so does a
-step of the loop. What such a call waits for cannot happen before the step is over.
+step of the loop. The awaited event cannot happen before the step is over.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _called(name: str) -> str:
     return name.replace("._base.", ".")
 
 
-# --- conditions, and what is made of them ---
+# --- conditions, and primitives built on them ---
 
 
 def _conditions(scope: Scope) -> Iterator[Patch]:

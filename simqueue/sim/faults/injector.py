@@ -252,7 +252,7 @@ class Injector:
             self._strike_worker(fault, worker, value, statement)
 
     def after_steps(self, count: int, name: str, strike: Callable[[], object]) -> None:
-        """Call ``strike`` between two steps of a worker, after ``count`` more of them."""
+        """Call ``strike`` between two steps of a worker, after ``count`` more steps."""
         worker = self._workers.get(name)
         if worker is not None and worker.process is not None:
             self._core.scheduler.after_steps(count, worker.process, self.process, strike)

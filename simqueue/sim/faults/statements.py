@@ -14,7 +14,7 @@ from simqueue.model.fault import FAULTS, Fault, FaultKind, ServerError, faults_w
 from simqueue.model.ids import MICROSECONDS, StatementId
 
 STEPS = 24
-"""A fault occurs at most so many steps after a moment; few statements cause more steps."""
+"""The largest number of steps between a moment and a fault; few statements cause more steps."""
 
 MOMENTS = ("arrival", "commit", "reply")
 
@@ -59,7 +59,7 @@ class Striker(Protocol):
         """Note that an effect of a fault lasts until an instant."""
 
     def after_steps(self, count: int, name: str, strike: Callable[[], object]) -> None:
-        """Call ``strike`` between two steps of a worker, after ``count`` more of them."""
+        """Call ``strike`` between two steps of a worker, after ``count`` more steps."""
 
     def strike_by_name(self, fault: Fault, name: str, value: int, statement: StatementId) -> None:
         """Kill, stop or pause a worker around a statement, if it is up."""

@@ -1,4 +1,4 @@
-"""Time and order: which process runs, what time it is, and what has happened.
+"""Time and order: the running process, the virtual time, and the event log.
 
 It imports no other room of ``sim``.
 

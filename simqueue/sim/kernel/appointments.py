@@ -46,7 +46,7 @@ class Appointments:
         self._open.append(Appointment(count, step, watched, process, callback))
 
     def next_step(self, step: int) -> int:
-        """Return the step at which to ask for what is due: ``step`` itself if something is."""
+        """Return the step of the next appointment: ``step`` itself if one is due."""
         return step if any(each.left <= 0 for each in self._open) else self._counted + 1
 
     def due(self, step: int, ran: Process) -> list[Appointment]:

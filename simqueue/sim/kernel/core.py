@@ -27,7 +27,7 @@ class Hang(BaseException):
 
 @dataclass(eq=False)
 class Core:
-    """What every part of a world uses: time, choices, the event log, and the run's end.
+    """The core that every part of a world uses: time, choices, the event log, and the run's end.
 
     Of several failures the first counts; a refusal replaces any of them.
     """
@@ -101,7 +101,7 @@ class Core:
     def refused(self, error: RefusedError) -> None:
         """End the run with a refusal, even if the code that got the error catches it.
 
-        What that code does next, it would not do on a real system: neither a pass nor any other
+        That code's next actions would not happen on a real system, so neither a pass nor another
         failure of the run would mean anything.
         """
         if self.refusal is None and not self.scheduler.stopped:

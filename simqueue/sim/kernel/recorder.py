@@ -47,7 +47,7 @@ class Recorder:
         return Instant(self._scheduler.now)
 
     def seal(self) -> None:
-        """Ignore what happens from now on: the run is over and is being taken down."""
+        """Ignore all events from now on: the run is over and is being taken down."""
         self._sealed = True
 
     @property

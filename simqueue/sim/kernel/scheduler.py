@@ -21,7 +21,7 @@ _STEPS_FREE = 1_000
 _STEPS_BILLED = 100
 _STEP_US = 10
 """The first ``_STEPS_FREE`` steps of an instant take no time. Each later one takes ``_STEP_US``,
-added for ``_STEPS_BILLED`` steps at once: in a busy loop, time goes on."""
+added for ``_STEPS_BILLED`` steps at once: so a busy loop takes time."""
 
 
 class Livelock(Exception):  # noqa: N818  an end of the run, not an error of the running code
@@ -149,7 +149,7 @@ class Scheduler:
         floor = self.current.floor
         return max(self.now, floor)
 
-    # --- what is to run ---
+    # --- callbacks to run ---
 
     def at(self, process: Process, due: int, callback: Callable[..., object],
            args: tuple[Any, ...], context: Context) -> Timer:  # fmt: skip
@@ -234,7 +234,7 @@ class Scheduler:
         self.on_error(handle, error)
 
     def _attend(self) -> None:
-        """Do what is due at certain steps; runs of the same choices do it at the same steps."""
+        """Do the work due at certain steps, the same ones in all runs of the same choices."""
         spent = self.steps - self._instant_began
         if spent > self.steps_per_instant_max:
             raise Livelock
@@ -258,7 +258,7 @@ class Scheduler:
         )
 
     def _keep_appointments(self) -> None:
-        """Call what is due now that the running process has taken a step."""
+        """Call the appointments that are due after the running process's step."""
         for each in self._appointments.due(self.steps, self.current.owner or self.current):
             self.current = each.process
             each.callback()
@@ -299,7 +299,7 @@ class Scheduler:
         self._ripen(max(heap[0][0], self.now))
 
     def _ripen(self, now: int) -> None:
-        """Set the time to ``now``, and make ready what is due by then."""
+        """Set the time to ``now``, and make the processes that are due by then ready."""
         if now > self.limit:
             raise TimeLimit
         self.now = now

@@ -92,7 +92,7 @@ class Executors:
             self.inside = True
             try:
                 result = function(*arguments)
-            except BaseException as caught:  # a thread hands over what it ended with
+            except BaseException as caught:  # a thread hands over its result
                 if isinstance(caught, KeyboardInterrupt) and self._scheduler.interrupted():
                     raise
                 error = caught

@@ -49,7 +49,7 @@ class SimulatedLoop(LoopWithoutIO):
         self._names: dict[str, int] = {}
         self._numbers = itertools.count(1)
         self.on_unhandled: Callable[[dict[str, Any]], None] = lambda context: None
-        """Called with every error that nobody awaited, before the process's own handler."""
+        """Called with every error that no code awaited, before the process's own handler."""
         self.on_reading: Callable[[], None] = lambda: None
         """Called with every reading of ``time()``."""
         self.on_refused: Callable[[RefusedError], None] = lambda error: None
@@ -79,7 +79,7 @@ class SimulatedLoop(LoopWithoutIO):
             sys.set_asyncgen_hooks(*hooks)
 
     def _abandoned(self, generator: AsyncGenerator[Any, Any]) -> None:
-        """Close an async generator that nobody holds, in a task of the process that dropped it."""
+        """Close an unreferenced async generator, in a task of the process that dropped it."""
         current = self.scheduler.current
         process = current.owner or current
         if self._running and process.alive:
@@ -276,10 +276,10 @@ class SimulatedLoop(LoopWithoutIO):
     async def shutdown_asyncgens(self) -> None:
         """Do nothing: generators are closed when they are dropped, and at the end of the run."""
 
-    # --- errors nobody awaited ---
+    # --- errors that no code awaited ---
 
     def set_exception_handler(self, handler: ExceptionHandler | None) -> None:
-        """Have ``handler(loop, context)`` called with errors of the process that nobody awaited."""
+        """Call ``handler(loop, context)`` with errors of the process that no code awaited."""
         self.scheduler.current.exception_handler = handler
 
     def get_exception_handler(self) -> ExceptionHandler | None:
@@ -291,7 +291,7 @@ class SimulatedLoop(LoopWithoutIO):
         """Do nothing: the error is in the event log already."""
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Record an error that nobody awaited, and pass it to the handler of its process."""
+        """Record an error that no code awaited, and pass it to the handler of its process."""
         self.on_unhandled(context)
         culprit = context.get("task") or context.get("future")
         process = getattr(culprit, "home", self.scheduler.current)

@@ -94,7 +94,7 @@ class Machine:
 
     def sleep(self, seconds: float) -> None:
         """Block the running process's loop: its own time goes on at once, the world's does not."""
-        # Rounded up: a loop that sleeps for what is left of a second must come to an end.
+        # Rounded up: a loop that sleeps for the rest of a second must end.
         self.block(Duration(max(0, math.ceil(round(seconds * 1_000_000, 3)))))
 
     def block(self, duration: Duration) -> None:

@@ -1,4 +1,4 @@
-"""Replaces functions, types and modules of others for the duration of a run.
+"""Replaces functions, types and modules of other libraries for the duration of a run.
 
 It imports no other room of ``sim``.
 

@@ -93,7 +93,8 @@ class Builtin:
                 f"{self.function.__name__} is redirected already: one simulation at a time can run "
                 "in a process; run others in processes of their own"
             )
-        # The function owns what its self points to; the garbage collector relies on that.
+        # The function owns the object that its self points to; the garbage collector relies on
+        # that.
         _incref(replacement)
         words[_DEFINITION:_CLASS] = [
             self._away, id(replacement), self._module, words[_WEAKREFS], 0
@@ -139,7 +140,7 @@ class Bound:
             _decref(owned)
 
     def _replaced_by(self, replacement: MethodType) -> tuple[object, ...]:
-        """Return what the method will own instead; the function is often the same."""
+        """Return the replacement that the method will own; the function is often the same."""
         function = replacement.__func__
         if id(function) == self._home[0]:
             return (replacement.__self__,)

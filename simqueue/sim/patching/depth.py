@@ -17,7 +17,7 @@ _COUNTS_C_CODE = sys.version_info < (3, 12)
 class Depth:
     """The recursion limit of a run: its code gets the same number of frames wherever it is called.
 
-    ``limit`` is what the code reads and sets, ``kept`` the limit after the run.
+    ``limit`` is the limit that the code reads and sets, ``kept`` the limit after the run.
     """
 
     __slots__ = ("_real", "_shift", "kept", "limit")

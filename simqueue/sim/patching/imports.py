@@ -1,7 +1,7 @@
 """Whether a thread is importing: a module's code runs once in a process.
 
-The second run of a process does not import again, so what an import draws or reads must not change
-the run.
+The second run of a process does not import again, so values that an import draws or reads must not
+change the run.
 """
 
 from __future__ import annotations

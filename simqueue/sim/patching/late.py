@@ -17,8 +17,8 @@ _get_ident = _thread.get_ident
 class OnImport:
     """A patch of a module that may be loaded already, or during the run, or not at all.
 
-    ``patches(module)`` returns what to install. While the module is not loaded this is an import
-    finder in front of the others, which finds nothing itself.
+    ``patches(module)`` returns the patches to install. While the module is not loaded this is an
+    import finder in front of the others, which finds nothing itself.
     """
 
     __slots__ = ("_installed", "_name", "_patches", "_thread")
@@ -48,7 +48,7 @@ class OnImport:
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return what the next finder finds, changed to call us when the module is loaded."""
+        """Return the spec of the next finder, changed to call us when the module is loaded."""
         if name != self._name or _get_ident() != self._thread:
             return None
         for finder in [each for each in sys.meta_path if each is not self]:

@@ -123,7 +123,7 @@ def installed(patches: Iterable[Patch]) -> Iterator[None]:
 
 
 def _restore(begun: list[Patch]) -> None:
-    """Restore the last first, and remove what is restored from the list."""
+    """Restore the patches, the last one first, and remove the restored ones from the list."""
     while begun:
         begun[-1].restore()
         begun.pop()

@@ -57,14 +57,14 @@ class World(Protocol):
 SIMULATING: dict[int, World] = {}
 """The worlds of the threads that play a run at this moment.
 
-A replacement can outlive its run, if a module has imported it by name; outside a run it does what
-the original does.
+A replacement can outlive its run, if a module has imported it by name; outside a run it behaves
+like the original.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the patches of one run share: they act in ``thread`` and in no other."""
+    """The shared state of one run's patches: they act in ``thread`` and in no other."""
 
     world: World
     thread: int
@@ -120,7 +120,7 @@ _TREATMENTS: Mapping[Treatment, tuple[str, str, str]] = {
         "",
     ),
 }
-"""What each treatment does, why it is needed, and what to do; an empty one is the row's ``how``."""
+"""For each treatment the effect, the reason and the advice; an empty text is the row's ``how``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ _WORDS = Struct(f"<{len(random.Random(0).getstate()[1])}L")  # noqa: S311  only 
 class Streams:
     """The random streams of one run: bytes and a generator for each simulated process.
 
-    What a module draws while it is imported comes from separate streams and is no part of
-    ``state``: the next run of this process will not import it again.
+    A module that is imported draws from separate streams that are not part of ``state``: the next
+    run of this process will not import it again.
     """
 
     __slots__ = ("_drawn", "_generators", "_pid", "_seed", "_thread")
@@ -62,7 +62,7 @@ class Streams:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Undo afterwards what is drawn while this lasts."""
+        """Undo the draws of the ``with`` block afterwards."""
         drawn = self._drawn.copy()
         states = {process: each.getstate() for process, each in self._generators.items()}
         try:

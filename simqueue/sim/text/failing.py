@@ -87,7 +87,7 @@ def alone(error: BaseException) -> BaseException:
 
 
 def ending(kind: FailureKind, message: str, tasks: list[asyncio.Task[Any]]) -> Failure:
-    """Describe a run that got stuck or reached its limit, with the tasks and what they await."""
+    """Describe a run that got stuck or reached its limit, with its tasks and what they await."""
     waits = [f"{_home(task)}: task {task.get_name()} {waiting_place(task)}" for task in tasks]
     shown = waits[:_TASKS_NAMED]
     if len(waits) > len(shown):

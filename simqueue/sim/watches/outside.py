@@ -27,7 +27,7 @@ Aside = Callable[[], AbstractContextManager[None]]
 
 @contextmanager
 def ended_from_outside(core: Core, aside: Aside) -> Iterator[None]:
-    """End the run with what a signal handler raises, even if simulated code catches it.
+    """End the run with the exception of a signal handler, even if simulated code catches it.
 
     A signal that comes while a run is set up or taken down is handled when that is done.
     """
@@ -62,7 +62,7 @@ def ended_from_outside(core: Core, aside: Aside) -> Iterator[None]:
 
 @contextmanager
 def _unrefused() -> Iterator[None]:
-    """Let code outside the run do what is refused in it, such as setting another alarm."""
+    """Allow code outside the run actions that are refused in it, such as setting another alarm."""
     thread = _thread.get_ident()
     simulated = SIMULATING.pop(thread, None)
     try:

@@ -44,7 +44,7 @@ class _Watch:
             raise Hang
 
     def _judged(self, frame: FrameType | None) -> bool:
-        """Return whether the user's code runs and nobody is at a debugger's prompt."""
+        """Return whether the user's code runs and no debugger's prompt is open."""
         return self._core.interruptible and not self._core.attended and not debugged(frame)
 
 

@@ -5,7 +5,7 @@
   if (!bar) return;
   const number = bar.querySelector("input[name=number]");
   const slider = bar.querySelector(".sq-slider");
-  const said = bar.querySelector(".sq-said");
+  const sentence = bar.querySelector(".sq-said");
   const time = bar.querySelector(".sq-time");
   const note = bar.querySelector(".sq-note");
   const here = Number(bar.dataset.number);
@@ -23,8 +23,8 @@
     if (Number.isFinite(wanted) && wanted !== here) location.assign(`/at/${wanted}${rest()}`);
   };
   const follow = (link) => {
-    const found = link && /^\/at\/(\d+)\//.exec(link.getAttribute("href"));
-    if (found) go(Number(found[1]));
+    const match = link && /^\/at\/(\d+)\//.exec(link.getAttribute("href"));
+    if (match) go(Number(match[1]));
   };
   const say = (text) => {
     note.textContent = text;
@@ -42,7 +42,7 @@
     go(number.valueAsNumber);
   });
 
-  // While the slider moves, the event under it is told; letting go goes there.
+  // While the slider moves, the event under it is described; releasing it goes there.
   let asked = here;
   const preview = async (at) => {
     asked = at;
@@ -50,13 +50,13 @@
     slider.setAttribute("aria-valuetext", `event ${at}`);
     const response = await fetch(`/event/${at}`);
     if (!response.ok || asked !== at) return;
-    const told = await response.json();
+    const event = await response.json();
     if (asked !== at) return;
-    time.textContent = told.moment;
-    time.title = told.date;
-    said.textContent = told.said;
-    said.classList.toggle("sq-preview", at !== here);
-    slider.setAttribute("aria-valuetext", `event ${at}: ${told.said}`);
+    time.textContent = event.moment;
+    time.title = event.date;
+    sentence.textContent = event.text;
+    sentence.classList.toggle("sq-preview", at !== here);
+    slider.setAttribute("aria-valuetext", `event ${at}: ${event.text}`);
   };
   slider.addEventListener("input", () => preview(slider.valueAsNumber).catch(() => {}));
   slider.addEventListener("change", () => go(slider.valueAsNumber));

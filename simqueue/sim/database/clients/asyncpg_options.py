@@ -27,7 +27,7 @@ _OF_THE_POOL = frozenset((
     "init_size", "min_size", "max_size", "max_queries", "max_inactive_connection_lifetime",
     "connect", "setup", "init", "reset", "loop", "record_class",
 ))  # fmt: skip
-"""What ``asyncpg.create_pool`` does not pass on to ``asyncpg.connect``."""
+"""Arguments that ``asyncpg.create_pool`` does not pass on to ``asyncpg.connect``."""
 
 _STANDBY = ("standby", "read-only", "prefer-standby")
 

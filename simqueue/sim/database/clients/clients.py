@@ -28,7 +28,7 @@ _SET_LATER = frozenset({"pgconn", "lock", "_con", "_protocol", "_transport"})
 class Client:
     """Replaces an object of the type ``real``; methods that it does not have are refused.
 
-    ``session`` is what a driver sends statements over.
+    ``session`` is the connection over which a driver sends statements.
     """
 
     def __init__(self, real: type, session: Any) -> None:

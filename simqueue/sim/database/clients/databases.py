@@ -103,7 +103,7 @@ def _asyncpg(scope: Scope) -> tuple[Patch, ...]:
 def _asyncpg_patches(thread: int) -> tuple[Patch, ...]:
     if _module("asyncpg") is None:
         return ()
-    # Patch what the public functions call: they may have been imported by name.
+    # Patch the functions that the public ones call: those may have been imported by name.
     utils, pools = _module("asyncpg.connect_utils"), _module("asyncpg.pool")
     connect, pool, connection = utils._connect, pools.Pool, _module("asyncpg").Connection  # noqa: SLF001
 
@@ -190,7 +190,7 @@ _POOLS = ("AsyncConnectionPool", "AsyncNullConnectionPool", "ConnectionPool", "N
 _POOL_METHODS = ("open", "connection", "getconn", "wait")
 
 
-# --- what PgQueuer makes of them ---
+# --- PgQueuer's drivers for them ---
 
 
 def _drivers(scope: Scope) -> tuple[Patch, ...]:
