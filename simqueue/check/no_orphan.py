@@ -7,14 +7,14 @@ from typing import ClassVar
 
 from simqueue.check.idle import Idle
 from simqueue.check.invariant import Broken
-from simqueue.check.owed import Liveness, Owed, committed_by, latency, moment
+from simqueue.check.owed import Liveness, Owed, committed_by, latency, moment, slowness
 from simqueue.check.resets import EMPTYING, empties_queue
 from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import JOBS_NAMED, numbers, seconds
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.explanation import Explanation
-from simqueue.model.ids import Instant, JobId, ManagerId
+from simqueue.model.ids import Duration, Instant, JobId, ManagerId
 from simqueue.model.rows import JobRow
 
 
@@ -49,9 +49,10 @@ class NoOrphan(Liveness):
         advice=(
             "Without a further word in the signature the worker returned and left jobs: read in "
             "the story what it did with them after it was asked to stop. `forever` means that an "
-            "idle worker did not take over a silent job within its `heartbeat_timeout` and "
-            "`dequeue_timeout`, `skipped` that a worker claimed a job and did not call its handler "
-            "within `Config.patience`. Watch for rows that stay `picked` in production."
+            "idle worker did not take over a silent job within its `heartbeat_timeout`, its "
+            "`dequeue_timeout` and `Config.patience`, `skipped` that a worker claimed a job and "
+            "did not call its handler within `Config.patience`. Watch for rows that stay `picked` "
+            "in production."
         ),
     )
     sees: ClassVar[tuple[type, ...]] = (
@@ -64,6 +65,8 @@ class NoOrphan(Liveness):
         self._idle = Idle.of(view)
         self._grace = view.patience + 4 * latency(view.config)
         """How much longer than its timeouts a worker may take to find a silent job and claim it."""
+        self._patience = Duration(view.patience + slowness(view.config))
+        """How long a worker may take to start a job that it has claimed."""
         self._managers: dict[str, ManagerId] = {}
         self._troubled: dict[ManagerId, Instant] = {}
         """When a manager last lost a connection, or had a statement rejected by a fault."""
@@ -171,7 +174,7 @@ class NoOrphan(Liveness):
                 jobs=(job,),
             )
 
-        return Owed(Instant(begin + self.view.patience), broken)
+        return Owed(Instant(begin + self._patience), broken)
 
     # --- one that is gone ---
 

@@ -8,14 +8,14 @@ from typing import ClassVar, NamedTuple
 from simqueue.check.capacity import Capacity
 from simqueue.check.idle import Idle
 from simqueue.check.invariant import Broken
-from simqueue.check.owed import Liveness, Owed, moment
+from simqueue.check.owed import Liveness, Owed, moment, slowness
 from simqueue.check.resets import EMPTYING, empties_queue
 from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import seconds
 from simqueue.model import events as e
 from simqueue.model.events import Entry
 from simqueue.model.explanation import Explanation
-from simqueue.model.ids import Instant, JobId
+from simqueue.model.ids import Duration, Instant, JobId
 
 
 class _Wait(NamedTuple):
@@ -56,7 +56,7 @@ class NoStarvation(Liveness):
             "A wait for a worker that is busy, starting, stopping, held up or disconnected, or for "
             "room under a concurrency limit. A worker that lost the connection it listens with and "
             "finds the job only after its `dequeue_timeout`. Time while faults are active does not "
-            "count."
+            "count, and in a network slower than the default one a job may wait longer."
         ),
         advice=(
             "The signature says how the job was queued: `enqueued`, `deferred`, `retried` or "
@@ -72,6 +72,7 @@ class NoStarvation(Liveness):
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._idle, self._capacity = Idle.of(view), Capacity.of(view)
+        self._patience = Duration(view.patience + slowness(view.config))
         self._waits: dict[JobId, _Wait] = {}
 
     def see(self, entry: Entry) -> Broken | None:
@@ -79,7 +80,7 @@ class NoStarvation(Liveness):
         match entry.event:  # partial: only the events that it sees
             case e.JobPicked(job_id):
                 wait = self._waits.pop(job_id, None)
-                if wait is None or entry.at - wait.since <= self.view.patience:
+                if wait is None or entry.at - wait.since <= self._patience:
                     return None
                 return self._late(job_id, wait, entry)
             case e.JobEnqueued(job_id, execute_after=due):
@@ -139,7 +140,7 @@ class NoStarvation(Liveness):
             return None
         first = min(offers, key=lambda offer: max(wait.since, offer.since) + offer.longer)
         begin = max(wait.since, first.since)
-        due = Instant(begin + first.longer + self.view.patience)
+        due = Instant(begin + first.longer + self._patience)
 
         def broken() -> Broken:
             return Broken(

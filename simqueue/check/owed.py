@@ -16,6 +16,10 @@ _IN_LINE = 3
 _HELD_UP = Duration(300_000_000)
 """How long faults may hold up a statement: a minute, and a minute for each lock it waits for."""
 
+_REACTION = 8
+"""How many statements in a row a worker may need until what is owed has happened."""
+_DEFAULT = Config()
+
 
 @dataclass(slots=True)
 class Owed:
@@ -53,6 +57,14 @@ def latency(config: Config, statements: int = 1) -> Duration:
     hop, hop_max, commit_max, lag_max = (span // _US for span in spans)
     way = 2 * (hop + hop_max) + commit_max
     return Duration(statements * way + 2 * lag_max)
+
+
+def slowness(config: Config) -> Duration:
+    """Return how much longer than in the default network a reaction of a worker may take.
+
+    Deadlines that are a fixed time, or one that the user chose, allow for it.
+    """
+    return Duration(max(0, _REACTION * (latency(config) - latency(_DEFAULT))))
 
 
 def committed_by(config: Config, sent: int) -> Instant:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from simqueue.check.idle import Idle
 from simqueue.check.invariant import Broken
-from simqueue.check.owed import Liveness, Owed, moment
+from simqueue.check.owed import Liveness, Owed, moment, slowness
 from simqueue.check.view import View, WorkerView
 from simqueue.check.wording import seconds
 from simqueue.model import events as e
@@ -38,7 +38,8 @@ class RunEnds(Liveness):
         no_violation=(
             "A handler that still runs, for however long. A worker that is paused, whose loop is "
             "blocked, or whose registration code is not done. Time while faults are active does "
-            "not count. A worker that ends with an error has ended, too."
+            "not count, and in a network slower than the default one a worker may take longer. A "
+            "worker that ends with an error has ended, too."
         ),
         advice=(
             "Read in the story what the worker did after it was asked to stop. Look for tasks, "
@@ -50,6 +51,7 @@ class RunEnds(Liveness):
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self._idle = Idle.of(view)
+        self._grace = _GRACE + slowness(view.config)
 
     def see(self, entry: Entry) -> Broken | None:
         """Judge how long a worker took when it has ended."""
@@ -78,4 +80,4 @@ class RunEnds(Liveness):
                 f"{seconds(at - begin)} although nothing of it ran"
             )
 
-        return Owed(Instant(begin + _GRACE), broken)
+        return Owed(Instant(begin + self._grace), broken)

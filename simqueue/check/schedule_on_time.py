@@ -18,6 +18,11 @@ from simqueue.model.rows import ScheduleRow
 
 _RECENT = Duration(90_000_000)
 """For how long after a stall it may still lie behind what a worker sets."""
+_LATE = Duration(10_000_000)
+"""How long after a tick its claim may come, however fast the network is.
+
+PgQueuer looks one second after a tick.
+"""
 _MINUTE = 60_000_000
 _FIELDS = 5
 _NEVER = Instant(0)
@@ -69,8 +74,8 @@ class ScheduleOnTime(Liveness):
         super().__init__(view)
         self._idle = Idle.of(view)
         slow = latency(view.config)
-        self._late = 8 * slow
-        """How long after a tick its claim may come: PgQueuer looks one second after it."""
+        self._late = max(_LATE, 8 * slow)
+        """How long after a tick its claim may come."""
         self._ahead = 2 * slow
         """How long before a tick a look must begin to be over by then."""
         self._looks: dict[str, tuple[Instant, Instant]] = {}

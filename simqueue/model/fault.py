@@ -222,8 +222,8 @@ FAULTS: tuple[Fault, ...] = (
             "holds its locks, and no other client sees its changes."
         ),
         no_violation=(
-            "Heartbeats that share the connection come late, so that another worker takes over "
-            "the jobs."
+            "Jobs, schedules and shutdowns wait as long as the statement does. A takeover because "
+            "heartbeats waited behind one slow statement is a violation, though: `single-runner`."
         ),
         advice=(
             "Give workers a pool, so that heartbeats need not wait for other statements, set "

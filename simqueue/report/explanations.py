@@ -7,9 +7,15 @@ import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 
-from simqueue.model.explanation import Explanation
+from simqueue.model.explanation import Explanation, Subject
 
 _WIDTH, _GUIDE_WIDTH = 88, 120
+_EXCEPTIONS: dict[Subject, str] = {
+    "invariant": "No violation",
+    "fault": "No violation",
+    "strategy": "Limits",
+}
+"""How the exceptions to a meaning are labelled, if not as what it is not."""
 _SECTION = re.compile(r"(<!-- explained: (\w+) -->\n).*?(?=<!-- end -->)", re.DOTALL)
 
 
@@ -72,8 +78,7 @@ def filled(page: str, sections: Mapping[str, str]) -> str:
 def _labelled(explanation: Explanation) -> Iterator[tuple[str, str]]:
     yield "Why", explanation.reason
     if explanation.no_violation:
-        label = "No violation" if explanation.subject == "invariant" else "Not this"
-        yield label, explanation.no_violation
+        yield _EXCEPTIONS.get(explanation.subject, "Not this"), explanation.no_violation
     yield "What to do", explanation.advice
 
 

@@ -83,7 +83,7 @@ def _unknown(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name.lower(), known, _SUGGESTED, 0.5)
     meant = f" Did you mean {' or '.join(near)}?" if near else ""
     shown = excerpt(name, NAME_SHOWN)
-    return f"there is no explanation of {shown!r}.{meant} `simqueue explain` lists all names"
+    return f"there is no explanation of '{shown}'.{meant} `simqueue explain` lists all names"
 
 
 def sections() -> dict[str, str]:

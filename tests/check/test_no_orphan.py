@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from simqueue.check import Broken
@@ -160,3 +162,10 @@ def test_nothing_is_owed_while_faults_fly(abandoned):
     told.at(1_000).event("server", e.Healed())
     assert told.overdue(1_070) is None
     assert told.overdue(1_077) is not None
+
+
+def test_in_a_slower_network_a_worker_may_start_a_claimed_job_later(history):
+    slower = {"hop_max": timedelta(seconds=10, milliseconds=250)}
+    told = history(NAME, **slower).worker("a").enqueue(1).picks("a", 1)
+    assert told.overdue(169) is None
+    assert told.overdue(171)[1].variant == "skipped"

@@ -210,3 +210,10 @@ def test_a_worker_that_was_restarted_is_judged_by_its_own_time(idle):
     told.event("a", e.Listening("a", "ch"))
     assert told.overdue(16.9) is None
     assert told.overdue(17) is not None
+
+
+def test_in_a_slower_network_a_job_may_wait_longer_and_in_a_faster_one_as_long(idle):
+    slower = retried(idle(settings={"commit_max": timedelta(seconds=5, milliseconds=250)}))
+    assert slower.panel.due(2_000_000) == 11_000_000 + 8 * 5_000_000
+    faster = retried(idle(settings={"commit_max": timedelta(0)}))
+    assert faster.panel.due(2_000_000) == 11_000_000

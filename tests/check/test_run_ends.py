@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from simqueue.check import Broken
 from simqueue.model import events as e
 from simqueue.model.config import Faults
@@ -75,3 +77,11 @@ def test_nothing_is_owed_while_faults_fly(history):
     told.at(100).event("server", e.Healed())
     assert told.overdue(129) is None
     assert told.overdue(130) is not None
+
+
+def test_in_a_slower_network_a_worker_has_more_time(history):
+    slower = {"hop_max": timedelta(seconds=10, milliseconds=250)}
+    told = stopping(history, **slower).event("a", e.WorkerStopping())
+    assert told.panel.due(6_000_000) == 35_000_000 + 8 * 2 * 10_000_000
+    assert told.overdue(194) is None
+    assert told.overdue(196) == hung("191 s")

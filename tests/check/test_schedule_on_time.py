@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 
 from simqueue.check import Broken
@@ -157,3 +159,10 @@ def test_nothing_is_owed_while_faults_fly_nor_for_ticks_set_then(waiting):
     assert told.overdue(100) is None
     told.at(100).event("server", e.Healed())
     assert told.overdue(1_000) is None
+
+
+def test_a_network_without_delays_leaves_the_second_after_which_a_scheduler_looks(waiting):
+    none = dict.fromkeys(("hop_max", "commit_max", "lag_max"), timedelta(0))
+    assert looks(waiting(**none).at(61), "a").claims("a", 7, 120).broken == []
+    assert waiting(**none).overdue(69) is None
+    assert waiting(**none).overdue(90) == late("30 s")

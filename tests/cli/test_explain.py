@@ -34,6 +34,20 @@ def test_an_unknown_name_is_bad_input_and_suggests_near_ones():
     assert "Did you mean no-orphan" in result.stderr
 
 
+def test_an_unknown_name_is_quoted_with_its_control_characters_escaped_once():
+    result = explain("\x1b[31mred")
+
+    assert result.exit_code == 2
+    assert "no explanation of '\\x1b[31mred'. " in result.stderr
+
+
+def test_a_fault_says_what_is_no_violation_and_a_strategy_what_its_limits_are():
+    assert (
+        "\nNo violation: Jobs and logs in UNLOGGED tables are gone" in explain("fail-over").stdout
+    )
+    assert "\nLimits: Values with more than 65,536 options" in explain("exhaustive:1").stdout
+
+
 def test_json_holds_the_fields_of_an_explanation():
     result = explain("deadlock", "--json")
 
