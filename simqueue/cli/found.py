@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 from simqueue.cli.painting import tell
 from simqueue.cli.progress import shrink_bar
-from simqueue.cli.saved import STORY_TAIL, capturing
+from simqueue.cli.saved import STORY_TAIL, capturing, render_printed
 from simqueue.cli.settings import Settings
 from simqueue.cli.shrink import describe
 from simqueue.cli.trusting import replay_line
 from simqueue.errors import DivergenceError, UsageError
 from simqueue.model.summary import FoundFailure, SavedFailure
-from simqueue.search.processes.output import LINES_SHOWN
 from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ class Finds:
             remark = f"As found in run {failure.number}: it is shrunk when the runs are over.\n"
         else:
             remark = f"As found in run {failure.number}.\n"
-        self._print(failure, trace, file, f"{_printed(failure)}{remark}")
+        self._print(failure, trace, file, f"{render_printed(failure.printed)}{remark}")
 
     def keep_all(self, failures: Iterable[Found]) -> Iterator[FoundFailure]:
         """Save all failures, then shrink one after another, and print what that changed."""
@@ -269,14 +268,6 @@ class Finds:
 
         story = render_story(trace, tail=STORY_TAIL)
         return described(failure, trace, self._name(file), self._again(failure, file), story)
-
-
-def _printed(failure: Found) -> str:
-    """Return the output of a failure's run, under a heading."""
-    if not failure.printed:
-        return ""
-    lines = "".join(f"    {line}\n" for line in failure.printed.splitlines())
-    return f"Printed in this run, the last {LINES_SHOWN} lines at most:\n{lines}\n"
 
 
 def described(

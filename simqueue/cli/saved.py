@@ -12,7 +12,7 @@ from simqueue.cli.settings import Settings
 from simqueue.cli.trusting import replay_line
 from simqueue.errors import TraceFormatError
 from simqueue.model.summary import SavedFailure
-from simqueue.search.processes.output import Output
+from simqueue.search.processes.output import LINES_SHOWN, Output, flush
 from simqueue.terminal import complain, say
 
 if TYPE_CHECKING:
@@ -29,6 +29,10 @@ class _Open:
     def paused(self) -> AbstractContextManager[None]:
         """Do nothing."""
         return nullcontext()
+
+    def tail(self) -> str:
+        """Return nothing: it was shown already."""
+        return ""
 
 
 @contextmanager
@@ -60,22 +64,33 @@ def _play(saved: Saved, target: Target, settings: Settings) -> SavedFailure:
     file = os.path.relpath(saved.path, settings.home)
     accepted = settings.known.of(target.name)
     try:
-        with capturing(settings):
+        with capturing(settings) as output:
             regression = play_again(saved, target.scenario, accepted)
+            flush()
+            printed = render_printed(regression.replayed.printed or output.tail())
     except TraceFormatError as error:
         problem = " ".join(f"{file} is not played: {error}".split())
         complain(f"saved failure {problem}")
         return SavedFailure(file, saved.signature, "unreadable", problem)
-    return _printed(regression, file, replay_line(file, target.name, settings.home))
+    again = replay_line(file, target.name, settings.home)
+    return _reported(regression, file, again, printed)
 
 
-def _printed(regression: Regression, file: str, again: str) -> SavedFailure:
+def render_printed(printed: str) -> str:
+    """Return what a failing run printed, under a heading; nothing if it printed nothing."""
+    if not printed:
+        return ""
+    lines = "".join(f"    {line}\n" for line in printed.splitlines())
+    return f"Printed in this run, the last {LINES_SHOWN} lines at most:\n{lines}\n"
+
+
+def _reported(regression: Regression, file: str, again: str, printed: str) -> SavedFailure:
     from simqueue.report.story.story import render_story
 
     result = regression.describe(file)
     story = ""
     if regression.failed:
         story = render_story(regression.replayed.run.trace, tail=STORY_TAIL)
-        tell(f"{story}\nAgain: {again}\n\n")
+        tell(f"{story}\n{printed}Again: {again}\n\n")
     say(f"saved failure {result}")
     return SavedFailure(file, regression.saved.signature, regression.fate, result, story)

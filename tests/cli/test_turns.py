@@ -151,13 +151,19 @@ def test_what_runs_print_is_let_through(project, processes):
     assert "Printed in this run" not in shown
 
 
-def test_saved_failures_and_shrinking_print_nothing(call, project, capfd):
+@pytest.mark.parametrize("shown", [(), ("-s",)])
+def test_what_a_saved_failure_prints_is_shown_with_it_and_shrinking_prints_nothing(
+    call, project, shown
+):
     project("loud.py", PRINTING)
-    for _ in range(2):
-        result = call("fuzz", "loud.py", "--runs", "12")
-        assert result.exit_code == 1
-    assert "still fails" in result.stdout
-    assert "mail 1" not in capfd.readouterr().out + result.stdout
+    call("fuzz", "loud.py", "--runs", "12")
+    process = spawned("fuzz", "loud.py", "--runs", "1", *shown)
+    output, _ = process.communicate()
+    assert process.returncode == 1
+    heading = "Printed in this run, the last 20 lines at most:\n    mail 1\n    ERROR:app:sent\n"
+    assert f"{heading}\nAgain: simqueue replay" in output
+    assert output.index(heading) < output.index("still fails")
+    assert output.count("    mail 1\n") == 1
 
 
 def test_a_breakpoint_has_the_terminal_in_this_process_and_is_refused_in_others(project):

@@ -60,6 +60,17 @@ def test_the_last_lines_are_kept(output):
     assert output.tail() == ""
 
 
+def test_of_one_very_long_line_the_end_is_kept(output):
+    with output.captured():
+        sys.stdout.write("x" * 99_999 + "end")
+    assert output.tail().startswith("... xxx")
+    assert output.tail().endswith("xend")
+    assert len(output.tail()) < 10_000
+    with output.captured():
+        sys.stdout.write("x" * 99_999 + "\nlast")
+    assert output.tail() == "last"
+
+
 def test_a_run_that_prints_without_end_fills_no_disk(output):
     with output.captured():
         for _ in range(30):

@@ -106,6 +106,19 @@ def test_a_process_is_named_by_what_ended_it_and_only_one_that_was_killed_is_rep
     assert [number for number, result in results.items() if result.is_open] == [1]
 
 
+async def starting_a_process(sim):
+    multiprocessing.Process(target=print).start()
+
+
+def test_what_a_run_is_refused_is_the_same_in_every_process():
+    def job(assignment):
+        return run(starting_a_process, seed=assignment.seed)
+
+    (result,) = played(job, Independent(range(1), from_seed), runs=1)
+    assert result.signature == run(starting_a_process).failure.signature
+    assert "RefusedError" in result.signature
+
+
 def from_seed(number):
     return FromSeed()
 

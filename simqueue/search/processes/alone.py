@@ -26,6 +26,7 @@ from simqueue.search.processes.clean import (
     in_a_copy,
 )
 from simqueue.search.processes.outliving import difference, picture
+from simqueue.search.processes.output import Output
 from simqueue.sim.run import Run, Scenario, run
 
 Answer = TypeVar("Answer")
@@ -56,6 +57,20 @@ class Play:
             choices=source_of(choices) if isinstance(choices, Assignment) else choices,
             target=self.target,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Printing:
+    """One run to be played, with the end of what it prints."""
+
+    play: Play
+
+    def __call__(self, scenario: Scenario) -> tuple[Run, str]:
+        """Play it."""
+        with Output() as output:
+            with output.captured():
+                played = self.play(scenario)
+            return played, output.tail()
 
 
 def of_trace(trace: Trace) -> Play:

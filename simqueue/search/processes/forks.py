@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import threading
@@ -22,6 +23,14 @@ def die_with_parent(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
     if os.getppid() != parent:
         os._exit(1)
+
+
+def may_have_children() -> None:
+    """Let this process start others, though ``multiprocessing`` ends it with its parent.
+
+    Else it refuses them with an error of its own, which a run played elsewhere does not have.
+    """
+    multiprocessing.current_process().daemon = False
 
 
 def fork() -> int:

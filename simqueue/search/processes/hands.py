@@ -13,7 +13,12 @@ from multiprocessing.context import ForkContext, ForkProcess
 from time import perf_counter
 
 from simqueue.search.planning.assignment import Assignment
-from simqueue.search.processes.forks import die_with_parent, signals_arrive, signals_wait
+from simqueue.search.processes.forks import (
+    die_with_parent,
+    may_have_children,
+    signals_arrive,
+    signals_wait,
+)
 from simqueue.search.processes.output import Output, flush
 from simqueue.search.processes.player import Job, Judging, Player, answer
 from simqueue.search.processes.workload import Workload
@@ -88,6 +93,7 @@ def _work(
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signals_arrive()
     die_with_parent(parent)
+    may_have_children()
     for other in inherited:
         other.close()
     with judging() as alone, suppress(EOFError, OSError):  # the parent is gone

@@ -68,11 +68,13 @@ class Output:
             self._capture()
 
     def tail(self) -> str:
-        """Return the last lines that the run printed."""
+        """Return the last lines that the run printed; of one very long line, its end."""
         size = os.fstat(self._file.fileno()).st_size
         start = max(0, size - _TAIL_BYTES)
         text = os.pread(self._file.fileno(), _TAIL_BYTES, start).decode(errors="replace")
-        lines = text.splitlines()[1 if start else 0 :]
+        lines = text.splitlines()
+        if start:
+            lines = lines[1:] or [f"... {line}" for line in lines]
         return "\n".join(lines[-LINES_SHOWN:])
 
     def shorten(self) -> None:

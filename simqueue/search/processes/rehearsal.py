@@ -7,7 +7,12 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from simqueue.search.processes.forks import die_with_parent, signals_arrive, signals_wait
+from simqueue.search.processes.forks import (
+    die_with_parent,
+    may_have_children,
+    signals_arrive,
+    signals_wait,
+)
 from simqueue.search.processes.losses import ending
 from simqueue.search.processes.output import Output
 
@@ -30,6 +35,7 @@ def rehearse(play: Callable[[], object], run_limit: float) -> str:
 def _perform(play: Callable[[], object], parent: int) -> None:
     signals_arrive()
     die_with_parent(parent)
+    may_have_children()
     # An error is raised again where the run is played for its result.
     with suppress(Exception, KeyboardInterrupt), Output() as output, output.captured():
         play()

@@ -17,7 +17,7 @@ from simqueue.report.difference import first_difference
 from simqueue.report.findings.replay import render_not_reproduced, render_replay
 from simqueue.search.budgets import NEARBY_RUNS
 from simqueue.search.nodes import PYTEST, node_of
-from simqueue.search.processes.alone import after, left_by, of_trace, signature_of
+from simqueue.search.processes.alone import Printing, after, left_by, of_trace, signature_of
 from simqueue.search.processes.clean import Clean, LostError, clean_for, opened_for
 from simqueue.search.replay.comparison import Comparison, Observers
 from simqueue.search.replay.nearby import Nearby, look_nearby, moves
@@ -34,7 +34,8 @@ class Replay:
 
     ``moved`` are the choices that had to be moved for the run to fail the same way. ``nearby``
     describes the variations that were played after a run that drifted and passed. ``outlives``
-    names what a run leaves to the next one, if that is the cause.
+    names what a run leaves to the next one, if that is the cause. ``printed`` is the end of what
+    the run printed, if it was played in a process of its own.
 
     Example:
         >>> replayed = simqueue.replay(simqueue.run(broken, seed=bad_seed).trace, scenario=broken)
@@ -49,6 +50,7 @@ class Replay:
     moved: tuple[Move, ...] = ()
     nearby: Nearby | None = None
     outlives: str = ""
+    printed: str = ""
 
     @property
     def reproduced(self) -> bool:
@@ -132,9 +134,11 @@ def _replayed(scenario: Scenario, comparison: Comparison, nearby: int) -> Replay
     before = None if exact or comparison.observers else opened_for(scenario)
     explained = not exact and trace.outcome.failure is not None
     with clean_for(scenario) if explained else nullcontext() as clean:
-        again = _alone(before, scenario, comparison) or _here(scenario, comparison)
+        alone = _alone(before, scenario, comparison)
+        again, printed = (_here(scenario, comparison), "") if alone is None else alone
         divergence = comparison.finish(again.trace)
-        replayed = Replay(_verdict(trace, again, divergence), trace, again, divergence)
+        verdict = _verdict(trace, again, divergence)
+        replayed = Replay(verdict, trace, again, divergence, printed=printed)
         if divergence is None or not explained or again.failure:
             return replayed
         return _explained(replayed, divergence, scenario, clean, nearby)
@@ -155,17 +159,22 @@ def _here(scenario: Scenario, comparison: Comparison) -> Run:
     )
 
 
-def _alone(clean: Clean | None, scenario: Scenario, comparison: Comparison) -> Run | None:
-    """Play the trace in a process without earlier runs; None if there is none, or it was lost."""
+def _alone(
+    clean: Clean | None, scenario: Scenario, comparison: Comparison
+) -> tuple[Run, str] | None:
+    """Play the trace in a process without earlier runs; None if there is none, or it was lost.
+
+    The end of what it prints is returned as well.
+    """
     if clean is None:
         return None
     try:
-        again = clean.ask(scenario, of_trace(comparison.trace))
+        again, printed = clean.ask(scenario, Printing(of_trace(comparison.trace)))
     except LostError:
         return None
     for number, entry in enumerate(again.events):
         comparison.see(number, entry)
-    return again
+    return again, printed
 
 
 def _verdict(trace: Trace, again: Run, divergence: Difference | None) -> Verdict:
