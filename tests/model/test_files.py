@@ -92,6 +92,7 @@ DOORS = {
     "model/locks.py": "locks",
     "search/campaign/journal.py": "states, which are appended to",
     "search/processes/clean.py": "the null device",
+    "search/processes/output.py": "the output of a run, in a file without a name",
 }
 
 
