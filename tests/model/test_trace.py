@@ -140,7 +140,7 @@ def test_a_future_version_names_its_simqueue_and_says_upgrade(path):
 
 def test_a_version_of_the_past_says_how_to_get_a_new_trace(path):
     changed(path, version=TRACE_VERSION - 1, config={"faults": {"preset": "none"}})
-    assert "run its target again and record anew" in problem_of(path)
+    assert "run its target again to record a new trace" in problem_of(path)
 
 
 def test_a_wrong_field_is_named_with_its_path(path):
