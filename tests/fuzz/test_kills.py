@@ -174,7 +174,8 @@ def test_a_campaign_whose_processes_are_killed_comes_to_what_it_would_have_come_
     wanted = whole.result()
     assert len(wanted[1]) == 3
     assert wanted[0]["targets"][0]["inconclusive"]
-    assert whole.lines(KEPT) >= 6  # as found, if that was not a later run first, and shrunk
+    # Each failure as found and as shrunk, and before that perhaps as a later run found it.
+    assert 6 <= whole.lines(KEPT) <= 9
     killer = Killer(random.Random(SEED), whole)
     for number in itertools.count():
         shop = Shop(tmp_path / str(number))

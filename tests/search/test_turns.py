@@ -108,6 +108,15 @@ def test_one_order_that_makes_no_sense_is_refused_before_anything_is_played():
         play_campaigns([Order(deadly), Order(never, runs=0)], Means())
 
 
+def test_a_calm_run_that_is_lost_is_named_after_its_target():
+    async def dying(sim):
+        ctypes.CDLL(None)._exit(3)
+
+    played = [Order(each, each.__name__, strategy="exhaustive:1") for each in (never, dying)]
+    with pytest.raises(UsageError, match=r"the calm run of dying, .* ended with status 3"):
+        play_campaigns(played, Means(processes=2))
+
+
 def test_a_campaign_given_up_leaves_the_others_alone():
     async def dies(sim):
         ctypes.CDLL(None).kill(ctypes.CDLL(None).getpid(), 9)

@@ -10,7 +10,7 @@ import pytest
 from simqueue.errors import UsageError
 from simqueue.search.planning.assignment import Assignment, FromSeed
 from simqueue.search.planning.plan import Independent
-from simqueue.search.processes import crew
+from simqueue.search.processes import crew, hands
 from simqueue.search.processes.forks import die_with_parent
 from simqueue.search.processes.workers import results_of_processes
 from simqueue.sim.run import run
@@ -123,16 +123,27 @@ def from_seed(number):
     return FromSeed()
 
 
-def test_a_process_that_takes_too_long_loses_its_run_and_the_rest_is_played():
+def test_a_process_that_takes_too_long_loses_its_run_and_the_rest_is_played(monkeypatch):
+    time = 0.0
+    for module in (crew, hands):
+        monkeypatch.setattr(module, "perf_counter", lambda: time)
+
     def job(assignment):
-        if assignment.number == 1:
+        if assignment.number == 3:
             signal.pause()
         return play(assignment)
 
-    run(nothing)  # loads what a forked process would have to load within the limit
-    results = played(job, Independent(range(8), from_seed), run_limit=1)
-    assert [result.number for result in results] == list(range(8))
-    assert [result.number for result in results if result.lost] == [1]
+    results = []
+    plan = Independent(range(8), from_seed)
+    for result in results_of_processes(job, plan, 2, runs=64, run_limit=0.1):
+        results.append(result)
+        if len(results) == 3:  # the next one is never reported: it and the rest are one chunk
+            time = 1.0
+    assert sorted(result.number for result in results[:3]) == [0, 1, 2]
+    assert {result.number: result.lost for result in results[3:]} == {
+        3: "took longer than 0.1 s",
+        **dict.fromkeys(range(4, 8), ""),
+    }
 
 
 def test_a_process_whose_parent_is_dead_already_ends_at_once():

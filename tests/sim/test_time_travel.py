@@ -2,7 +2,9 @@
 
 import asyncio
 import datetime as dt
+import os
 import time
+from unittest import mock
 
 import freezegun
 import pytest
@@ -34,6 +36,17 @@ def test_a_travel_that_a_run_does_not_end_is_over_after_it():
     run(scenario).check()
     assert not time_machine.traveller_stack
     assert dt.datetime.now(dt.UTC) < NEW_YEAR
+
+
+def test_a_run_that_empties_the_environment_ends_like_any_other():
+    async def scenario(sim):
+        os.environ.clear()
+
+    zone = os.environ.get("TZ")
+    with mock.patch.dict(os.environ):
+        run(scenario).check()
+        assert not time_machine.traveller_stack
+        assert os.environ.get("TZ") == zone
 
 
 def test_freezegun_around_a_run_is_refused_in_one_sentence():

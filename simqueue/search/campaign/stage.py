@@ -59,9 +59,10 @@ class Stage:
         # The second attempt is for a process that was killed from outside.
         lost = rehearse(play, limit_s) and rehearse(play, limit_s)
         if lost:
+            of_target = f" of {self.target}" if self.target else ""
             raise UsageError(
-                f"the calm run, which tells strategy {self.strategy} what there is to choose, is "
-                f"lost: its process {lost}; choose strategy random"
+                f"the calm run{of_target}, which tells strategy {self.strategy} what there is to "
+                f"choose, is lost: its process {lost}; choose strategy random"
             )
         self.rehearsed = True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import datetime as dt
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,6 +63,7 @@ class TimeTravel:
         if not self._travels:
             return
         while len(time_machine.traveller_stack) > self._outside:
+            os.environ.setdefault("TZ", "UTC")  # time-machine removes it, and does not look first
             self._travels[0].stop()
         self._travels.clear()
 
