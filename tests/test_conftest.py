@@ -1,9 +1,12 @@
 """The short run of these tests and the thorough one: what conftest.py selects and reports."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
 CONFTEST = Path(__file__).with_name("conftest.py").read_text(encoding="utf-8")
 TESTS = """
     import pytest
@@ -49,3 +52,18 @@ def test_amounts_are_short_by_default_and_files_need_one_process(play):
     result = play("-n", "auto", "test_it.py")
     result.stdout.fnmatch_lines(["tests: short run; --thorough *", "*amounts: 60 7*"])
     result.stdout.no_fnmatch_line("*workers*")
+
+
+@pytest.mark.thorough
+def test_no_module_of_tests_is_left_out_of_the_short_run_as_a_whole():
+    """Compare the modules that both runs collect, in this checkout."""
+
+    def modules(*arguments):
+        command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-n", "0", *arguments]
+        listed = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        return {line.partition("::")[0] for line in listed.splitlines() if "::" in line}
+
+    assert len(modules()) > 200
+    assert modules() == modules("--thorough")

@@ -208,6 +208,7 @@ def test_a_campaign_whose_moments_never_came_exits_with_4_and_names_them(call, p
     assert "  inconclusive: sometimes 'dead' was never reached" in failing.output
 
 
+@pytest.mark.thorough
 def test_an_interrupted_campaign_says_nothing_of_what_was_yet_to_come(call, project):
     project(
         "stopped.py",
@@ -235,6 +236,7 @@ def test_an_interrupted_campaign_says_nothing_of_what_was_yet_to_come(call, proj
     assert "known failure" not in result.output
 
 
+@pytest.mark.thorough
 def test_a_campaign_does_without_the_invariants_it_is_told_to(call, project):
     project(
         "judged.py",
@@ -275,6 +277,7 @@ def test_a_failure_that_is_accepted_no_longer_fails_a_campaign(call, trace_file,
     assert not (tmp_path / ".simqueue/failures").exists()
 
 
+@pytest.mark.thorough
 def test_an_accepted_failure_does_not_hide_the_next(call, project, trace_file):
     call("accept", trace_file, "--reason", "issue 7")
     project(
@@ -286,6 +289,7 @@ def test_an_accepted_failure_does_not_hide_the_next(call, project, trace_file):
     assert "x accepted: exception:AssertionError:scenario:assert number != 2" in result.output
 
 
+@pytest.mark.thorough
 def test_a_failure_that_occurs_no_more_is_to_be_removed_from_the_file(call, project, trace_file):
     call("accept", trace_file, "--reason", "issue 7", "--known", "mine.toml")
     project("one.py", SCENARIO.replace("number != 2", "number != 7"))
@@ -325,6 +329,7 @@ def test_a_replay_that_fails_alike_exits_with_1(call, trace_file):
     assert call("replay", trace_file, "--exact").exit_code == 1
 
 
+@pytest.mark.thorough
 def test_a_replay_that_passes_now_exits_with_0_and_says_why(call, project, trace_file):
     project("one.py", SCENARIO.replace("number != 2", "number != 7"))
     result = call("replay", trace_file)
@@ -461,6 +466,7 @@ def test_two_runs_are_compared(call, trace_file):
     assert "They differ from event 0" in result.output
 
 
+@pytest.mark.thorough
 def test_an_audit_of_a_sound_scenario_exits_with_0(call):
     result = call("audit", "one.py", "--seed", "1")
     assert result.exit_code == 0
@@ -584,6 +590,7 @@ def test_an_interpreter_that_ignores_the_hash_seed_is_told_apart_and_not_started
     assert "PYTHONHASHSEED=0 has no effect here" in done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("hash_seed", [pytest.param("0", marks=pytest.mark.thorough), "1"])
 def test_the_order_of_tuples_with_none_is_replayed(project, tmp_path, hash_seed):
     project(

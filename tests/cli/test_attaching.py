@@ -310,6 +310,7 @@ def connected(port, process):
                 raise AssertionError(process.stdout.read()) from None
 
 
+@pytest.mark.thorough
 @needs("debugpy")
 def test_an_editor_attaches_to_a_waiting_replay_and_the_run_is_reproduced(attached, port):
     process, client = attached("--exact")

@@ -211,6 +211,7 @@ def test_shards_merge_into_the_campaign_they_are_parts_of(call, shards, failures
     assert Trace.load(saved).seed == whole["targets"][0]["failures"][0]["number"]
 
 
+@pytest.mark.thorough
 def test_what_one_shard_reached_is_not_missing(call, project, shards):
     project("one.py", SCENARIO.replace("number != 2", "number != 9"))
     shards(runs="12")
@@ -250,6 +251,7 @@ def test_a_shard_is_one_of_several(call):
         assert "K/N" in refused(call("fuzz", "one.py", "--shard", part))
 
 
+@pytest.mark.thorough
 def test_accepted_failures_are_counted_in_a_merge_as_in_its_shards(call, shards, failures):
     call("fuzz", "one.py", "--runs", "30", "--state", "before", "--shrink-runs", "0")
     (saved,) = failures()
@@ -306,6 +308,7 @@ def test_a_failure_that_was_saved_before_is_printed_once_with_its_file_and_line(
     assert failures() == [saved]
 
 
+@pytest.mark.thorough
 def test_a_failure_that_is_fixed_is_told_and_kept(call, project, failures):
     call("fuzz", "one.py", "--runs", "30")
     (saved,) = failures()
@@ -316,6 +319,7 @@ def test_a_failure_that_is_fixed_is_told_and_kept(call, project, failures):
     assert failures() == [saved]
 
 
+@pytest.mark.thorough
 def test_a_failure_is_saved_beside_one_like_it_that_says_nothing_any_more(call, failures):
     call("fuzz", "one.py", "--runs", "30")
     (saved,) = failures()
@@ -327,6 +331,7 @@ def test_a_failure_is_saved_beside_one_like_it_that_says_nothing_any_more(call, 
         assert saved.read_bytes() == old
 
 
+@pytest.mark.thorough
 def test_a_saved_failure_that_fails_otherwise_is_told(call, project):
     call("fuzz", "one.py", "--runs", "30")
     project("one.py", SCENARIO.replace("assert number != 2", "assert number < 1"))
@@ -417,6 +422,7 @@ def test_shrinking_that_is_interrupted_keeps_the_failure(call, project, failures
     assert document["targets"][0]["failures"][0]["trace"] == os.path.relpath(saved)
 
 
+@pytest.mark.thorough
 def test_shrinking_that_was_interrupted_goes_on_when_the_campaign_is_resumed(call, project):
     project(
         "stopped.py",
@@ -534,6 +540,7 @@ def test_a_process_that_hangs_outside_python_loses_its_run_alone(call, project):
         assert f"hanging.py:scenario: {12 - len(lost)} runs, 0 failed" in result.output
 
 
+@pytest.mark.thorough
 def test_processes_that_never_return_end_with_a_command_that_is_killed(project):
     project(
         "hanging.py",
@@ -561,6 +568,7 @@ def test_processes_that_never_return_end_with_a_command_that_is_killed(project):
     assert done.wait() == -signal.SIGKILL
 
 
+@pytest.mark.thorough
 def test_a_campaign_that_loses_every_run_is_given_up(call, project):
     project(
         "deadly.py",
@@ -607,6 +615,7 @@ def test_a_campaign_is_summed_up_as_json(call, project, failures):
     assert (calm.target, calm.status, calm.failures) == ("calm.py:scenario", 0, ())
 
 
+@pytest.mark.thorough
 def test_a_campaign_is_summed_up_as_junit_xml(call, project):
     project(
         "odd.py",

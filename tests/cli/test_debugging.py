@@ -119,6 +119,7 @@ def test_at_a_terminal_ctrl_c_takes_back_the_prompt_and_the_replay_goes_on(call)
     assert terminal.exitstatus == 1
 
 
+@pytest.mark.thorough
 def test_leaving_an_interpreter_that_the_debugger_opened_ends_the_run_without_a_verdict(call):
     call("run", "one.py", "--trace", "t.json", typed=["c"])
     done = call("replay", "t.json", "--break", "1", typed=["interact", "exit()"])
@@ -213,6 +214,7 @@ def test_a_replay_stops_at_an_event_with_its_world_at_hand(failed, call):
     assert done.stderr == TARGET
 
 
+@pytest.mark.thorough
 def test_who_goes_up_as_far_as_is_said_is_in_the_frame_whose_step_made_the_event(failed, call):
     number = next(
         n
@@ -269,6 +271,7 @@ def test_nothing_that_is_typed_leaves_a_mark_on_the_run(failed, call):
     assert done.returncode == 1
 
 
+@pytest.mark.thorough
 def test_nor_does_what_is_typed_at_a_breakpoint_in_a_handler(call):
     call("run", "one.py", "--trace", "t.json", typed=["c"])
     done = call("replay", "t.json", "--exact", typed=[*DISTURBING[:8], "n", *DISTURBING[:8], "c"])
@@ -290,6 +293,7 @@ def test_each_event_of_a_job_is_a_stop_and_c_leads_to_the_next(failed, call):
     assert done.stdout.splitlines()[-1].startswith("reproduced: ")
 
 
+@pytest.mark.thorough
 def test_kinds_of_events_and_the_next_one_are_stops(failed, call):
     first, second = (find(failed, HandlerStarted, job) for job in (1, 2))
     typed = ["next_event() ;; c", "c", "c"]
@@ -314,12 +318,14 @@ def test_an_event_that_the_trace_has_not_is_bad_input(failed, call, options, sai
     assert not done.stdout
 
 
+@pytest.mark.thorough
 def test_debuggers_that_are_switched_off_are_told_of(failed, call):
     done = call("replay", "t.json", "--break", "3", PYTHONBREAKPOINT="0")
     assert done.returncode == 2
     assert "PYTHONBREAKPOINT=0 disables debuggers" in done.stderr
 
 
+@pytest.mark.thorough
 def test_another_debugger_opens_if_that_is_what_breakpoint_means(project, failed, call):
     project(
         "mine.py", "import sys\ndef ask(): print('asked of', sys._getframe(1).f_locals['number'])"
@@ -330,6 +336,7 @@ def test_another_debugger_opens_if_that_is_what_breakpoint_means(project, failed
     assert "reproduced: " in done.stdout
 
 
+@pytest.mark.thorough
 def test_a_stop_in_a_replay_that_has_drifted_says_so(project, failed, call):
     first = find(failed, HandlerStarted, 2)
     project("one.py", PLAIN.replace("sleep(random", "sleep(1 + random"))
@@ -345,6 +352,7 @@ def test_a_stop_in_a_replay_that_has_drifted_says_so(project, failed, call):
     assert "drifted-alike: " in done.stdout
 
 
+@pytest.mark.thorough
 def test_a_stop_at_the_very_event_that_differs_says_so(project, failed, call):
     project("one.py", PLAIN.replace('"charge"] * 2, [b"x"]', '"charge"] * 2, [b"y"]'))
     number = next(n for n, e in enumerate(failed.events) if getattr(e.event, "job_id", 0) == 1)
@@ -353,6 +361,7 @@ def test_a_stop_at_the_very_event_that_differs_says_so(project, failed, call):
     assert done.returncode == 3
 
 
+@pytest.mark.thorough
 def test_a_stop_that_the_run_does_not_come_to_is_told_of(project, failed, call):
     project(
         "one.py",
@@ -365,6 +374,7 @@ def test_a_stop_that_the_run_does_not_come_to_is_told_of(project, failed, call):
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("typed", [["q"], []], ids=["quit", "no input"])
 def test_quitting_at_an_event_ends_the_replay_without_a_verdict(failed, call, typed):
     done = call("replay", "t.json", "--break", "5", typed=typed)
@@ -382,6 +392,7 @@ def test_pdb_opens_in_the_frame_that_failed_once_the_verdict_is_known(failed, ca
     assert done.returncode == 1
 
 
+@pytest.mark.thorough
 def test_pdb_opens_nowhere_where_the_run_passes(project, failed, call):
     project("one.py", PLAIN.replace("seconds=0.1", "seconds=100"))
     done = call("replay", "t.json", "--pdb", "--nearby", "0")
@@ -392,6 +403,7 @@ def test_pdb_opens_nowhere_where_the_run_passes(project, failed, call):
 # --- traces of tests --------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_trace_of_a_test_has_the_same_stops(failed_test, call, plugin_args):
     trace, path = failed_test
     number = find(trace, HandlerStarted, 2)
@@ -406,6 +418,7 @@ def test_a_trace_of_a_test_has_the_same_stops(failed_test, call, plugin_args):
     assert done.returncode == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "options",
     [["--break", "5"], pytest.param(["--break-job", "2"], marks=pytest.mark.thorough)],

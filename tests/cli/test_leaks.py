@@ -60,6 +60,7 @@ def test_a_campaign_whose_runs_spoil_each_other_is_inconclusive(call, processes)
     assert not list(Path(".simqueue/failures").glob("*.json"))
 
 
+@pytest.mark.thorough
 def test_a_saved_trace_that_another_run_explains_cannot_be_judged(call):
     trace = leaked_trace()
     for nearby in ("0", "20"):

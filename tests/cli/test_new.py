@@ -187,6 +187,7 @@ def test_the_scenario_of_a_healthy_application_passes(form, project, call):
     assert fuzzed.exit_code == 0, fuzzed.output
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("form", FORMS)
 def test_the_scenario_of_an_application_with_a_bug_finds_it(form, project, call):
     if "psycopg" in form:
@@ -400,6 +401,7 @@ async def main():
 """
 
 
+@pytest.mark.thorough
 def test_the_scenario_of_an_application_with_settings_of_its_own_runs_its_jobs(project, call):
     project("app.py", WITH_A_PREFIX)
     assert call("new", "app.py").exit_code == 0

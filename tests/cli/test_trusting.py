@@ -211,6 +211,7 @@ def test_a_test_elsewhere_is_refused(call, record):
         assert "add --trust to run it" in call("replay", "t.json").stderr
 
 
+@pytest.mark.thorough
 def test_a_test_is_run_whatever_its_parameters_are_called(call, record, plugin_args, monkeypatch):
     parameter = "-p x' --junitxml=victim.txt \"$(touch victim.txt)::]"
     Path("test_odd.py").write_text(

@@ -22,7 +22,7 @@ VERDICTS = {"reproduced", "drifted-alike", "drifted-passed", "gone", "different"
 @pytest.fixture(scope="module")
 def each(thorough):
     """How many failures of each application are replayed."""
-    return thorough(EACH, 2)
+    return thorough(EACH, 1)
 
 
 @pytest.fixture(scope="module")

@@ -88,6 +88,7 @@ def test_classes_work_with_what_sets_them_up_and_what_they_inherit(pytester, inn
     inner().assert_outcomes(passed=5)
 
 
+@pytest.mark.thorough
 def test_each_seed_begins_with_the_attributes_that_setting_up_left(pytester, inner, replay_line):
     pytester.makepyfile(
         """
@@ -110,6 +111,7 @@ def test_each_seed_begins_with_the_attributes_that_setting_up_left(pytester, inn
     inner(*replay_line(result)[1:]).stdout.fnmatch_lines(["reproduced: *"])
 
 
+@pytest.mark.thorough
 def test_a_method_of_a_testcase_is_not_taken_for_one_that_passed(pytester, inner):
     pytester.makepyfile(
         """
@@ -173,6 +175,7 @@ def test_async_fixtures_of_pytest_asyncio_are_set_up_once_for_all_seeds(pytester
     inner("-o", f"asyncio_mode={mode}", "-W", "error").assert_outcomes(passed=2)
 
 
+@pytest.mark.thorough
 def test_a_module_that_is_marked_for_pytest_asyncio_may_have_marked_tests(pytester, inner):
     pytest.importorskip("pytest_asyncio")
     pytester.makepyfile(
@@ -193,6 +196,7 @@ def test_a_module_that_is_marked_for_pytest_asyncio_may_have_marked_tests(pytest
     inner("-W", "error").assert_outcomes(passed=2)
 
 
+@pytest.mark.thorough
 def test_async_fixtures_of_anyio_are_set_up_once_for_all_seeds(pytester, inner):
     pytest.importorskip("anyio")
     pytester.makepyfile(

@@ -99,6 +99,7 @@ def test_pdb_stops_in_the_frame_of_the_user_s_code_that_failed(pytester, typed):
     result.stdout.fnmatch_lines([line for each in STOPS for line in stop(*each)])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "where",
     [
@@ -181,6 +182,7 @@ def test_quitting_at_a_breakpoint_in_a_handler_ends_pytest(pytester, typed):
     result.stdout.fnmatch_lines(["*KeyboardInterrupt: the user quit the debugger*"])
 
 
+@pytest.mark.thorough
 def test_a_replay_stops_at_events_with_capturing_off_and_says_what_it_missed(
     pytester, typed, replay_line
 ):

@@ -69,6 +69,7 @@ def test_a_replay_runs_no_other_test(pytester, inner, replay_line):
     inner("--simqueue-replay", trace).assert_outcomes(failed=1, deselected=1)
 
 
+@pytest.mark.thorough
 def test_a_trace_of_an_unknown_test_or_of_no_test_is_a_usage_error(
     pytester, inner, trace, replay_line
 ):
@@ -87,6 +88,7 @@ def test_a_trace_of_an_unknown_test_or_of_no_test_is_a_usage_error(
     missing.stderr.fnmatch_lines(["*nope.json: there is no such file*"])
 
 
+@pytest.mark.thorough
 def test_the_command_line_replays_a_trace_that_a_test_made(pytester, inner, replay_line):
     file = pytester.makepyfile(TESTS)
     path = replay_line(inner())[-1]
@@ -108,6 +110,7 @@ def test_the_command_line_replays_a_trace_that_a_test_made(pytester, inner, repl
     assert "pytest could not run" in done.stderr
 
 
+@pytest.mark.thorough
 def test_options_come_before_what_the_marker_says(pytester, inner):
     pytester.makepyfile(
         """
@@ -125,6 +128,7 @@ def test_options_come_before_what_the_marker_says(pytester, inner):
     assert inner("--simqueue-runs", "0").ret == pytest.ExitCode.USAGE_ERROR
 
 
+@pytest.mark.thorough
 def test_traces_go_where_they_are_told_to(pytester, inner):
     pytester.makepyfile(TESTS)
     inner("--simqueue-traces", "kept/here")
@@ -218,6 +222,7 @@ def test_it_works_beside_pytest_asyncio(pytester, inner, mode):
     inner("-o", f"asyncio_mode={mode}").assert_outcomes(passed=3)
 
 
+@pytest.mark.thorough
 def test_it_works_beside_anyio(pytester, inner):
     pytest.importorskip("anyio")
     pytester.makepyfile(
@@ -254,6 +259,7 @@ def test_it_works_with_xdist(pytester, inner):
     assert seeds[0] == seeds[1]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("test", "problem"),
     [
@@ -323,6 +329,7 @@ def test_the_replay_line_works_where_pytest_was_started(pytester, inner, monkeyp
         again.stdout.fnmatch_lines(["*::test_flaky: reproduced: *"])
 
 
+@pytest.mark.thorough
 def test_a_test_that_changes_directory_leaves_its_trace_where_it_was_started(
     pytester, inner, replay_line
 ):
@@ -339,6 +346,7 @@ def test_a_test_that_changes_directory_leaves_its_trace_where_it_was_started(
     assert Path(pytester.path, replay_line(inner())[-1]).is_file()
 
 
+@pytest.mark.thorough
 def test_a_failure_whose_trace_cannot_be_saved_is_told_all_the_same(pytester, inner):
     pytester.makepyfile(test_it=TESTS)
     pytester.path.joinpath("file").touch()
@@ -360,6 +368,7 @@ def test_a_replay_of_a_test_that_is_skipped_by_now_is_no_pass(pytester, inner, r
     assert replayed.returncode == 125
 
 
+@pytest.mark.thorough
 def test_the_verdict_of_a_replay_that_passes_is_told(pytester, inner, replay_line):
     file = pytester.makepyfile(TESTS)
     command = replay_line(inner())[1:]
@@ -367,6 +376,7 @@ def test_the_verdict_of_a_replay_that_passes_is_told(pytester, inner, replay_lin
     inner(*command).stdout.fnmatch_lines(["*::test_flaky: gone: *and the run passed, and so did *"])
 
 
+@pytest.mark.thorough
 def test_a_fixture_that_uses_the_simulation_is_told_what_to_do(pytester, inner):
     pytester.makepyfile(
         """
@@ -386,6 +396,7 @@ def test_a_fixture_that_uses_the_simulation_is_told_what_to_do(pytester, inner):
     result.stdout.fnmatch_lines(["*a fixture cannot use `sim.queries`*"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "marker", ["seed='x'", pytest.param("config=3", marks=pytest.mark.thorough)]
 )
@@ -432,6 +443,7 @@ def test_the_marker_takes_faults_and_invariants_to_do_without(pytester, inner):
     inner().assert_outcomes(passed=2)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("marker", "problem"),
     [
@@ -459,6 +471,7 @@ def accept(trace):
     subprocess.run(command, check=True)
 
 
+@pytest.mark.thorough
 def test_a_test_whose_only_failures_are_known_passes_and_says_so(pytester, inner, replay_line):
     pytester.makepyfile(test_it=TESTS)
     accept(replay_line(inner())[-1])
@@ -491,6 +504,7 @@ def test_a_known_failure_does_not_hide_the_next_and_is_stale_when_it_is_gone(
     )
 
 
+@pytest.mark.thorough
 def test_a_bad_file_of_known_failures_fails_the_test_in_one_line(pytester, inner):
     pytester.makepyfile(TESTS)
     pytester.mkdir(".simqueue").joinpath("known.toml").write_text("[[failure]")
@@ -543,6 +557,7 @@ def test_what_was_saved_of_a_test_is_played_before_its_seeds_and_kept(pytester, 
     assert saved_files(pytester) == [saved]
 
 
+@pytest.mark.thorough
 def test_what_was_saved_and_cannot_be_read_is_told(pytester, inner):
     pytester.makepyfile(test_it=TESTS)
     inner()

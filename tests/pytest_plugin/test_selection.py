@@ -39,6 +39,7 @@ def test_x_ends_with_the_first_marked_test_that_fails(pytester, inner):
     inner("-x").assert_outcomes(passed=1, failed=1)
 
 
+@pytest.mark.thorough
 def test_lf_runs_the_marked_tests_that_failed_and_ff_runs_them_first(pytester, inner):
     file = pytester.makepyfile(test_it=TESTS)
     first = inner(plain=REMEMBERING)

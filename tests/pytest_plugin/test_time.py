@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 TRAVELS = """
     import asyncio
     import datetime as dt
@@ -60,6 +62,7 @@ def test_a_run_that_started_at_a_fixtures_time_is_replayed_there(pytester, inner
     again.stdout.fnmatch_lines(["reproduced: * and it failed the same way"])
 
 
+@pytest.mark.thorough
 def test_freezegun_around_a_test_is_one_sentence(pytester, inner):
     pytester.makepyfile(
         """
@@ -83,6 +86,7 @@ def test_freezegun_around_a_test_is_one_sentence(pytester, inner):
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
+@pytest.mark.thorough
 def test_context_variables_that_fixtures_set_are_set_in_the_test(pytester, inner):
     pytester.makepyfile(
         """

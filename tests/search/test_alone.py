@@ -54,6 +54,7 @@ def test_a_failure_that_passes_alone_is_no_failure_and_names_what_outlives():
     assert len(seen) == 2  # the others were played elsewhere
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_real_failures_are_found_beside_it_whatever_the_number_of_processes():
     def unlucky(sim):
@@ -94,6 +95,7 @@ def kill_the_judge(file, others):
         pass
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.skipif(
     not Path(f"/proc/self/task/{os.getpid()}/children").exists(),
@@ -124,6 +126,7 @@ def test_a_run_whose_judge_was_killed_does_not_count(tmp_path):
     assert resumed.passed == 4
 
 
+@pytest.mark.thorough
 def test_a_failure_that_comes_every_other_time_is_explained_as_well():
     seen = []
 
@@ -135,6 +138,7 @@ def test_a_failure_that_comes_every_other_time_is_explained_as_well():
     assert leak.number == 2
 
 
+@pytest.mark.thorough
 def test_one_that_fails_in_another_way_alone_is_told_as_what_it_is_alone():
     seen = []
 
@@ -197,6 +201,7 @@ def test_variations_of_a_trace_are_not_spoilt_by_each_other():
     assert replay(trace, scenario=mended, nearby=8).verdict != "drifted-alike"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("search", [shrink, inevitable, nearest_passing])
 def test_searches_refuse_such_a_trace_and_say_why(search):
     scenario, seen = remembering()
@@ -206,6 +211,7 @@ def test_searches_refuse_such_a_trace_and_say_why(search):
         search(trace, scenario=scenario)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("search", [inevitable, nearest_passing])
 def test_searches_whose_own_runs_spoil_each_other_say_so(search):
     seen = []

@@ -50,6 +50,7 @@ def cached():
     return price
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("value", "change"),
     [
@@ -92,6 +93,7 @@ def test_globals_and_class_attributes_of_modules_are_named(tmp_path, monkeypatch
     )
 
 
+@pytest.mark.thorough
 def test_variables_around_a_scenario_and_the_environment_are_named(monkeypatch):
     sent = []
 
@@ -102,6 +104,7 @@ def test_variables_around_a_scenario_and_the_environment_are_named(monkeypatch):
     assert changed(scenario, lambda: monkeypatch.setenv("SHOP", "1")) == "environment variable SHOP"
 
 
+@pytest.mark.thorough
 def test_what_cannot_be_seen_is_said_to_be_so_and_much_is_cut_short():
     scenario = Given(**{name: [] for name in "abcdef"})
     assert changed(scenario, lambda: None) == UNSEEN
@@ -139,6 +142,7 @@ def test_what_looking_at_it_changes_is_not_named():
     assert changed(Given(asked=Asked(), box=box), lambda: box.append(1)) == "box"
 
 
+@pytest.mark.thorough
 def test_what_users_keep_is_named_before_what_libraries_do(monkeypatch, tmp_path):
     library = ModuleType("library")
     library.__file__ = str(tmp_path / "site-packages" / "library" / "__init__.py")
