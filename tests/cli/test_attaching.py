@@ -258,6 +258,7 @@ def launched(tmp_path):
                 process.stdout.close()
 
 
+@pytest.mark.thorough
 @needs("debugpy")
 def test_the_launch_configuration_stops_in_a_handler_and_the_run_is_reproduced(trace, launched):
     options = configuration("launch", file=Path(trace).resolve(), workspaceFolder=Path.cwd())

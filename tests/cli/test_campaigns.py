@@ -192,6 +192,7 @@ def shards(call):
     return play
 
 
+@pytest.mark.thorough
 def test_shards_merge_into_the_campaign_they_are_parts_of(call, shards, failures):
     files = shards()
     assert len(files) == 3
@@ -340,6 +341,7 @@ def test_a_saved_failure_that_fails_otherwise_is_told(call, project):
     assert "fails in another way: different: " in result.output
 
 
+@pytest.mark.thorough
 def test_a_saved_failure_that_is_accepted_fails_nothing(call, failures):
     call("fuzz", "one.py", "--runs", "30")
     (saved,) = failures()
@@ -366,6 +368,7 @@ def test_a_saved_failure_that_cannot_be_read_leaves_a_campaign_inconclusive(
         assert saved.read_bytes() == document
 
 
+@pytest.mark.thorough
 def test_saved_failures_are_left_alone_when_they_are_not_wanted(call, project):
     call("fuzz", "one.py", "--runs", "30")
     result = call("fuzz", "one.py", "--runs", "1", "--strategy", "calm", "--no-regressions")
@@ -394,6 +397,7 @@ def test_shrinking_ends_with_its_budget_or_is_left_out(call, failures):
     assert "in 2 runs; more runs may leave fewer" in limited.output
 
 
+@pytest.mark.thorough
 def test_shrinking_that_is_interrupted_keeps_the_failure(call, project, failures):
     project(
         "stopped.py",
@@ -464,6 +468,7 @@ def test_shrinking_that_was_interrupted_goes_on_when_the_campaign_is_resumed(cal
         assert "saved failure" not in done.output
 
 
+@pytest.mark.thorough
 def test_a_campaign_that_is_interrupted_keeps_what_it_found_as_it_is(call, project, failures):
     project(
         "stopped.py",
@@ -492,6 +497,7 @@ def test_a_campaign_that_is_interrupted_keeps_what_it_found_as_it_is(call, proje
     assert "stopped.py:scenario: 9 runs, 9 failed" in gone_on.output
 
 
+@pytest.mark.thorough
 def test_shrinking_takes_a_quarter_of_the_time_on_top():
     allowance = Allowance(timedelta(seconds=1000))
     assert timedelta(seconds=500) < allowance.to_play(1) <= timedelta(seconds=1000)
@@ -502,6 +508,7 @@ def test_shrinking_takes_a_quarter_of_the_time_on_top():
     assert Allowance(None).to_shrink(1) is None
 
 
+@pytest.mark.thorough
 def test_shrinking_ends_when_its_time_is_up(call, failures):
     result = call("fuzz", "one.py", "--time", "0.0000001s", "--seed", "2", "--strategy", "calm")
     assert result.exit_code == 4
@@ -517,6 +524,7 @@ def test_shrinking_ends_when_its_time_is_up(call, failures):
 # --- processes ----------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_process_that_hangs_outside_python_loses_its_run_alone(call, project):
     project(
         "hanging.py",

@@ -93,6 +93,7 @@ def test_a_breakpoint_in_a_handler_works_in_a_run_and_in_its_replay(call):
     assert again.returncode == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("typed", [["q"], []], ids=["quit", "no input"])
 def test_quitting_a_debugger_is_no_verdict(call, typed):
     call("run", "one.py", "--trace", "t.json", typed=["c"])
@@ -445,6 +446,7 @@ def test_pdb_opens_where_a_replayed_test_failed(failed_test, call, plugin_args):
     assert done.returncode == 1
 
 
+@pytest.mark.thorough
 def test_a_test_that_cannot_be_collected_is_still_skipped_by_a_bisection(
     project, failed_test, call, plugin_args
 ):

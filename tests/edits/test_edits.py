@@ -26,9 +26,15 @@ def each(thorough):
 
 
 @pytest.fixture(scope="module")
-def measured(tmp_path_factory, each):
+def applications(thorough):
+    """Return the names of the applications whose failures are replayed."""
+    number = thorough(len(APPLICATIONS), 3)
+    return [application.name for application in APPLICATIONS[:number]]
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory, each, applications):
     """The results of replaying shrunk failures after each edit."""
-    applications = [application.name for application in APPLICATIONS]
     some = [list(of(name))[:each] for name in applications]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("edits"))
@@ -40,16 +46,17 @@ def of(application):
     return (saved for saved in load() if saved.application == application)
 
 
-def test_there_are_sixty_failures_and_ten_innocent_edits(measured, each):
+def test_there_are_sixty_failures_and_ten_innocent_edits(measured, each, applications):
     assert len(load()) == EACH * len(APPLICATIONS) >= 60
     assert len(INNOCENT) >= 10
-    assert len(measured.innocent) == each * len(APPLICATIONS) * len(INNOCENT)
+    assert len(measured.innocent) == each * len(applications) * len(INNOCENT)
 
 
 def test_nine_of_ten_failures_survive_innocent_edits(measured):
     assert measured.survived >= 0.9, measured.by_edit()
 
 
+@pytest.mark.thorough
 def test_what_does_not_survive_says_where_it_drifted(measured):
     lost = [each for each in measured.innocent if not each.survived]
     assert lost

@@ -3,6 +3,7 @@
 import pytest
 
 
+@pytest.mark.thorough
 def test_parameters_keep_their_ids_and_each_set_of_them_its_trace(pytester, inner, replay_line):
     pytester.makepyfile(
         test_it="""

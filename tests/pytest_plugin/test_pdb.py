@@ -117,6 +117,7 @@ def test_pdb_stops_there_when_the_failure_is_replayed(pytester, typed, replay_li
     replayed.stdout.fnmatch_lines([f"*::{test}: reproduced: *"])
 
 
+@pytest.mark.thorough
 def test_the_frames_above_can_be_walked_up_to_the_test(pytester, typed):
     pytester.makepyfile(test_it=TESTS)
     result = typed(["up", "p sim.elapsed()", "c"], "--pdb", "-k", "test_helper")
@@ -206,6 +207,7 @@ def test_a_replay_stops_at_events_with_capturing_off_and_says_what_it_missed(
     result.stdout.fnmatch_lines(["*the replay never came to kind handler_raised: the run ended*"])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -247,6 +247,7 @@ def test_it_works_beside_anyio(pytester, inner):
     inner().assert_outcomes(passed=2)
 
 
+@pytest.mark.thorough
 def test_it_works_with_xdist(pytester, inner):
     pytest.importorskip("xdist")
     pytester.makepyfile(TESTS, test_second=TESTS)
@@ -419,6 +420,7 @@ def test_settings_of_a_marker_are_checked(pytester, inner, marker):
 # --- faults, invariants, known failures ---
 
 
+@pytest.mark.thorough
 def test_the_marker_takes_faults_and_invariants_to_do_without(pytester, inner):
     pytester.makepyfile(
         """
@@ -540,6 +542,7 @@ def saved_files(pytester):
     return sorted((pytester.path / ".simqueue/failures").glob("*.json"))
 
 
+@pytest.mark.thorough
 def test_what_was_saved_of_a_test_is_played_before_its_seeds_and_kept(pytester, inner, replay_line):
     pytester.makepyfile(test_it=TESTS)
     inner()

@@ -68,6 +68,7 @@ def test_a_replay_is_no_news_to_lf(pytester, inner, replay_line):
     inner("--lf", plain=REMEMBERING).assert_outcomes(failed=1)
 
 
+@pytest.mark.thorough
 @needs_randomly
 @pytest.mark.parametrize(
     "spread",
@@ -93,6 +94,7 @@ def test_pytest_randomly_changes_the_order_alone(pytester, inner, spread):
     assert len(list((pytester.path / ".simqueue/failures").iterdir())) == 1
 
 
+@pytest.mark.thorough
 @needs_randomly
 def test_what_a_marked_test_draws_does_not_move_what_others_draw(pytester, inner):
     pytester.makepyfile(

@@ -47,6 +47,7 @@ def test_runs_start_where_time_machine_travelled_to(pytester, inner):
     inner().assert_outcomes(passed=4)
 
 
+@pytest.mark.thorough
 def test_a_run_that_started_at_a_fixtures_time_is_replayed_there(pytester, inner, replay_line):
     pytester.makepyfile(
         TRAVELS
@@ -109,6 +110,7 @@ def test_context_variables_that_fixtures_set_are_set_in_the_test(pytester, inner
     inner().assert_outcomes(passed=1)
 
 
+@pytest.mark.thorough
 def test_a_time_limit_fails_the_test_in_its_own_words_and_is_no_finding(pytester, inner):
     pytester.makepyfile(
         """

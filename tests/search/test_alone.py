@@ -170,6 +170,7 @@ def test_a_failure_that_fails_alone_is_one_also_when_things_are_kept():
     assert campaign.leaks == ()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("nearby", [0, 5])
 def test_a_trace_that_only_another_run_explains_is_not_reproduced(nearby):
     scenario, seen = remembering()

@@ -13,6 +13,7 @@ def test_a_scenario_that_leaves_nothing_open_is_the_same_everywhere(project):
     assert len(audited.circumstances) == 1 + len(HASH_SEEDS)
 
 
+@pytest.mark.thorough
 def test_the_order_of_a_set_of_strings_is_found_out_and_the_set_named(project):
     project(
         "leaky.py",

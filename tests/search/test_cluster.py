@@ -260,6 +260,7 @@ def test_workers_are_killed_and_come_while_a_campaign_runs(cluster, target, tmp_
     assert campaign.lost == ()
 
 
+@pytest.mark.thorough
 def test_a_deadly_run_is_lost_alone_and_the_worker_is_named(cluster, target):
     wanted = fuzzed(target("harmless"), runs=30, strategy="random")
     campaign = fuzzed(target("deadly"), runs=30, strategy="random", dask=cluster.address)
@@ -291,6 +292,7 @@ def test_a_run_that_kills_workers_again_and_again_is_lost_alone(bare, target, tm
     assert "killed again and again with its Dask worker, last tcp://" in lost.why
 
 
+@pytest.mark.thorough
 def test_a_run_whose_process_was_killed_once_is_played_again(cluster, target):
     Path("kill-player").touch()
     campaign = fuzzed(target("harmed"), runs=30, strategy="random", dask=cluster.address)
@@ -429,6 +431,7 @@ def test_without_workers_a_campaign_gives_up(bare, target):
 # --- the command line -----------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_failures_are_saved_and_replay(cluster, target):
     target()
     done = spawn_fuzz("one.py", "--runs", "30", "--dask", cluster.address)
@@ -440,6 +443,7 @@ def test_failures_are_saved_and_replay(cluster, target):
     assert CliRunner().invoke(app, ["replay", str(path), "--exact"]).exit_code == 1
 
 
+@pytest.mark.thorough
 def test_what_was_found_is_kept_when_the_cluster_goes(bare, target, tmp_path, monkeypatch):
     @contextmanager
     def kill_the_scheduler_after_the_first_failure(name, total):

@@ -79,6 +79,7 @@ def test_files_of_a_directory_are_looked_at(tmp_path):
     assert changed(scenario, lambda: (tmp_path / "a").write_text("12")) == "fixture 'tmp_path'"
 
 
+@pytest.mark.thorough
 def test_globals_and_class_attributes_of_modules_are_named(tmp_path, monkeypatch):
     module = ModuleType("shop_that_keeps")
     module.__file__ = str(tmp_path / "shop.py")

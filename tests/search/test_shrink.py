@@ -226,6 +226,7 @@ def test_what_cannot_be_shrunk_says_so():
         shrink("none.json")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("name", "faults", "most"),
     [
