@@ -74,7 +74,6 @@ def failure_of(path):
     return next(run.trace for run in runs if run.failure is not None)
 
 
-@pytest.mark.thorough
 def test_bisect_finds_the_commit_that_brought_the_bug_in(git, tmp_path, project):
     text = BEFORE.replace(HURRIED, PATIENT)
     for message, old, new in COMMITS:
