@@ -128,6 +128,7 @@ def test_a_campaign_that_is_killed_goes_on_where_it_stopped(project, tmp_path, p
         assert len(played[0].intersection(played[1])) == len(played[0]) - len(before.results)
 
 
+@pytest.mark.thorough
 def test_a_campaign_goes_on_to_a_larger_number(call):
     call("fuzz", "one.py", "--runs", "20")
     gone_on = call("fuzz", "one.py", "--runs", "50", "--resume")
@@ -137,6 +138,7 @@ def test_a_campaign_goes_on_to_a_larger_number(call):
     assert counts(gone_on.output) == counts(whole.output)
 
 
+@pytest.mark.thorough
 def test_time_adds_further_seeds(call):
     call("fuzz", "one.py", "--runs", "20")
     gone_on = call("fuzz", "one.py", "--time", "0.01s", "--resume")
@@ -223,6 +225,7 @@ def test_what_one_shard_reached_is_not_missing(call, project, shards):
     assert merged.output == "one.py:scenario: 12 runs, 0 failed in 0 ways\n"
 
 
+@pytest.mark.thorough
 def test_missing_shards_and_those_that_were_cut_short_prove_nothing(call, project, shards):
     project("one.py", SCENARIO.replace("number != 2", "number != 9"))
     one, two, _ = shards()
@@ -279,6 +282,7 @@ def test_a_saved_failure_that_still_fails_is_played_first_and_not_saved_again(ca
     assert saved.read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_a_saved_failure_fails_a_campaign_that_does_not_find_it(call, failures):
     call("fuzz", "one.py", "--runs", "30")
     calm = call("fuzz", "one.py", "--runs", "1", "--strategy", "calm")
@@ -286,6 +290,7 @@ def test_a_saved_failure_fails_a_campaign_that_does_not_find_it(call, failures):
     assert "one.py:scenario: 1 runs, 0 failed" in calm.output
 
 
+@pytest.mark.thorough
 def test_other_code_that_fails_alike_adds_no_file(call, project, failures):
     call("fuzz", "one.py", "--runs", "30")
     project("one.py", SCENARIO.replace('"chosen"', '"drawn"'))

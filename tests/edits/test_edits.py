@@ -20,22 +20,10 @@ VERDICTS = {"reproduced", "drifted-alike", "drifted-passed", "gone", "different"
 
 
 @pytest.fixture(scope="module")
-def each(thorough):
-    """How many failures of each application are replayed."""
-    return thorough(EACH, 1)
-
-
-@pytest.fixture(scope="module")
-def applications(thorough):
-    """Return the names of the applications whose failures are replayed."""
-    number = thorough(len(APPLICATIONS), 3)
-    return [application.name for application in APPLICATIONS[:number]]
-
-
-@pytest.fixture(scope="module")
-def measured(tmp_path_factory, each, applications):
+def measured(tmp_path_factory):
     """The results of replaying shrunk failures after each edit."""
-    some = [list(of(name))[:each] for name in applications]
+    applications = [application.name for application in APPLICATIONS]
+    some = [list(of(name)) for name in applications]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("edits"))
         yield measure(tuple(chain(*some)), "shrunk", nearby=RUNS_NEARBY)
@@ -46,12 +34,14 @@ def of(application):
     return (saved for saved in load() if saved.application == application)
 
 
-def test_there_are_sixty_failures_and_ten_innocent_edits(measured, each, applications):
+@pytest.mark.thorough
+def test_there_are_sixty_failures_and_ten_innocent_edits(measured):
     assert len(load()) == EACH * len(APPLICATIONS) >= 60
     assert len(INNOCENT) >= 10
-    assert len(measured.innocent) == each * len(applications) * len(INNOCENT)
+    assert len(measured.innocent) == EACH * len(APPLICATIONS) * len(INNOCENT)
 
 
+@pytest.mark.thorough
 def test_nine_of_ten_failures_survive_innocent_edits(measured):
     assert measured.survived >= 0.9, measured.by_edit()
 
@@ -64,10 +54,12 @@ def test_what_does_not_survive_says_where_it_drifted(measured):
     assert {each.said.partition(":")[0] for each in lost} <= VERDICTS - {"reproduced"}
 
 
+@pytest.mark.thorough
 def test_an_innocent_edit_is_hardly_ever_taken_for_a_fix(measured):
     assert sum(each.verdict == "gone" for each in measured.innocent) <= len(measured.innocent) / 50
 
 
+@pytest.mark.thorough
 def test_after_a_fix_the_failure_is_gone(measured):
     not_gone = [each for each in measured.fixes if each.verdict != "gone"]
     assert len(not_gone) <= max(1, len(measured.fixes) // 20), measured.by_edit()

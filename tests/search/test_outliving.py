@@ -73,6 +73,7 @@ def test_a_change_of_what_a_scenario_was_given_is_named(value, change):
     assert changed(Given(box=value), lambda: change(value)) == "box"
 
 
+@pytest.mark.thorough
 def test_files_of_a_directory_are_looked_at(tmp_path):
     scenario = Given(**{"fixture 'tmp_path'": tmp_path})
     assert changed(scenario, lambda: (tmp_path / "a").write_text("1")) == "fixture 'tmp_path'"
@@ -117,6 +118,7 @@ def test_what_cannot_be_seen_is_said_to_be_so_and_much_is_cut_short():
     assert changed(scenario, change) == "a, b, c, d and 2 more"
 
 
+@pytest.mark.thorough
 def test_an_object_that_cannot_be_looked_into_is_passed_over():
     class Broken:
         def __getattribute__(self, name):

@@ -640,6 +640,7 @@ async def stormy(sim):
     assert {*done} == {b"%d" % number for number in range(24)}
 
 
+@pytest.mark.thorough
 def test_the_set_of_faults_of_a_run_is_drawn_from_its_seed_and_all_of_them_come():
     config = Config(faults=Faults.named("production"), invariants=())
     sets = set()
