@@ -12,7 +12,8 @@ from simqueue.search.planning.assignment import Assignment, FromSeed
 from simqueue.search.planning.plan import Independent
 from simqueue.search.processes import crew, hands
 from simqueue.search.processes.forks import die_with_parent
-from simqueue.search.processes.workers import results_of_processes
+from simqueue.search.processes.workers import in_turns_by_processes
+from simqueue.search.processes.workload import Workload
 from simqueue.sim.run import run
 
 pytestmark = pytest.mark.filterwarnings(
@@ -26,6 +27,14 @@ async def nothing(sim):
 
 def play(assignment):
     return run(nothing, seed=assignment.seed)
+
+
+def results_of_processes(job, plan, processes, *, runs, **options):
+    """Yield the results of one plan's runs."""
+    load = Workload(job, plan, runs)
+    for _, result in in_turns_by_processes([load], processes, **options):
+        if result is not None:
+            yield result
 
 
 def played(job, plan, processes=2, runs=8, **options):

@@ -103,20 +103,3 @@ def results_here(
     for _, result in in_turns_here([Workload(job, plan, 0, accepted, judging)]):
         if result is not None:
             yield result
-
-
-def results_of_processes(
-    job: Job,
-    plan: Plan,
-    processes: int,
-    accepted: frozenset[str] = frozenset(),
-    *,
-    runs: int,
-    run_limit: float = RUN_LIMIT_S,
-    judging: Judging = nullcontext,
-) -> Generator[Result, None, None]:
-    """Play one plan's ``runs`` in forked processes, as ``in_turns_by_processes`` does."""
-    load = Workload(job, plan, runs, accepted, judging)
-    for _, result in in_turns_by_processes([load], processes, run_limit=run_limit):
-        if result is not None:
-            yield result
