@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from simqueue.cli.app import app
+from simqueue.model.events import LogLine
+from simqueue.model.trace import Trace
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded:DeprecationWarning"  # under pytest -n, on 3.12
@@ -178,3 +181,52 @@ def test_a_breakpoint_has_the_terminal_in_this_process_and_is_refused_in_others(
     _, errors = process.communicate("c\n" * 30)
     assert process.returncode == 2
     assert errors.startswith("simqueue: a run opened a debugger, which needs the terminal: give -s")
+
+
+# --- at a terminal --------------------------------------------------------------------------------
+
+ASKS = """
+import logging
+import sys
+
+
+async def scenario(sim):
+    def app(pq):
+        @pq.entrypoint("mail")
+        async def mail(job):
+            for name in ("stdin", "stdout", "stderr"):
+                logging.getLogger("shop").warning("%s %s", name, getattr(sys, name).isatty())
+
+    sim.worker("a", app)
+    await sim.queries.enqueue("mail", b"")
+    await sim.settled()
+    assert sim.choice(range(4)) != 3
+"""
+
+
+@pytest.mark.parametrize("shrink_runs", ["0", "60"])
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_code_that_asks_for_a_terminal_gets_the_same_answer_when_it_is_replayed(
+    tmp_path, monkeypatch, processes, shrink_runs
+):
+    pexpect = pytest.importorskip("pexpect")
+    monkeypatch.chdir(tmp_path)
+    Path("asks.py").write_text(ASKS, encoding="utf-8")
+
+    def typed(*words):
+        command = shlex.join([sys.executable, "-m", "simqueue", *words])
+        printed, status = pexpect.run(command, withexitstatus=True, timeout=120, encoding="utf-8")
+        return status, printed
+
+    amounts = ("--runs", "12", "--processes", processes, "--shrink-runs", shrink_runs)
+    assert typed("fuzz", "asks.py", *amounts)[0] == 1
+    (saved,) = Path(".simqueue/failures").glob("asks-*.json")
+    logged = {each.event.message for each in Trace.load(saved).events if is_log(each)}
+    assert logged == {"stdin True", "stdout True", "stderr True"}
+    status, printed = typed("replay", str(saved))
+    assert status == 1
+    assert "reproduced: " in printed
+
+
+def is_log(entry):
+    return isinstance(entry.event, LogLine) and entry.event.logger == "shop"

@@ -10,5 +10,5 @@
 ``outliving``      finds state of user code that a run changed
 ``forks``          forking without losing signals; children end with their parent
 ``fresh``          another interpreter with this simqueue; ``address_space``: at fixed addresses
-``frames``         messages over a pipe
+``frames``         messages over a pipe; ``streams``: stand for the standard streams
 """

@@ -7,6 +7,7 @@ the process itself stays clean.
 from __future__ import annotations
 
 import functools
+import io
 import os
 import signal
 import sys
@@ -19,6 +20,7 @@ from typing import Any, NoReturn, TypeVar
 
 from simqueue.search.processes.forks import die_with_parent, fork, signals_arrive, signals_wait
 from simqueue.search.processes.frames import pack, read_frame, unpack, write_frame
+from simqueue.search.processes.streams import Substitute, is_terminal, no_input
 from simqueue.sim.run import Scenario, run
 from simqueue.sim.simulation import Simulation
 
@@ -254,8 +256,10 @@ def _played(scenarios: tuple[Scenario, ...], request: bytes) -> bytes:
 
 def _leave_streams() -> None:
     """Detach the standard streams: the process that sends the requests prints the same run."""
+    terminals = list(map(is_terminal, (sys.stdin, sys.stdout, sys.stderr)))
     nothing = os.open(os.devnull, os.O_RDWR)
     for fd in range(3):
         os.dup2(nothing, fd)
-    sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115, PTH123  kept to the end
-    sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+    sys.stdin = no_input(terminal=terminals[0])
+    sys.stdout = Substitute(io.FileIO(os.devnull, "w"), terminal=terminals[1])
+    sys.stderr = Substitute(io.FileIO(os.devnull, "w"), terminal=terminals[2])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from simqueue.search.processes.forks import (
 )
 from simqueue.search.processes.output import Output, flush
 from simqueue.search.processes.player import Job, Judging, Player, answer
+from simqueue.search.processes.streams import is_terminal, no_input
 from simqueue.search.processes.workload import Workload
 
 
@@ -62,7 +64,12 @@ def fork_hand(
     process = context.Process(
         target=_work,
         args=(load.job, load.accepted, load.judging, theirs, [*others, ours]),
-        kwargs={"parent": os.getpid(), "first": load.first, "capture": capture},
+        kwargs={
+            "parent": os.getpid(),
+            "first": load.first,
+            "capture": capture,
+            "terminal": is_terminal(sys.stdin),
+        },
         daemon=True,
     )
     try:
@@ -86,6 +93,7 @@ def _work(
     parent: int,
     first: Mapping[str, int],
     capture: bool,
+    terminal: bool,
 ) -> None:
     """Play chunks of runs until the other end closes; the forked process runs only this."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
@@ -94,6 +102,7 @@ def _work(
     signals_arrive()
     die_with_parent(parent)
     may_have_children()
+    sys.stdin = no_input(terminal=terminal)  # multiprocessing has put in one that is none
     for other in inherited:
         other.close()
     with judging() as alone, suppress(EOFError, OSError):  # the parent is gone

@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Self, TextIO
 
+from simqueue.search.processes.streams import Substitute, is_terminal
+
 LINES_SHOWN = 20
 _TAIL_BYTES = 8_192
 _KEPT_BYTES = 4_000_000
@@ -89,14 +91,15 @@ class Output:
     def _capture(self) -> None:
         flush()
         self._streams = (sys.stdout, sys.stderr)
+        out, err = map(is_terminal, self._streams)
         for fd in (1, 2):
             with suppress(OSError):  # it is closed
                 self._before.append((fd, os.dup(fd)))
                 os.dup2(self._file.fileno(), fd)
         if sys.stdout is not None:
-            sys.stdout = _Stream(1, self)
+            sys.stdout = _Stream(1, self, terminal=out)
         if sys.stderr is not None:
-            sys.stderr = _Stream(2, self)
+            sys.stderr = _Stream(2, self, terminal=err)
 
     def _release(self) -> None:
         if self._streams is None:
@@ -111,16 +114,15 @@ class Output:
             os.close(kept)
 
 
-class _Stream(io.TextIOWrapper):
+class _Stream(Substitute):
     """A text stream into a file descriptor, unbuffered.
 
     A log handler may keep it. Outside of runs it then writes to where the descriptor leads again.
     """
 
-    def __init__(self, fd: int, output: Output) -> None:
+    def __init__(self, fd: int, output: Output, *, terminal: bool) -> None:
         self._output, self._written = output, 0
-        raw = io.FileIO(fd, "w", closefd=False)
-        super().__init__(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
+        super().__init__(io.FileIO(fd, "w", closefd=False), terminal=terminal)
 
     def write(self, text: str, /) -> int:
         """Write text."""
